@@ -1,0 +1,57 @@
+# rooms.cmake -- one object library per room, and the kernels and presets embedded in the binary.
+# SPDX-License-Identifier: MIT
+
+set(ROOMS)
+# room(name folders...): compiles the folders' C (and, in data/, C++) files into room_<name>.
+macro(room name)
+    set(sources)
+    foreach(folder IN ITEMS ${ARGN})
+        file(GLOB found CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.cc)
+        list(APPEND sources ${found})
+    endforeach()
+    if(sources)
+        add_library(room_${name} OBJECT ${sources})
+        target_include_directories(room_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+        target_link_libraries(room_${name} PUBLIC OpenCL::OpenCL PkgConfig::DEPS Threads::Threads)
+        list(APPEND ROOMS ${name})
+    endif()
+endmacro()
+
+# embed(list-variable kind root files...): each file becomes a byte array; includes of .clh are inlined.
+function(embed output kind root)
+    foreach(file IN LISTS ARGN)
+        file(RELATIVE_PATH relative ${root} ${file})
+        string(REGEX REPLACE "[^A-Za-z0-9]" "_" symbol "${kind}_${relative}")
+        set(target ${PROJECT_BINARY_DIR}/embedded/${symbol}.c)
+        add_custom_command(OUTPUT ${target}
+            COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${target} -DSYMBOL=${symbol} -DNAME=${relative}
+                    -DROOT=${PROJECT_SOURCE_DIR} -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+            DEPENDS ${file} ${EMBED_HEADERS} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+            COMMENT "Embedding ${relative}" VERBATIM)
+        list(APPEND outputs ${target})
+        list(APPEND symbols ${symbol})
+    endforeach()
+    set(EMBED_OUTPUTS ${EMBED_OUTPUTS} ${outputs} PARENT_SCOPE)
+    set(EMBED_SYMBOLS ${EMBED_SYMBOLS} ${symbols} PARENT_SCOPE)
+endfunction()
+
+file(GLOB EMBED_HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cl/*.clh)
+file(GLOB KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cl/ops/*.cl ${PROJECT_SOURCE_DIR}/cl/gemm/*.cl ${PROJECT_SOURCE_DIR}/cl/device/*.cl)
+file(GLOB PRESETS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*/presets/*.cfg)
+set(EMBED_OUTPUTS)
+set(EMBED_SYMBOLS)
+embed(kernels kernel ${PROJECT_SOURCE_DIR}/cl ${KERNELS})
+embed(presets preset ${PROJECT_SOURCE_DIR}/models ${PRESETS})
+
+set(table "/* Made by cmake/rooms.cmake. */\n#include \"host/base/embedded.h\"\n")
+foreach(symbol IN LISTS EMBED_SYMBOLS)
+    string(APPEND table "extern const embedded_file embedded_${symbol};\n")
+endforeach()
+string(APPEND table "const embedded_file *const embedded_files[] = {\n")
+foreach(symbol IN LISTS EMBED_SYMBOLS)
+    string(APPEND table "    &embedded_${symbol},\n")
+endforeach()
+string(APPEND table "    0\n};\n")
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/embedded/table.c CONTENT "${table}" @ONLY)
+add_library(embedded OBJECT ${PROJECT_BINARY_DIR}/embedded/table.c ${EMBED_OUTPUTS})
+target_include_directories(embedded PRIVATE ${PROJECT_SOURCE_DIR})

@@ -1,0 +1,64 @@
+/* config.h -- settings described once, in a table.
+ * A `config.def` file is one X-macro list (type, key, default, min, max, help).  Including it makes
+ * the struct; the table made from it parses, checks, prints and documents.
+ *
+ *     typedef struct prior_config {
+ *     #define CONFIG_INT(key, value, low, high, help) int64_t key;
+ *     ...
+ *     #include "models/prior/config.def"
+ *     } prior_config;
+ *
+ * CONFIG_STRUCT_MEMBERS and CONFIG_TABLE in config_def.h do exactly that.
+ * Text form: `key = value` lines, '#' starts a comment; an unknown or repeated key or a value outside
+ * its range is an error that names the place, the nearest key and the range.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_BASE_CONFIG_H
+#define DALLE_CL_BASE_CONFIG_H
+
+#include "host/base/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_TEXT_SIZE 256
+
+typedef enum config_type {
+    CONFIG_TYPE_INT,    /* int64_t */
+    CONFIG_TYPE_REAL,   /* double */
+    CONFIG_TYPE_BOOL,   /* bool; yes/no, true/false, on/off, 1/0 */
+    CONFIG_TYPE_CHOICE, /* char[CONFIG_TEXT_SIZE], one of a|b|c */
+    CONFIG_TYPE_TEXT    /* char[CONFIG_TEXT_SIZE] */
+} config_type;
+
+typedef struct config_field {
+    config_type type;
+    const char *key;
+    size_t offset;
+    const char *value;        /* the default, as text */
+    double low, high;         /* INT and REAL */
+    const char *choices;      /* CHOICE: "gumbel|vq" */
+    const char *help;
+} config_field;
+
+typedef struct config_table {
+    const char *name; /* "prior": starts error messages that have no file */
+    const config_field *fields;
+    int count;
+    size_t size; /* of the struct */
+} config_table;
+
+/* Fills the struct with the defaults. */
+void config_defaults(const config_table *table, void *config);
+/* Reads `key = value` lines over what the struct holds; `where` names the text in errors. */
+bool config_parse(const config_table *table, void *config, const char *text, const char *where, error *err);
+/* One "key=value", as given to --set. */
+bool config_assign(const config_table *table, void *config, const char *assignment, const char *where, error *err);
+/* All settings as `key = value` lines in table order, so that parse(format(c)) == c; to be freed. */
+char *config_format(const config_table *table, const void *config);
+/* A reference for people: key, default, range, help; to be freed. */
+char *config_help(const config_table *table);
+const config_field *config_find(const config_table *table, const char *key);
+
+/* The name among `names` nearest to `word` by edit distance, or NULL if none is near. */
+const char *config_nearest(const char *word, const char *const *names, int count);
+
+#endif

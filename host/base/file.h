@@ -1,0 +1,34 @@
+/* file.h -- whole files, folders, and writes that either happen or do not.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_BASE_FILE_H
+#define DALLE_CL_BASE_FILE_H
+
+#include "host/base/error.h"
+#include <stddef.h>
+#include <stdio.h>
+
+/* The file's bytes plus a NUL, to be freed with free(); *size may be NULL and excludes the NUL. */
+char *file_read(const char *path, size_t *size, error *err);
+bool file_exists(const char *path);
+bool file_is_folder(const char *path);
+bool file_make_folders(const char *path, error *err);    /* like mkdir -p, mode 0777 & ~umask */
+
+/* Writes to "path.tmp-<pid>", flushes to disk, and renames over `path`: a reader, or a restart after
+ * a crash or a full disk, sees the old content or the new, never a part.  On failure nothing stays. */
+typedef struct file_atomic {
+    FILE *stream;
+    char *path, *temporary;
+} file_atomic;
+bool file_atomic_open(file_atomic *f, const char *path, error *err);
+bool file_atomic_commit(file_atomic *f, error *err);     /* closes in either case */
+void file_atomic_abandon(file_atomic *f);                /* for clean-up paths; harmless after commit */
+bool file_write(const char *path, const void *bytes, size_t size, error *err); /* the three in one */
+
+/* "$XDG_CACHE_HOME/dalle-cl" or "~/.cache/dalle-cl", or $DALLE_CL_CACHE; NULL when that is "off" or
+ * there is no home.  The folder is made with mode 0700.  To be freed. */
+char *file_cache_folder(void);
+
+/* "a/b" joined; to be freed.  NULL when memory is out. */
+char *file_join(const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,16 @@
+/* hash.h -- SHA-256, for cache keys and to say which kernels and data made a run.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_BASE_HASH_H
+#define DALLE_CL_BASE_HASH_H
+
+#include <stddef.h>
+
+typedef struct hash hash; /* incremental; a field is its bytes and a NUL, so fields cannot run together */
+
+hash *hash_create(void);
+void hash_bytes(hash *h, const void *bytes, size_t count);
+void hash_text(hash *h, const char *text); /* the text and its NUL */
+/* Writes 64 lower-case hexadecimal digits and a NUL, and frees h. */
+void hash_finish(hash *h, char hex[65]);
+
+#endif

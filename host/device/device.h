@@ -1,0 +1,197 @@
+/* device.h -- the whole contract with hardware: list and choose devices, buffers, compiled kernels,
+ * recorded launches, GEMM plans, queues, events, profiling.
+ * host/device/opencl implements it and is the only code that includes OpenCL or CLBlast headers.
+ * Nothing here knows what a tensor is.  A device and all that comes from it belong to one thread.
+ * Sizes are bytes where the name says so, else elements.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DEVICE_DEVICE_H
+#define DALLE_CL_DEVICE_DEVICE_H
+
+#include "host/base/dtype.h"
+#include "host/base/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Finding devices ------------------------------------------------------------------------- */
+
+typedef enum device_kind { DEVICE_CPU, DEVICE_GPU, DEVICE_OTHER } device_kind;
+
+/* What a device says of itself, and what probes that were compiled and run on it found. */
+typedef struct device_info {
+    int index; /* in device_list order; accepted by --device */
+    device_kind kind;
+    char name[128], vendor[128], vendor_word[16]; /* nvidia amd intel pocl mesa oclgrind other */
+    char platform[128], platform_version[128], version[128], driver[128];
+    int compute_units;
+    int64_t memory_bytes;     /* usable in all; for a CPU, the machine's memory */
+    int64_t max_buffer_bytes; /* largest single buffer */
+    int64_t local_bytes;
+    int64_t max_group;        /* work-items in a work-group */
+    int preferred_multiple;   /* work-group size multiple: a hint for LANES, never an assumption */
+
+    bool usable;              /* probes passed; if not, `reason` says why and it is never chosen */
+    char reason[256];
+    bool half_storage;        /* vload_half / vstore_half give right numbers */
+    bool half_arithmetic;     /* cl_khr_fp16 arithmetic gives right numbers */
+    int subgroup_size;        /* 0: no working subgroups */
+    int vector_width;         /* preferred float vector, from the driver */
+
+    /* The shape of row- and element-wise kernels (STYLE.md): LANES work-items times VEC-wide vectors. */
+    int lanes, vec;
+    double probe_gflops;      /* short measured multiply-add rate, remembered per device and driver; 0: not measured */
+} device_info;
+
+/* Lists every device of every platform into *infos (to be freed); returns how many, or -1.
+ * No platform at all is an error that names the package to install.
+ * `measure` also runs the probes, using and filling the remembered ones. */
+int device_list(device_info **infos, bool measure, error *err);
+
+typedef struct device device;
+
+/* `selector`: NULL or "" = $DALLE_CL_DEVICE, else the fastest usable one by the remembered probe;
+ * an index, "cpu", "gpu", a vendor word, or a part of a name in any case.  Unknown: ERROR_USAGE, with
+ * the devices there are and the nearest name. */
+device *device_open(const char *selector, error *err);
+void device_close(device *d); /* after everything made from it; NULL is harmless */
+const device_info *device_get_info(const device *d);
+/* Why this device was chosen, one line: "fastest of 2 by measured multiply-add rate". */
+const char *device_choice_reason(const device *d);
+/* Overrides LANES and VEC for kernels bound later; tests run every legal pair.  False if not legal:
+ * lanes a power of two up to max_group, vec one of 1 2 4 8 16. */
+bool device_set_shape(device *d, int lanes, int vec);
+
+/* ---- Buffers --------------------------------------------------------------------------------- */
+
+typedef struct device_buffer device_buffer;
+
+device_buffer *device_buffer_create(device *d, int64_t bytes, error *err); /* content undefined */
+void device_buffer_destroy(device_buffer *b);
+int64_t device_buffer_bytes(const device_buffer *b);
+int64_t device_allocated_bytes(const device *d); /* by buffers alive now */
+
+/* ---- Queues, events, transfers --------------------------------------------------------------- */
+
+/* Two in-order queues.  Work on one is ordered against the other only by events. */
+typedef enum device_queue { DEVICE_COMPUTE, DEVICE_TRANSFER } device_queue;
+typedef struct device_event device_event;
+
+/* Blocking transfers on the compute queue: they come after all work enqueued before. */
+bool device_write(device *d, device_buffer *to, int64_t offset_bytes, const void *from, int64_t bytes, error *err);
+bool device_read(device *d, const device_buffer *from, int64_t offset_bytes, void *to, int64_t bytes, error *err);
+/* Non-blocking: the host memory must stay until the event is done.  `after` may be NULL. */
+device_event *device_write_begin(device *d, device_queue q, device_buffer *to, int64_t offset_bytes,
+                                 const void *from, int64_t bytes, device_event *after, error *err);
+device_event *device_read_begin(device *d, device_queue q, const device_buffer *from, int64_t offset_bytes,
+                                void *to, int64_t bytes, device_event *after, error *err);
+/* Fills with a repeated 32-bit pattern, on the compute queue, without waiting. */
+bool device_fill(device *d, device_buffer *b, int64_t offset_bytes, int64_t bytes, uint32_t pattern, error *err);
+/* A marker of all work enqueued so far on q; and work enqueued on q later waits for an event. */
+device_event *device_event_record(device *d, device_queue q, error *err);
+bool device_queue_wait(device *d, device_queue q, device_event *e, error *err);
+bool device_event_wait(device_event *e, error *err);
+void device_event_release(device_event *e); /* NULL is harmless */
+bool device_finish(device *d, error *err);  /* waits for both queues */
+
+/* ---- Kernels and recorded launches ----------------------------------------------------------- */
+
+/* An argument.  A buffer argument becomes two kernel arguments, `__global T *name, long name_offset`,
+ * the offset counted in elements (common.clh: TENSOR and TENSOR_BEGIN): no sub-buffers are used. */
+typedef enum device_arg_kind { DEVICE_ARG_BUFFER, DEVICE_ARG_INT, DEVICE_ARG_FLOAT, DEVICE_ARG_LONG } device_arg_kind;
+typedef struct device_arg {
+    device_arg_kind kind;
+    device_buffer *buffer;
+    int64_t integer; /* the value, or the buffer's element offset */
+    float real;
+} device_arg;
+
+#define DEVICE_ARGS_MAX 32
+
+typedef struct device_launch {
+    const char *file;    /* embedded kernel file without ".cl": "ops/softmax", "gemm/tile" */
+    const char *kernel;  /* function in it */
+    const char *options; /* build options: "-DLANES=1 -DVEC=16 -DX_STORE=STORE_F32" */
+    const char *label;   /* for --profile: the operator's name */
+    int rank;            /* 1..3 */
+    size_t global[3], local[3];
+    int arg_count;
+    device_arg args[DEVICE_ARGS_MAX];
+} device_launch;
+
+/* A list of launches recorded once (programs compiled, kernel objects made, arguments set) and run
+ * many times; running it enqueues on the compute queue and never waits. */
+typedef struct device_launches device_launches;
+
+device_launches *device_launches_create(device *d, error *err);
+void device_launches_destroy(device_launches *list);
+int device_launches_count(const device_launches *list);
+bool device_launches_add(device_launches *list, const device_launch *launch, error *err);
+bool device_launches_add_copy(device_launches *list, const char *label, device_buffer *to, int64_t to_offset_bytes,
+                              const device_buffer *from, int64_t from_offset_bytes, int64_t bytes, error *err);
+bool device_launches_add_fill(device_launches *list, const char *label, device_buffer *to, int64_t offset_bytes,
+                              int64_t bytes, uint32_t pattern, error *err);
+/* A library call that enqueues by itself on the compute queue (CLBlast).  `call` gets `context`,
+ * which the list frees with free() at the end. */
+typedef bool (*device_call)(device *d, void *context, error *err);
+bool device_launches_add_call(device_launches *list, const char *label, device_call call, void *context, error *err);
+/* Enqueues launches first .. first+count-1. */
+bool device_launches_run(device_launches *list, int first, int count, error *err);
+
+/* Profiling: between start and report, run waits for and adds up each launch by label. */
+bool device_profile_start(device *d, error *err);
+/* A table (label, launches, ms, share), longest first, to be freed; also ends the profile. */
+char *device_profile_report(device *d, error *err);
+
+/* A hash over all embedded kernel sources: a run records it. */
+void device_kernels_hash(char hex[65]);
+
+/* ---- GEMM ------------------------------------------------------------------------------------ */
+
+/* An image seen as a matrix without being copied: row = output pixel (b, y, x), column = tap
+ * (ky, kx, c); pixels outside the image are 0.  Stride 1, padding (kernel-1)/2, kernel odd.
+ * kernel == 0: an ordinary matrix. */
+typedef struct gemm_image {
+    int32_t kernel, height, width, channels; /* images are contiguous [B, Y, X, C] */
+} gemm_image;
+
+typedef struct gemm_operand {
+    dtype type;
+    int64_t row, column; /* strides in elements; ignored for an image */
+    int64_t batch[2];    /* strides of the two batch axes; 0 repeats the operand */
+    gemm_image image;    /* operands A and B only */
+} gemm_operand;
+
+typedef enum gemm_activation { GEMM_IDENTITY, GEMM_RELU, GEMM_GELU } gemm_activation;
+
+/* C[m, n] = act(alpha * sum_k A[m, k] B[k, n] + bias[n])  (+ C[m, n] before, if accumulate),
+ * for every index of the two batch axes.  Sums are in float.  GELU is the exact erf form. */
+typedef struct gemm_desc {
+    int64_t m, n, k, batch[2]; /* batch axes at least 1 */
+    gemm_operand a, b, c;
+    float alpha;
+    bool accumulate;
+    bool bias;             /* float32 or c's-type vector of n */
+    dtype bias_type;
+    gemm_activation activation;
+    bool preactivation;    /* also write the value before act, with C's layout and type */
+    bool row_invariant;    /* row m of C must not depend, in any bit, on how many rows there are (decoding) */
+} gemm_desc;
+
+typedef struct gemm_buffers {
+    device_buffer *a, *b, *c, *bias, *preactivation, *workspace;
+    int64_t a_offset, b_offset, c_offset, bias_offset, preactivation_offset; /* elements */
+    int64_t workspace_offset;                                                 /* bytes, 256-aligned */
+} gemm_buffers;
+
+typedef struct gemm_plan gemm_plan;
+
+/* Chooses the provider; deterministic for a device, so that a resumed run does the same sums. */
+gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err);
+/* The same with the provider named ("tile", "clblast", "thin", "plain"), for tests and bench; NULL with
+ * ERROR_USAGE if it cannot do the shape. */
+gemm_plan *gemm_plan_create_with(device *d, const char *provider, const gemm_desc *desc, error *err);
+void gemm_plan_destroy(gemm_plan *p);
+const char *gemm_plan_provider(const gemm_plan *p);
+int64_t gemm_plan_workspace_bytes(const gemm_plan *p);
+bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, const gemm_buffers *buffers, error *err);
+
+#endif

@@ -1,0 +1,22 @@
+/* gemm_provider.h -- what one way of multiplying matrices offers to gemm.c, which chooses among them.
+ * Providers: "tile" (gemm_tile.c, CPU devices), "thin" (gemm_thin.c, few rows, order of sums
+ * independent of the row count), "plain" (gemm_plain.c: one element a work-item, the oracle and the
+ * fallback that runs anywhere), "clblast" (opencl/gemm_clblast.c).
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DEVICE_GEMM_PROVIDER_H
+#define DALLE_CL_DEVICE_GEMM_PROVIDER_H
+
+#include "host/device/device.h"
+
+typedef struct gemm_provider {
+    const char *name;
+    bool (*supports)(device *d, const gemm_desc *desc);
+    /* Workspace bytes for the descriptor; may allocate *state, freed with free(). */
+    bool (*plan)(device *d, const gemm_desc *desc, int64_t *workspace_bytes, void **state, error *err);
+    bool (*record)(device *d, const gemm_desc *desc, void *state, device_launches *list, const char *label,
+                   const gemm_buffers *buffers, error *err);
+} gemm_provider;
+
+extern const gemm_provider gemm_tile, gemm_thin, gemm_plain, gemm_clblast;
+
+#endif
