@@ -1,0 +1,133 @@
+/* ops.h -- the catalogue of operators: one line of mathematics each.
+ * A builder appends nodes to its arguments' graph and returns a borrowed tensor; a mistake in shapes
+ * is latched by the graph (host/graph/graph.h).  Operators with a gradient say so by having one; ids,
+ * masks, random states and control values never get gradients.
+ * Letters: B batch, T tokens, C channels, H heads, D head size, V vocabulary, K codes, Y X pixels.
+ * Adding an operator: CONTRIBUTING.md.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_OPS_OPS_H
+#define DALLE_CL_OPS_OPS_H
+
+#include "host/graph/graph.h"
+
+/* ---- Views: no work, no memory --------------------------------------------------------------- */
+tensor *op_reshape(tensor *x, int rank, const int64_t *dim);      /* x contiguous, else copied; one dim may be -1 */
+tensor *op_permute(tensor *x, const int *axes);                   /* axes: a permutation of x's */
+tensor *op_slice(tensor *x, int axis, int64_t start, int64_t count);
+tensor *op_stop_gradient(tensor *x);                              /* x, through which no gradient flows */
+
+/* ---- Copies ---------------------------------------------------------------------------------- */
+tensor *op_contiguous(tensor *x);                                 /* x itself if it is */
+tensor *op_cast(tensor *x, dtype type);                           /* contiguous, in another storage type */
+tensor *op_concat(int count, tensor *const *parts, int axis);     /* up to NODE_INPUTS_MAX parts */
+
+/* ---- Element-wise.  b: the same shape, or a suffix of a's shape ([C] against [B,T,C]), or [1] ---- */
+tensor *op_add(tensor *a, tensor *b);
+tensor *op_sub(tensor *a, tensor *b);
+tensor *op_mul(tensor *a, tensor *b);
+tensor *op_div(tensor *a, tensor *b);
+tensor *op_scale(tensor *x, float factor);                        /* factor x */
+tensor *op_affine(tensor *x, float factor, float shift);          /* factor x + shift */
+tensor *op_square(tensor *x);
+tensor *op_exp(tensor *x);
+tensor *op_log(tensor *x);
+tensor *op_sigmoid(tensor *x);
+tensor *op_relu(tensor *x);
+tensor *op_gelu(tensor *x);                                       /* exact: x Phi(x) */
+tensor *op_clamp(tensor *x, float low, float high);               /* gradient 1 inside, 0 outside */
+
+/* ---- Reductions, deterministic ---------------------------------------------------------------- */
+tensor *op_sum_last(tensor *x);                                   /* [.., C] -> [.., 1] */
+tensor *op_sum_rows(tensor *x);                                   /* [.., C] -> [C] */
+tensor *op_sum_all(tensor *x);                                    /* -> [1] */
+tensor *op_mean_all(tensor *x);                                   /* -> [1] */
+tensor *op_argmax_last(tensor *x);                                /* [.., C] -> I32 [..]; ties: the lowest index */
+
+/* ---- Linear algebra --------------------------------------------------------------------------- */
+/* a [.., M, K], b [.., K, N] (views welcome) -> [.., M, N]; leading axes equal, or b has none. */
+tensor *op_matmul(tensor *a, tensor *b);
+tensor *op_matmul_nt(tensor *a, tensor *b);                       /* a b^T: b [.., N, K] */
+tensor *op_matmul_tn(tensor *a, tensor *b);                       /* a^T b: a [.., K, M] */
+/* y = x W^T + bias: x [.., Cin], weight [Cout, Cin], bias [Cout] or NULL */
+tensor *op_linear(tensor *x, tensor *weight, tensor *bias);
+tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias);
+tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias);
+/* The same value as op_linear, bit for bit independent of the number of rows; no gradient (decoding). */
+tensor *op_linear_rows(tensor *x, tensor *weight, tensor *bias);
+/* Stride 1, padding (k-1)/2: x [B,Y,X,Cin], weight [Cout,k,k,Cin], bias [Cout] or NULL -> [B,Y,X,Cout] */
+tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias);
+
+/* ---- Images ----------------------------------------------------------------------------------- */
+tensor *op_max_pool2(tensor *x);                                  /* [B,Y,X,C] -> [B,Y/2,X/2,C]; ties: the first in raster order */
+tensor *op_upsample2(tensor *x);                                  /* nearest: [B,Y,X,C] -> [B,2Y,2X,C] */
+
+/* ---- Rows ------------------------------------------------------------------------------------- */
+tensor *op_softmax(tensor *x);                                    /* over the last axis */
+tensor *op_log_softmax(tensor *x);
+tensor *op_layer_norm(tensor *x, tensor *gain, tensor *bias, float epsilon);
+tensor *op_embedding(tensor *table, tensor *ids);                 /* [V,C], I32 [..] -> [.., C]; deterministic gradient */
+/* Rows of `a` where ids >= 0 (the embedding of the id), rows of `b` (position t = row index mod T, b [T,C])
+ * where ids < 0: the learned padding embedding per position of DALL-E (B.1).  ids I32 [B,T] -> [B,T,C] */
+tensor *op_embedding_padded(tensor *table, tensor *padding, tensor *ids);
+/* -log softmax(logits)[target] per row: [.., V], I32 [..] -> F32 [..]; a negative target gives 0 and no gradient */
+tensor *op_cross_entropy(tensor *logits, tensor *targets);
+
+/* ---- Attention masks, analytic (host/ops/mask.h says which key each query sees) ----------------- */
+struct mask;
+/* scores [.., Tq, Tk] + (0 where visible, -inf where not).  `position` (I32 [1]) is the first query's
+ * place in the stream, or NULL for 0. */
+tensor *op_mask(tensor *scores, const struct mask *pattern, tensor *position);
+
+/* ---- Random numbers ---------------------------------------------------------------------------- */
+/* `random`: I32 [4] control tensor {seed low, seed high, step, first sample}.  The stream is the hash
+ * of the node's scoped name; element counts from the first sample's, each sample having count/B elements. */
+tensor *op_dropout(tensor *x, float probability, tensor *random); /* x / (1-p) kept, 0 dropped; axis 0 is the batch */
+/* softmax((logits + g) / tau), g standard Gumbel: [B,..,K]; tau F32 [1].  Eq. of arXiv 1611.01144. */
+tensor *op_gumbel_softmax(tensor *logits, tensor *tau, tensor *random);
+
+/* ---- Losses ------------------------------------------------------------------------------------ */
+/* KL(softmax(logits) || uniform) per row: [.., K] -> F32 [..] (2.1 of arXiv 2102.12092) */
+tensor *op_categorical_kl(tensor *logits);
+/* -ln f(x; mu, b) per channel value, f the logit-Laplace density (A.3 of arXiv 2102.12092):
+ * x [..,3] already mapped into (epsilon, 1-epsilon); stats [..,6] = mu (3), ln b (3) -> F32 [..,3] */
+tensor *op_logit_laplace(tensor *x, tensor *stats);
+
+/* ---- Vector quantisation ------------------------------------------------------------------------ */
+/* Index of the nearest code: z [..,C], codebook [K,C] -> I32 [..]; ties: the lowest index */
+tensor *op_nearest_code(tensor *z, tensor *codebook);
+/* Straight-through: value of `hard`, gradient to `soft`. */
+tensor *op_straight_through(tensor *hard, tensor *soft);
+/* Counts and sums of the rows assigned to each code, deterministic: ids I32 [N], z [N,C], codes K ->
+ * counts F32 [K], sums F32 [K,C] */
+void op_code_statistics(tensor *ids, tensor *z, int64_t codes, tensor **counts, tensor **sums);
+/* EMA codebook update in place (A.1 of arXiv 1711.00937): N = d N + (1-d) counts, M = d M + (1-d) sums,
+ * code = M / smoothed N; a code with N < revive is replaced by a random row of z (by `random`).
+ * Returns the codebook after the update (graph_update it); nothing happens when flags[0] (I32 [1]) is 0. */
+tensor *op_codebook_update(tensor *codebook, tensor *usage, tensor *mean, tensor *counts, tensor *sums, tensor *z,
+                           tensor *random, tensor *flag, float decay, float revive);
+
+/* ---- Optimizer: in place; return the updated parameter (graph_update it) ------------------------ */
+/* Sum of squares of several tensors -> F32 [1], in a fixed order. */
+tensor *op_sum_squares(int count, tensor *const *parts);
+/* {clip factor, norm, finite}: scale = min(1, limit / norm), from the sum of squares; limit 0 = no clip.
+ * F32 [4] = {scale, norm, finite ? 1 : 0, 0}. */
+tensor *op_gradient_scale(tensor *sum_squares, float limit);
+/* AdamW (arXiv 1711.05101) with bias correction; schedule F32 [4] = {learning rate, 1 - beta1^t,
+ * 1 - beta2^t, 0}; scale = op_gradient_scale: gradients are multiplied by scale[0]; nothing changes when scale[2] is 0. */
+tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *variance, tensor *schedule, tensor *scale,
+                 float beta1, float beta2, float epsilon, float decay);
+/* average = d average + (1-d) parameter with d = decay[0] (F32 [1], 1 = leave as is) */
+tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
+
+/* ---- Decoding ------------------------------------------------------------------------------------ */
+/* cache [B,H,T,D] gets x [B,H,t,D] at rows position[0].. in place; returns the cache */
+tensor *op_cache_write(tensor *cache, tensor *x, tensor *position);
+/* One-token attention over a cache: q [B,H,1,D], keys, values [B,H,T,D], the mask's visible keys up to
+ * position[0] -> [B,H,1,D]; sums in an order independent of B. */
+tensor *op_attention_decode(tensor *q, tensor *keys, tensor *values, const struct mask *pattern, tensor *position, float scale);
+/* Draws one token per row: logits [B,V]; settings F32 [4] = {temperature (0: argmax), top-k (0: all), top-p (1: all), 0};
+ * random I32 [4] = {seed low, seed high, step, first picture}: row b draws with stream = hash(name) of the
+ * operator + first picture + b, element = position[0] -> I32 [B] */
+tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position);
+
+#endif
