@@ -1,0 +1,34 @@
+/* checkpoint.h -- a store's content as a safetensors file.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_TRAIN_CHECKPOINT_H
+#define DALLE_CL_TRAIN_CHECKPOINT_H
+
+#include "host/graph/store.h"
+
+typedef struct checkpoint_text {
+    const char *key, *value;
+} checkpoint_text;
+
+/* Saves parameters, moments, averages and state, with the metadata given. */
+bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata, int count, error *err);
+
+/* Loads every entry of those kinds that the store has; a missing, misshapen or surplus tensor is an
+ * error that names it.  *metadata (may be NULL): a malloc'd array of malloc'd pairs, see _free. */
+typedef struct checkpoint_metadata {
+    int count;
+    checkpoint_text *at;
+} checkpoint_metadata;
+bool checkpoint_load(store *s, const char *path, checkpoint_metadata *metadata, error *err);
+const char *checkpoint_metadata_get(const checkpoint_metadata *m, const char *key); /* or NULL */
+void checkpoint_metadata_free(checkpoint_metadata *m);
+
+/* Saves parameters alone for a model folder: the averages where the store has them (`averages`),
+ * converted to `type` (F32 or F16; values that overflow F16 are an error), plus STORE_STATE entries
+ * whose names end in "codebook". */
+bool checkpoint_export(store *s, const char *path, bool averages, dtype type, const checkpoint_text *metadata,
+                       int count, error *err);
+/* Loads parameters (and exported state) of a file into the store, converting storage types; tensors the
+ * store lacks are an error unless `surplus_ok`, entries the file lacks always are. */
+bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_metadata *metadata, error *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* optimizer.h -- appends the update of every trained parameter to a graph: global norm, clipping,
+ * AdamW, EMA, all on the device and all skipped there when a gradient is not finite.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_TRAIN_OPTIMIZER_H
+#define DALLE_CL_TRAIN_OPTIMIZER_H
+
+#include "host/graph/graph.h"
+
+typedef struct optimizer_settings {
+    float beta1, beta2, epsilon, decay;
+    float clip;     /* global norm; 0 = none */
+    bool ema;       /* keep averages "ema.<parameter>" */
+} optimizer_settings;
+
+typedef struct optimizer optimizer;
+
+/* After graph_backward(loss).  Declares moments "adam.mean.*", "adam.variance.*" and averages, and appends
+ * the nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's arena. */
+optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
+
+/* Before each run: step counts from 0; ema_decay 1 leaves the averages alone in this step. */
+bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
+
+/* F32 [4] = {clip scale, gradient norm, finite, 0}; kept.  The finite flag covers loss and gradients. */
+tensor *optimizer_status(const optimizer *o);
+
+#endif

@@ -1,0 +1,75 @@
+/* train.h -- the training loop, which does not know which model it trains.
+ *
+ * A run is a folder:
+ *   config.cfg              every setting, as resolved
+ *   run.json                device, driver, kernel hash, program version, data: what --resume compares
+ *   metrics.jsonl           one JSON object a logged step, "eval" objects among them
+ *   samples/                PNG grids, step-000500.png
+ *   checkpoint.safetensors  the latest: parameters, moments, averages, model state, host state
+ *   best.safetensors        the checkpoint with the lowest validation figure, if the task evaluates
+ * Everything is written to a temporary name and renamed.  Killed at any instant, a run resumes from
+ * its last whole checkpoint: later metric lines are cut, and every later parameter and metric equals
+ * the uninterrupted run's bit for bit on the same device.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_TRAIN_TRAIN_H
+#define DALLE_CL_TRAIN_TRAIN_H
+
+#include "host/graph/store.h"
+#include <jansson.h>
+#include <signal.h>
+
+/* Named figures of a step or an evaluation, in the order in which they are to be shown. */
+typedef struct train_metric {
+    const char *name;   /* static: "loss", "psnr", "codes" */
+    double value;
+    const char *format; /* for the progress line: "%.4f"; NULL = only in metrics.jsonl */
+} train_metric;
+#define TRAIN_METRICS_MAX 24
+typedef struct train_metrics {
+    int count;
+    train_metric at[TRAIN_METRICS_MAX];
+    bool finite; /* false: the step's update was skipped on the device */
+} train_metrics;
+void train_metrics_add(train_metrics *m, const char *name, double value, const char *format);
+
+/* What a model gives the loop.  `self` is passed back.  Functions return false with *err filled in. */
+typedef struct train_task {
+    const char *kind; /* "dvae", "prior" */
+    void *self;
+    store *store;
+    /* Takes the batch of step `step` (from 0), writes inputs and schedules, enqueues the step; does not wait. */
+    bool (*begin)(void *self, int64_t step, error *err);
+    /* Waits for the step begun last and gives its figures. */
+    bool (*end)(void *self, int64_t step, train_metrics *out, error *err);
+    /* Validation figures after `step` steps; at[0] is the one to minimise.  NULL: none. */
+    bool (*evaluate)(void *self, int64_t step, train_metrics *out, error *err);
+    /* Draws a sample grid into the PNG `path`.  NULL: none. */
+    bool (*draw)(void *self, int64_t step, const char *path, error *err);
+    /* Host state that must survive a restart (plateau counters): a new object; and back.  May be NULL. */
+    json_t *(*save_state)(void *self);
+    bool (*load_state)(void *self, const json_t *state, error *err);
+    /* Warns about something in the figures (codebook collapse): text in the task's memory, or NULL. */
+    const char *(*warn)(void *self, const train_metrics *m);
+} train_task;
+
+typedef struct train_options {
+    const char *folder;
+    bool resume;
+    bool force;              /* resume although device, driver, kernels or settings differ; or overwrite nothing else */
+    const char *config_text; /* the resolved configuration, stored and compared on resume */
+    json_t *provenance;      /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
+    int64_t steps;           /* total */
+    int64_t log_every, save_every, eval_every, sample_every; /* steps; 0 = never (the end always saves) */
+    int64_t stop_after_bad;  /* that many skipped steps in a row end the run with ERROR_DIVERGED */
+    int64_t patience;        /* evaluations without a better figure that end the run; 0 = never */
+    double minutes;          /* stop and save after that long; 0 = no limit */
+    bool quiet;
+    const volatile sig_atomic_t *interrupted; /* set by the caller's signal handler; NULL: never */
+} train_options;
+
+/* Refuses a folder that already holds a run unless `resume`; with `resume`, restores the store, the
+ * host state and the metrics, and goes on.  The store must be allocated (graph compiled).
+ * Ends after `steps`; on interruption saves and returns false with ERROR_INTERRUPTED and how to go on. */
+bool train_run(const train_task *task, const train_options *options, error *err);
+
+#endif
