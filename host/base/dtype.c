@@ -110,12 +110,18 @@ static int32_t i32_store(float value)
 float dtype_load(dtype type, const void *array, int64_t index)
 {
     switch (type) {
-    case DTYPE_F32: return ((const float *)array)[index];
-    case DTYPE_F16: return half_load(((const uint16_t *)array)[index]);
-    case DTYPE_BF16: return bits_float((uint32_t)((const uint16_t *)array)[index] << 16);
-    case DTYPE_U8: return ((const uint8_t *)array)[index];
-    case DTYPE_I32: return (float)((const int32_t *)array)[index];
-    case DTYPE_COUNT: break;
+    case DTYPE_F32:
+        return ((const float *)array)[index];
+    case DTYPE_F16:
+        return half_load(((const uint16_t *)array)[index]);
+    case DTYPE_BF16:
+        return bits_float((uint32_t)((const uint16_t *)array)[index] << 16);
+    case DTYPE_U8:
+        return ((const uint8_t *)array)[index];
+    case DTYPE_I32:
+        return (float)((const int32_t *)array)[index];
+    case DTYPE_COUNT:
+        break;
     }
     CHECK(false, "dtype %d", (int)type);
     return 0;
@@ -124,12 +130,23 @@ float dtype_load(dtype type, const void *array, int64_t index)
 void dtype_store(dtype type, void *array, int64_t index, float value)
 {
     switch (type) {
-    case DTYPE_F32: ((float *)array)[index] = value; return;
-    case DTYPE_F16: ((uint16_t *)array)[index] = half_store(value); return;
-    case DTYPE_BF16: ((uint16_t *)array)[index] = bf16_store(value); return;
-    case DTYPE_U8: ((uint8_t *)array)[index] = u8_store(value); return;
-    case DTYPE_I32: ((int32_t *)array)[index] = i32_store(value); return;
-    case DTYPE_COUNT: break;
+    case DTYPE_F32:
+        ((float *)array)[index] = value;
+        return;
+    case DTYPE_F16:
+        ((uint16_t *)array)[index] = half_store(value);
+        return;
+    case DTYPE_BF16:
+        ((uint16_t *)array)[index] = bf16_store(value);
+        return;
+    case DTYPE_U8:
+        ((uint8_t *)array)[index] = u8_store(value);
+        return;
+    case DTYPE_I32:
+        ((int32_t *)array)[index] = i32_store(value);
+        return;
+    case DTYPE_COUNT:
+        break;
     }
     CHECK(false, "dtype %d", (int)type);
 }

@@ -19,7 +19,8 @@ log_level log_get_level(void)
 }
 
 /* One locked write per line, so that lines of several threads do not mix. */
-static void print_line(const char *prefix, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void print_line(const char *prefix, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 static void print_line(const char *prefix, const char *format, va_list args)
 {
     flockfile(stderr);

@@ -38,7 +38,7 @@ static void philox_words(const philox *p, uint32_t element, uint32_t words[4])
 
 static float uniform_of(uint32_t bits)
 {
-    return (float)(bits >> 8) * 0x1p-24f + 0x1p-25f;
+    return (float)(bits >> 9) * 0x1p-23f + 0x1p-24f;
 }
 
 uint32_t philox_bits(const philox *p, uint32_t element)

@@ -21,7 +21,9 @@ void philox4x32_10(const uint32_t counter[4], const uint32_t key[2], uint32_t ou
 uint32_t philox_stream(const char *name); /* 32-bit FNV-1a */
 
 uint32_t philox_bits(const philox *p, uint32_t element);
-float philox_uniform(const philox *p, uint32_t element);  /* in (0, 1): (bits >> 8) * 2^-24 + 2^-25 */
+/* In (0, 1), both ends excluded: (bits >> 9) * 2^-23 + 2^-24, which is exact in float.  (With 24 random
+ * bits the largest value would round to 1, and Gumbel noise to infinity.) */
+float philox_uniform(const philox *p, uint32_t element);
 /* Standard normal by Box-Muller from words 2*(element/2), 2*(element/2)+1: even elements take the
  * cosine, odd ones the sine.  Host only: used to initialise parameters. */
 float philox_normal(const philox *p, uint32_t element);
