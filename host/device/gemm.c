@@ -1,0 +1,193 @@
+/* gemm.c -- plans of matrix multiplication: checks a descriptor, simplifies it, chooses who does it.
+ * The choice looks at shape and kind of device only and never at the clock, so that a resumed run
+ * does the same sums.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/gemm_provider.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct gemm_plan {
+    device *device;
+    gemm_desc desc;
+    const gemm_provider *provider;
+    int64_t workspace_bytes;
+    void *state;
+};
+
+static const gemm_provider *const providers[] = { &gemm_tile, &gemm_clblast, &gemm_thin, &gemm_plain };
+#define PROVIDER_COUNT ((int)(sizeof providers / sizeof providers[0]))
+
+#define LL(x) ((long long)(x))
+
+static bool check_image(const char *which, const gemm_image *image, int64_t pixels, int64_t taps, error *err)
+{
+    if (image->kernel == 0) return true;
+    if (image->kernel < 0 || image->kernel % 2 == 0)
+        return error_set(err, ERROR_MODEL, "gemm: operand %s: convolution kernel %d must be odd and positive",
+                         which, image->kernel);
+    if (image->height < 1 || image->width < 1 || image->channels < 1)
+        return error_set(err, ERROR_MODEL, "gemm: operand %s: image %d x %d with %d channels is empty", which,
+                         image->height, image->width, image->channels);
+    const int64_t area = (int64_t)image->height * image->width;
+    const int64_t wanted = (int64_t)image->kernel * image->kernel * image->channels;
+    if (pixels % area != 0)
+        return error_set(err, ERROR_MODEL,
+                         "gemm: operand %s: %lld pixels are no whole number of %d x %d images", which,
+                         LL(pixels), image->height, image->width);
+    if (taps != wanted)
+        return error_set(err, ERROR_MODEL,
+                         "gemm: operand %s: %lld taps, but kernel %d with %d channels has %lld", which,
+                         LL(taps), image->kernel, image->channels, LL(wanted));
+    return true;
+}
+
+static bool check_sizes(const gemm_desc *desc, error *err)
+{
+    if (desc->m < 1 || desc->n < 1 || desc->k < 1 || desc->batch[0] < 1 || desc->batch[1] < 1)
+        return error_set(err, ERROR_MODEL,
+                         "gemm: sizes must be at least 1: m %lld, n %lld, k %lld, batch %lld x %lld",
+                         LL(desc->m), LL(desc->n), LL(desc->k), LL(desc->batch[0]), LL(desc->batch[1]));
+    /* Kernels count rows, columns and k in int, with room for a tile past the end. */
+    const int64_t limit = INT32_MAX - 65536;
+    if (desc->m > limit || desc->n > limit || desc->k > limit || desc->batch[0] > limit / desc->batch[1])
+        return error_set(
+            err, ERROR_MODEL, "gemm: m %lld, n %lld, k %lld, batch %lld x %lld: more than %lld along an axis",
+            LL(desc->m), LL(desc->n), LL(desc->k), LL(desc->batch[0]), LL(desc->batch[1]), LL(limit));
+    return true;
+}
+
+static bool check_desc(const gemm_desc *desc, error *err)
+{
+    if (!check_sizes(desc, err)) return false;
+    const gemm_operand *operands[3] = { &desc->a, &desc->b, &desc->c };
+    for (int i = 0; i < 3; ++i) {
+        if ((unsigned)operands[i]->type >= DTYPE_COUNT || !dtype_is_float(operands[i]->type))
+            return error_set(err, ERROR_MODEL, "gemm: operand %c has a type that is not floating point",
+                             "ABC"[i]);
+    }
+    if (desc->bias && ((unsigned)desc->bias_type >= DTYPE_COUNT || !dtype_is_float(desc->bias_type)))
+        return error_set(err, ERROR_MODEL, "gemm: the bias has a type that is not floating point");
+    if ((unsigned)desc->activation > GEMM_GELU)
+        return error_set(err, ERROR_MODEL, "gemm: unknown activation %d", (int)desc->activation);
+    if (!check_image("A", &desc->a.image, desc->m, desc->k, err)) return false;
+    if (!check_image("B", &desc->b.image, desc->k, desc->n, err)) return false;
+    const gemm_operand *c = &desc->c;
+    if (c->image.kernel != 0) return error_set(err, ERROR_MODEL, "gemm: operand C cannot be an image");
+    const bool repeated = (desc->m > 1 && c->row == 0) || (desc->n > 1 && c->column == 0) ||
+                          (desc->batch[0] > 1 && c->batch[0] == 0) ||
+                          (desc->batch[1] > 1 && c->batch[1] == 0);
+    if (repeated)
+        return error_set(
+            err, ERROR_MODEL,
+            "gemm: C has a stride of 0, so elements would share a place: row %lld, column %lld, batch "
+            "%lld, %lld",
+            LL(c->row), LL(c->column), LL(c->batch[0]), LL(c->batch[1]));
+    return true;
+}
+
+/* A 1 x 1 convolution is an ordinary matrix: row = pixel, column = channel. */
+static void simplify_operand(gemm_operand *operand)
+{
+    if (operand->image.kernel == 1) {
+        operand->row = operand->image.channels;
+        operand->column = 1;
+        operand->image = (gemm_image){ 0 };
+    }
+    if (operand->image.kernel == 0) operand->image = (gemm_image){ 0 };
+}
+
+/* Strides along axes of one element are never used; giving them the value that reads best lets
+ * providers recognise contiguous operands. */
+static gemm_desc simplify(const gemm_desc *desc)
+{
+    gemm_desc s = *desc;
+    simplify_operand(&s.a);
+    simplify_operand(&s.b);
+    gemm_operand *operands[3] = { &s.a, &s.b, &s.c };
+    for (int i = 0; i < 3; ++i) {
+        if (s.batch[0] == 1) operands[i]->batch[0] = 0;
+        if (s.batch[1] == 1) operands[i]->batch[1] = 0;
+    }
+    if (s.k == 1 && s.a.image.kernel == 0) s.a.column = 1;
+    if (s.n == 1 && s.b.image.kernel == 0) s.b.column = s.b.row == 1 && s.k > 1 ? s.k : 1;
+    if (s.n == 1) s.c.column = 1;
+    return s;
+}
+
+static const gemm_provider *choose(device *d, const gemm_desc *desc)
+{
+    if (desc->row_invariant) return gemm_thin.supports(d, desc) ? &gemm_thin : &gemm_plain;
+    const gemm_provider *fast = device_get_info(d)->kind == DEVICE_CPU ? &gemm_tile : &gemm_clblast;
+    return fast->supports(d, desc) ? fast : &gemm_plain;
+}
+
+static gemm_plan *plan_create(device *d, const gemm_provider *provider, const gemm_desc *desc, error *err)
+{
+    gemm_plan *p = calloc(1, sizeof *p);
+    if (!p) return error_null(err, ERROR_MEMORY, "gemm: no memory for a plan");
+    p->device = d;
+    p->desc = *desc;
+    p->provider = provider;
+    if (!provider->plan(d, &p->desc, &p->workspace_bytes, &p->state, err)) {
+        error_prefix(err, "gemm %lld x %lld x %lld by '%s'", LL(desc->m), LL(desc->n), LL(desc->k),
+                     provider->name);
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
+{
+    if (!check_desc(desc, err)) return NULL;
+    const gemm_desc simple = simplify(desc);
+    return plan_create(d, choose(d, &simple), &simple, err);
+}
+
+gemm_plan *gemm_plan_create_with(device *d, const char *provider, const gemm_desc *desc, error *err)
+{
+    if (!check_desc(desc, err)) return NULL;
+    const gemm_desc simple = simplify(desc);
+    for (int i = 0; i < PROVIDER_COUNT; ++i) {
+        if (strcmp(providers[i]->name, provider) != 0) continue;
+        if (!providers[i]->supports(d, &simple))
+            return error_null(err, ERROR_USAGE, "gemm provider '%s' cannot do %lld x %lld x %lld on '%s'",
+                              provider, LL(desc->m), LL(desc->n), LL(desc->k), device_get_info(d)->name);
+        return plan_create(d, providers[i], &simple, err);
+    }
+    return error_null(err, ERROR_USAGE, "no gemm provider '%s'; there are tile, clblast, thin, plain",
+                      provider);
+}
+
+void gemm_plan_destroy(gemm_plan *p)
+{
+    if (!p) return;
+    free(p->state);
+    free(p);
+}
+
+const char *gemm_plan_provider(const gemm_plan *p)
+{
+    return p->provider->name;
+}
+
+int64_t gemm_plan_workspace_bytes(const gemm_plan *p)
+{
+    return p->workspace_bytes;
+}
+
+bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, const gemm_buffers *buffers,
+                      error *err)
+{
+    const gemm_desc *desc = &p->desc;
+    CHECK(buffers->a && buffers->b && buffers->c, "%s: an operand has no buffer", label);
+    CHECK(!desc->bias || buffers->bias, "%s: the bias has no buffer", label);
+    CHECK(!desc->preactivation || buffers->preactivation, "%s: the pre-activation has no buffer", label);
+    CHECK(p->workspace_bytes == 0 || buffers->workspace, "%s: no workspace of %lld bytes", label,
+          LL(p->workspace_bytes));
+    CHECK(buffers->workspace_offset % 256 == 0, "%s: workspace at %lld", label,
+          LL(buffers->workspace_offset));
+    if (p->provider->record(p->device, desc, p->state, list, label, buffers, err)) return true;
+    return error_prefix(err, "gemm %lld x %lld x %lld by '%s'", LL(desc->m), LL(desc->n), LL(desc->k),
+                        p->provider->name);
+}

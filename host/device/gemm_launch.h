@@ -1,0 +1,35 @@
+/* gemm_launch.h -- what the providers' launches share: build options and arguments of cl/gemm.clh.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DEVICE_GEMM_LAUNCH_H
+#define DALLE_CL_DEVICE_GEMM_LAUNCH_H
+
+#include "host/device/device.h"
+#include <stdarg.h>
+
+#define GEMM_OPTIONS_SIZE 512
+
+/* Storage types, image kernels and epilogue as -D options, then the provider's own after them. */
+void gemm_launch_options(char options[GEMM_OPTIONS_SIZE], const gemm_desc *desc, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void gemm_launch_buffer(device_launch *l, device_buffer *buffer, int64_t offset_elements);
+void gemm_launch_int(device_launch *l, int64_t value); /* must fit an int: gemm_plan_create checked it */
+void gemm_launch_long(device_launch *l, int64_t value);
+void gemm_launch_float(device_launch *l, float value);
+/* a, b, c, bias, preactivation: those not wanted by the descriptor are stood in for by c. */
+void gemm_launch_operands(device_launch *l, const gemm_desc *desc, const gemm_buffers *buffers);
+/* Row, column and batch strides. */
+void gemm_launch_strides(device_launch *l, const gemm_operand *operand);
+/* height, width, channels */
+void gemm_launch_image(device_launch *l, const gemm_image *image);
+
+static inline int64_t gemm_ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+static inline int64_t gemm_round_up(int64_t a, int64_t b)
+{
+    return gemm_ceil_div(a, b) * b;
+}
+
+#endif
