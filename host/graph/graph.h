@@ -33,7 +33,7 @@ struct tensor {
     node *from;    /* the node that makes it, or NULL */
     int out_index; /* which of its outputs */
     dtype type;
-    int rank;      /* 0 to TENSOR_RANK_MAX; a scalar is [1] */
+    int rank; /* 0 to TENSOR_RANK_MAX; a scalar is [1] */
     int64_t dim[TENSOR_RANK_MAX];
     int64_t stride[TENSOR_RANK_MAX]; /* in elements */
     int64_t offset;                  /* in elements, from the storage's start */
@@ -42,14 +42,15 @@ struct tensor {
     bool poison;
 };
 
-#define NODE_INPUTS_MAX 8
+#define NODE_INPUTS_MAX  8
 #define NODE_OUTPUTS_MAX 4
 
 typedef struct op_def {
-    const char *name;      /* stem of host/ops/<name>.c, cl/ops/<name>.cl, tests/ops/test_<name>.c */
-    bool (*infer)(node *n);                                    /* declare outputs; graph_fail and false if wrong */
-    bool (*bind)(const node *n, binder *b);                    /* once, at compile: record launches; NULL for views */
-    void (*grad)(node *n, tensor *const *dout, tensor **din);  /* append nodes; din[i] = NULL: no gradient.  dout[i]
+    const char *name;       /* stem of host/ops/<name>.c, cl/ops/<name>.cl, tests/ops/test_<name>.c */
+    bool (*infer)(node *n); /* declare outputs; graph_fail and false if wrong */
+    bool (*bind)(const node *n, binder *b); /* once, at compile: record launches; NULL for views */
+    void (*grad)(node *n, tensor *const *dout,
+                 tensor **din); /* append nodes; din[i] = NULL: no gradient.  dout[i]
                                                                   may be NULL where nothing flows back.  NULL = none */
     int64_t (*workspace)(const node *n, device *d, error *err); /* scratch bytes, or -1; NULL = none */
 } op_def;
@@ -61,9 +62,9 @@ struct node {
     int in_count, out_count;
     tensor *in[NODE_INPUTS_MAX];
     tensor *out[NODE_OUTPUTS_MAX];
-    void *attributes;  /* the operator's own struct, in the arena */
-    int segment;       /* recomputation segment, 0 = none */
-    bool live;         /* kept by graph_compile */
+    void *attributes; /* the operator's own struct, in the arena */
+    int segment;      /* recomputation segment, 0 = none */
+    bool live;        /* kept by graph_compile */
     storage *workspace;
     int index;
 };
@@ -95,21 +96,24 @@ typedef struct parameter_spec {
 tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int rank, const int64_t *dim);
 tensor *graph_entry(graph *g, store_entry *e);
 const store_entry *graph_entry_of(const tensor *t); /* NULL if t is not a whole store entry */
-void graph_set_trainable(graph *g, bool trainable);  /* for parameters asked for from now on */
+void graph_set_trainable(graph *g, bool trainable); /* for parameters asked for from now on */
 
 /* Appends a node and infers its outputs; returns it, or NULL when an input is poison or infer fails.
  * `attributes` (may be NULL) is copied into the arena.  A NULL input is allowed where the operator
  * says so. */
-node *graph_node(graph *g, const op_def *def, int in_count, tensor *const *in, const void *attributes, size_t attributes_size);
+node *graph_node(graph *g, const op_def *def, int in_count, tensor *const *in, const void *attributes,
+                 size_t attributes_size);
 /* The first output of the above, or the poison tensor. */
-tensor *graph_node1(graph *g, const op_def *def, int in_count, tensor *const *in, const void *attributes, size_t attributes_size);
+tensor *graph_node1(graph *g, const op_def *def, int in_count, tensor *const *in, const void *attributes,
+                    size_t attributes_size);
 tensor *graph_poison(graph *g);
 
 /* Called by infer: a new contiguous output; an output that is input `i`'s storage updated in place;
  * an output that is a view of input `i`. */
 tensor *node_output(node *n, dtype type, int rank, const int64_t *dim);
 tensor *node_output_in_place(node *n, int input);
-tensor *node_output_view(node *n, int input, int rank, const int64_t *dim, const int64_t *stride, int64_t offset);
+tensor *node_output_view(node *n, int input, int rank, const int64_t *dim, const int64_t *stride,
+                         int64_t offset);
 
 /* Latches a mistake: "scope: message".  Returns false. */
 bool graph_fail(graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -136,10 +140,10 @@ void graph_segment(graph *g);
 
 typedef struct graph_plan_info {
     int nodes, launches;
-    int64_t store_bytes;  /* parameters, moments, averages, caches */
+    int64_t store_bytes; /* parameters, moments, averages, caches */
     int64_t input_bytes;
-    int64_t work_bytes;   /* activations, gradients and scratch, after reuse */
-    int64_t naive_bytes;  /* the same without reuse */
+    int64_t work_bytes;  /* activations, gradients and scratch, after reuse */
+    int64_t naive_bytes; /* the same without reuse */
     int slabs;
 } graph_plan_info;
 
@@ -150,7 +154,7 @@ bool graph_plan(graph *g, graph_plan_info *info, error *err);
 bool graph_compile(graph *g, uint64_t seed, const char *knob, error *err);
 bool graph_info(const graph *g, graph_plan_info *info);
 int graph_segments(const graph *g);
-bool graph_run(graph *g, error *err);                      /* all segments; does not wait */
+bool graph_run(graph *g, error *err); /* all segments; does not wait */
 bool graph_run_segment(graph *g, int segment, error *err);
 
 /* Blocking.  Shapes are the tensor's; it must be contiguous.  Reading needs graph_keep. */
@@ -167,8 +171,8 @@ void graph_poison_memory(graph *g, bool on);
 int64_t tensor_count(const tensor *t);
 bool tensor_is_contiguous(const tensor *t);
 bool tensor_same_shape(const tensor *a, const tensor *b);
-int64_t tensor_last(const tensor *t);          /* size of the last axis */
-int64_t tensor_rows(const tensor *t);          /* product of the others */
+int64_t tensor_last(const tensor *t);           /* size of the last axis */
+int64_t tensor_rows(const tensor *t);           /* product of the others */
 const char *tensor_shape_text(const tensor *t); /* "[2,62,1280,64]", in the arena */
 
 device *binder_device(const binder *b);
@@ -197,12 +201,14 @@ typedef struct kernel_call {
 kernel_call call_begin(binder *b, const node *n, const char *kernel);
 /* Another file than the operator's own: "rowwise". */
 kernel_call call_begin_in(binder *b, const node *n, const char *file, const char *kernel);
-void call_define(kernel_call *c, const char *format, ...) __attribute__((format(printf, 2, 3))); /* "HEAD=%d" */
+void call_define(kernel_call *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));                              /* "HEAD=%d" */
 void call_tensor(kernel_call *c, const char *operand, const tensor *t); /* must be contiguous */
-void call_tensor_view(kernel_call *c, const char *operand, const tensor *t); /* strides are the caller's business */
+void call_tensor_view(kernel_call *c, const char *operand,
+                      const tensor *t);                   /* strides are the caller's business */
 void call_workspace(kernel_call *c, const char *operand); /* the node's float scratch, as F32 */
-void call_int(kernel_call *c, int64_t value);  /* a kernel `int`: latches an error past 2^31-1 */
-void call_uint(kernel_call *c, uint32_t value); /* passed as the same 32 bits */
+void call_int(kernel_call *c, int64_t value);             /* a kernel `int`: latches an error past 2^31-1 */
+void call_uint(kernel_call *c, uint32_t value);           /* passed as the same 32 bits */
 void call_float(kernel_call *c, float value);
 /* One work-group of LANES items per row. */
 bool call_rows(kernel_call *c, int64_t rows);

@@ -29,13 +29,13 @@ typedef struct store_entry {
     dtype type;
     int rank;
     int64_t dim[TENSOR_RANK_MAX];
-    int64_t count;           /* elements */
-    bool decay;              /* weight decay applies (false for gains, biases) */
+    int64_t count; /* elements */
+    bool decay;    /* weight decay applies (false for gains, biases) */
     store_init init;
-    float deviation;         /* of STORE_NORMAL */
-    device_buffer *buffer;   /* NULL until store_allocate */
-    int64_t offset;          /* elements from the buffer's start; 64-byte aligned */
-    int64_t version;         /* counts host writes */
+    float deviation;       /* of STORE_NORMAL */
+    device_buffer *buffer; /* NULL until store_allocate */
+    int64_t offset;        /* elements from the buffer's start; 64-byte aligned */
+    int64_t version;       /* counts host writes */
 } store_entry;
 
 store *store_create(device *d, error *err);
@@ -43,7 +43,8 @@ void store_destroy(store *s); /* after the graphs that use it */
 device *store_device(const store *s);
 
 /* Finds the entry, or declares it.  A later declaration must agree in type, kind and shape: NULL if not. */
-store_entry *store_declare(store *s, const char *name, store_kind kind, dtype type, int rank, const int64_t *dim);
+store_entry *store_declare(store *s, const char *name, store_kind kind, dtype type, int rank,
+                           const int64_t *dim);
 store_entry *store_find(const store *s, const char *name);
 int store_count(const store *s);
 store_entry *store_at(const store *s, int index); /* in order of declaration */

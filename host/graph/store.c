@@ -1,0 +1,249 @@
+/* store.c -- named device tensors, packed into buffers no larger than the device allows.
+ * SPDX-License-Identifier: MIT */
+#include "host/graph/store.h"
+
+#include "host/base/arena.h"
+#include "host/base/philox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENTRY_ALIGN = 256, ENTRY_PAD = 16 };
+
+struct store {
+    device *device;
+    arena *arena;
+    store_entry **entries;
+    int count, capacity;
+    int *slots; /* open-addressing hash of names: index + 1, 0 = free */
+    int slot_count;
+    device_buffer **buffers;
+    int buffer_count;
+};
+
+store *store_create(device *d, error *err)
+{
+    store *s = calloc(1, sizeof *s);
+    if (s) s->arena = arena_create();
+    if (!s || !s->arena) {
+        free(s);
+        return error_null(err, ERROR_MEMORY, "out of memory for a parameter store");
+    }
+    s->device = d;
+    return s;
+}
+
+void store_destroy(store *s)
+{
+    if (!s) return;
+    for (int i = 0; i < s->buffer_count; ++i) device_buffer_destroy(s->buffers[i]);
+    free(s->buffers);
+    free(s->entries);
+    free(s->slots);
+    arena_destroy(s->arena);
+    free(s);
+}
+
+device *store_device(const store *s)
+{
+    return s->device;
+}
+
+/* The slot that holds `name`, or the free one where it belongs. */
+static int find_slot(const store *s, const char *name)
+{
+    uint32_t at = philox_stream(name) & (uint32_t)(s->slot_count - 1);
+    while (s->slots[at] && strcmp(s->entries[s->slots[at] - 1]->name, name) != 0)
+        at = (at + 1) & (uint32_t)(s->slot_count - 1);
+    return (int)at;
+}
+
+static bool grow(store *s)
+{
+    if (s->count < s->capacity) return true;
+    int capacity = s->capacity ? s->capacity * 2 : 64;
+    store_entry **entries = realloc(s->entries, (size_t)capacity * sizeof *entries);
+    if (!entries) return false;
+    s->entries = entries;
+    int *slots = calloc((size_t)capacity * 2, sizeof *slots);
+    if (!slots) return false;
+    free(s->slots);
+    s->slots = slots;
+    s->slot_count = capacity * 2;
+    s->capacity = capacity;
+    for (int i = 0; i < s->count; ++i) s->slots[find_slot(s, s->entries[i]->name)] = i + 1;
+    return true;
+}
+
+store_entry *store_find(const store *s, const char *name)
+{
+    if (!s->count) return NULL;
+    int at = s->slots[find_slot(s, name)];
+    return at ? s->entries[at - 1] : NULL;
+}
+
+store_entry *store_declare(store *s, const char *name, store_kind kind, dtype type, int rank,
+                           const int64_t *dim)
+{
+    store_entry *e = store_find(s, name);
+    if (e) {
+        bool same = e->kind == kind && e->type == type && e->rank == rank;
+        for (int i = 0; same && i < rank; ++i) same = e->dim[i] == dim[i];
+        return same ? e : NULL;
+    }
+    if (rank < 0 || rank > TENSOR_RANK_MAX || !grow(s)) return NULL;
+    e = arena_alloc(s->arena, sizeof *e);
+    if (!e || !(e->name = arena_strdup(s->arena, name))) return NULL;
+    e->kind = kind;
+    e->type = type;
+    e->rank = rank;
+    e->count = 1;
+    for (int i = 0; i < rank; ++i) e->count *= e->dim[i] = dim[i];
+    s->entries[s->count++] = e;
+    s->slots[find_slot(s, name)] = s->count;
+    return e;
+}
+
+int store_count(const store *s)
+{
+    return s->count;
+}
+
+store_entry *store_at(const store *s, int index)
+{
+    return s->entries[index];
+}
+
+static int64_t padded_bytes(const store_entry *e)
+{
+    int64_t elements = (e->count + ENTRY_PAD - 1) / ENTRY_PAD * ENTRY_PAD;
+    return (elements * (int64_t)dtype_bytes(e->type) + ENTRY_ALIGN - 1) / ENTRY_ALIGN * ENTRY_ALIGN;
+}
+
+int64_t store_elements(const store *s, store_kind kind)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < s->count; ++i)
+        if (s->entries[i]->kind == kind) sum += s->entries[i]->count;
+    return sum;
+}
+
+int64_t store_bytes(const store *s)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < s->count; ++i) sum += padded_bytes(s->entries[i]);
+    return sum;
+}
+
+static bool initialise(store *s, store_entry *e, uint64_t seed, error *err)
+{
+    int64_t bytes = padded_bytes(e);
+    if (!device_fill(s->device, e->buffer, e->offset * (int64_t)dtype_bytes(e->type), bytes, 0, err))
+        return false;
+    if (e->init == STORE_ZEROS) return true;
+    float *values = malloc((size_t)e->count * sizeof *values);
+    if (!values)
+        return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
+                         e->name);
+    philox p = { .seed = seed, .step = 0, .stream = philox_stream(e->name) };
+    for (int64_t i = 0; i < e->count; ++i)
+        values[i] = e->init == STORE_ONES ? 1.0f : e->deviation * philox_normal(&p, (uint32_t)i);
+    bool ok = store_write_f32(s, e, values, err);
+    free(values);
+    return ok;
+}
+
+/* Gives entries first..last-1 one buffer of `bytes`. */
+static bool allocate_range(store *s, int first, int last, int64_t bytes, error *err)
+{
+    device_buffer **buffers = realloc(s->buffers, (size_t)(s->buffer_count + 1) * sizeof *buffers);
+    if (!buffers) return error_set(err, ERROR_MEMORY, "out of memory for the store's buffer list");
+    s->buffers = buffers;
+    device_buffer *b = device_buffer_create(s->device, bytes, err);
+    if (!b) return error_prefix(err, "parameters and their state");
+    s->buffers[s->buffer_count++] = b;
+    int64_t at = 0;
+    for (int i = first; i < last; ++i) {
+        store_entry *e = s->entries[i];
+        if (e->buffer) continue;
+        e->buffer = b;
+        e->offset = at / (int64_t)dtype_bytes(e->type);
+        at += padded_bytes(e);
+    }
+    return true;
+}
+
+bool store_allocate(store *s, uint64_t seed, error *err)
+{
+    int64_t limit = device_get_info(s->device)->max_buffer_bytes, bytes = 0;
+    int first = 0;
+    bool *fresh = calloc((size_t)s->count + 1, sizeof *fresh);
+    if (!fresh) return error_set(err, ERROR_MEMORY, "out of memory for the store's allocation");
+    bool ok = true;
+    for (int i = 0; i < s->count && ok; ++i) {
+        store_entry *e = s->entries[i];
+        if (e->buffer) continue;
+        fresh[i] = true;
+        int64_t own = padded_bytes(e);
+        if (own > limit)
+            ok = error_set(err, ERROR_MEMORY, "'%s' needs %lld bytes, the device's largest buffer is %lld",
+                           e->name, (long long)own, (long long)limit);
+        if (ok && bytes + own > limit) {
+            ok = allocate_range(s, first, i, bytes, err);
+            first = i;
+            bytes = 0;
+        }
+        bytes += own;
+    }
+    if (ok && bytes) ok = allocate_range(s, first, s->count, bytes, err);
+    for (int i = 0; i < s->count && ok; ++i)
+        if (fresh[i]) ok = initialise(s, s->entries[i], seed, err);
+    free(fresh);
+    return ok;
+}
+
+static int64_t byte_offset(const store_entry *e)
+{
+    return e->offset * (int64_t)dtype_bytes(e->type);
+}
+
+bool store_write(store *s, store_entry *e, const void *values, error *err)
+{
+    CHECK(e->buffer, "'%s' has no memory yet", e->name);
+    ++e->version;
+    return device_write(s->device, e->buffer, byte_offset(e), values,
+                        e->count * (int64_t)dtype_bytes(e->type), err);
+}
+
+bool store_read(store *s, const store_entry *e, void *values, error *err)
+{
+    CHECK(e->buffer, "'%s' has no memory yet", e->name);
+    return device_read(s->device, e->buffer, byte_offset(e), values, e->count * (int64_t)dtype_bytes(e->type),
+                       err);
+}
+
+bool store_write_f32(store *s, store_entry *e, const float *values, error *err)
+{
+    if (e->type == DTYPE_F32) return store_write(s, e, values, err);
+    void *converted = malloc((size_t)e->count * dtype_bytes(e->type));
+    if (!converted)
+        return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
+                         e->name);
+    dtype_convert(e->type, converted, DTYPE_F32, values, e->count);
+    bool ok = store_write(s, e, converted, err);
+    free(converted);
+    return ok;
+}
+
+bool store_read_f32(store *s, const store_entry *e, float *values, error *err)
+{
+    if (e->type == DTYPE_F32) return store_read(s, e, values, err);
+    void *stored = malloc((size_t)e->count * dtype_bytes(e->type));
+    if (!stored)
+        return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
+                         e->name);
+    bool ok = store_read(s, e, stored, err);
+    if (ok) dtype_convert(DTYPE_F32, values, e->type, stored, e->count);
+    free(stored);
+    return ok;
+}
