@@ -1,0 +1,66 @@
+/* connect.c -- an open device: its context, queues and what is known of it.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/opencl/opencl.h"
+#include "host/base/file.h"
+
+#include <stdlib.h>
+
+device *device_connect(cl_platform_id platform, cl_device_id id, const device_info *info, error *err)
+{
+    device *d = calloc(1, sizeof *d);
+    if (!d) return error_null(err, ERROR_MEMORY, "out of memory while opening device '%s'", info->name);
+    d->info = *info;
+    d->platform = platform;
+    d->id = id;
+    const cl_context_properties properties[] = { CL_CONTEXT_PLATFORM, (cl_context_properties)platform, 0 };
+    cl_int status;
+    d->context = clCreateContext(properties, 1, &id, NULL, NULL, &status);
+    if (status != CL_SUCCESS) {
+        d->context = NULL;
+        status_error(err, status, "clCreateContext(%s)", info->name);
+        device_close(d);
+        return NULL;
+    }
+    clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof d->max_items, d->max_items, NULL);
+    if (!queue_create(d, DEVICE_COMPUTE, false, err) || !queue_create(d, DEVICE_TRANSFER, false, err)) {
+        device_close(d);
+        return NULL;
+    }
+    d->cache_folder = file_cache_folder();
+    return d;
+}
+
+void device_close(device *d)
+{
+    if (!d) return;
+    for (int q = 0; q < 2; ++q)
+        if (d->queue[q]) {
+            clFinish(d->queue[q]);
+            clReleaseCommandQueue(d->queue[q]);
+        }
+    program_release_all(d);
+    if (d->context) clReleaseContext(d->context);
+    profile_destroy(d->profile);
+    free(d->cache_folder);
+    free(d);
+}
+
+const device_info *device_get_info(const device *d)
+{
+    return &d->info;
+}
+
+const char *device_choice_reason(const device *d)
+{
+    return d->choice;
+}
+
+bool device_set_shape(device *d, int lanes, int vec)
+{
+    bool legal_lanes = lanes >= 1 && lanes <= d->info.max_group && (lanes & (lanes - 1)) == 0;
+    bool legal_vec = vec == 1 || vec == 2 || vec == 4 || vec == 8 || vec == 16;
+    if (!legal_lanes || !legal_vec) return false;
+    d->info.lanes = lanes;
+    d->info.vec = vec;
+    return true;
+}

@@ -1,0 +1,311 @@
+/* devices.c -- which devices there are, and opening one of them.
+ * The default is the fastest by a short measured multiply-add rate (probe.c), because neither the
+ * order of platforms nor the device type says which driver of the same hardware is the good one.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/opencl/opencl.h"
+#include "host/base/config.h"
+#include "host/base/file.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define PLATFORMS_MAX 32
+#define DEVICES_MAX   64 /* per platform */
+
+/* Handles beside what the list shows. */
+typedef struct found {
+    cl_platform_id platform;
+    cl_device_id id;
+} found;
+
+typedef struct listing {
+    device_info *infos;
+    found *handles;
+    int count;
+} listing;
+
+static void listing_free(listing *l)
+{
+    free(l->infos);
+    free(l->handles);
+    *l = (listing){ 0 };
+}
+
+static void device_text(cl_device_id id, cl_device_info what, char *out, size_t size)
+{
+    char text[1024] = "";
+    if (clGetDeviceInfo(id, what, sizeof text - 1, text, NULL) != CL_SUCCESS) text[0] = 0;
+    const char *start = text;
+    while (isspace((unsigned char)*start)) ++start;
+    snprintf(out, size, "%s", start);
+    for (size_t n = strlen(out); n > 0 && isspace((unsigned char)out[n - 1]); --n) out[n - 1] = 0;
+}
+
+static void platform_text(cl_platform_id id, cl_platform_info what, char *out, size_t size)
+{
+    char text[1024] = "";
+    if (clGetPlatformInfo(id, what, sizeof text - 1, text, NULL) != CL_SUCCESS) text[0] = 0;
+    snprintf(out, size, "%s", text);
+}
+
+static int64_t device_ulong(cl_device_id id, cl_device_info what)
+{
+    cl_ulong value = 0;
+    clGetDeviceInfo(id, what, sizeof value, &value, NULL);
+    return value > (cl_ulong)INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+static int device_uint(cl_device_id id, cl_device_info what)
+{
+    cl_uint value = 0;
+    clGetDeviceInfo(id, what, sizeof value, &value, NULL);
+    return (int)value;
+}
+
+static bool contains(const char *text, const char *part)
+{
+    return strcasestr(text, part) != NULL;
+}
+
+/* PoCL and Oclgrind report the processor's vendor, Mesa the GPU's: the platform says who wrote the driver. */
+static const char *vendor_word(const device_info *info)
+{
+    if (contains(info->platform, "Portable Computing Language") || contains(info->version, "pocl"))
+        return "pocl";
+    if (contains(info->platform, "Oclgrind")) return "oclgrind";
+    if (contains(info->platform, "rusticl") || contains(info->platform, "Clover")) return "mesa";
+    if (contains(info->vendor, "NVIDIA")) return "nvidia";
+    if (contains(info->vendor, "AMD") || contains(info->vendor, "Advanced Micro")) return "amd";
+    if (contains(info->vendor, "Intel")) return "intel";
+    if (contains(info->vendor, "Mesa")) return "mesa";
+    return "other";
+}
+
+/* A CPU device's memory is the machine's: PoCL 3.1 reports a fraction of it but hands out all. */
+static int64_t machine_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && page > 0 ? (int64_t)pages * (int64_t)page : 0;
+}
+
+static device_kind kind_of(cl_device_id id)
+{
+    cl_device_type type = 0;
+    clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+    bool cpu = (type & CL_DEVICE_TYPE_CPU) != 0, gpu = (type & CL_DEVICE_TYPE_GPU) != 0;
+    return cpu == gpu ? DEVICE_OTHER : cpu ? DEVICE_CPU : DEVICE_GPU;
+}
+
+/* One work-item with wide vectors suits a CPU, a wavefront with narrow ones everything else. */
+void device_default_shape(device_info *info)
+{
+    if (info->kind == DEVICE_CPU) {
+        info->lanes = 1;
+        info->vec = 16;
+        return;
+    }
+    int lanes = 32;
+    while (lanes < info->preferred_multiple && lanes < 64) lanes *= 2;
+    while (lanes > info->max_group) lanes /= 2;
+    info->lanes = lanes < 1 ? 1 : lanes;
+    info->vec = 4;
+}
+
+static void describe(cl_platform_id platform, cl_device_id id, device_info *info)
+{
+    platform_text(platform, CL_PLATFORM_NAME, info->platform, sizeof info->platform);
+    platform_text(platform, CL_PLATFORM_VERSION, info->platform_version, sizeof info->platform_version);
+    device_text(id, CL_DEVICE_NAME, info->name, sizeof info->name);
+    device_text(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
+    device_text(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
+    device_text(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
+    snprintf(info->vendor_word, sizeof info->vendor_word, "%s", vendor_word(info));
+    info->kind = kind_of(id);
+    info->compute_units = device_uint(id, CL_DEVICE_MAX_COMPUTE_UNITS);
+    info->memory_bytes = device_ulong(id, CL_DEVICE_GLOBAL_MEM_SIZE);
+    info->max_buffer_bytes = device_ulong(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    info->local_bytes = device_ulong(id, CL_DEVICE_LOCAL_MEM_SIZE);
+    size_t group = 1;
+    clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
+    info->max_group = (int64_t)group;
+    info->vector_width = device_uint(id, CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT);
+    info->preferred_multiple = 1;
+    if (info->kind == DEVICE_CPU && machine_memory() > 0) info->memory_bytes = machine_memory();
+    info->usable = true;
+    int major = 0, minor = 0;
+    cl_bool available = CL_TRUE, compiler = CL_TRUE, little = CL_TRUE;
+    clGetDeviceInfo(id, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_ENDIAN_LITTLE, sizeof little, &little, NULL);
+    const char *fault = NULL;
+    if (sscanf(info->version, "OpenCL %d.%d", &major, &minor) == 2 && major * 10 + minor < 12)
+        fault = "it is older than OpenCL 1.2";
+    if (!available) fault = "the driver says that it is not available";
+    if (!compiler) fault = "its driver has no compiler";
+    if (!little) fault = "it is big-endian";
+    if (fault) {
+        info->usable = false;
+        snprintf(info->reason, sizeof info->reason, "%s", fault);
+    }
+    device_default_shape(info);
+}
+
+static bool listing_append(listing *l, cl_platform_id platform, cl_device_id id, error *err)
+{
+    device_info *infos = realloc(l->infos, (size_t)(l->count + 1) * sizeof *infos);
+    if (infos) l->infos = infos;
+    found *handles = realloc(l->handles, (size_t)(l->count + 1) * sizeof *handles);
+    if (handles) l->handles = handles;
+    if (!infos || !handles) return error_set(err, ERROR_MEMORY, "out of memory while listing devices");
+    l->infos[l->count] = (device_info){ .index = l->count };
+    l->handles[l->count] = (found){ platform, id };
+    describe(platform, id, &l->infos[l->count++]);
+    return true;
+}
+
+static bool listing_make(listing *l, error *err)
+{
+    cl_platform_id platforms[PLATFORMS_MAX];
+    cl_uint platform_count = 0;
+    *l = (listing){ 0 };
+    cl_int status = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count);
+    if (status != CL_SUCCESS || platform_count == 0)
+        return error_set(
+            err, ERROR_DEVICE,
+            "no OpenCL platform is installed (%s); install a driver: package pocl-opencl-icd for "
+            "CPUs, or the GPU vendor's (nvidia-opencl-icd, intel-opencl-icd, mesa-opencl-icd)",
+            status == CL_SUCCESS ? "the list is empty" : status_name(status));
+    if (platform_count > PLATFORMS_MAX) platform_count = PLATFORMS_MAX;
+    for (cl_uint i = 0; i < platform_count; ++i) {
+        cl_device_id ids[DEVICES_MAX];
+        cl_uint count = 0;
+        if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &count) != CL_SUCCESS)
+            continue;
+        if (count > DEVICES_MAX) count = DEVICES_MAX;
+        for (cl_uint j = 0; j < count; ++j)
+            if (!listing_append(l, platforms[i], ids[j], err)) {
+                listing_free(l);
+                return false;
+            }
+    }
+    return true;
+}
+
+static bool listing_none(const listing *l, error *err)
+{
+    if (l->count > 0) return true;
+    return error_set(
+        err, ERROR_DEVICE,
+        "OpenCL is installed but no platform has a device; install pocl-opencl-icd for CPUs or "
+        "the GPU vendor's driver, and check that this user may open the device files in /dev/dri");
+}
+
+int device_list(device_info **infos, bool measure, error *err)
+{
+    listing l;
+    *infos = NULL;
+    if (!listing_make(&l, err)) return -1;
+    for (int i = 0; measure && i < l.count; ++i)
+        if (l.infos[i].usable) probe_device(l.handles[i].platform, l.handles[i].id, &l.infos[i]);
+    *infos = l.infos;
+    l.infos = NULL;
+    int count = l.count;
+    listing_free(&l);
+    return count;
+}
+
+/* ---- Choosing -------------------------------------------------------------------------------- */
+
+static bool matches(const device_info *info, const char *selector)
+{
+    char *end;
+    long index = strtol(selector, &end, 10);
+    if (end != selector && *end == 0) return index == info->index;
+    if (strcasecmp(selector, "cpu") == 0) return info->kind == DEVICE_CPU;
+    if (strcasecmp(selector, "gpu") == 0) return info->kind == DEVICE_GPU;
+    if (strcasecmp(selector, info->vendor_word) == 0) return true;
+    static const char *const words[] = { "nvidia", "amd", "intel", "pocl", "mesa", "oclgrind", "other" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
+        if (strcasecmp(selector, words[i]) == 0) return false;
+    return contains(info->name, selector);
+}
+
+static bool unknown_selector(const listing *l, const char *selector, error *err)
+{
+    char text[700] = "";
+    size_t used = 0;
+    for (int i = 0; i < l->count && used < sizeof text; ++i)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%d: %s (%s)", i ? ", " : "", i,
+                                 l->infos[i].name, l->infos[i].vendor_word);
+    const char **names = calloc((size_t)l->count * 2 + 2, sizeof *names);
+    const char *nearest = NULL;
+    if (names) {
+        names[0] = "cpu";
+        names[1] = "gpu";
+        for (int i = 0; i < l->count; ++i) {
+            names[2 + 2 * i] = l->infos[i].vendor_word;
+            names[3 + 2 * i] = l->infos[i].name;
+        }
+        nearest = config_nearest(selector, names, l->count * 2 + 2);
+    }
+    bool same = nearest && strcasecmp(nearest, selector) == 0;
+    if (nearest && !same)
+        error_set(err, ERROR_USAGE, "no device '%s'; did you mean '%s'? The devices are %s", selector,
+                  nearest, text);
+    else
+        error_set(err, ERROR_USAGE, "no device '%.100s'; the devices are %s", selector, text);
+    free(names);
+    return false;
+}
+
+/* Index of the fastest usable device among those that match (all, without a selector), or -1. */
+static int choose(listing *l, const char *selector, char reason[256], error *err)
+{
+    int matched = 0, usable = 0, best = -1, last = -1;
+    for (int i = 0; i < l->count; ++i) {
+        if (selector && !matches(&l->infos[i], selector)) continue;
+        ++matched;
+        last = i;
+        if (l->infos[i].usable) probe_device(l->handles[i].platform, l->handles[i].id, &l->infos[i]);
+        if (!l->infos[i].usable) continue;
+        ++usable;
+        if (best < 0 || l->infos[i].probe_gflops > l->infos[best].probe_gflops) best = i;
+    }
+    if (matched == 0) return unknown_selector(l, selector, err), -1;
+    if (best < 0) {
+        error_set(err, ERROR_DEVICE, "device '%s' cannot be used: %s", l->infos[last].name,
+                  l->infos[last].reason);
+        if (matched > 1) error_prefix(err, "none of %d devices works; the last", matched);
+        return -1;
+    }
+    if (usable > 1)
+        snprintf(reason, 256, "fastest of %d%s by measured multiply-add rate (%.0f GFLOP/s)", usable,
+                 selector ? " that match" : "", l->infos[best].probe_gflops);
+    else if (selector)
+        snprintf(reason, 256, "asked for as '%.100s'", selector);
+    else
+        snprintf(reason, 256, "%s", l->count == 1 ? "the only device" : "the only usable device");
+    return best;
+}
+
+device *device_open(const char *selector, error *err)
+{
+    if (!selector || !*selector) selector = getenv("DALLE_CL_DEVICE");
+    if (selector && !*selector) selector = NULL;
+    listing l;
+    device *d = NULL;
+    char reason[256];
+    if (!listing_make(&l, err)) return NULL;
+    if (listing_none(&l, err)) {
+        int index = choose(&l, selector, reason, err);
+        if (index >= 0)
+            d = device_connect(l.handles[index].platform, l.handles[index].id, &l.infos[index], err);
+        if (d) snprintf(d->choice, sizeof d->choice, "%s", reason);
+    }
+    listing_free(&l);
+    return d;
+}

@@ -1,0 +1,308 @@
+/* launch.c -- recorded launches.  Everything that can fail because of shapes, options or limits
+ * fails when a launch is added; running a list only enqueues.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/opencl/opencl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef enum launch_kind { LAUNCH_KERNEL, LAUNCH_COPY, LAUNCH_FILL, LAUNCH_CALL } launch_kind;
+
+typedef struct launch {
+    launch_kind kind;
+    char *label;
+    cl_kernel kernel; /* its arguments are set once: no two launches share a kernel object */
+    char *name;
+    cl_uint rank;
+    size_t global[3], local[3];
+    cl_mem to, from;
+    size_t to_offset, from_offset, bytes;
+    uint32_t pattern;
+    device_call call;
+    void *context;
+} launch;
+
+struct device_launches {
+    device *owner;
+    launch *items;
+    int count, capacity;
+};
+
+device_launches *device_launches_create(device *d, error *err)
+{
+    device_launches *list = calloc(1, sizeof *list);
+    if (!list) return error_null(err, ERROR_MEMORY, "out of memory for a list of launches");
+    list->owner = d;
+    return list;
+}
+
+static void launch_clear(launch *item)
+{
+    if (item->kernel) clReleaseKernel(item->kernel);
+    if (item->to) clReleaseMemObject(item->to);
+    if (item->from) clReleaseMemObject(item->from);
+    free(item->label);
+    free(item->name);
+    free(item->context);
+}
+
+void device_launches_destroy(device_launches *list)
+{
+    if (!list) return;
+    for (int i = 0; i < list->count; ++i) launch_clear(&list->items[i]);
+    free(list->items);
+    free(list);
+}
+
+int device_launches_count(const device_launches *list)
+{
+    return list->count;
+}
+
+/* Moves *item into the list, or clears it. */
+static bool append(device_launches *list, launch *item, const char *label, error *err)
+{
+    item->label = strdup(label ? label : "unnamed");
+    bool ok = item->label != NULL;
+    if (ok && list->count == list->capacity) {
+        int capacity = list->capacity ? 2 * list->capacity : 64;
+        launch *items = realloc(list->items, (size_t)capacity * sizeof *items);
+        if (items) {
+            list->items = items;
+            list->capacity = capacity;
+        }
+        ok = items != NULL;
+    }
+    if (ok) {
+        list->items[list->count++] = *item;
+        return true;
+    }
+    launch_clear(item);
+    return error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", label);
+}
+
+/* "global 192x4, local 64x1" */
+static void sizes_text(cl_uint rank, const size_t *global, const size_t *local, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "global ");
+    for (cl_uint i = 0; i < rank; ++i)
+        used += (size_t)snprintf(out + used, size - used, "%s%zu", i ? "x" : "", global[i]);
+    used += (size_t)snprintf(out + used, size - used, ", local ");
+    for (cl_uint i = 0; i < rank; ++i)
+        used += (size_t)snprintf(out + used, size - used, "%s%zu", i ? "x" : "", local[i]);
+}
+
+static bool set_arg(cl_kernel kernel, cl_uint *index, size_t size, const void *value, const char *name,
+                    error *err)
+{
+    cl_int status = clSetKernelArg(kernel, *index, size, value);
+    if (status != CL_SUCCESS)
+        return status_error(err, status, "clSetKernelArg(%s, argument %u, %zu bytes)", name, *index, size);
+    ++*index;
+    return true;
+}
+
+static bool set_args(cl_kernel kernel, const device_launch *l, error *err)
+{
+    cl_uint expected = 0, given = 0, index = 0;
+    cl_int status = clGetKernelInfo(kernel, CL_KERNEL_NUM_ARGS, sizeof expected, &expected, NULL);
+    if (status != CL_SUCCESS) return status_error(err, status, "clGetKernelInfo(%s)", l->kernel);
+    for (int i = 0; i < l->arg_count; ++i) given += l->args[i].kind == DEVICE_ARG_BUFFER ? 2 : 1;
+    CHECK(given == expected, "kernel %s has %u arguments, the launch gives %u (a buffer counts twice)",
+          l->kernel, expected, given);
+    bool ok = true;
+    for (int i = 0; ok && i < l->arg_count; ++i) {
+        const device_arg *a = &l->args[i];
+        cl_mem memory = a->kind == DEVICE_ARG_BUFFER && a->buffer ? a->buffer->memory : NULL;
+        cl_long wide = a->integer;
+        cl_int narrow = (cl_int)a->integer;
+        switch (a->kind) {
+        case DEVICE_ARG_BUFFER:
+            ok = set_arg(kernel, &index, sizeof memory, &memory, l->kernel, err) &&
+                 set_arg(kernel, &index, sizeof wide, &wide, l->kernel, err);
+            break;
+        case DEVICE_ARG_INT:
+            CHECK(a->integer == narrow, "kernel %s, argument %d: %lld is no int", l->kernel, i,
+                  (long long)a->integer);
+            ok = set_arg(kernel, &index, sizeof narrow, &narrow, l->kernel, err);
+            break;
+        case DEVICE_ARG_FLOAT:
+            ok = set_arg(kernel, &index, sizeof a->real, &a->real, l->kernel, err);
+            break;
+        case DEVICE_ARG_LONG:
+            ok = set_arg(kernel, &index, sizeof wide, &wide, l->kernel, err);
+            break;
+        }
+    }
+    return ok;
+}
+
+/* The caller's sizes against what the device and this kernel's registers and local memory allow. */
+static bool check_sizes(const device *d, cl_kernel kernel, const device_launch *l, error *err)
+{
+    size_t items = 1, limit = (size_t)d->info.max_group;
+    cl_ulong local_bytes = 0;
+    char sizes[160];
+    CHECK(l->rank >= 1 && l->rank <= 3, "kernel %s: rank %d", l->kernel, l->rank);
+    sizes_text((cl_uint)l->rank, l->global, l->local, sizes, sizeof sizes);
+    for (int i = 0; i < l->rank; ++i) {
+        CHECK(l->local[i] > 0 && l->global[i] > 0 && l->global[i] % l->local[i] == 0, "%s: %s", l->kernel,
+              sizes);
+        if (d->max_items[i] > 0 && l->local[i] > d->max_items[i])
+            return error_set(err, ERROR_DEVICE, "kernel %s (%s): '%s' allows %zu work-items along axis %d",
+                             l->kernel, sizes, d->info.name, d->max_items[i], i);
+        items *= l->local[i];
+    }
+    clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    if (items > limit)
+        return error_set(err, ERROR_DEVICE,
+                         "kernel %s (%s): '%s' allows work-groups of %zu for it; use fewer lanes", l->kernel,
+                         sizes, d->info.name, limit);
+    clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes, &local_bytes, NULL);
+    if (local_bytes > (cl_ulong)d->info.local_bytes)
+        return error_set(err, ERROR_DEVICE, "kernel %s needs %llu bytes of local memory, '%s' has %lld",
+                         l->kernel, (unsigned long long)local_bytes, d->info.name,
+                         (long long)d->info.local_bytes);
+    return true;
+}
+
+bool device_launches_add(device_launches *list, const device_launch *l, error *err)
+{
+    device *d = list->owner;
+    cl_program built = program_get(d, l->file, l->options ? l->options : "", err);
+    if (!built) return false;
+    launch item = { .kind = LAUNCH_KERNEL, .rank = (cl_uint)l->rank };
+    cl_int status;
+    item.kernel = clCreateKernel(built, l->kernel, &status);
+    if (status != CL_SUCCESS)
+        return status_error(err, status, "clCreateKernel(%s in %s.cl)", l->kernel, l->file);
+    item.name = strdup(l->kernel);
+    if (!item.name) error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", l->kernel);
+    if (!item.name || !check_sizes(d, item.kernel, l, err) || !set_args(item.kernel, l, err)) {
+        launch_clear(&item);
+        return false;
+    }
+    memcpy(item.global, l->global, sizeof item.global);
+    memcpy(item.local, l->local, sizeof item.local);
+    return append(list, &item, l->label ? l->label : l->kernel, err);
+}
+
+static void check_range(const device_buffer *b, int64_t offset, int64_t bytes, const char *label)
+{
+    CHECK(offset >= 0 && bytes > 0 && offset <= b->bytes - bytes,
+          "%s: %lld bytes at %lld of a buffer of %lld", label, (long long)bytes, (long long)offset,
+          (long long)b->bytes);
+}
+
+bool device_launches_add_copy(device_launches *list, const char *label, device_buffer *to,
+                              int64_t to_offset_bytes, const device_buffer *from, int64_t from_offset_bytes,
+                              int64_t bytes, error *err)
+{
+    check_range(to, to_offset_bytes, bytes, label);
+    check_range(from, from_offset_bytes, bytes, label);
+    launch item = { .kind = LAUNCH_COPY,
+                    .to = to->memory,
+                    .from = from->memory,
+                    .to_offset = (size_t)to_offset_bytes,
+                    .from_offset = (size_t)from_offset_bytes,
+                    .bytes = (size_t)bytes };
+    clRetainMemObject(item.to);
+    clRetainMemObject(item.from);
+    return append(list, &item, label, err);
+}
+
+bool device_launches_add_fill(device_launches *list, const char *label, device_buffer *to,
+                              int64_t offset_bytes, int64_t bytes, uint32_t pattern, error *err)
+{
+    check_range(to, offset_bytes, bytes, label);
+    CHECK(offset_bytes % 4 == 0 && bytes % 4 == 0, "%s: fill of %lld bytes at %lld", label, (long long)bytes,
+          (long long)offset_bytes);
+    launch item = { .kind = LAUNCH_FILL,
+                    .to = to->memory,
+                    .to_offset = (size_t)offset_bytes,
+                    .bytes = (size_t)bytes,
+                    .pattern = pattern };
+    clRetainMemObject(item.to);
+    return append(list, &item, label, err);
+}
+
+bool device_launches_add_call(device_launches *list, const char *label, device_call call, void *context,
+                              error *err)
+{
+    launch item = { .kind = LAUNCH_CALL, .call = call, .context = context };
+    return append(list, &item, label, err);
+}
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+static bool enqueue(device *d, const launch *item, cl_event *event, error *err)
+{
+    cl_command_queue queue = d->queue[DEVICE_COMPUTE];
+    char sizes[160];
+    cl_int status = CL_SUCCESS;
+    switch (item->kind) {
+    case LAUNCH_KERNEL:
+        status = clEnqueueNDRangeKernel(queue, item->kernel, item->rank, NULL, item->global, item->local, 0,
+                                        NULL, event);
+        if (status == CL_SUCCESS) return true;
+        sizes_text(item->rank, item->global, item->local, sizes, sizeof sizes);
+        return status_error(err, status, "%s: clEnqueueNDRangeKernel(%s, %s)", item->label, item->name,
+                            sizes);
+    case LAUNCH_COPY:
+        status = clEnqueueCopyBuffer(queue, item->from, item->to, item->from_offset, item->to_offset,
+                                     item->bytes, 0, NULL, event);
+        if (status == CL_SUCCESS) return true;
+        return status_error(err, status, "%s: clEnqueueCopyBuffer(%zu bytes)", item->label, item->bytes);
+    case LAUNCH_FILL:
+        status = clEnqueueFillBuffer(queue, item->to, &item->pattern, sizeof item->pattern, item->to_offset,
+                                     item->bytes, 0, NULL, event);
+        if (status == CL_SUCCESS) return true;
+        return status_error(err, status, "%s: clEnqueueFillBuffer(%zu bytes)", item->label, item->bytes);
+    case LAUNCH_CALL:
+        if (item->call(d, item->context, err)) return true;
+        return error_prefix(err, "%s", item->label);
+    }
+    return true;
+}
+
+static double wall_milliseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* Waits for each launch.  A library's call may enqueue several kernels, so it is timed by the clock. */
+static bool run_timed(device *d, const launch *item, error *err)
+{
+    cl_event event = NULL;
+    cl_ulong start = 0, end = 0;
+    double before = wall_milliseconds();
+    if (!enqueue(d, item, &event, err)) return false;
+    cl_int status = event ? clWaitForEvents(1, &event) : clFinish(d->queue[DEVICE_COMPUTE]);
+    double milliseconds = wall_milliseconds() - before;
+    if (status == CL_SUCCESS && event &&
+        clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) ==
+            CL_SUCCESS &&
+        clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS &&
+        end >= start)
+        milliseconds = (double)(end - start) * 1e-6;
+    if (event) clReleaseEvent(event);
+    if (status != CL_SUCCESS) return status_error(err, status, "%s: waiting for the launch", item->label);
+    profile_add(d->profile, item->label, milliseconds);
+    return true;
+}
+
+bool device_launches_run(device_launches *list, int first, int count, error *err)
+{
+    device *d = list->owner;
+    CHECK(first >= 0 && count >= 0 && first <= list->count - count, "launches %d+%d of %d", first, count,
+          list->count);
+    for (int i = first; i < first + count; ++i)
+        if (d->profile ? !run_timed(d, &list->items[i], err) : !enqueue(d, &list->items[i], NULL, err))
+            return false;
+    cl_int status = clFlush(d->queue[DEVICE_COMPUTE]);
+    return status == CL_SUCCESS || status_error(err, status, "clFlush");
+}

@@ -1,0 +1,67 @@
+/* opencl.h -- what the files of this folder share: the device's handles, programs, and how driver
+ * errors are said.  Nothing outside this folder includes it.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DEVICE_OPENCL_H
+#define DALLE_CL_DEVICE_OPENCL_H
+
+#include "host/device/device.h"
+#include <CL/cl.h>
+
+typedef struct program program; /* program.c: compiled programs by file and options */
+typedef struct profile profile; /* profile.c: milliseconds by label */
+
+struct device {
+    device_info info;
+    char choice[256]; /* why it was chosen */
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue[2]; /* by device_queue */
+    int64_t allocated;         /* bytes of the buffers alive */
+    size_t max_items[3];       /* work-items per axis of a work-group */
+    char *cache_folder;        /* NULL: no disk cache */
+    program *programs;
+    profile *profile;        /* not NULL while profiling */
+    bool clblast_parameters; /* gemm_clblast.c has overridden this device's parameters */
+};
+
+struct device_buffer {
+    device *owner;
+    cl_mem memory;
+    int64_t bytes;
+};
+
+/* devices.c */
+/* A context and queues on one listed device; `info` is copied. */
+device *device_connect(cl_platform_id platform, cl_device_id id, const device_info *info, error *err);
+
+void device_default_shape(device_info *info); /* lanes and vec from kind and multiple */
+
+/* status.c */
+const char *status_name(cl_int status);
+/* Fills *err with "call: CL_NAME" and, for a lack of memory, what can be done; returns false. */
+bool status_error(error *err, cl_int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* probe.c */
+/* Fills in what is found by running code; what is remembered in the cache folder is used.
+ * A failure is not an error: it makes the device unusable and says why in `reason`. */
+void probe_device(cl_platform_id platform, cl_device_id id, device_info *info);
+
+/* program.c: the program stays owned by the device. */
+cl_program program_get(device *d, const char *file, const char *options, error *err);
+void program_release_all(device *d);
+/* source.c: the whole text of "ops/softmax", includes inlined, to be freed. */
+char *source_load(const char *file, error *err);
+/* program_cache.c: binaries on disk; see there. */
+void program_cache_key(const device *d, const char *source, const char *options, char hex[65]);
+cl_program program_cache_load(device *d, const char key[65], const char *options);
+void program_cache_save(device *d, const char key[65], cl_program built);
+
+/* queue.c */
+bool queue_create(device *d, device_queue q, bool timed, error *err);
+
+/* profile.c: adds one launch's time; a new label makes a new row. */
+void profile_add(profile *p, const char *label, double milliseconds);
+void profile_destroy(profile *p);
+
+#endif

@@ -1,0 +1,122 @@
+/* program.c -- compiled programs: from memory, from the disk cache, or from source.
+ * Every program is built as OpenCL C 1.2 and without relaxed mathematics, so that devices agree.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/opencl/opencl.h"
+#include "host/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG_LINES 8
+
+struct program {
+    char *file, *options;
+    cl_program built;
+    program *next;
+};
+
+static cl_program find(const device *d, const char *file, const char *options)
+{
+    for (const program *p = d->programs; p; p = p->next)
+        if (strcmp(p->file, file) == 0 && strcmp(p->options, options) == 0) return p->built;
+    return NULL;
+}
+
+/* The compiler's first lines: what comes after them repeats them or is caused by them. */
+static void build_log(cl_program built, cl_device_id id, char *out, size_t size)
+{
+    size_t length = 0;
+    out[0] = 0;
+    if (clGetProgramBuildInfo(built, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) != CL_SUCCESS) return;
+    char *text = calloc(length + 1, 1);
+    if (!text) return;
+    clGetProgramBuildInfo(built, id, CL_PROGRAM_BUILD_LOG, length, text, NULL);
+    const char *start = text + strspn(text, " \t\r\n");
+    size_t keep = 0;
+    for (int lines = 0; start[keep] && lines < LOG_LINES; ++keep)
+        if (start[keep] == '\n') ++lines;
+    snprintf(out, size, "%.*s", (int)keep, start);
+    for (size_t n = strlen(out); n > 0 && (out[n - 1] == '\n' || out[n - 1] == ' '); --n) out[n - 1] = 0;
+    free(text);
+}
+
+static cl_program build_from_source(device *d, const char *file, const char *options, const char *full,
+                                    const char *source, error *err)
+{
+    cl_int status;
+    cl_program built = clCreateProgramWithSource(d->context, 1, &source, NULL, &status);
+    if (status != CL_SUCCESS) {
+        status_error(err, status, "clCreateProgramWithSource(%s)", file);
+        return NULL;
+    }
+    status = clBuildProgram(built, 1, &d->id, full, NULL, NULL);
+    if (status == CL_SUCCESS) return built;
+    char text[700];
+    build_log(built, d->id, text, sizeof text);
+    status_error(err, status, "clBuildProgram(%s.cl, '%.200s') on '%s'", file, options, d->info.name);
+    size_t used = strlen(err ? err->message : "");
+    if (err && *text) snprintf(err->message + used, sizeof err->message - used, ":\n%s", text);
+    clReleaseProgram(built);
+    return NULL;
+}
+
+static bool remember(device *d, const char *file, const char *options, cl_program built)
+{
+    program *p = calloc(1, sizeof *p);
+    if (!p) return false;
+    p->file = strdup(file);
+    p->options = strdup(options);
+    if (!p->file || !p->options) {
+        free(p->file);
+        free(p->options);
+        free(p);
+        return false;
+    }
+    p->built = built;
+    p->next = d->programs;
+    d->programs = p;
+    return true;
+}
+
+cl_program program_get(device *d, const char *file, const char *options, error *err)
+{
+    cl_program built = find(d, file, options);
+    if (built) return built;
+    char *source = source_load(file, err);
+    size_t size = strlen(options) + 32;
+    char *full = malloc(size), key[65];
+    if (!source || !full) {
+        if (source) error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
+        goto cleanup;
+    }
+    snprintf(full, size, "-cl-std=CL1.2 %s", options);
+    program_cache_key(d, source, full, key);
+    built = program_cache_load(d, key, full);
+    if (!built) {
+        log_verbose("compiling %s.cl %s", file, options);
+        built = build_from_source(d, file, options, full, source, err);
+        if (built) program_cache_save(d, key, built);
+    }
+    if (built && !remember(d, file, options, built)) {
+        error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
+        clReleaseProgram(built);
+        built = NULL;
+    }
+cleanup:
+    free(full);
+    free(source);
+    return built;
+}
+
+void program_release_all(device *d)
+{
+    while (d->programs) {
+        program *p = d->programs;
+        d->programs = p->next;
+        clReleaseProgram(p->built);
+        free(p->file);
+        free(p->options);
+        free(p);
+    }
+}

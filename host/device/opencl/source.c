@@ -1,0 +1,120 @@
+/* source.c -- kernel sources: embedded ones, or, while editing, files under $DALLE_CL_KERNELS (the
+ * repository's cl folder), whose includes are inlined here as cmake/embed.cmake does at build time.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/opencl/opencl.h"
+#include "host/base/embedded.h"
+#include "host/base/file.h"
+#include "host/base/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADERS_MAX 32
+
+typedef struct inliner {
+    const char *folder;
+    FILE *out;
+    char *seen[HEADERS_MAX];
+    int count;
+} inliner;
+
+static bool inline_file(inliner *in, const char *name, error *err);
+
+/* The name in `#include "name.clh"` at the line's start, to be freed, or NULL. */
+static char *include_name(const char *line, size_t length)
+{
+    static const char start[] = "#include \"";
+    if (length <= sizeof start || strncmp(line, start, sizeof start - 1) != 0) return NULL;
+    const char *name = line + sizeof start - 1;
+    const char *quote = memchr(name, '"', length - (sizeof start - 1));
+    return quote ? strndup(name, (size_t)(quote - name)) : NULL;
+}
+
+static bool inline_header(inliner *in, char *name, error *err)
+{
+    for (int i = 0; i < in->count; ++i)
+        if (strcmp(in->seen[i], name) == 0) {
+            free(name);
+            fputc('\n', in->out);
+            return true;
+        }
+    if (in->count == HEADERS_MAX) {
+        error_set(err, ERROR_FORMAT, "kernel file includes more than %d headers, the last being '%s'",
+                  HEADERS_MAX, name);
+        free(name);
+        return false;
+    }
+    in->seen[in->count++] = name;
+    return inline_file(in, name, err);
+}
+
+static bool inline_file(inliner *in, const char *name, error *err)
+{
+    char *path = file_join(in->folder, name);
+    char *text = path ? file_read(path, NULL, err) : NULL;
+    bool ok = text != NULL;
+    if (!path) error_set(err, ERROR_MEMORY, "out of memory while reading kernel '%s'", name);
+    int number = 0;
+    if (ok) fprintf(in->out, "#line 1 \"cl/%s\"\n", name);
+    for (const char *line = text; ok && *line;) {
+        const char *end = strchr(line, '\n');
+        size_t length = end ? (size_t)(end - line) : strlen(line);
+        char *header = include_name(line, length);
+        ++number;
+        if (header) {
+            ok = inline_header(in, header, err);
+            fprintf(in->out, "#line %d \"cl/%s\"\n", number + 1, name);
+        } else {
+            fprintf(in->out, "%.*s\n", (int)length, line);
+        }
+        line += length + (end ? 1 : 0);
+    }
+    free(text);
+    free(path);
+    return ok;
+}
+
+static char *load_from_folder(const char *folder, const char *name, error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    inliner in = { .folder = folder };
+    in.out = open_memstream(&text, &size);
+    if (!in.out) return error_null(err, ERROR_MEMORY, "out of memory while reading kernel '%s'", name);
+    bool ok = inline_file(&in, name, err);
+    if (fclose(in.out) != 0 && ok)
+        ok = error_set(err, ERROR_MEMORY, "out of memory while reading kernel '%s'", name);
+    for (int i = 0; i < in.count; ++i) free(in.seen[i]);
+    if (ok) return text;
+    free(text);
+    error_prefix(err, "DALLE_CL_KERNELS=%s", folder);
+    return NULL;
+}
+
+char *source_load(const char *file, error *err)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s.cl", file);
+    const char *folder = getenv("DALLE_CL_KERNELS");
+    if (folder && *folder) return load_from_folder(folder, name, err);
+    const embedded_file *embedded = embedded_find(name);
+    CHECK(embedded, "no kernel file '%s' is embedded", name);
+    char *text = malloc(embedded->size + 1);
+    if (!text) return error_null(err, ERROR_MEMORY, "out of memory while reading kernel '%s'", name);
+    memcpy(text, embedded->bytes, embedded->size + 1);
+    return text;
+}
+
+void device_kernels_hash(char hex[65])
+{
+    hash *h = hash_create();
+    CHECK(h, "out of memory for a hash");
+    for (const embedded_file *const *file = embedded_files; *file; ++file) {
+        size_t length = strlen((*file)->name);
+        if (length < 3 || strcmp((*file)->name + length - 3, ".cl") != 0) continue;
+        hash_text(h, (*file)->name);
+        hash_bytes(h, (*file)->bytes, (*file)->size + 1);
+    }
+    hash_finish(h, hex);
+}
