@@ -1,0 +1,161 @@
+/* test_config.c -- settings: defaults, every kind of mistake with its message, and the round trip.
+ * SPDX-License-Identifier: MIT */
+#include "host/base/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define SETTINGS \
+    CONFIG_INT(layers, 12, 1, 128, "blocks") \
+    CONFIG_INT(heads, 8, 1, 256, "attention heads") \
+    CONFIG_REAL(rate, 4.5e-4, 0, 1, "learning rate") \
+    CONFIG_BOOL(shuffle, true, "draw batches in random order") \
+    CONFIG_CHOICE(quantiser, "gumbel", "gumbel|vq", "how codes are chosen") \
+    CONFIG_TEXT(data, "", "folder or archive")
+
+typedef struct settings {
+#define CONFIG_AS_STRUCT
+#include "host/base/config_def.h"
+    SETTINGS
+#include "host/base/config_undef.h"
+} settings;
+
+static const config_field fields[] = {
+#define CONFIG_AS_TABLE
+#define CONFIG_OF settings
+#include "host/base/config_def.h"
+    SETTINGS
+#include "host/base/config_undef.h"
+};
+static const config_table table = { "tiny", fields, sizeof fields / sizeof *fields, sizeof(settings) };
+
+static void defaults(void **state)
+{
+    (void)state;
+    settings s;
+    config_defaults(&table, &s);
+    assert_int_equal(s.layers, 12);
+    assert_true(s.rate == 4.5e-4 && s.shuffle);
+    assert_string_equal(s.quantiser, "gumbel");
+    assert_string_equal(s.data, "");
+    assert_ptr_equal(config_find(&table, "heads"), &fields[1]);
+    assert_null(config_find(&table, "head"));
+}
+
+static void good_text(void **state)
+{
+    (void)state;
+    settings s;
+    error err = { 0 };
+    config_defaults(&table, &s);
+    const char *text = "# a comment\r\n\n layers=3 # three\r\nrate = 1e-2\nshuffle = off\n"
+                       "quantiser = vq\ndata = a folder/b#c";
+    assert_true(config_parse(&table, &s, text, "x.cfg", &err));
+    assert_int_equal(s.layers, 3);
+    assert_true(s.rate == 0.01 && !s.shuffle);
+    assert_string_equal(s.quantiser, "vq");
+    assert_string_equal(s.data, "a folder/b#c");
+    assert_true(config_assign(&table, &s, "layers=5", "--set", &err)); /* may override */
+    assert_true(config_assign(&table, &s, "data = x # y", "--set", &err));
+    assert_int_equal(s.layers, 5);
+    assert_string_equal(s.data, "x # y");
+}
+
+static void mistakes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        { "layers = 2\nn_head = 3", "prior/tiny.cfg:2: unknown key 'n_head'; did you mean 'heads'?" },
+        { "zzzzzzzzzzzz = 1", "prior/tiny.cfg:1: unknown key 'zzzzzzzzzzzz'; tiny has no key like it" },
+        { "heads = 1\n\nheads = 2", "prior/tiny.cfg:3: key 'heads' is repeated; it was first set in line 1" },
+        { "layers = 0", "prior/tiny.cfg:1: layers = 0 is outside its range, 1 to 128" },
+        { "layers = 99999999999999999999",
+          "prior/tiny.cfg:1: layers = 99999999999999999999 is outside its range, 1 to 128" },
+        { "rate = 2", "prior/tiny.cfg:1: rate = 2 is outside its range, 0 to 1" },
+        { "rate = nan", "prior/tiny.cfg:1: rate = nan is outside its range, 0 to 1" },
+        { "layers = 3x", "prior/tiny.cfg:1: layers = '3x' is not a whole number" },
+        { "layers =", "prior/tiny.cfg:1: layers = '' is not a whole number" },
+        { "layers = 1.5", "prior/tiny.cfg:1: layers = '1.5' is not a whole number" },
+        { "rate = 0.1 2", "prior/tiny.cfg:1: rate = '0.1 2' is not a number" },
+        { "shuffle = maybe", "prior/tiny.cfg:1: shuffle = 'maybe' is neither yes nor no" },
+        { "quantiser = g", "prior/tiny.cfg:1: quantiser = 'g' is not one of gumbel|vq" },
+        { "quantiser = gumbel|vq", "prior/tiny.cfg:1: quantiser = 'gumbel|vq' is not one of gumbel|vq" },
+        { "layers", "prior/tiny.cfg:1: expected 'key = value', found 'layers'" },
+        { "= 3", "prior/tiny.cfg:1: expected 'key = value', found '= 3'" },
+        { "data = \"a", "prior/tiny.cfg:1: the quoted value has no closing '\"'" },
+        { "data = \"a\" b", "prior/tiny.cfg:1: 'b' follows the quoted value" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        settings s, before;
+        error err = { 0 };
+        config_defaults(&table, &s);
+        before = s;
+        assert_false(config_parse(&table, &s, cases[i].text, "prior/tiny.cfg", &err));
+        assert_string_equal(err.message, cases[i].message);
+        assert_int_equal(err.code, ERROR_USAGE);
+        assert_memory_equal(&s, &before, sizeof s); /* nothing half read */
+    }
+}
+
+static void too_long_value(void **state)
+{
+    (void)state;
+    char text[CONFIG_TEXT_SIZE + 8] = "data=";
+    memset(text + 5, 'a', CONFIG_TEXT_SIZE);
+    settings s;
+    error err = { 0 };
+    config_defaults(&table, &s);
+    assert_false(config_assign(&table, &s, text, NULL, &err));
+    assert_string_equal(err.message, "tiny: the value is longer than 255 bytes");
+    text[5 + CONFIG_TEXT_SIZE - 1] = '\0';
+    assert_true(config_assign(&table, &s, text, NULL, &err));
+    assert_int_equal(strlen(s.data), CONFIG_TEXT_SIZE - 1);
+}
+
+static void round_trip(void **state)
+{
+    (void)state;
+    static const double reals[] = { 0, 1, 0.1, 1.0 / 3, 4.5e-4, 5e-324, 0.30000000000000004 };
+    static const char *const texts[] = {
+        "", "plain", " space ", "#", "a # b", "say \"x\\y\"", "two\nlines\r"
+    };
+    for (int i = 0; i < 7; ++i) {
+        settings a, b;
+        config_defaults(&table, &a);
+        config_defaults(&table, &b);
+        a.layers = 77;
+        a.rate = reals[i];
+        a.shuffle = false;
+        strcpy(a.data, texts[i]);
+        char *text = config_format(&table, &a);
+        error err = { 0 };
+        assert_true(config_parse(&table, &b, text, "formatted", &err));
+        assert_true(a.rate == b.rate && a.layers == b.layers && a.shuffle == b.shuffle);
+        assert_string_equal(a.data, b.data);
+        free(text);
+    }
+    settings s;
+    config_defaults(&table, &s);
+    char *text = config_format(&table, &s), *help = config_help(&table);
+    assert_string_equal(
+        text, "layers = 12\nheads = 8\nrate = 0.00045\nshuffle = yes\nquantiser = gumbel\ndata = \n");
+    assert_non_null(strstr(help, "heads = 8\n    attention heads (1 to 256)\n"));
+    free(text);
+    free(help);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),       cmocka_unit_test(good_text),  cmocka_unit_test(mistakes),
+        cmocka_unit_test(too_long_value), cmocka_unit_test(round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
