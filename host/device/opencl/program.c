@@ -51,9 +51,12 @@ static cl_program build_from_source(device *d, const char *file, const char *opt
         return NULL;
     }
     status = clBuildProgram(built, 1, &d->id, full, NULL, NULL);
-    if (status == CL_SUCCESS) return built;
     char text[700];
     build_log(built, d->id, text, sizeof text);
+    if (status == CL_SUCCESS) {
+        if (*text) log_verbose("%s.cl: %s", file, text);
+        return built;
+    }
     status_error(err, status, "clBuildProgram(%s.cl, '%.200s') on '%s'", file, options, d->info.name);
     size_t used = strlen(err ? err->message : "");
     if (err && *text) snprintf(err->message + used, sizeof err->message - used, ":\n%s", text);
