@@ -1,0 +1,391 @@
+/* gemm_tile.c -- the register tile for CPU devices: chooses tile, blocks and split for a shape.
+ * Everything here depends on shape and device alone, so results do too.
+ *
+ * Two plans.  Rows: B is packed once, groups own blocks of rows and columns of C.  Split: k is long and
+ * C small (weight gradients), groups own stretches of k and their sums are added in a fixed order.
+ * When B is an image the product is done transposed, so that the image is always the first operand.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/gemm_launch.h"
+#include "host/device/gemm_provider.h"
+#include <stdlib.h>
+
+/* cl/gemm/tile.cl: A_KIND */
+enum { A_IN_PLACE, A_BY_ROWS, A_BY_COLUMNS, A_IMAGE };
+
+#define ROW_PAD        16
+#define COPY_FLOATS    32768  /* of A's copy: 128 KiB, to stay in a second-level cache */
+#define K_WHOLE        640    /* a k up to this is done in one piece */
+#define K_PIECE        384    /* else in pieces of about this: a panel of B fits the first cache */
+#define SUMS_FLOATS    131072 /* sums kept between pieces of k */
+#define PARTIAL_FLOATS (INT64_C(1) << 24) /* partial results of a split */
+
+typedef struct tile_shape {
+    int mr, nv, vec;
+} tile_shape;
+
+typedef struct tile_plan {
+    gemm_desc desc; /* A and B exchanged if swapped */
+    bool swapped, split;
+    tile_shape tile;
+    int kind;
+    int64_t row_block, row_blocks, column_block; /* rows: lines of a picture when A is an image */
+    int64_t pieces, piece;                       /* rows plan */
+    int64_t unit, units, parts;                  /* split plan */
+    int64_t jobs, groups;
+    int64_t table_floats, copy_floats, scratch_floats; /* scratch of one group, in floats */
+    int64_t packed_floats, partial_floats;
+    int64_t packed_batch[2], packed_stride[2];
+} tile_plan;
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool tile_supports(device *d, const gemm_desc *desc)
+{
+    return device_get_info(d)->kind == DEVICE_CPU && !(desc->a.image.kernel && desc->b.image.kernel);
+}
+
+/* The tile that wastes least past C's last column and row. */
+static tile_shape choose_tile(int vector_width, int64_t m, int64_t n)
+{
+    static const tile_shape narrow[] = { { 6, 2, 4 }, { 4, 3, 4 }, { 12, 1, 4 } };
+    static const tile_shape avx2[] = { { 6, 2, 8 }, { 4, 3, 8 }, { 12, 1, 8 } };
+    static const tile_shape avx512[] = { { 8, 3, 16 }, { 8, 2, 16 }, { 12, 1, 16 } };
+    const tile_shape *candidates = vector_width >= 16 ? avx512 : vector_width >= 8 ? avx2 : narrow;
+    tile_shape best = candidates[0];
+    int64_t best_cost = INT64_MAX;
+    for (int i = 0; i < 3; ++i) {
+        const tile_shape t = candidates[i];
+        /* One vector a row is bound by the broadcasts of A: about a tenth slower. */
+        const int64_t area = gemm_round_up(least(m, 4096), t.mr) * gemm_round_up(n, (int64_t)t.nv * t.vec);
+        const int64_t cost = area * (t.nv == 1 ? 11 : 10);
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = t;
+        }
+    }
+    return best;
+}
+
+static int64_t line_floats(const gemm_image *image)
+{
+    return (int64_t)(image->width + image->kernel - 1) * image->channels;
+}
+
+/* Lines of a picture whose copy, border included, fits the cache. */
+static int64_t lines_that_fit(const gemm_image *image)
+{
+    const int64_t fit = COPY_FLOATS / line_floats(image) - (image->kernel - 1);
+    return most(1, least(fit, image->height));
+}
+
+static void plan_packing(tile_plan *p)
+{
+    const gemm_desc *s = &p->desc;
+    const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, one = gemm_ceil_div(s->n, nr) * nr * s->k;
+    p->packed_batch[0] = s->b.batch[0] ? s->batch[0] : 1;
+    p->packed_batch[1] = s->b.batch[1] ? s->batch[1] : 1;
+    p->packed_stride[0] = s->b.batch[0] ? one * p->packed_batch[1] : 0;
+    p->packed_stride[1] = s->b.batch[1] ? one : 0;
+    p->packed_floats = gemm_round_up(one * p->packed_batch[0] * p->packed_batch[1], 64);
+}
+
+/* Halves blocks until there are a few jobs for every core. */
+static void balance(tile_plan *p, int64_t wanted)
+{
+    const gemm_desc *s = &p->desc;
+    const bool image = p->kind == A_IMAGE;
+    const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, grain = image ? 1 : p->tile.mr;
+    const int64_t height = image ? s->a.image.height : s->m;
+    const int64_t pictures = image ? s->m / ((int64_t)s->a.image.height * s->a.image.width) : 1;
+    for (;;) {
+        p->row_blocks = gemm_ceil_div(height, p->row_block) * pictures;
+        p->jobs = p->row_blocks * gemm_ceil_div(s->n, p->column_block) * s->batch[0] * s->batch[1];
+        if (p->jobs >= wanted) return;
+        const int64_t rows = p->row_block * (image ? s->a.image.width : 1);
+        if (p->row_block > grain && rows >= least(p->column_block, 8 * p->tile.mr))
+            p->row_block = gemm_round_up(p->row_block / 2, grain);
+        else if (p->column_block > nr)
+            p->column_block = gemm_round_up(p->column_block / 2, nr);
+        else if (p->row_block > grain)
+            p->row_block = gemm_round_up(p->row_block / 2, grain);
+        else
+            return;
+    }
+}
+
+static void plan_rows(tile_plan *p, int units)
+{
+    const gemm_desc *s = &p->desc;
+    const gemm_image *image = &s->a.image;
+    const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, mr = p->tile.mr;
+    const int64_t segments = image->kernel ? image->kernel : 1, length = s->k / segments;
+    p->pieces = s->k <= K_WHOLE ? 0 : gemm_ceil_div(length, K_PIECE);
+    p->piece = p->pieces ? gemm_ceil_div(length, p->pieces) : length;
+
+    if (image->kernel) {
+        p->row_block = least(lines_that_fit(image), most(1, 1024 / image->width));
+    } else {
+        p->row_block = least(16 * mr, gemm_round_up(s->m, mr));
+    }
+    const int64_t row_width = image->kernel ? image->width : 1;
+    const int64_t column_limit = p->pieces ? most(nr, SUMS_FLOATS / (p->row_block * row_width)) : 4096;
+    p->column_block = least(gemm_round_up(s->n, nr), gemm_round_up(column_limit, nr));
+    balance(p, 4 * (int64_t)units);
+
+    const int64_t rows = p->row_block * row_width;
+    if (p->kind == A_IMAGE) {
+        p->table_floats = gemm_round_up(rows + mr, 16);
+        p->copy_floats = gemm_round_up((p->row_block + image->kernel - 1) * line_floats(image), 16);
+    } else if (p->kind != A_IN_PLACE) {
+        p->copy_floats = gemm_round_up(rows * (p->piece + ROW_PAD), 16);
+    }
+    const int64_t sums = p->pieces ? gemm_round_up(rows, mr) * p->column_block : 0;
+    p->scratch_floats = gemm_round_up(p->table_floats + p->copy_floats + sums, 64);
+    p->groups = p->scratch_floats ? least(p->jobs, 4 * (int64_t)units) : p->jobs;
+    plan_packing(p);
+}
+
+static void plan_split(tile_plan *p, int units)
+{
+    const gemm_desc *s = &p->desc;
+    const gemm_image *image = &s->a.image;
+    const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, mr = p->tile.mr;
+    const int64_t batches = s->batch[0] * s->batch[1], wanted = 2 * (int64_t)units;
+    const int64_t m = gemm_round_up(s->m, mr), n = gemm_round_up(s->n, nr);
+    if (image->kernel) {
+        p->unit = lines_that_fit(image);
+        p->units = gemm_ceil_div(image->height, p->unit) * (s->k / ((int64_t)image->height * image->width));
+        p->row_block = m;
+    } else {
+        p->unit = least(K_PIECE, s->k);
+        p->units = gemm_ceil_div(s->k, p->unit);
+        p->row_block = least(m, gemm_round_up(2 * COPY_FLOATS / p->unit, mr));
+    }
+    const int64_t room = most(1, PARTIAL_FLOATS / (m * n * batches));
+    p->parts = least(least(p->units, room), gemm_ceil_div(wanted, gemm_ceil_div(m, p->row_block) * batches));
+    while (gemm_ceil_div(m, p->row_block) * p->parts * batches < wanted && p->row_block > mr)
+        p->row_block = gemm_round_up(p->row_block / 2, mr);
+    p->row_blocks = gemm_ceil_div(m, p->row_block);
+    p->groups = p->row_blocks * p->parts * batches;
+
+    int64_t depth = p->unit; /* of k in a unit */
+    if (image->kernel) {
+        depth = p->unit * image->width;
+        p->table_floats = gemm_round_up(p->row_block + mr, 16);
+        p->copy_floats = gemm_round_up((p->unit + image->kernel - 1) * line_floats(image), 16);
+    } else {
+        p->copy_floats = gemm_round_up(p->row_block * (p->unit + ROW_PAD), 16);
+    }
+    p->scratch_floats = gemm_round_up(p->table_floats + p->copy_floats + depth * nr, 64);
+    p->partial_floats = gemm_round_up(m * n * p->parts * batches, 64);
+}
+
+/* C^T = B^T A^T */
+static void exchange(gemm_desc *s)
+{
+    const gemm_operand a = s->a;
+    const int64_t m = s->m;
+    s->a = s->b;
+    s->a.row = s->b.column;
+    s->a.column = s->b.row;
+    s->b = a;
+    s->b.row = a.column;
+    s->b.column = a.row;
+    s->m = s->n;
+    s->n = m;
+    const int64_t c_row = s->c.row;
+    s->c.row = s->c.column;
+    s->c.column = c_row;
+}
+
+static bool worth_splitting(const gemm_desc *s, int units)
+{
+    const int64_t longest = most(s->m, s->n), tiles = gemm_ceil_div(s->m, 8) * gemm_ceil_div(s->n, 32);
+    const bool few = tiles * s->batch[0] * s->batch[1] < 2 * (int64_t)units;
+    return s->a.image.kernel == 0 && ((s->k >= 1024 && s->k >= 4 * longest) || (few && s->k >= 512));
+}
+
+static bool tile_plan_shape(device *d, const gemm_desc *desc, int64_t *workspace_bytes, void **state,
+                            error *err)
+{
+    const device_info *info = device_get_info(d);
+    const int units = info->compute_units > 0 ? info->compute_units : 1;
+    tile_plan *p = calloc(1, sizeof *p);
+    if (!p) return error_set(err, ERROR_MEMORY, "no memory for the plan");
+    p->desc = *desc;
+    p->swapped = desc->b.image.kernel != 0;
+    if (p->swapped) exchange(&p->desc);
+    const gemm_desc *s = &p->desc;
+    p->tile = choose_tile(info->vector_width, s->m, s->n);
+    p->split = p->swapped || worth_splitting(s, units);
+    if (s->a.image.kernel)
+        p->kind = A_IMAGE;
+    else if (s->a.row == 1 && s->a.column != 1)
+        p->kind = A_BY_COLUMNS;
+    else if (!p->split && s->a.type == DTYPE_F32 && s->a.column == 1 && s->n <= 128 &&
+             llabs(s->a.row) < 1000000)
+        p->kind = A_IN_PLACE;
+    else
+        p->kind = A_BY_ROWS;
+    if (p->split)
+        plan_split(p, units);
+    else
+        plan_rows(p, units);
+
+    const int64_t scratch = p->groups * p->scratch_floats;
+    if (p->copy_floats > INT32_MAX || p->scratch_floats > INT32_MAX / 2) {
+        free(p);
+        return error_set(err, ERROR_MODEL, "a line of %d x %d channels is too long for the tile kernel",
+                         s->a.image.width, s->a.image.channels);
+    }
+    *workspace_bytes = (int64_t)sizeof(float) * (p->packed_floats + p->partial_floats + scratch);
+    *state = p;
+    return true;
+}
+
+static void tile_options(char options[GEMM_OPTIONS_SIZE], const tile_plan *p)
+{
+    gemm_launch_options(options, &p->desc, "-DMR=%d -DNV=%d -DVEC=%d -DA_KIND=%d -DSWAPPED=%d", p->tile.mr,
+                        p->tile.nv, p->tile.vec, p->kind, p->swapped);
+}
+
+static device_launch tile_launch(const char *kernel, const char *options, const char *label)
+{
+    device_launch l = {
+        .file = "gemm/tile", .kernel = kernel, .options = options, .label = label, .rank = 3
+    };
+    for (int i = 0; i < 3; ++i) l.global[i] = l.local[i] = 1;
+    return l;
+}
+
+static bool record_pack(const tile_plan *p, device_launches *list, const char *label,
+                        const gemm_buffers *buffers, int64_t packed, error *err)
+{
+    const gemm_desc *s = &p->desc;
+    const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, k_block = least(s->k, 1024);
+    char options[GEMM_OPTIONS_SIZE];
+    tile_options(options, p);
+    device_launch l = tile_launch("gemm_tile_pack", options, label);
+    l.global[0] = (size_t)gemm_ceil_div(s->n, nr);
+    l.global[1] = (size_t)gemm_ceil_div(s->k, k_block);
+    l.global[2] = (size_t)(p->packed_batch[0] * p->packed_batch[1]);
+    gemm_launch_buffer(&l, buffers->b, buffers->b_offset);
+    gemm_launch_buffer(&l, buffers->workspace, packed);
+    gemm_launch_int(&l, s->n);
+    gemm_launch_int(&l, s->k);
+    gemm_launch_int(&l, k_block);
+    gemm_launch_int(&l, p->packed_batch[1]);
+    gemm_launch_strides(&l, &s->b);
+    return device_launches_add(list, &l, err);
+}
+
+static bool record_rows(const tile_plan *p, device_launches *list, const char *label,
+                        const gemm_buffers *buffers, error *err)
+{
+    const gemm_desc *s = &p->desc;
+    const int64_t packed = buffers->workspace_offset / (int64_t)sizeof(float);
+    if (!record_pack(p, list, label, buffers, packed, err)) return false;
+    char options[GEMM_OPTIONS_SIZE];
+    tile_options(options, p);
+    device_launch l = tile_launch("gemm_tile", options, label);
+    l.global[0] = (size_t)p->groups;
+    gemm_buffers with_packed = *buffers;
+    with_packed.b = buffers->workspace;
+    with_packed.b_offset = packed;
+    gemm_launch_operands(&l, s, &with_packed);
+    gemm_launch_buffer(&l, buffers->workspace, packed + p->packed_floats);
+    gemm_launch_int(&l, s->m);
+    gemm_launch_int(&l, s->n);
+    gemm_launch_int(&l, s->k);
+    gemm_launch_int(&l, s->batch[1]);
+    gemm_launch_float(&l, s->alpha);
+    gemm_launch_strides(&l, &s->a);
+    gemm_launch_long(&l, p->packed_stride[0]);
+    gemm_launch_long(&l, p->packed_stride[1]);
+    gemm_launch_strides(&l, &s->c);
+    gemm_launch_image(&l, &s->a.image);
+    gemm_launch_int(&l, p->row_block);
+    gemm_launch_int(&l, p->column_block);
+    gemm_launch_int(&l, p->pieces);
+    gemm_launch_int(&l, p->piece);
+    gemm_launch_int(&l, p->jobs);
+    gemm_launch_int(&l, p->table_floats);
+    gemm_launch_int(&l, p->copy_floats);
+    gemm_launch_int(&l, p->scratch_floats);
+    return device_launches_add(list, &l, err);
+}
+
+static bool record_reduce(const tile_plan *p, device_launches *list, const char *label,
+                          const gemm_buffers *buffers, int64_t partial, error *err)
+{
+    const gemm_desc *s = &p->desc;
+    char options[GEMM_OPTIONS_SIZE];
+    tile_options(options, p);
+    device_launch l = tile_launch("gemm_tile_reduce", options, label);
+    l.global[0] = (size_t)gemm_ceil_div(s->n, (int64_t)p->tile.nv * p->tile.vec);
+    l.global[1] = (size_t)s->m;
+    l.global[2] = (size_t)(s->batch[0] * s->batch[1]);
+    gemm_launch_buffer(&l, buffers->c, buffers->c_offset);
+    gemm_launch_buffer(&l, s->bias ? buffers->bias : buffers->c, s->bias ? buffers->bias_offset : 0);
+    gemm_launch_buffer(&l, s->preactivation ? buffers->preactivation : buffers->c,
+                       s->preactivation ? buffers->preactivation_offset : 0);
+    gemm_launch_buffer(&l, buffers->workspace, partial);
+    gemm_launch_int(&l, s->m);
+    gemm_launch_int(&l, s->n);
+    gemm_launch_int(&l, p->parts);
+    gemm_launch_int(&l, s->batch[1]);
+    gemm_launch_float(&l, s->alpha);
+    gemm_launch_strides(&l, &s->c);
+    return device_launches_add(list, &l, err);
+}
+
+static bool record_split(const tile_plan *p, device_launches *list, const char *label,
+                         const gemm_buffers *buffers, error *err)
+{
+    const gemm_desc *s = &p->desc;
+    const int64_t partial = buffers->workspace_offset / (int64_t)sizeof(float);
+    char options[GEMM_OPTIONS_SIZE];
+    tile_options(options, p);
+    device_launch l = tile_launch("gemm_tile_split", options, label);
+    l.global[0] = (size_t)p->row_blocks;
+    l.global[1] = (size_t)p->parts;
+    l.global[2] = (size_t)(s->batch[0] * s->batch[1]);
+    gemm_launch_buffer(&l, p->swapped ? buffers->b : buffers->a,
+                       p->swapped ? buffers->b_offset : buffers->a_offset);
+    gemm_launch_buffer(&l, p->swapped ? buffers->a : buffers->b,
+                       p->swapped ? buffers->a_offset : buffers->b_offset);
+    gemm_launch_buffer(&l, buffers->workspace, partial);
+    gemm_launch_buffer(&l, buffers->workspace, partial + p->partial_floats);
+    gemm_launch_int(&l, s->m);
+    gemm_launch_int(&l, s->n);
+    gemm_launch_int(&l, s->k);
+    gemm_launch_int(&l, s->batch[1]);
+    gemm_launch_strides(&l, &s->a);
+    gemm_launch_strides(&l, &s->b);
+    gemm_launch_image(&l, &s->a.image);
+    gemm_launch_int(&l, p->row_block);
+    gemm_launch_int(&l, p->unit);
+    gemm_launch_int(&l, p->units);
+    gemm_launch_int(&l, p->table_floats);
+    gemm_launch_int(&l, p->copy_floats);
+    gemm_launch_int(&l, p->scratch_floats);
+    return device_launches_add(list, &l, err) && record_reduce(p, list, label, buffers, partial, err);
+}
+
+static bool tile_record(device *d, const gemm_desc *desc, void *state, device_launches *list,
+                        const char *label, const gemm_buffers *buffers, error *err)
+{
+    (void)d;
+    (void)desc;
+    const tile_plan *p = state;
+    return p->split ? record_split(p, list, label, buffers, err) : record_rows(p, list, label, buffers, err);
+}
+
+const gemm_provider gemm_tile = { "tile", tile_supports, tile_plan_shape, tile_record };
