@@ -130,9 +130,11 @@ static void sync_folder_of(const char *path)
 
 bool file_atomic_commit(file_atomic *f, error *err)
 {
-    int problem = 0;
-    errno = 0;
-    if (fflush(f->stream) != 0 || ferror(f->stream)) problem = errno ? errno : EIO;
+    int problem = 0, earlier = errno; /* of the write that failed, if one did */
+    if (fflush(f->stream) != 0)
+        problem = errno;
+    else if (ferror(f->stream))
+        problem = earlier ? earlier : EIO;
     if (!problem && f->temporary && fsync(fileno(f->stream)) != 0) problem = errno;
     if (fclose(f->stream) != 0 && !problem) problem = errno;
     f->stream = NULL;

@@ -94,6 +94,7 @@ static void old_content_stays_when_the_disk_is_full(void **state)
     assert_false(written);
     assert_int_equal(err.code, ERROR_IO);
     assert_non_null(strstr(err.message, path));
+    assert_non_null(strstr(err.message, "File too large"));
     assert_content(path, "old");
     assert_int_equal(count_files(*state), 1);
     free(large);

@@ -1,0 +1,51 @@
+/* safetensors.h -- named tensors in one file, the format of published checkpoints.
+ *   8 bytes   length of the header, little endian
+ *   header    JSON: "name": {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {text: text}
+ *   data      the tensors without gaps; offsets count from here
+ * A file is checked completely when it is opened, so that nothing read later can fail.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DATA_SAFETENSORS_H
+#define DALLE_CL_DATA_SAFETENSORS_H
+
+#include "host/base/dtype.h"
+#include "host/base/error.h"
+
+#define SAFETENSORS_MAX_RANK 8
+
+typedef struct safetensors safetensors;
+
+/* Everything belongs to the open file. */
+typedef struct safetensors_tensor {
+    const char *name;
+    const char *type_name; /* as in the file: also "F64", "I64", "BOOL", ... */
+    bool loadable;         /* whether `type` is one of ours */
+    dtype type;
+    int rank;
+    int64_t dim[SAFETENSORS_MAX_RANK];
+    const void *data; /* aligned for its type */
+    int64_t bytes;
+} safetensors_tensor;
+
+/* Maps the file.  NULL when it cannot be opened or is not whole and well formed. */
+safetensors *safetensors_open(const char *path, error *err);
+void safetensors_close(safetensors *file);
+
+/* Tensors in the order of their data.  Any number of threads may read an open file. */
+int safetensors_count(const safetensors *file);
+const safetensors_tensor *safetensors_at(const safetensors *file, int index);
+const safetensors_tensor *safetensors_find(const safetensors *file, const char *name); /* or NULL */
+const char *safetensors_metadata(const safetensors *file, const char *key);            /* or NULL */
+
+typedef struct safetensors_writer safetensors_writer;
+
+safetensors_writer *safetensors_writer_create(void); /* NULL when memory is out */
+void safetensors_writer_destroy(safetensors_writer *writer);
+/* The data is borrowed until the file is written; `bytes` must be the shape's size. */
+bool safetensors_add(safetensors_writer *writer, const char *name, dtype type, int rank, const int64_t *dim,
+                     const void *data, int64_t bytes, error *err);
+bool safetensors_add_metadata(safetensors_writer *writer, const char *key, const char *value, error *err);
+/* Wide types first, so that every tensor is aligned, otherwise in the order added.  The file is whole
+ * or, on failure, as it was before. */
+bool safetensors_write(const safetensors_writer *writer, const char *path, error *err);
+
+#endif
