@@ -18,7 +18,11 @@ typedef struct optimizer optimizer;
  * the nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's arena. */
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
 
-/* Before each run: step counts from 0; ema_decay 1 leaves the averages alone in this step. */
+/* Makes the averages equal to the parameters. */
+bool optimizer_reset_averages(optimizer *o, error *err);
+
+/* Before each run: step counts from 0; ema_decay 1 leaves the averages alone in this step.  Step 0 also resets
+ * the averages. */
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
 
 /* F32 [4] = {clip scale, gradient norm, finite, 0}; kept.  The finite flag covers loss and gradients. */

@@ -3,8 +3,9 @@
 #ifndef DALLE_CL_TRAIN_SCHEDULE_H
 #define DALLE_CL_TRAIN_SCHEDULE_H
 
+#include "host/base/error.h"
+#include <jansson.h>
 #include <stdint.h>
-#include <stdbool.h>
 
 /* from at step 0 to `to` at step `steps` along half a cosine, then `to` (A.2 of arXiv 2102.12092). */
 double schedule_cosine(double from, double to, int64_t steps, int64_t step);
@@ -21,5 +22,10 @@ typedef struct schedule_plateau {
 } schedule_plateau;
 void schedule_plateau_start(schedule_plateau *p);
 double schedule_plateau_observe(schedule_plateau *p, double figure); /* the factor from now on */
+
+/* For train_task's save_state and load_state: a new object (NULL when memory is out), and back over a
+ * started plateau, whose threshold, patience and most stay. */
+json_t *schedule_plateau_save(const schedule_plateau *p);
+bool schedule_plateau_load(schedule_plateau *p, const json_t *state, error *err);
 
 #endif

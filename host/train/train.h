@@ -64,12 +64,17 @@ typedef struct train_options {
     int64_t patience;        /* evaluations without a better figure that end the run; 0 = never */
     double minutes;          /* stop and save after that long; 0 = no limit */
     bool quiet;
+    bool json;                  /* print metric lines on standard output, as in metrics.jsonl, instead of progress */
+    const char *resume_command; /* how to go on, for messages; NULL: "dalle-cl train KIND --run FOLDER --resume" */
     const volatile sig_atomic_t *interrupted; /* set by the caller's signal handler; NULL: never */
 } train_options;
 
 /* Refuses a folder that already holds a run unless `resume`; with `resume`, restores the store, the
- * host state and the metrics, and goes on.  The store must be allocated (graph compiled).
- * Ends after `steps`; on interruption saves and returns false with ERROR_INTERRUPTED and how to go on. */
+ * host state and the metrics, and goes on; a run killed before its first checkpoint starts again from
+ * what the store holds.  The store must be allocated (graph compiled) and hold the starting values.
+ * Saves at the start, every save_every steps, and at the end.  Ends after `steps`, or when `patience` or
+ * `minutes` are used up; on interruption saves and returns false with ERROR_INTERRUPTED and how to go on.
+ * Metric lines hold no times, so that those of a resumed run are the uninterrupted run's byte for byte. */
 bool train_run(const train_task *task, const train_options *options, error *err);
 
 #endif

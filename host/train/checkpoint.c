@@ -1,0 +1,285 @@
+/* checkpoint.c -- see checkpoint.h.
+ * SPDX-License-Identifier: MIT */
+#include "host/train/checkpoint.h"
+
+#include "data/safetensors.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_saved(const store_entry *e)
+{
+    return e->kind != STORE_CACHE && e->kind != STORE_CONTROL;
+}
+
+static bool is_codebook(const store_entry *e)
+{
+    static const char ending[] = "codebook";
+    size_t length = strlen(e->name), tail = sizeof ending - 1;
+    return e->kind == STORE_STATE && length >= tail && strcmp(e->name + length - tail, ending) == 0;
+}
+
+static bool is_exported(const store_entry *e)
+{
+    return e->kind == STORE_PARAMETER || is_codebook(e);
+}
+
+/* ---- Writing ---------------------------------------------------------------------------------- */
+
+/* A file being put together; the values must live until it is written. */
+typedef struct bundle {
+    safetensors_writer *writer;
+    void **values;
+    int count;
+} bundle;
+
+static bool bundle_start(bundle *b, const store *s, const checkpoint_text *metadata, int count, error *err)
+{
+    b->writer = safetensors_writer_create();
+    b->values = calloc((size_t)store_count(s) + 1, sizeof *b->values);
+    if (!b->writer || !b->values) return error_set(err, ERROR_MEMORY, "out of memory for a checkpoint");
+    for (int i = 0; i < count; ++i)
+        if (!safetensors_add_metadata(b->writer, metadata[i].key, metadata[i].value, err)) return false;
+    return true;
+}
+
+static void *bundle_room(bundle *b, const store_entry *e, size_t bytes, error *err)
+{
+    void *values = malloc(bytes ? bytes : 1);
+    if (values) return b->values[b->count++] = values;
+    return error_null(err, ERROR_MEMORY, "out of memory for the %zu bytes of '%s' while saving", bytes,
+                      e->name);
+}
+
+static void bundle_end(bundle *b)
+{
+    for (int i = 0; i < b->count; ++i) free(b->values[i]);
+    free(b->values);
+    safetensors_writer_destroy(b->writer);
+}
+
+static bool save_entry(bundle *b, store *s, const store_entry *e, error *err)
+{
+    int64_t bytes = e->count * (int64_t)dtype_bytes(e->type);
+    void *values = bundle_room(b, e, (size_t)bytes, err);
+    return values && store_read(s, e, values, err) &&
+           safetensors_add(b->writer, e->name, e->type, e->rank, e->dim, values, bytes, err);
+}
+
+bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata, int count, error *err)
+{
+    bundle b = { 0 };
+    bool ok = bundle_start(&b, s, metadata, count, err);
+    for (int i = 0; ok && i < store_count(s); ++i) {
+        const store_entry *e = store_at(s, i);
+        if (is_saved(e)) ok = save_entry(&b, s, e, err);
+    }
+    ok = ok && safetensors_write(b.writer, path, err);
+    bundle_end(&b);
+    return ok;
+}
+
+/* Converts in place of `out`; a value that the type cannot hold is an error. */
+static bool convert_checked(const store_entry *e, dtype type, void *out, const float *values, error *err)
+{
+    dtype_convert(type, out, DTYPE_F32, values, e->count);
+    for (int64_t i = 0; i < e->count; ++i) {
+        if (!isfinite(values[i]))
+            return error_set(err, ERROR_MODEL,
+                             "'%s' holds a value that is not finite, at element %lld of %lld", e->name,
+                             (long long)i, (long long)e->count);
+        if (!isfinite(dtype_load(type, out, i)))
+            return error_set(err, ERROR_MODEL,
+                             "'%s' holds %g at element %lld, more than %s can; export as F32", e->name,
+                             (double)values[i], (long long)i, dtype_name(type));
+    }
+    return true;
+}
+
+static bool export_entry(bundle *b, store *s, const store_entry *e, bool averages, dtype type, error *err)
+{
+    char name[640];
+    snprintf(name, sizeof name, "ema.%s", e->name);
+    const store_entry *average = averages && e->kind == STORE_PARAMETER ? store_find(s, name) : NULL;
+    const store_entry *source = average ? average : e;
+    int64_t bytes = e->count * (int64_t)dtype_bytes(type);
+    void *out = bundle_room(b, e, (size_t)bytes, err);
+    float *values = malloc((size_t)e->count * sizeof *values);
+    bool ok = out && values;
+    if (out && !values)
+        error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count, e->name);
+    ok = ok && store_read_f32(s, source, values, err) && convert_checked(source, type, out, values, err) &&
+         safetensors_add(b->writer, e->name, type, e->rank, e->dim, out, bytes, err);
+    free(values);
+    return ok;
+}
+
+bool checkpoint_export(store *s, const char *path, bool averages, dtype type, const checkpoint_text *metadata,
+                       int count, error *err)
+{
+    bundle b = { 0 };
+    bool ok = bundle_start(&b, s, metadata, count, err);
+    for (int i = 0; ok && i < store_count(s); ++i)
+        if (is_exported(store_at(s, i))) ok = export_entry(&b, s, store_at(s, i), averages, type, err);
+    ok = ok && safetensors_write(b.writer, path, err);
+    bundle_end(&b);
+    return ok;
+}
+
+/* ---- Reading ---------------------------------------------------------------------------------- */
+
+/* All metadata of a file, whose header safetensors_open has found good. */
+static json_t *read_header(const char *path)
+{
+    FILE *in = fopen(path, "rbe");
+    unsigned char length[8] = { 0 };
+    uint64_t size = 0;
+    json_t *header = NULL;
+    if (in && fread(length, 1, sizeof length, in) == sizeof length) {
+        for (int i = 7; i >= 0; --i) size = size << 8 | length[i];
+        char *text = size < SIZE_MAX ? malloc((size_t)size + 1) : NULL;
+        if (text && fread(text, 1, (size_t)size, in) == size)
+            header = json_loadb(text, (size_t)size, 0, NULL);
+        free(text);
+    }
+    if (in) fclose(in);
+    return header;
+}
+
+static bool copy_metadata(const char *path, checkpoint_metadata *out, error *err)
+{
+    json_t *header = read_header(path), *all = json_object_get(header, "__metadata__"), *value;
+    bool ok = header != NULL;
+    *out = (checkpoint_metadata){ .at = calloc(json_object_size(all) + 1, sizeof *out->at) };
+    ok = ok && out->at;
+    const char *key;
+    if (ok) json_object_foreach(all, key, value)
+        {
+            checkpoint_text *one = &out->at[out->count++];
+            one->key = strdup(key);
+            one->value = strdup(json_string_value(value));
+            ok = ok && one->key && one->value;
+        }
+    json_decref(header);
+    if (ok) return true;
+    checkpoint_metadata_free(out);
+    return error_set(err, ERROR_MEMORY, "out of memory for the metadata of '%s'", path);
+}
+
+const char *checkpoint_metadata_get(const checkpoint_metadata *m, const char *key)
+{
+    for (int i = 0; i < m->count; ++i)
+        if (strcmp(m->at[i].key, key) == 0) return m->at[i].value;
+    return NULL;
+}
+
+void checkpoint_metadata_free(checkpoint_metadata *m)
+{
+    for (int i = 0; i < m->count; ++i) {
+        free((void *)(uintptr_t)m->at[i].key);
+        free((void *)(uintptr_t)m->at[i].value);
+    }
+    free(m->at);
+    *m = (checkpoint_metadata){ 0 };
+}
+
+static void shape_text(char *text, size_t room, int rank, const int64_t *dim)
+{
+    size_t used = (size_t)snprintf(text, room, "[");
+    for (int i = 0; i < rank && used < room; ++i)
+        used += (size_t)snprintf(text + used, room - used, "%s%lld", i ? "," : "", (long long)dim[i]);
+    if (used < room) snprintf(text + used, room - used, "]");
+}
+
+static const safetensors_tensor *find_tensor(const safetensors *file, const char *path, const store_entry *e,
+                                             error *err)
+{
+    const safetensors_tensor *t = safetensors_find(file, e->name);
+    if (!t) return error_null(err, ERROR_FORMAT, "'%s' lacks the tensor '%s'", path, e->name);
+    bool same = t->rank == e->rank;
+    for (int i = 0; same && i < e->rank; ++i) same = t->dim[i] == e->dim[i];
+    if (same) return t;
+    char found[160], wanted[160];
+    shape_text(found, sizeof found, t->rank, t->dim);
+    shape_text(wanted, sizeof wanted, e->rank, e->dim);
+    return error_null(err, ERROR_FORMAT, "'%s': tensor '%s' is %s, the model's is %s", path, e->name, found,
+                      wanted);
+}
+
+/* A tensor of the file that the store has no use for. */
+static bool check_surplus(const store *s, const safetensors *file, const char *path,
+                          bool (*wanted)(const store_entry *), error *err)
+{
+    for (int i = 0; i < safetensors_count(file); ++i) {
+        const char *name = safetensors_at(file, i)->name;
+        const store_entry *e = store_find(s, name);
+        if (!e || !wanted(e))
+            return error_set(err, ERROR_FORMAT, "'%s' holds a tensor '%s' that the model has not", path,
+                             name);
+    }
+    return true;
+}
+
+/* Everything is checked before anything is written, so that a refused file leaves the store as it was. */
+static bool load_all(store *s, const safetensors *file, const char *path, error *err)
+{
+    for (int pass = 0; pass < 2; ++pass) {
+        for (int i = 0; i < store_count(s); ++i) {
+            store_entry *e = store_at(s, i);
+            if (!is_saved(e)) continue;
+            const safetensors_tensor *t = find_tensor(file, path, e, err);
+            if (!t) return false;
+            if (!t->loadable || t->type != e->type)
+                return error_set(err, ERROR_FORMAT, "'%s': tensor '%s' is stored as %s, the model's is %s",
+                                 path, e->name, t->type_name, dtype_name(e->type));
+            if (pass && !store_write(s, e, t->data, err)) return false;
+        }
+    }
+    return true;
+}
+
+bool checkpoint_load(store *s, const char *path, checkpoint_metadata *metadata, error *err)
+{
+    safetensors *file = safetensors_open(path, err);
+    if (!file) return false;
+    bool ok = check_surplus(s, file, path, is_saved, err) && load_all(s, file, path, err) &&
+              (!metadata || copy_metadata(path, metadata, err));
+    safetensors_close(file);
+    return ok;
+}
+
+static bool import_entry(store *s, store_entry *e, const safetensors_tensor *t, const char *path, error *err)
+{
+    if (!t->loadable || dtype_is_float(t->type) != dtype_is_float(e->type))
+        return error_set(err, ERROR_FORMAT, "'%s': tensor '%s' is stored as %s, which cannot become %s", path,
+                         e->name, t->type_name, dtype_name(e->type));
+    if (t->type == e->type) return store_write(s, e, t->data, err);
+    void *values = malloc((size_t)e->count * dtype_bytes(e->type) + 1);
+    if (!values)
+        return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
+                         e->name);
+    dtype_convert(e->type, values, t->type, t->data, e->count);
+    bool ok = store_write(s, e, values, err);
+    free(values);
+    return ok;
+}
+
+bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_metadata *metadata, error *err)
+{
+    safetensors *file = safetensors_open(path, err);
+    if (!file) return false;
+    bool ok = surplus_ok || check_surplus(s, file, path, is_exported, err);
+    for (int i = 0; ok && i < store_count(s); ++i)
+        if (is_exported(store_at(s, i))) ok = find_tensor(file, path, store_at(s, i), err) != NULL;
+    for (int i = 0; ok && i < store_count(s); ++i) {
+        store_entry *e = store_at(s, i);
+        if (is_exported(e)) ok = import_entry(s, e, safetensors_find(file, e->name), path, err);
+    }
+    ok = ok && (!metadata || copy_metadata(path, metadata, err));
+    safetensors_close(file);
+    return ok;
+}

@@ -1,0 +1,330 @@
+/* train.c -- the loop: step, log, evaluate, draw, save, in this order, so that a checkpoint of `step`
+ * steps holds all that those steps left behind and a resumed run repeats none of it.
+ * SPDX-License-Identifier: MIT */
+#include "host/train/train.h"
+
+#include "host/base/file.h"
+#include "host/base/log.h"
+#include "host/train/checkpoint.h"
+#include "host/train/progress.h"
+#include "host/train/run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECKPOINT_FORMAT "dalle-cl checkpoint 1"
+
+typedef struct loop {
+    const train_task *task;
+    const train_options *options;
+    run run;
+    progress progress;
+    int64_t step;    /* steps done */
+    int64_t saved;   /* steps done at the last save; -1: none */
+    double best;     /* lowest validation figure; INFINITY: none yet */
+    int64_t waited;  /* evaluations since then */
+    int64_t bad;     /* skipped steps in a row */
+    int64_t skipped; /* skipped steps in all */
+    double seconds;  /* of training before this process */
+    train_metrics last_finite;
+    int64_t last_finite_step;
+    bool warned; /* the task's warning stands */
+} loop;
+
+void train_metrics_add(train_metrics *m, const char *name, double value, const char *format)
+{
+    CHECK(m->count < TRAIN_METRICS_MAX, "metric '%s' is number %d", name, m->count + 1);
+    m->at[m->count++] = (train_metric){ name, value, format };
+}
+
+/* ---- Saving and loading ----------------------------------------------------------------------- */
+
+static char *host_state(const loop *l, error *err)
+{
+    const train_task *t = l->task;
+    json_t *own = t->save_state ? t->save_state(t->self) : json_null();
+    json_t *best = isfinite(l->best) ? json_real(l->best) : json_null();
+    json_t *state = json_pack("{s:o, s:I, s:I, s:I, s:f, s:o}", "best", best, "waited", (json_int_t)l->waited,
+                              "bad", (json_int_t)l->bad, "skipped", (json_int_t)l->skipped, "seconds",
+                              l->seconds + progress_now() - l->progress.started, "task", own);
+    /* 17 digits give every double back exactly. */
+    char *text = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(state);
+    if (!text) error_set(err, ERROR_MEMORY, "out of memory for the state of run '%s'", l->options->folder);
+    return text;
+}
+
+static bool save_to(const loop *l, const char *path, error *err)
+{
+    char step[32], *state = host_state(l, err);
+    if (!state) return false;
+    snprintf(step, sizeof step, "%" PRId64, l->step);
+    const checkpoint_text metadata[] = {
+        { "format", CHECKPOINT_FORMAT },
+        { "program", DALLE_CL_VERSION },
+        { "kind", l->task->kind },
+        { "step", step },
+        { "config", l->options->config_text },
+        { "state", state },
+    };
+    bool ok = checkpoint_save(l->task->store, path, metadata, (int)(sizeof metadata / sizeof *metadata), err);
+    free(state);
+    return ok;
+}
+
+/* Says what survives, after a failure. */
+static bool with_remedy(const loop *l, error *err)
+{
+    if (!err || l->saved < 0) return false;
+    error before = *err;
+    const char *remedy =
+        before.code == ERROR_IO ? "mend the cause and go on with --resume" : "--resume goes on from there";
+    return error_set(err, before.code, "%s; the checkpoint of step %" PRId64 " is whole: %s", before.message,
+                     l->saved, remedy);
+}
+
+static bool save(loop *l, error *err)
+{
+    if (l->saved == l->step) return true;
+    if (!run_metrics_sync(&l->run, err) || !save_to(l, l->run.checkpoint, err)) return false;
+    l->saved = l->step;
+    return true;
+}
+
+static bool read_state(loop *l, const char *text, error *err)
+{
+    const train_task *t = l->task;
+    json_error_t problem;
+    json_t *state = json_loads(text, 0, &problem);
+    if (!state) return error_set(err, ERROR_FORMAT, "the host state is not JSON: %s", problem.text);
+    const json_t *best = json_object_get(state, "best"), *own = json_object_get(state, "task");
+    l->best = json_is_number(best) ? json_number_value(best) : INFINITY;
+    l->waited = json_integer_value(json_object_get(state, "waited"));
+    l->bad = json_integer_value(json_object_get(state, "bad"));
+    l->skipped = json_integer_value(json_object_get(state, "skipped"));
+    l->seconds = json_number_value(json_object_get(state, "seconds"));
+    bool ok = !t->load_state || t->load_state(t->self, own, err);
+    json_decref(state);
+    return ok;
+}
+
+static bool read_metadata(loop *l, const checkpoint_metadata *m, error *err)
+{
+    const char *format = checkpoint_metadata_get(m, "format"), *kind = checkpoint_metadata_get(m, "kind"),
+               *step = checkpoint_metadata_get(m, "step"), *state = checkpoint_metadata_get(m, "state");
+    if (!format || strcmp(format, CHECKPOINT_FORMAT) != 0)
+        return error_set(err, ERROR_FORMAT, "its format is '%s', this program reads '%s'",
+                         format ? format : "not stated", CHECKPOINT_FORMAT);
+    if (!kind || strcmp(kind, l->task->kind) != 0)
+        return error_set(err, ERROR_FORMAT, "it is a checkpoint of '%s', not of '%s'",
+                         kind ? kind : "nothing known", l->task->kind);
+    char *end = NULL;
+    l->step = step ? strtoll(step, &end, 10) : -1;
+    if (!end || end == step || *end || l->step < 0 || !state)
+        return error_set(err, ERROR_FORMAT, "its metadata holds no step or no state");
+    return read_state(l, state, err);
+}
+
+static bool restore(loop *l, error *err)
+{
+    checkpoint_metadata metadata = { 0 };
+    if (!checkpoint_load(l->task->store, l->run.checkpoint, &metadata, err)) return false;
+    bool ok =
+        read_metadata(l, &metadata, err) || error_prefix(err, "cannot resume from '%s'", l->run.checkpoint);
+    checkpoint_metadata_free(&metadata);
+    if (ok) l->saved = l->step;
+    return ok;
+}
+
+/* ---- One step ---------------------------------------------------------------------------------- */
+
+static bool write_line(loop *l, const char *kind, const train_metrics *m, error *err)
+{
+    char *line = run_metrics_line(kind, l->step, m);
+    if (!line) return error_set(err, ERROR_MEMORY, "out of memory for a line of metrics");
+    bool ok = run_metrics_write(&l->run, line, err);
+    if (l->options->json && fputs(line, stdout) >= 0) fflush(stdout);
+    free(line);
+    return ok;
+}
+
+static bool is_due(const loop *l, int64_t every)
+{
+    return every > 0 && l->step % every == 0;
+}
+
+static void figures_text(const train_metrics *m, char *text, size_t room)
+{
+    size_t used = 0;
+    *text = '\0';
+    for (int i = 0; i < m->count && used < room; ++i)
+        used += (size_t)snprintf(text + used, room - used, "%s%s %.6g", i ? ", " : "", m->at[i].name,
+                                 m->at[i].value);
+}
+
+static bool diverged(const loop *l, error *err)
+{
+    char figures[400] = "none was finite";
+    if (l->last_finite.count) {
+        size_t used = (size_t)snprintf(figures, sizeof figures, "at step %" PRId64 ": ", l->last_finite_step);
+        figures_text(&l->last_finite, figures + used, sizeof figures - used);
+    }
+    return error_set(err, ERROR_DIVERGED,
+                     "loss or gradients were not finite in %" PRId64 " steps in a row, up to step %" PRId64
+                     " (last finite figures: %s); lower the learning rate, or clip harder",
+                     l->bad, l->step, figures);
+}
+
+/* Counts a skipped step, and ends the run after too many. */
+static bool judge(loop *l, const train_metrics *m, error *err)
+{
+    if (m->finite) {
+        l->bad = 0;
+        l->last_finite = *m;
+        l->last_finite_step = l->step;
+        return true;
+    }
+    ++l->bad;
+    ++l->skipped;
+    if (l->bad == 1)
+        progress_line(&l->progress,
+                      "step %" PRId64 ": loss or gradients are not finite; the step was skipped (%" PRId64
+                      " so far)",
+                      l->step, l->skipped);
+    if (l->options->stop_after_bad > 0 && l->bad >= l->options->stop_after_bad) return diverged(l, err);
+    return true;
+}
+
+static bool log_step(loop *l, const train_metrics *m, error *err)
+{
+    const train_task *t = l->task;
+    if (!is_due(l, l->options->log_every) && l->step != l->options->steps && m->finite) return true;
+    if (!write_line(l, NULL, m, err)) return false;
+    if (!l->options->json) progress_report(&l->progress, l->step, m, l->skipped);
+    const char *warning = t->warn && m->finite ? t->warn(t->self, m) : NULL;
+    /* Said once, until it has passed. */
+    if (warning && !l->warned) progress_line(&l->progress, "warning: %s", warning);
+    l->warned = warning != NULL;
+    return true;
+}
+
+static bool evaluate(loop *l, error *err)
+{
+    const train_task *t = l->task;
+    bool due =
+        is_due(l, l->options->eval_every) || (l->options->eval_every > 0 && l->step == l->options->steps);
+    if (!t->evaluate || !due) return true;
+    train_metrics m = { .finite = true };
+    if (!t->evaluate(t->self, l->step, &m, err) || !write_line(l, "eval", &m, err)) return false;
+    bool better = m.count && m.at[0].value < l->best; /* not-a-number is never better */
+    if (better) l->best = m.at[0].value;
+    l->waited = better ? 0 : l->waited + 1;
+    char figures[300];
+    figures_text(&m, figures, sizeof figures);
+    progress_line(&l->progress, "step %" PRId64 ": validation %s%s", l->step, figures,
+                  better ? " (best so far)" : "");
+    return !better || save_to(l, l->run.best, err);
+}
+
+static bool draw(loop *l, error *err)
+{
+    const train_task *t = l->task;
+    bool due =
+        is_due(l, l->options->sample_every) || (l->options->sample_every > 0 && l->step == l->options->steps);
+    if (!t->draw || !due) return true;
+    char name[64];
+    snprintf(name, sizeof name, "step-%06" PRId64 ".png", l->step);
+    char *path = file_join(l->run.samples, name);
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", l->run.samples);
+    bool ok = t->draw(t->self, l->step, path, err);
+    free(path);
+    return ok;
+}
+
+static bool one_step(loop *l, error *err)
+{
+    const train_task *t = l->task;
+    train_metrics m = { .finite = true };
+    if (!t->begin(t->self, l->step, err) || !t->end(t->self, l->step, &m, err)) return false;
+    ++l->step;
+    if (!log_step(l, &m, err) || !judge(l, &m, err) || !evaluate(l, err) || !draw(l, err)) return false;
+    return !is_due(l, l->options->save_every) || save(l, err);
+}
+
+/* ---- The run ----------------------------------------------------------------------------------- */
+
+static bool is_interrupted(const loop *l)
+{
+    return l->options->interrupted && *l->options->interrupted;
+}
+
+static bool stop_interrupted(loop *l, error *err)
+{
+    if (!save(l, err)) return false;
+    const train_options *o = l->options;
+    if (o->resume_command)
+        return error_set(err, ERROR_INTERRUPTED,
+                         "stopped and saved at step %" PRId64 " of %" PRId64 "; go on with: %s", l->step,
+                         o->steps, o->resume_command);
+    return error_set(err, ERROR_INTERRUPTED,
+                     "stopped and saved at step %" PRId64 " of %" PRId64
+                     "; go on with: dalle-cl train %s --run %s --resume",
+                     l->step, o->steps, l->task->kind, o->folder);
+}
+
+static bool out_of_patience(const loop *l)
+{
+    return l->options->patience > 0 && l->waited >= l->options->patience;
+}
+
+static bool out_of_time(const loop *l)
+{
+    return l->options->minutes > 0 && progress_now() - l->progress.started >= 60.0 * l->options->minutes;
+}
+
+static bool go(loop *l, error *err)
+{
+    while (l->step < l->options->steps && !out_of_patience(l) && !out_of_time(l)) {
+        if (is_interrupted(l)) return stop_interrupted(l, err);
+        if (!one_step(l, err)) return false;
+    }
+    if (!save(l, err)) return false;
+    char took[32];
+    progress_duration(l->seconds + progress_now() - l->progress.started, took);
+    const char *why = l->step >= l->options->steps ? "done"
+                      : out_of_patience(l)         ? "no better figure for too long: stopped"
+                                                   : "time is up: stopped";
+    progress_line(&l->progress, "%s after %" PRId64 " steps and %s; saved in %s", why, l->step, took,
+                  l->run.folder);
+    return true;
+}
+
+static bool prepare(loop *l, error *err)
+{
+    if (!run_open(&l->run, l->task, l->options, err)) return false;
+    if (!l->run.fresh && !restore(l, err)) return false;
+    if (!run_metrics_open(&l->run, l->step, err)) return false;
+    l->progress = progress_start(l->options->quiet, l->step, l->options->steps);
+    if (!l->run.fresh)
+        progress_line(&l->progress, "resuming '%s' at step %" PRId64, l->run.folder, l->step);
+    else if (l->options->resume)
+        progress_line(&l->progress, "'%s' has no checkpoint yet: starting from the beginning", l->run.folder);
+    /* A folder that cannot hold a checkpoint is better found now than after hours. */
+    return !l->run.fresh || save(l, err);
+}
+
+bool train_run(const train_task *task, const train_options *options, error *err)
+{
+    loop l = { .task = task, .options = options, .saved = -1, .best = INFINITY };
+    bool ok = prepare(&l, err);
+    if (ok) {
+        ok = go(&l, err);
+        progress_end(&l.progress);
+        if (!ok && err && err->code != ERROR_INTERRUPTED) with_remedy(&l, err);
+    }
+    run_close(&l.run);
+    return ok;
+}
