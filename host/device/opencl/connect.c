@@ -38,6 +38,7 @@ void device_close(device *d)
             clFinish(d->queue[q]);
             clReleaseCommandQueue(d->queue[q]);
         }
+    device_buffer_destroy(d->scratch);
     program_release_all(d);
     if (d->context) clReleaseContext(d->context);
     profile_destroy(d->profile);

@@ -1,0 +1,64 @@
+/* im2col.cl -- what CLBlast needs around it: operands made plain f32 matrices, and the end of C.
+ * Elements are numbered over [batches, rows, columns]; any number of work-items walks them.
+ * Options: X_STORE (pack), X_KERNEL (im2col), and those of gemm.clh with IN_PLACE (epilogue).
+ * SPDX-License-Identifier: MIT */
+#include "gemm.clh"
+
+#ifndef X_STORE
+#define X_STORE STORE_F32
+#endif
+#ifndef X_KERNEL
+#define X_KERNEL 3
+#endif
+#ifndef IN_PLACE
+#define IN_PLACE 0
+#endif
+
+/* y[b, r, c] = float(x[b * x_batch + r * x_row + c * x_column]) */
+__kernel void pack_matrix(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int batches, const int rows,
+                          const int columns, const long x_batch, const long x_row, const long x_column)
+{
+    TENSOR_BEGIN(y);
+    TENSOR_BEGIN(x);
+    const long each = (long)rows * columns, count = each * batches;
+    for (long i = (long)get_global_id(0); i < count; i += (long)get_global_size(0)) {
+        const long b = i / each, r = i % each / columns, c = i % columns;
+        y[i] = LOAD(X_STORE, x, b * x_batch + r * x_row + c * x_column);
+    }
+}
+
+/* y[r, tap] = the image's value under tap (ky, kx, c) of pixel first + r, or 0 outside it. */
+__kernel void im2col(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int first, const int rows,
+                     const int height, const int width, const int channels)
+{
+    TENSOR_BEGIN(y);
+    TENSOR_BEGIN(x);
+    const int taps = X_KERNEL * X_KERNEL * channels;
+    const long count = (long)rows * taps;
+    for (long i = (long)get_global_id(0); i < count; i += (long)get_global_size(0)) {
+        const int r = (int)(i / taps), tap = (int)(i % taps);
+        const long at = image_index(first + r, tap, X_KERNEL, height, width, channels);
+        float value = 0.0f;
+        if (at >= 0) value = LOAD(X_STORE, x, at);
+        y[i] = value;
+    }
+}
+
+/* C from the product, which alpha is already in: in its own f32 matrix, or (IN_PLACE) in C itself. */
+__kernel void gemm_epilogue(TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias), TENSOR_OUT(C_STORE, preactivation),
+                            __global const float *product, const long product_offset, const int batches,
+                            const int rows, const int columns, const long c_batch, const long c_row,
+                            const long c_column)
+{
+    TENSOR_BEGIN(c);
+    TENSOR_BEGIN(bias);
+    TENSOR_BEGIN(preactivation);
+    product += product_offset;
+    const float alpha = 1.0f;
+    const long each = (long)rows * columns, count = each * batches;
+    for (long i = (long)get_global_id(0); i < count; i += (long)get_global_size(0)) {
+        const long b = i / each, r = i % each / columns, n = i % columns;
+        const long at = b * c_batch + r * c_row + n * c_column;
+        FINISH_ELEMENT(product[IN_PLACE ? at : i], at, n);
+    }
+}

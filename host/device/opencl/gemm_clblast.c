@@ -1,0 +1,397 @@
+/* gemm_clblast.c -- the "clblast" provider: SGEMM on plain f32 matrices, with everything else made so.
+ * A and B that are 16-bit or strided on both axes are packed to f32 in the workspace, images are spread
+ * out (im2col) block by block, and what SGEMM cannot write goes through an f32 product and an epilogue.
+ * One loop serves all: batches in chunks, rows of C in blocks, k in blocks (only for an image as B).
+ * CLBlast 1.5.3; everything here runs on one thread, as its caches need.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/gemm_provider.h"
+#include "host/device/opencl/opencl.h"
+#include "host/base/log.h"
+
+#include <clblast_c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_BYTES ((int64_t)16 << 20) /* of each packed operand or product at a time */
+
+/* A matrix as SGEMM wants it: one axis with stride 1, the other with `ld`. */
+typedef struct view {
+    bool direct;   /* usable where it lies */
+    bool unit_row; /* the axis of rows has stride 1 */
+    int64_t ld;
+} view;
+
+typedef struct layout {
+    view a, b, c;
+    int64_t outer, inner; /* batches: a loop, and the strided axis inside it */
+    int64_t outer_stride[3], inner_stride[3];
+    int64_t chunk, rows, depth; /* batches, rows of C and length of k at a time */
+    bool pack_a, pack_b, product, epilogue;
+    int64_t a_at, b_at, product_at, bytes; /* workspace, in bytes */
+} layout;
+
+/* What one enqueued SGEMM needs; the list owns it. */
+typedef struct sgemm {
+    CLBlastLayout order;
+    CLBlastTranspose a_transpose, b_transpose;
+    size_t m, n, k, batches;
+    float alpha, beta;
+    cl_mem a, b, c;
+    size_t a_offset, a_ld, a_stride, b_offset, b_ld, b_stride, c_offset, c_ld, c_stride;
+} sgemm;
+
+static int64_t smaller(int64_t x, int64_t y)
+{
+    return x < y ? x : y;
+}
+
+/* PoCL's devices are unknown to CLBlast's database, whose general defaults run at less than half. */
+static void override_parameters(device *d)
+{
+    static const char *names[] = { "GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
+                                   "NDIMC", "NWG",  "SA",  "SB",  "STRM",  "STRN",  "VWM", "VWN" };
+    static const size_t values[] = { 0, 1, 32, 2, 8, 8, 64, 8, 8, 64, 1, 1, 0, 0, 4, 4 };
+    if (d->clblast_parameters || d->info.kind != DEVICE_CPU) return;
+    d->clblast_parameters = true;
+    CLBlastStatusCode status = CLBlastOverrideParameters(d->id, "Xgemm", CLBlastPrecisionSingle,
+                                                         sizeof names / sizeof *names, names, values);
+    if (status != CLBlastSuccess) log_verbose("CLBlastOverrideParameters: %s", status_name((cl_int)status));
+}
+
+static view view_of(int64_t rows, int64_t columns, int64_t row, int64_t column, bool f32)
+{
+    if ((column == 1 || columns == 1) && (row >= columns || rows == 1))
+        return (view){ f32, false, rows == 1 ? columns : row };
+    if ((row == 1 || rows == 1) && (column >= rows || columns == 1))
+        return (view){ f32, true, columns == 1 ? rows : column };
+    return (view){ false, false, columns };
+}
+
+static bool clblast_supports(device *d, const gemm_desc *g)
+{
+    (void)d;
+    bool types = dtype_is_float(g->a.type) && dtype_is_float(g->b.type) && dtype_is_float(g->c.type);
+    return types && !g->row_invariant && !(g->a.image.kernel && g->b.image.kernel) && g->c.image.kernel == 0;
+}
+
+/* Both batch axes are one strided axis when that holds for every operand. */
+static void plan_batches(const gemm_desc *g, layout *l)
+{
+    const int64_t *strides[3] = { g->a.batch, g->b.batch, g->c.batch };
+    bool image = g->a.image.kernel || g->b.image.kernel, merge = true;
+    for (int i = 0; i < 3; ++i)
+        merge = merge && (g->batch[0] == 1 || strides[i][0] == strides[i][1] * g->batch[1]);
+    bool swap = g->batch[1] == 1; /* the only axis is the first one */
+    l->outer = merge || swap ? 1 : g->batch[0];
+    l->inner = merge ? g->batch[0] * g->batch[1] : swap ? g->batch[0] : g->batch[1];
+    for (int i = 0; i < 3; ++i) {
+        l->outer_stride[i] = strides[i][0];
+        l->inner_stride[i] = swap ? strides[i][0] : strides[i][1];
+    }
+    l->chunk = image ? 1 : l->inner;
+}
+
+/* As many of `count` as keep `bytes_each` within the block, at least one. */
+static int64_t fit(int64_t count, int64_t bytes_each)
+{
+    int64_t most = bytes_each > 0 ? BLOCK_BYTES / bytes_each : count;
+    if (most >= 64) most = most / 64 * 64;
+    return smaller(count, most < 1 ? 1 : most);
+}
+
+static int64_t align(int64_t bytes)
+{
+    return (bytes + 255) / 256 * 256;
+}
+
+static layout make_layout(const gemm_desc *g)
+{
+    layout l = { .depth = g->k, .rows = g->m };
+    l.a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == DTYPE_F32 && !g->a.image.kernel);
+    l.b = view_of(g->k, g->n, g->b.row, g->b.column, g->b.type == DTYPE_F32 && !g->b.image.kernel);
+    l.c = view_of(g->m, g->n, g->c.row, g->c.column, g->c.type == DTYPE_F32);
+    l.pack_a = !l.a.direct;
+    l.pack_b = !l.b.direct;
+    if (l.pack_a) l.a = (view){ false, false, g->k };
+    if (l.pack_b) l.b = (view){ false, false, g->n };
+    bool shaped = g->activation != GEMM_IDENTITY || g->preactivation;
+    l.product = !l.c.direct || (g->accumulate && shaped);
+    l.epilogue = l.product || shaped || g->bias;
+    if (l.product) l.c = (view){ false, false, g->n };
+    plan_batches(g, &l);
+    int64_t a_bytes = l.pack_a ? g->m * g->k * 4 : 0, b_bytes = l.pack_b ? g->k * g->n * 4 : 0;
+    int64_t c_bytes = l.product ? g->m * g->n * 4 : 0;
+    l.chunk = smaller(l.chunk, fit(l.inner, a_bytes + b_bytes + c_bytes));
+    if (l.chunk == 1) {
+        if (g->b.image.kernel)
+            l.depth = fit(g->k, 4 * (g->n + (l.pack_a ? g->m : 0)));
+        else if (l.pack_a || l.product)
+            l.rows = fit(g->m, 4 * ((l.pack_a ? g->k : 0) + (l.product ? g->n : 0)));
+    }
+    if (l.pack_a) l.a.ld = l.depth;
+    l.b_at = align(l.pack_a ? l.chunk * l.rows * l.depth * 4 : 0);
+    l.product_at = l.b_at + align(l.pack_b ? l.chunk * l.depth * g->n * 4 : 0);
+    l.bytes = l.product_at + align(l.product ? l.chunk * l.rows * g->n * 4 : 0);
+    return l;
+}
+
+static bool clblast_plan(device *d, const gemm_desc *g, int64_t *workspace_bytes, void **state, error *err)
+{
+    (void)d;
+    (void)err;
+    *workspace_bytes = make_layout(g).bytes;
+    *state = NULL; /* the layout follows from the descriptor */
+    return true;
+}
+
+/* ---- The call -------------------------------------------------------------------------------- */
+
+/* The driver's scratch for padded copies: one per device, grown when a call needs more.  The queue is
+ * in order, so calls can share it, and a buffer outgrown lives until the calls before are done. */
+static bool reserve_scratch(device *d, const sgemm *s, cl_mem *scratch, error *err)
+{
+    size_t bytes = 0;
+    *scratch = NULL;
+    CLBlastStatusCode status = CLBlastSGemmTempBufferSize(
+        s->order, s->a_transpose, s->b_transpose, s->m, s->n, s->k, s->a_offset, s->a_ld, s->b_offset,
+        s->b_ld, s->c_offset, s->c_ld, &d->queue[DEVICE_COMPUTE], &bytes);
+    if (status != CLBlastSuccess) return status_error(err, (cl_int)status, "CLBlastSGemmTempBufferSize");
+    if (bytes == 0) return true;
+    if (!d->scratch || device_buffer_bytes(d->scratch) < (int64_t)bytes) {
+        device_buffer_destroy(d->scratch);
+        d->scratch = device_buffer_create(d, (int64_t)bytes, err);
+        if (!d->scratch) return error_prefix(err, "clblast's scratch");
+    }
+    *scratch = d->scratch->memory;
+    return true;
+}
+
+static bool sgemm_call(device *d, void *context, error *err)
+{
+    const sgemm *s = context;
+    cl_command_queue *queue = &d->queue[DEVICE_COMPUTE];
+    CLBlastStatusCode status;
+    if (s->batches == 1) {
+        cl_mem scratch;
+        if (!reserve_scratch(d, s, &scratch, err)) return false;
+        status = CLBlastSgemmWithTempBuffer(s->order, s->a_transpose, s->b_transpose, s->m, s->n, s->k,
+                                            s->alpha, s->a, s->a_offset, s->a_ld, s->b, s->b_offset, s->b_ld,
+                                            s->beta, s->c, s->c_offset, s->c_ld, queue, NULL, scratch);
+    } else {
+        status = CLBlastSgemmStridedBatched(s->order, s->a_transpose, s->b_transpose, s->m, s->n, s->k,
+                                            s->alpha, s->a, s->a_offset, s->a_ld, s->a_stride, s->b,
+                                            s->b_offset, s->b_ld, s->b_stride, s->beta, s->c, s->c_offset,
+                                            s->c_ld, s->c_stride, s->batches, queue, NULL);
+    }
+    if (status == CLBlastSuccess) return true;
+    return status_error(err, (cl_int)status, "CLBlastSgemm(m %zu, n %zu, k %zu, batches %zu)", s->m, s->n,
+                        s->k, s->batches);
+}
+
+/* ---- Recording ------------------------------------------------------------------------------- */
+
+typedef struct recorder {
+    device *d;
+    const gemm_desc *g;
+    const gemm_buffers *buffers;
+    device_launches *list;
+    const char *label;
+    layout l;
+} recorder;
+
+/* A place in the loop: batch `outer` and from batch `first` on `batches` inner ones, rows and k from
+ * row and depth on. */
+typedef struct block {
+    int64_t outer, first, batches, row, rows, depth, depths;
+} block;
+
+static device_arg arg_buffer(device_buffer *b, int64_t offset)
+{
+    return (device_arg){ .kind = DEVICE_ARG_BUFFER, .buffer = b, .integer = offset };
+}
+
+static device_arg arg_int(int64_t value)
+{
+    return (device_arg){ .kind = DEVICE_ARG_INT, .integer = value };
+}
+
+static device_arg arg_long(int64_t value)
+{
+    return (device_arg){ .kind = DEVICE_ARG_LONG, .integer = value };
+}
+
+static int64_t batch_offset(const recorder *r, const block *at, int operand)
+{
+    return at->outer * r->l.outer_stride[operand] + at->first * r->l.inner_stride[operand];
+}
+
+static bool add_kernel(recorder *r, const char *kernel, const char *options, int64_t elements,
+                       const device_arg *args, int count, error *err)
+{
+    bool cpu = r->d->info.kind == DEVICE_CPU;
+    int64_t local = cpu ? 1 : smaller(64, r->d->info.max_group);
+    int64_t groups =
+        smaller((elements + local - 1) / local, (int64_t)r->d->info.compute_units * (cpu ? 4 : 64));
+    device_launch launch = { .file = "device/im2col",
+                             .kernel = kernel,
+                             .options = options,
+                             .label = r->label,
+                             .rank = 1,
+                             .global = { (size_t)((groups < 1 ? 1 : groups) * local) },
+                             .local = { (size_t)local },
+                             .arg_count = count };
+    memcpy(launch.args, args, (size_t)count * sizeof *args);
+    return device_launches_add(r->list, &launch, err);
+}
+
+/* Rows first .. first+rows-1 and columns from `column` on of A or B, made f32 at workspace byte `to`. */
+static bool add_pack(recorder *r, int operand, const block *at, int64_t to, int64_t first, int64_t rows,
+                     int64_t column, int64_t columns, error *err)
+{
+    const gemm_operand *o = operand == 0 ? &r->g->a : &r->g->b;
+    device_buffer *from = operand == 0 ? r->buffers->a : r->buffers->b;
+    int64_t offset =
+        (operand == 0 ? r->buffers->a_offset : r->buffers->b_offset) + batch_offset(r, at, operand);
+    device_arg out = arg_buffer(r->buffers->workspace, (r->buffers->workspace_offset + to) / 4);
+    char options[96];
+    if (o->image.kernel) {
+        snprintf(options, sizeof options, "-DX_STORE=STORE_%s -DX_KERNEL=%d", dtype_name(o->type),
+                 o->image.kernel);
+        const device_arg args[] = { out,
+                                    arg_buffer(from, offset),
+                                    arg_int(first),
+                                    arg_int(rows),
+                                    arg_int(o->image.height),
+                                    arg_int(o->image.width),
+                                    arg_int(o->image.channels) };
+        return add_kernel(r, "im2col", options, rows * columns, args, 7, err);
+    }
+    snprintf(options, sizeof options, "-DX_STORE=STORE_%s", dtype_name(o->type));
+    offset += first * o->row + column * o->column;
+    const device_arg args[] = { out,
+                                arg_buffer(from, offset),
+                                arg_int(at->batches),
+                                arg_int(rows),
+                                arg_int(columns),
+                                arg_long(r->l.inner_stride[operand]),
+                                arg_long(o->row),
+                                arg_long(o->column) };
+    return add_kernel(r, "pack_matrix", options, at->batches * rows * columns, args, 8, err);
+}
+
+static CLBlastTranspose transpose_if(bool yes)
+{
+    return yes ? CLBlastTransposeYes : CLBlastTransposeNo;
+}
+
+static bool add_sgemm(recorder *r, const block *at, error *err)
+{
+    const layout *l = &r->l;
+    const gemm_desc *g = r->g;
+    const gemm_buffers *b = r->buffers;
+    sgemm *s = calloc(1, sizeof *s);
+    if (!s) return error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", r->label);
+    bool columns_first = l->c.unit_row;
+    s->order = columns_first ? CLBlastLayoutColMajor : CLBlastLayoutRowMajor;
+    s->a_transpose = transpose_if(l->a.unit_row != columns_first);
+    s->b_transpose = transpose_if(l->b.unit_row != columns_first);
+    s->m = (size_t)at->rows;
+    s->n = (size_t)g->n;
+    s->k = (size_t)at->depths;
+    s->batches = (size_t)at->batches;
+    s->alpha = g->alpha;
+    s->beta = at->depth > 0 || (g->accumulate && !l->product) ? 1.0f : 0.0f;
+    int64_t work = b->workspace_offset;
+    s->a = (l->pack_a ? b->workspace : b->a)->memory;
+    s->a_ld = (size_t)(l->pack_a ? at->depths : l->a.ld);
+    s->a_stride = (size_t)(l->pack_a ? at->rows * at->depths : l->inner_stride[0]);
+    s->a_offset = (size_t)(l->pack_a ? (work + l->a_at) / 4
+                                     : b->a_offset + batch_offset(r, at, 0) + at->row * g->a.row +
+                                           at->depth * g->a.column);
+    s->b = (l->pack_b ? b->workspace : b->b)->memory;
+    s->b_ld = (size_t)l->b.ld;
+    s->b_stride = (size_t)(l->pack_b ? at->depths * g->n : l->inner_stride[1]);
+    s->b_offset = (size_t)(l->pack_b ? (work + l->b_at) / 4
+                                     : b->b_offset + batch_offset(r, at, 1) + at->depth * g->b.row);
+    s->c = (l->product ? b->workspace : b->c)->memory;
+    s->c_ld = (size_t)l->c.ld;
+    s->c_stride = (size_t)(l->product ? at->rows * g->n : l->inner_stride[2]);
+    s->c_offset = (size_t)(l->product ? (work + l->product_at) / 4
+                                      : b->c_offset + batch_offset(r, at, 2) + at->row * g->c.row);
+    /* The scratch grows while recording rather than in the first step. */
+    cl_mem scratch;
+    if (s->batches == 1 && !reserve_scratch(r->d, s, &scratch, err)) {
+        free(s);
+        return false;
+    }
+    return device_launches_add_call(r->list, r->label, sgemm_call, s, err);
+}
+
+static bool add_epilogue(recorder *r, const block *at, error *err)
+{
+    const gemm_desc *g = r->g;
+    const gemm_buffers *b = r->buffers;
+    char options[200];
+    int64_t offset = batch_offset(r, at, 2) + at->row * g->c.row;
+    bool product = r->l.product;
+    snprintf(options, sizeof options,
+             "-DC_STORE=STORE_%s -DBIAS_STORE=STORE_%s -DBIAS=%d -DPREACTIVATION=%d -DACCUMULATE=%d "
+             "-DACTIVATION=%d "
+             "-DIN_PLACE=%d",
+             dtype_name(g->c.type), dtype_name(g->bias ? g->bias_type : DTYPE_F32), g->bias, g->preactivation,
+             product && g->accumulate, (int)g->activation, !product);
+    /* An operand that is not there is never touched; C stands in for it. */
+    const device_arg args[] = {
+        arg_buffer(b->c, b->c_offset + offset),
+        g->bias ? arg_buffer(b->bias, b->bias_offset) : arg_buffer(b->c, 0),
+        g->preactivation ? arg_buffer(b->preactivation, b->preactivation_offset + offset)
+                         : arg_buffer(b->c, 0),
+        product ? arg_buffer(b->workspace, (b->workspace_offset + r->l.product_at) / 4)
+                : arg_buffer(b->c, b->c_offset + offset),
+        arg_int(at->batches),
+        arg_int(at->rows),
+        arg_int(g->n),
+        arg_long(r->l.inner_stride[2]),
+        arg_long(g->c.row),
+        arg_long(g->c.column),
+    };
+    return add_kernel(r, "gemm_epilogue", options, at->batches * at->rows * g->n, args, 10, err);
+}
+
+/* One chunk of batches: rows in blocks, and inside them k in blocks. */
+static bool record_chunk(recorder *r, block at, error *err)
+{
+    const gemm_desc *g = r->g;
+    const layout *l = &r->l;
+    if (l->pack_b && !g->b.image.kernel && !add_pack(r, 1, &at, l->b_at, 0, g->k, 0, g->n, err)) return false;
+    for (at.row = 0; at.row < g->m; at.row += l->rows) {
+        at.rows = smaller(l->rows, g->m - at.row);
+        for (at.depth = 0; at.depth < g->k; at.depth += l->depth) {
+            at.depths = smaller(l->depth, g->k - at.depth);
+            if (g->b.image.kernel && !add_pack(r, 1, &at, l->b_at, at.depth, at.depths, 0, g->n, err))
+                return false;
+            if (l->pack_a && !add_pack(r, 0, &at, l->a_at, at.row, at.rows, at.depth, at.depths, err))
+                return false;
+            if (!add_sgemm(r, &at, err)) return false;
+        }
+        if (l->epilogue && !add_epilogue(r, &at, err)) return false;
+    }
+    return true;
+}
+
+static bool clblast_record(device *d, const gemm_desc *g, void *state, device_launches *list,
+                           const char *label, const gemm_buffers *buffers, error *err)
+{
+    (void)state;
+    recorder r = { .d = d, .g = g, .buffers = buffers, .list = list, .label = label, .l = make_layout(g) };
+    override_parameters(d);
+    for (int64_t outer = 0; outer < r.l.outer; ++outer)
+        for (int64_t first = 0; first < r.l.inner; first += r.l.chunk) {
+            block at = { .outer = outer, .first = first, .batches = smaller(r.l.chunk, r.l.inner - first) };
+            if (!record_chunk(&r, at, err)) return false;
+        }
+    return true;
+}
+
+const gemm_provider gemm_clblast = { "clblast", clblast_supports, clblast_plan, clblast_record };
