@@ -129,6 +129,13 @@ const char *graph_scoped(graph *g, const char *name)
     return text ? text : name;
 }
 
+void *graph_allocate(graph *g, size_t bytes)
+{
+    void *memory = arena_alloc(g->arena, bytes);
+    if (!memory) out_of_memory(g);
+    return memory;
+}
+
 /* Numbers equal names, so that every node's name, and with it its random stream, is its own. */
 static int count_name(graph *g, const char *name)
 {
@@ -240,6 +247,11 @@ tensor *graph_entry(graph *g, store_entry *e)
 tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int rank, const int64_t *dim)
 {
     const char *scoped = graph_scoped(g, name);
+    if (g->averages && spec.kind == STORE_PARAMETER) {
+        const char *average = arena_printf(g->arena, "ema.%s", scoped);
+        store_entry *e = average ? store_find(g->store, average) : NULL;
+        if (e) return graph_entry(g, e);
+    }
     bool known = store_find(g->store, scoped) != NULL;
     store_entry *e = store_declare(g->store, scoped, spec.kind, spec.type, rank, dim);
     if (!e) {
@@ -263,6 +275,11 @@ const store_entry *graph_entry_of(const tensor *t)
 void graph_set_trainable(graph *g, bool trainable)
 {
     g->trainable = trainable;
+}
+
+void graph_set_averages(graph *g, bool averages)
+{
+    g->averages = averages;
 }
 
 /* ---- Nodes ---- */

@@ -82,6 +82,9 @@ void graph_pop(graph *g);
 /* "scope.name" in the arena. */
 const char *graph_scoped(graph *g, const char *name);
 
+/* Zeroed memory that lives as long as the graph; NULL, with the mistake latched, when memory is out. */
+void *graph_allocate(graph *g, size_t bytes);
+
 /* A tensor the host writes before runs.  Its memory is its own and keeps its content between runs. */
 tensor *graph_input(graph *g, const char *name, dtype type, int rank, const int64_t *dim);
 /* The tensor of a store entry, declared in the current scope if new.  STORE_PARAMETER entries get

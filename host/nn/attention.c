@@ -1,0 +1,60 @@
+/* attention.c -- multi-head attention under an analytic mask, over a whole stream or one token at a
+ * time against a cache.  The composition matmul, mask, softmax, matmul is the reference that a fused
+ * kernel is to equal.
+ * B batch, T stream positions, H heads, D head size, C = H D.
+ * SPDX-License-Identifier: MIT */
+#include "host/nn/nn.h"
+
+#include <math.h>
+
+attention_weights nn_attention_weights(graph *g, const char *name, int64_t size, int64_t heads,
+                                       float deviation, float output_deviation)
+{
+    attention_weights w = { .heads = heads, .head_size = size / heads };
+    graph_push(g, "%s", name);
+    w.query = nn_linear_weights(g, "query", size, size, true, deviation);
+    w.key = nn_linear_weights(g, "key", size, size, true, deviation);
+    w.value = nn_linear_weights(g, "value", size, size, true, deviation);
+    w.output = nn_linear_weights(g, "output", size, size, true, output_deviation);
+    graph_pop(g);
+    return w;
+}
+
+/* [B,T,C] -> [B,H,T,D], a view */
+static tensor *split_heads(const attention_weights *w, tensor *x)
+{
+    tensor *parts = op_reshape(x, 4, (int64_t[]){ x->dim[0], x->dim[1], w->heads, w->head_size });
+    return op_permute(parts, (int[]){ 0, 2, 1, 3 });
+}
+
+/* [B,H,T,D] -> [B,T,C] */
+static tensor *merge_heads(tensor *x)
+{
+    tensor *rows = op_permute(x, (int[]){ 0, 2, 1, 3 });
+    return op_reshape(rows, 3, (int64_t[]){ x->dim[0], x->dim[2], x->dim[1] * x->dim[3] });
+}
+
+tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern, attention_fill *fill)
+{
+    tensor *q = split_heads(w, nn_linear(&w->query, x)); /* [B,H,T,D] */
+    tensor *k = split_heads(w, nn_linear(&w->key, x));
+    tensor *v = split_heads(w, nn_linear(&w->value, x));
+    if (fill) *fill = (attention_fill){ k, v };
+
+    tensor *scores = op_scale(op_matmul_nt(q, k), 1.0f / sqrtf((float)w->head_size)); /* [B,H,T,T] */
+    tensor *mixed = op_matmul(op_softmax(op_mask(scores, pattern, NULL)), v);         /* [B,H,T,D] */
+    return nn_linear(&w->output, merge_heads(mixed));
+}
+
+tensor *nn_attention_step(const attention_weights *w, tensor *x, const mask *pattern,
+                          const attention_cache *cache)
+{
+    tensor *q = split_heads(w, nn_linear(&w->query, x)); /* [B,H,1,D] */
+    tensor *k = split_heads(w, nn_linear(&w->key, x));
+    tensor *v = split_heads(w, nn_linear(&w->value, x));
+    tensor *keys = op_cache_write(cache->keys, op_contiguous(k), cache->position); /* [B,H,T,D] */
+    tensor *values = op_cache_write(cache->values, op_contiguous(v), cache->position);
+    tensor *mixed = op_attention_decode(op_contiguous(q), keys, values, pattern, cache->position,
+                                        1.0f / sqrtf((float)w->head_size));
+    return nn_linear(&w->output, merge_heads(mixed));
+}

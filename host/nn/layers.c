@@ -1,0 +1,74 @@
+/* layers.c -- linear, convolution and normalisation layers.
+ * SPDX-License-Identifier: MIT */
+#include "host/nn/nn.h"
+
+#include <math.h>
+
+tensor *nn_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim)
+{
+    parameter_spec spec = { .kind = STORE_PARAMETER,
+                            .type = DTYPE_F32,
+                            .init = deviation > 0 ? STORE_NORMAL : STORE_ZEROS,
+                            .deviation = deviation,
+                            .decay = true };
+    return graph_parameter(g, name, spec, rank, dim);
+}
+
+tensor *nn_bias(graph *g, const char *name, int64_t size)
+{
+    return graph_parameter(g, name, (parameter_spec){ STORE_PARAMETER, DTYPE_F32, STORE_ZEROS, 0.0f, false },
+                           1, &size);
+}
+
+tensor *nn_gain(graph *g, const char *name, int64_t size)
+{
+    return graph_parameter(g, name, (parameter_spec){ STORE_PARAMETER, DTYPE_F32, STORE_ONES, 0.0f, false },
+                           1, &size);
+}
+
+linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t out, bool bias,
+                                 float deviation)
+{
+    linear_weights w = { 0 };
+    graph_push(g, "%s", name);
+    w.weight = nn_weight(g, "weight", deviation, 2, (int64_t[]){ out, in });
+    if (bias) w.bias = nn_bias(g, "bias", out);
+    graph_pop(g);
+    return w;
+}
+
+tensor *nn_linear(const linear_weights *w, tensor *x)
+{
+    return w->rows ? op_linear_rows(x, w->weight, w->bias) : op_linear(x, w->weight, w->bias);
+}
+
+conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel)
+{
+    conv_weights w;
+    graph_push(g, "%s", name);
+    w.weight = nn_weight(g, "weight", 1.0f / sqrtf((float)(in * kernel * kernel)), 4,
+                         (int64_t[]){ out, kernel, kernel, in });
+    w.bias = nn_bias(g, "bias", out);
+    graph_pop(g);
+    return w;
+}
+
+tensor *nn_conv(const conv_weights *w, tensor *x)
+{
+    return op_conv2d(x, w->weight, w->bias);
+}
+
+norm_weights nn_norm_weights(graph *g, const char *name, int64_t size)
+{
+    norm_weights w;
+    graph_push(g, "%s", name);
+    w.gain = nn_gain(g, "gain", size);
+    w.bias = nn_bias(g, "bias", size);
+    graph_pop(g);
+    return w;
+}
+
+tensor *nn_norm(const norm_weights *w, tensor *x)
+{
+    return op_layer_norm(x, w->gain, w->bias, 1e-5f);
+}

@@ -1,0 +1,60 @@
+/* nn.h -- layers that own parameters.  Each declares its weights once, in the graph's current scope,
+ * as <name>.weight, <name>.bias; applying a layer is a function of those weights.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_NN_NN_H
+#define DALLE_CL_NN_NN_H
+
+#include "host/ops/mask.h"
+#include "host/ops/ops.h"
+
+/* A trained F32 parameter, normal with the given deviation (0: zeros).  Weight decay applies to it
+ * unless it is a gain or a bias. */
+tensor *nn_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim);
+tensor *nn_bias(graph *g, const char *name, int64_t size);
+tensor *nn_gain(graph *g, const char *name, int64_t size);
+
+typedef struct linear_weights {
+    tensor *weight, *bias; /* [Cout, Cin], [Cout] or NULL */
+    bool rows;             /* apply row by row, independent of the batch (decoding) */
+} linear_weights;
+linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t out, bool bias,
+                                 float deviation);
+tensor *nn_linear(const linear_weights *w, tensor *x); /* [.., Cin] -> [.., Cout] */
+
+typedef struct conv_weights {
+    tensor *weight, *bias; /* [Cout, k, k, Cin], [Cout] */
+} conv_weights;
+/* Normal with deviation 1/sqrt(Cin k^2), bias 0 (openai/DALL-E: dall_e/utils.py). */
+conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel);
+tensor *nn_conv(const conv_weights *w, tensor *x); /* [B,Y,X,Cin] -> [B,Y,X,Cout] */
+
+typedef struct norm_weights {
+    tensor *gain, *bias; /* [C] */
+} norm_weights;
+norm_weights nn_norm_weights(graph *g, const char *name, int64_t size);
+tensor *nn_norm(const norm_weights *w, tensor *x); /* layer normalisation, epsilon 1e-5 */
+
+typedef struct attention_weights {
+    linear_weights query, key, value, output;
+    int64_t heads, head_size;
+} attention_weights;
+attention_weights nn_attention_weights(graph *g, const char *name, int64_t size, int64_t heads,
+                                       float deviation, float output_deviation);
+
+/* Keys and values of one layer while decoding, [B,H,T,D] each, and where the new token goes. */
+typedef struct attention_cache {
+    tensor *keys, *values;
+    tensor *position; /* I32 [1] */
+} attention_cache;
+
+/* Scaled dot-product attention over the stream: x [B,T,C] -> [B,T,C].  `fill` (may be NULL) receives the
+ * keys and values of all T positions, as [B,H,T,D]. */
+typedef struct attention_fill {
+    tensor *keys, *values;
+} attention_fill;
+tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern, attention_fill *fill);
+/* One new token against the cache, which is updated in place: x [B,1,C] -> [B,1,C]. */
+tensor *nn_attention_step(const attention_weights *w, tensor *x, const mask *pattern,
+                          const attention_cache *cache);
+
+#endif

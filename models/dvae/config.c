@@ -1,0 +1,35 @@
+/* config.c -- the dVAE's table of settings and the checks between them.
+ * SPDX-License-Identifier: MIT */
+#include "models/dvae/dvae.h"
+
+static const config_field fields[] = {
+#define CONFIG_AS_TABLE
+#define CONFIG_OF dvae_config
+#include "host/base/config_def.h"
+#include "models/dvae/config.def"
+#include "host/base/config_undef.h"
+};
+
+const config_table dvae_config_table = { "dvae", fields, (int)(sizeof fields / sizeof *fields),
+                                         sizeof(dvae_config) };
+
+int64_t dvae_tokens_side(const dvae_config *c)
+{
+    return c->image_size >> (c->groups - 1);
+}
+
+bool dvae_config_check(const dvae_config *c, error *err)
+{
+    int64_t factor = (int64_t)1 << (c->groups - 1);
+    if (c->image_size % factor || c->image_size < factor)
+        return error_set(
+            err, ERROR_USAGE,
+            "dvae: image_size %lld is not divisible by %lld, the factor of %lld groups; use %lld",
+            (long long)c->image_size, (long long)factor, (long long)c->groups,
+            (long long)((c->image_size + factor - 1) / factor * factor));
+    if (c->channels % 4)
+        return error_set(err, ERROR_USAGE,
+                         "dvae: channels %lld is not divisible by 4, as the blocks' bottleneck needs",
+                         (long long)c->channels);
+    return true;
+}

@@ -1,0 +1,183 @@
+/* dvae.c -- the dVAE as openai/DALL-E defines it (dall_e/encoder.py, decoder.py), and its loss
+ * (2.1, A.2, A.3 of arXiv 2102.12092).
+ *
+ * Every convolution has stride 1; groups are separated by 2x2 max-pooling in the encoder and nearest
+ * upsampling in the decoder.  A block adds to its input a bottleneck branch scaled by 1/(number of
+ * blocks)^2, so that the identity dominates at the start.
+ * SPDX-License-Identifier: MIT */
+#include "models/dvae/dvae.h"
+
+#include <math.h>
+
+/* ---- Pixels ---- */
+
+tensor *dvae_map_pixels(const dvae_config *c, tensor *pixels)
+{
+    float range = 1.0f - 2.0f * (float)c->epsilon;
+    return op_affine(op_cast(pixels, DTYPE_F32), range / 255.0f, (float)c->epsilon);
+}
+
+tensor *dvae_reconstruction(const dvae_config *c, tensor *stats)
+{
+    float range = 1.0f - 2.0f * (float)c->epsilon;
+    tensor *mean = op_contiguous(op_slice(stats, stats->rank - 1, 0, 3));
+    return op_clamp(op_affine(op_sigmoid(mean), 1.0f / range, -(float)c->epsilon / range), 0.0f, 1.0f);
+}
+
+/* ---- Blocks ---- */
+
+/* y = id(x) + gain * res(x); res is four convolutions, each after a ReLU, through a bottleneck of a
+ * quarter of the output channels.  The encoder's branch ends with the 1x1, the decoder's begins with it. */
+static tensor *block(graph *g, const dvae_config *c, tensor *x, int64_t out, bool encoder)
+{
+    static const int64_t encoder_kernels[4] = { 3, 3, 3, 1 }, decoder_kernels[4] = { 1, 3, 3, 3 };
+    const int64_t *kernels = encoder ? encoder_kernels : decoder_kernels;
+    int64_t in = tensor_last(x), hidden = out / 4;
+
+    tensor *identity = x;
+    if (in != out) {
+        conv_weights w = nn_conv_weights(g, "identity", in, out, 1);
+        identity = nn_conv(&w, x);
+    }
+    tensor *h = x;
+    graph_push(g, "residual");
+    for (int i = 0; i < 4; ++i) {
+        char name[16] = { 'c', 'o', 'n', 'v', (char)('1' + i), 0 };
+        conv_weights w = nn_conv_weights(g, name, i ? hidden : in, i < 3 ? hidden : out, kernels[i]);
+        h = nn_conv(&w, op_relu(h));
+    }
+    graph_pop(g);
+    float gain = powf((float)(c->groups * c->blocks), -(float)c->gain_power);
+    return op_add(identity, op_scale(h, gain));
+}
+
+static tensor *group(graph *g, const dvae_config *c, tensor *x, int64_t number, int64_t out, bool encoder)
+{
+    graph_push(g, "group%lld", (long long)number);
+    for (int64_t i = 0; i < c->blocks; ++i) {
+        graph_push(g, "block%lld", (long long)i + 1);
+        if (c->recompute) graph_recompute_begin(g);
+        x = block(g, c, x, out, encoder);
+        if (c->recompute) graph_recompute_end(g);
+        graph_pop(g);
+    }
+    graph_pop(g);
+    return x;
+}
+
+/* ---- Encoder and decoder ---- */
+
+tensor *dvae_encoder(graph *g, const dvae_config *c, tensor *x)
+{
+    graph_push(g, "encoder");
+    conv_weights input = nn_conv_weights(g, "input", 3, c->channels, 7);
+    tensor *h = nn_conv(&input, x); /* [B,Y,X,C] */
+    for (int64_t i = 0; i < c->groups; ++i) {
+        h = group(g, c, h, i + 1, c->channels << i, true);
+        if (i + 1 < c->groups) h = op_max_pool2(h);
+    }
+    conv_weights output =
+        nn_conv_weights(g, "output", tensor_last(h), dvae_is_vq(c) ? c->code_channels : c->codes, 1);
+    h = nn_conv(&output, op_relu(h));
+    graph_pop(g);
+    return h;
+}
+
+/* The decoder after its input convolution: h [B,y,x,decoder_channels]. */
+static tensor *decode_features(graph *g, const dvae_config *c, tensor *h)
+{
+    for (int64_t i = 0; i < c->groups; ++i) {
+        h = group(g, c, h, i + 1, c->channels << (c->groups - 1 - i), false);
+        if (i + 1 < c->groups) h = op_upsample2(h);
+    }
+    conv_weights output = nn_conv_weights(g, "output", c->channels, 6, 1);
+    return nn_conv(&output, op_relu(h));
+}
+
+tensor *dvae_decoder(graph *g, const dvae_config *c, tensor *z)
+{
+    graph_push(g, "decoder");
+    conv_weights input = nn_conv_weights(g, "input", tensor_last(z), c->decoder_channels, 1);
+    tensor *stats = decode_features(g, c, nn_conv(&input, z));
+    graph_pop(g);
+    return stats;
+}
+
+static tensor *codebook_of(graph *g, const dvae_config *c)
+{
+    parameter_spec spec = { STORE_STATE, DTYPE_F32, STORE_NORMAL, 1.0f, false };
+    return graph_parameter(g, "codebook", spec, 2, (int64_t[]){ c->codes, c->code_channels });
+}
+
+tensor *dvae_tokens(graph *g, const dvae_config *c, tensor *encoded)
+{
+    return dvae_is_vq(c) ? op_nearest_code(encoded, codebook_of(g, c)) : op_argmax_last(encoded);
+}
+
+/* One-hot codes times the input convolution's 1x1 weight [C,1,1,K] picks its column for the code. */
+tensor *dvae_decode_tokens(graph *g, const dvae_config *c, tensor *tokens)
+{
+    if (dvae_is_vq(c)) return dvae_decoder(g, c, op_embedding(codebook_of(g, c), tokens));
+    graph_push(g, "decoder");
+    conv_weights input = nn_conv_weights(g, "input", c->codes, c->decoder_channels, 1);
+    tensor *matrix = op_reshape(input.weight, 2, (int64_t[]){ c->decoder_channels, c->codes });
+    tensor *table = op_contiguous(op_permute(matrix, (int[]){ 1, 0 })); /* [K,C] */
+    tensor *stats = decode_features(g, c, op_add(op_embedding(table, tokens), input.bias));
+    graph_pop(g);
+    return stats;
+}
+
+/* ---- Loss ---- */
+
+/* Nearest codes with a straight-through gradient (arXiv 1711.00937, 3.2). */
+static tensor *quantise(graph *g, const dvae_config *c, tensor *encoded, dvae_losses *l)
+{
+    tensor *codebook = codebook_of(g, c);
+    l->tokens = op_nearest_code(encoded, codebook);
+    tensor *hard = op_embedding(codebook, l->tokens);
+    tensor *distance = op_mean_all(op_square(op_sub(encoded, op_stop_gradient(hard))));
+    l->regulariser = op_scale(distance, (float)c->commitment);
+    return op_straight_through(hard, encoded);
+}
+
+void dvae_update_codebook(graph *g, const dvae_config *c, const dvae_losses *l, tensor *random,
+                          tensor *finite)
+{
+    int64_t k = c->codes, d = c->code_channels;
+    parameter_spec state = { STORE_STATE, DTYPE_F32, STORE_ZEROS, 0.0f, false };
+    tensor *usage = graph_parameter(g, "codebook_usage", state, 1, &k);
+    tensor *mean = graph_parameter(g, "codebook_mean", state, 2, (int64_t[]){ k, d });
+
+    tensor *rows = op_reshape(l->encoded, 2, (int64_t[]){ -1, d }), *counts, *sums;
+    op_code_statistics(op_reshape(l->tokens, 1, (int64_t[]){ -1 }), rows, k, &counts, &sums);
+    float share = (float)tensor_rows(rows) / (float)k; /* each code's count if all were used alike */
+    graph_update(op_codebook_update(codebook_of(g, c), usage, mean, counts, sums, rows, random, finite,
+                                    (float)c->codebook_decay, (float)c->codebook_revive * share));
+}
+
+dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae_controls *controls)
+{
+    dvae_losses l = { 0 };
+    tensor *x = dvae_map_pixels(c, pixels);  /* [B,Y,X,3] */
+    tensor *encoded = dvae_encoder(g, c, x); /* [B,y,x,K] or [B,y,x,D] */
+    l.encoded = encoded;
+    float values = (float)tensor_count(x); /* the whole loss is divided by the pixel values (A.2) */
+
+    tensor *z;
+    if (dvae_is_vq(c)) {
+        z = quantise(g, c, encoded, &l);
+    } else {
+        l.tokens = op_argmax_last(encoded);
+        z = op_gumbel_softmax(encoded, controls->temperature, controls->random);
+        /* The logits are taken for a categorical distribution even while tau > 0 (openai/DALL-E#26). */
+        l.regulariser = op_scale(op_sum_all(op_categorical_kl(encoded)), 1.0f / values);
+    }
+    tensor *stats = dvae_decoder(g, c, z); /* [B,Y,X,6] */
+    l.reconstruction = op_scale(op_sum_all(op_logit_laplace(x, stats)), 1.0f / values);
+
+    tensor *weighted = dvae_is_vq(c) ? l.regulariser : op_mul(l.regulariser, controls->kl_weight);
+    l.loss = op_add(l.reconstruction, weighted);
+    tensor *target = op_scale(op_cast(pixels, DTYPE_F32), 1.0f / 255.0f);
+    l.squared_error = op_mean_all(op_square(op_sub(op_stop_gradient(dvae_reconstruction(c, stats)), target)));
+    return l;
+}

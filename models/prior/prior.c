@@ -1,0 +1,170 @@
+/* prior.c -- the transformer as 2.2 and B.1 of arXiv 2102.12092 describe it, and its loss.
+ * Pre-normalised blocks; activation (GELU), placement of norms and initial values are ours, the paper
+ * does not give them.
+ * SPDX-License-Identifier: MIT */
+#include "models/prior/prior.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- Weights ---- */
+
+mask prior_mask(const prior_config *c, const prior_shape *shape, int64_t layer)
+{
+    mask m = { .kind = MASK_FULL,
+               .text = (int32_t)c->text_tokens,
+               .side = (int32_t)shape->side,
+               .window = (int32_t)c->window };
+    if (c->attention[0] == 'f') return m;
+    m.kind = layer == c->layers ? MASK_CONV : (layer + 2) % 4 == 0 ? MASK_COLUMN : MASK_ROW;
+    return m;
+}
+
+static block_weights declare_block(graph *g, const prior_config *c, int64_t number)
+{
+    /* What residual branches add is scaled down by the depth, so that the sum's size does not grow with it. */
+    float deviation = (float)c->initial_deviation, out = deviation / sqrtf(2.0f * (float)c->layers);
+    block_weights w;
+    graph_push(g, "block%lld", (long long)number);
+    w.norm1 = nn_norm_weights(g, "norm1", c->size);
+    w.attention = nn_attention_weights(g, "attention", c->size, c->heads, deviation, out);
+    w.norm2 = nn_norm_weights(g, "norm2", c->size);
+    w.up = nn_linear_weights(g, "up", c->size, c->size * c->mlp_factor, true, deviation);
+    w.down = nn_linear_weights(g, "down", c->size * c->mlp_factor, c->size, true, out);
+    graph_pop(g);
+    return w;
+}
+
+static void apply_by_rows(prior_weights *w, int64_t layers)
+{
+    for (int64_t i = 0; i < layers; ++i) {
+        block_weights *b = &w->blocks[i];
+        b->attention.query.rows = b->attention.key.rows = b->attention.value.rows = b->attention.output.rows =
+            true;
+        b->up.rows = b->down.rows = true;
+    }
+    w->text_logits.rows = w->image_logits.rows = true;
+}
+
+prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *shape, bool rows)
+{
+    float deviation = (float)c->initial_deviation;
+    int64_t t = c->text_tokens, v = c->text_vocabulary, k = shape->codes, size = c->size;
+    prior_weights w = { 0 };
+    w.text_table = nn_weight(g, "text_embedding", deviation, 2, (int64_t[]){ v, size });
+    w.padding = nn_weight(g, "padding_embedding", deviation, 2, (int64_t[]){ t, size });
+    w.text_position = nn_weight(g, "text_position", deviation, 2, (int64_t[]){ t, size });
+    w.image_table = nn_weight(g, "image_embedding", deviation, 2, (int64_t[]){ k, size });
+    w.row = nn_weight(g, "row_embedding", deviation, 2, (int64_t[]){ shape->side, size });
+    w.column = nn_weight(g, "column_embedding", deviation, 2, (int64_t[]){ shape->side, size });
+    w.blocks = graph_allocate(g, (size_t)c->layers * sizeof *w.blocks);
+    for (int64_t i = 0; w.blocks && i < c->layers; ++i) w.blocks[i] = declare_block(g, c, i + 1);
+    w.norm = nn_norm_weights(g, "norm", size);
+    if (c->tie_embeddings) {
+        w.text_logits.weight = w.text_table;
+        w.image_logits.weight = w.image_table;
+    } else {
+        w.text_logits = nn_linear_weights(g, "text_logits", size, v, false, deviation);
+        w.image_logits = nn_linear_weights(g, "image_logits", size, k, false, deviation);
+    }
+    if (rows && w.blocks) apply_by_rows(&w, c->layers);
+    return w;
+}
+
+/* ---- Embeddings ---- */
+
+prior_places prior_places_input(graph *g, const prior_shape *shape)
+{
+    int64_t n = shape->side * shape->side;
+    return (prior_places){ graph_input(g, "rows", DTYPE_I32, 1, &n),
+                           graph_input(g, "columns", DTYPE_I32, 1, &n) };
+}
+
+bool prior_write_places(const prior_places *p, const prior_shape *shape, error *err)
+{
+    int64_t n = shape->side * shape->side;
+    int32_t *index = calloc((size_t)n, sizeof *index);
+    if (!index) return error_set(err, ERROR_MEMORY, "out of memory for %lld positions", (long long)n);
+    for (int64_t i = 0; i < n; ++i) index[i] = (int32_t)(i / shape->side);
+    bool ok = graph_write(p->rows, index, err);
+    for (int64_t i = 0; i < n; ++i) index[i] = (int32_t)(i % shape->side);
+    ok = ok && graph_write(p->columns, index, err);
+    free(index);
+    return ok;
+}
+
+tensor *prior_embed_text(const prior_weights *w, tensor *text)
+{
+    return op_add(op_embedding_padded(w->text_table, w->padding, text), w->text_position); /* [B,T,C] */
+}
+
+tensor *prior_embed_image(const prior_weights *w, const prior_places *places, tensor *image)
+{
+    tensor *place =
+        op_add(op_embedding(w->row, places->rows), op_embedding(w->column, places->columns)); /* [N,C] */
+    return op_add(op_embedding(w->image_table, image), place);                                /* [B,N,C] */
+}
+
+/* ---- The stack ---- */
+
+static tensor *drop(const prior_config *c, tensor *x, tensor *random)
+{
+    return random && c->dropout > 0 ? op_dropout(x, (float)c->dropout, random) : x;
+}
+
+tensor *prior_mlp(const block_weights *w, tensor *x)
+{
+    if (w->up.rows) return nn_linear(&w->down, op_gelu(nn_linear(&w->up, x)));
+    return nn_linear(&w->down, op_linear_gelu(x, w->up.weight, w->up.bias));
+}
+
+tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, tensor *x, const mask *pattern,
+                    tensor *random, attention_fill *fill)
+{
+    if (c->recompute) graph_recompute_begin(g);
+    tensor *h = op_add(x, drop(c, nn_attention(&w->attention, nn_norm(&w->norm1, x), pattern, fill), random));
+    h = op_add(h, drop(c, prior_mlp(w, nn_norm(&w->norm2, h)), random));
+    if (c->recompute) graph_recompute_end(g);
+    return h;
+}
+
+tensor *prior_states(graph *g, const prior_config *c, const prior_shape *shape, const prior_weights *w,
+                     const prior_places *places, tensor *text, tensor *image, tensor *random)
+{
+    tensor *x = op_concat(2, (tensor *[]){ prior_embed_text(w, text), prior_embed_image(w, places, image) },
+                          1); /* [B,S,C] */
+    x = drop(c, x, random);
+    for (int64_t i = 0; w->blocks && i < c->layers; ++i) {
+        mask pattern = prior_mask(c, shape, i + 1);
+        graph_push(g, "block%lld", (long long)i + 1);
+        x = prior_block(g, c, &w->blocks[i], x, &pattern, random, NULL);
+        graph_pop(g);
+    }
+    return nn_norm(&w->norm, x);
+}
+
+tensor *prior_image_logits(const prior_config *c, const prior_weights *w, tensor *states)
+{
+    int64_t t = c->text_tokens;
+    return nn_linear(&w->image_logits, op_contiguous(op_slice(states, 1, t - 1, states->dim[1] - t)));
+}
+
+tensor *prior_text_logits(const prior_config *c, const prior_weights *w, tensor *states)
+{
+    return nn_linear(&w->text_logits, op_contiguous(op_slice(states, 1, 0, c->text_tokens - 1)));
+}
+
+prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text,
+                        tensor *image, tensor *text_targets, tensor *text_share, const prior_places *places,
+                        tensor *random)
+{
+    prior_weights w = prior_declare(g, c, shape, false);
+    tensor *states = prior_states(g, c, shape, &w, places, text, image, random);
+    prior_losses l;
+    /* Each modality's cross-entropy is divided by its own number of tokens (2.2). */
+    l.image = op_mean_all(op_cross_entropy(prior_image_logits(c, &w, states), image));
+    l.text = op_mul(op_sum_all(op_cross_entropy(prior_text_logits(c, &w, states), text_targets)), text_share);
+    float share = (float)c->text_weight;
+    l.loss = op_add(op_scale(l.text, share), op_scale(l.image, 1.0f - share));
+    return l;
+}

@@ -1,0 +1,110 @@
+/* prior.h -- the transformer of DALL-E: text and image tokens as one stream, predicted token by token.
+ * Stage two of arXiv 2102.12092 (2.2, B.1).
+ *
+ * The stream is `text_tokens` text positions, then side x side image tokens in raster order.  Position
+ * j's output predicts token j+1: the last text position predicts the first image token, the first text
+ * token is given, and the last image token's output is unused.
+ * B batch, T text positions, N image tokens, S = T + N, C width, V text and K image vocabulary.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_PRIOR_PRIOR_H
+#define DALLE_CL_MODELS_PRIOR_PRIOR_H
+
+#include "host/base/config.h"
+#include "host/nn/nn.h"
+
+typedef struct prior_config {
+#define CONFIG_AS_STRUCT
+#include "host/base/config_def.h"
+#include "models/prior/config.def"
+#include "host/base/config_undef.h"
+} prior_config;
+extern const config_table prior_config_table;
+
+/* A prior with the size of picture it draws, which its dVAE gives. */
+typedef struct prior_shape {
+    int64_t side;  /* image tokens a side */
+    int64_t codes; /* image vocabulary */
+} prior_shape;
+
+bool prior_config_check(const prior_config *c, const prior_shape *shape, error *err);
+
+/* Layer i (from 1) of L: column if (i - 2) mod 4 = 0, else row; the last one convolution (B.1). */
+mask prior_mask(const prior_config *c, const prior_shape *shape, int64_t layer);
+
+typedef struct block_weights {
+    norm_weights norm1, norm2;
+    attention_weights attention;
+    linear_weights up, down;
+} block_weights;
+
+typedef struct prior_weights {
+    tensor *text_table, *padding, *text_position; /* [V,C], [T,C], [T,C] */
+    tensor *image_table, *row, *column;           /* [K,C], [side,C], [side,C] */
+    block_weights *blocks;                        /* [layers] */
+    norm_weights norm;
+    linear_weights text_logits, image_logits; /* C -> V, C -> K */
+} prior_weights;
+/* Declares every parameter.  `rows`: linear layers independent of the batch, for decoding. */
+prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *shape, bool rows);
+
+/* The constant index inputs that pick row and column embeddings: I32 [N] each, see prior_write_places. */
+typedef struct prior_places {
+    tensor *rows, *columns;
+} prior_places;
+prior_places prior_places_input(graph *g, const prior_shape *shape);
+bool prior_write_places(const prior_places *p, const prior_shape *shape, error *err);
+
+/* text I32 [B,T] (-1: no token there), image I32 [B,N] -> the stream's final states [B,S,C].
+ * `random` (I32 [4]) drives dropout and may be NULL for none. */
+tensor *prior_states(graph *g, const prior_config *c, const prior_shape *shape, const prior_weights *w,
+                     const prior_places *places, tensor *text, tensor *image, tensor *random);
+/* One pre-normalised block; `fill` (may be NULL) receives its keys and values. */
+tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, tensor *x, const mask *pattern,
+                    tensor *random, attention_fill *fill);
+/* Padding positions have their own learned embedding in place of a token's, and are not masked (B.1):
+ * text I32 [B,T] -> [B,T,C]. */
+tensor *prior_embed_text(const prior_weights *w, tensor *text);
+/* Image tokens with their places: I32 [B,n] tokens, I32 [n] rows and columns -> [B,n,C]. */
+tensor *prior_embed_image(const prior_weights *w, const prior_places *places, tensor *image);
+/* The MLP of a block. */
+tensor *prior_mlp(const block_weights *w, tensor *x);
+/* States -> logits [B,N,K] that predict the image tokens, and [B,T-1,V] that predict text tokens 1..T-1. */
+tensor *prior_image_logits(const prior_config *c, const prior_weights *w, tensor *states);
+tensor *prior_text_logits(const prior_config *c, const prior_weights *w, tensor *states);
+
+typedef struct prior_losses {
+    tensor *loss, *text, *image; /* [1] each; nats a token */
+} prior_losses;
+/* text_targets I32 [B,T-1] (-1 where no token is); text_share F32 [1] = 1 / number of text targets. */
+prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text,
+                        tensor *image, tensor *text_targets, tensor *text_share, const prior_places *places,
+                        tensor *random);
+
+/* ---- Drawing ---------------------------------------------------------------------------------- */
+
+typedef struct prior_sampler prior_sampler;
+
+/* Builds the prefill graph (one caption) and the one-token graph (`batch` pictures) over a store that
+ * holds, or will be loaded with, the parameters. */
+prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior_shape *shape, int64_t batch,
+                                    bool averages, error *err);
+void prior_sampler_destroy(prior_sampler *p);
+
+typedef struct prior_draw {
+    const int32_t *text; /* [text_tokens], -1 where no token is */
+    uint64_t seed;
+    int64_t first,
+        count; /* pictures first .. first+count-1: picture i depends on (model, text, seed, i) only */
+    double temperature;
+    int64_t top_k;
+    double top_p;
+    bool (*progress)(void *context, int64_t done, int64_t total);
+    void *context;
+} prior_draw;
+/* Writes [count][N] tokens. */
+bool prior_sampler_draw(prior_sampler *p, const prior_draw *draw, int32_t *tokens, error *err);
+/* Logits of the one-token path for given image tokens, [N][K]: what tests compare with prior_states. */
+bool prior_sampler_logits(prior_sampler *p, const int32_t *text, const int32_t *image, float *logits,
+                          error *err);
+
+#endif
