@@ -1,0 +1,19 @@
+/* utf8.h -- checks UTF-8 and walks through its characters.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DATA_UTF8_H
+#define DALLE_CL_DATA_UTF8_H
+
+#include <stdint.h>
+
+/* The position of the first byte that is not well-formed UTF-8 (RFC 3629), or -1. */
+int64_t utf8_check(const char *text);
+/* The next character of checked text; *text moves past it.  0 at the end. */
+uint32_t utf8_next(const char **text);
+/* Writes a character's bytes (no NUL) and returns their number, 1 to 4. */
+int utf8_put(uint32_t character, char out[4]);
+
+uint32_t utf8_lower(uint32_t character); /* Latin, Greek, Cyrillic and Armenian; others as they are */
+/* Letters of any script: neither digits, spaces, punctuation nor signs such as emoji. */
+int utf8_is_letter(uint32_t character);
+
+#endif
