@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CONTROL_COUNT = 8, CONTROL_DECAY = 4 };
 
@@ -23,6 +24,7 @@ struct optimizer {
 typedef struct update {
     store_entry *entry;
     tensor *parameter, *gradient;
+    int number; /* in order of first use */
 } update;
 
 static store_entry *declare_like(graph *g, const char *prefix, store_kind kind, const store_entry *e)
@@ -34,18 +36,54 @@ static store_entry *declare_like(graph *g, const char *prefix, store_kind kind, 
     return made;
 }
 
-/* The parameters of the store that the loss depends on, in the store's order. */
-static int find_updates(graph *g, update *updates)
+static bool is_known(const update *updates, int count, const tensor *parameter)
 {
-    store *s = graph_store(g);
-    int count = 0;
-    for (int i = 0, entries = store_count(s); i < entries; ++i) {
-        store_entry *e = store_at(s, i);
-        if (e->kind != STORE_PARAMETER) continue;
-        tensor *parameter = graph_entry(g, e), *gradient = graph_gradient(g, parameter);
-        if (gradient) updates[count++] = (update){ e, parameter, gradient };
+    for (int i = 0; i < count; ++i)
+        if (updates[i].parameter == parameter) return true;
+    return false;
+}
+
+static int by_entry_name(const void *a, const void *b)
+{
+    const update *first = a, *second = b;
+    int order = strcmp(first->entry->name, second->entry->name);
+    return order ? order : first->number - second->number;
+}
+
+/* Tensors that name the same entry (tied weights) become one update with the sum of their gradients. */
+static int merge(update *updates, int count)
+{
+    int kept = 0;
+    for (int i = 0; i < count; ++i) {
+        update *last = kept ? &updates[kept - 1] : NULL;
+        if (last && last->entry == updates[i].entry)
+            last->gradient = op_add(last->gradient, updates[i].gradient);
+        else
+            updates[kept++] = updates[i];
     }
-    return count;
+    return kept;
+}
+
+/* The parameters that the loss depends on, by name: the order of the norm's sum then depends on nothing
+ * else.  *updates is to be freed; -1: memory is out. */
+static int find_updates(graph *g, update **updates)
+{
+    int count = 0, capacity = 0;
+    *updates = NULL;
+    for (int i = 0, nodes = g->node_count; i < nodes; ++i) {
+        for (int k = 0; k < g->nodes[i]->in_count; ++k) {
+            tensor *t = g->nodes[i]->in[k];
+            if (!t || t->poison || t->from || !t->needs_gradient || t->storage->place != STORAGE_ENTRY)
+                continue;
+            tensor *gradient = is_known(*updates, count, t) ? NULL : graph_gradient(g, t);
+            if (!gradient) continue;
+            if (!GROW(*updates, count, capacity)) return -1;
+            (*updates)[count] = (update){ t->storage->entry, t, gradient, count };
+            ++count;
+        }
+    }
+    if (count) qsort(*updates, (size_t)count, sizeof **updates, by_entry_name);
+    return merge(*updates, count);
 }
 
 /* Sum of squares of all gradients, in groups of as many as a node takes.  A loss that is not finite
@@ -77,35 +115,37 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
-optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings)
+static void append_updates(optimizer *o, tensor *loss, const update *updates, int count)
 {
-    store *s = graph_store(g);
-    optimizer *o = arena_alloc(g->arena, sizeof *o);
-    update *updates = calloc((size_t)store_count(s) + 1, sizeof *updates);
-    if (!o || !updates) {
-        graph_fail(g, "out of memory for the optimizer of %d entries", store_count(s));
-        free(updates);
-        return o;
-    }
-    *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
-    o->control =
-        store_declare(s, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
-    if (!o->control) {
-        graph_fail(g, "'optimizer.schedule' is already declared with another shape, type or kind");
-        free(updates);
-        return o;
-    }
-    int count = find_updates(g, updates);
-    if (!count) graph_fail(g, "the loss depends on no trainable parameter of %d entries", store_count(s));
-
+    graph *g = o->graph;
     graph_push(g, "optimizer");
     tensor *control = graph_entry(g, o->control);
     tensor *schedule = op_slice(control, 0, 0, CONTROL_DECAY),
            *decay = op_slice(control, 0, CONTROL_DECAY, 1);
-    o->status = op_gradient_scale(gradient_squares(loss, updates, count), settings->clip);
+    o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
     graph_pop(g);
+}
+
+optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings)
+{
+    store *s = graph_store(g);
+    optimizer *o = arena_alloc(g->arena, sizeof *o);
+    if (!o) {
+        graph_fail(g, "out of memory for the optimizer");
+        return NULL;
+    }
+    *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
+    o->control =
+        store_declare(s, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
+    update *updates = NULL;
+    int count = o->control ? find_updates(g, &updates) : 0;
+    if (!o->control)
+        graph_fail(g, "'optimizer.schedule' is already declared with another shape, type or kind");
+    if (count < 0) graph_fail(g, "out of memory for the optimizer of %d entries", store_count(s));
+    if (o->control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
+    if (count > 0) append_updates(o, loss, updates, count);
     free(updates);
     return o;
 }
