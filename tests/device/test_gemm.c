@@ -1,0 +1,514 @@
+/* test_gemm.c -- every provider against a double-precision reference: types, odd sizes, strides, batches,
+ * images as matrices, epilogues; equal bits from equal work.  DALLE_CL_TINY=1 keeps only tiny shapes (for
+ * slow checkers of memory accesses).
+ * SPDX-License-Identifier: MIT */
+#include "host/device/device.h"
+#include "host/base/philox.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static device *open_device; /* set by the group's setup */
+
+static bool tiny(void)
+{
+    const char *text = getenv("DALLE_CL_TINY");
+    return text && *text && strcmp(text, "0") != 0;
+}
+
+/* ---- Descriptors ---- */
+
+typedef enum layout { ROWS, COLUMNS, SPACED } layout; /* row-major, column-major, gaps in both directions */
+
+static gemm_operand matrix(dtype type, layout how, int64_t rows, int64_t columns)
+{
+    gemm_operand o = { .type = type };
+    if (how == ROWS) {
+        o.row = columns;
+        o.column = 1;
+    } else if (how == COLUMNS) {
+        o.row = 1;
+        o.column = rows;
+    } else {
+        o.row = 2 * columns + 3;
+        o.column = 2;
+    }
+    return o;
+}
+
+/* Elements from the operand's first to past its last. */
+static int64_t extent(const gemm_operand *o, int64_t rows, int64_t columns, const int64_t batch[2])
+{
+    const int64_t last =
+        o->image.kernel ? rows * o->image.channels - 1 : (rows - 1) * o->row + (columns - 1) * o->column;
+    return last + (batch[0] - 1) * o->batch[0] + (batch[1] - 1) * o->batch[1] + 1;
+}
+
+static gemm_desc plain_desc(int64_t m, int64_t n, int64_t k, dtype type)
+{
+    gemm_desc s = { .m = m, .n = n, .k = k, .batch = { 1, 1 }, .alpha = 1.0f, .bias_type = DTYPE_F32 };
+    s.a = matrix(type, ROWS, m, k);
+    s.b = matrix(type, ROWS, k, n);
+    s.c = matrix(type, ROWS, m, n);
+    return s;
+}
+
+/* ---- The reference ---- */
+
+typedef struct host_array {
+    dtype type;
+    int64_t count;
+    unsigned char *bytes;
+} host_array;
+
+static host_array array_make(dtype type, int64_t count, uint32_t stream)
+{
+    host_array h = { type, count, malloc((size_t)(count + 16) * dtype_bytes(type)) };
+    assert_non_null(h.bytes);
+    const philox p = { 7, 0, stream };
+    for (int64_t i = 0; i < count + 16; ++i)
+        dtype_store(type, h.bytes, i, 2.0f * philox_uniform(&p, (uint32_t)i) - 1.0f);
+    return h;
+}
+
+static double element(const gemm_operand *o, const host_array *h, int64_t row, int64_t column, int64_t base)
+{
+    if (!o->image.kernel)
+        return (double)dtype_load(h->type, h->bytes, base + row * o->row + column * o->column);
+    const gemm_image *g = &o->image;
+    const int64_t c = column % g->channels, kx = column / g->channels % g->kernel,
+                  ky = column / g->channels / g->kernel;
+    const int64_t x = row % g->width + kx - g->kernel / 2,
+                  y = row / g->width % g->height + ky - g->kernel / 2;
+    const int64_t picture = row / g->width / g->height;
+    if (x < 0 || y < 0 || x >= g->width || y >= g->height) return 0.0;
+    return (double)dtype_load(h->type, h->bytes,
+                              base + ((picture * g->height + y) * g->width + x) * g->channels + c);
+}
+
+static double activate(gemm_activation f, double v)
+{
+    if (f == GEMM_RELU) return v > 0.0 ? v : 0.0;
+    if (f == GEMM_GELU) return 0.5 * v * (1.0 + erf(v * 0.70710678118654752));
+    return v;
+}
+
+/* Writes C and the pre-activation as doubles, at their elements' places; places outside C stay NaN. */
+static void reference(const gemm_desc *s, const host_array arrays[4], double *c, double *pre)
+{
+    for (int64_t z = 0; z < s->batch[0] * s->batch[1]; ++z) {
+        const int64_t outer = z / s->batch[1], inner = z % s->batch[1];
+        const int64_t a = outer * s->a.batch[0] + inner * s->a.batch[1];
+        const int64_t b = outer * s->b.batch[0] + inner * s->b.batch[1];
+        for (int64_t i = 0; i < s->m; ++i)
+            for (int64_t j = 0; j < s->n; ++j) {
+                double sum = 0.0;
+                for (int64_t q = 0; q < s->k; ++q)
+                    sum += element(&s->a, &arrays[0], i, q, a) * element(&s->b, &arrays[1], q, j, b);
+                const int64_t at =
+                    outer * s->c.batch[0] + inner * s->c.batch[1] + i * s->c.row + j * s->c.column;
+                sum *= (double)s->alpha;
+                if (s->bias) sum += (double)dtype_load(s->bias_type, arrays[3].bytes, j);
+                pre[at] = sum;
+                c[at] = activate(s->activation, sum);
+                if (s->accumulate) c[at] += (double)dtype_load(arrays[2].type, arrays[2].bytes, at);
+            }
+    }
+}
+
+/* ---- Running ---- */
+
+enum { A, B, C, BIAS, PRE, BUFFERS };
+#define OFFSET 5 /* every operand starts this far into its buffer */
+
+typedef struct run_result {
+    unsigned char *c, *pre;
+    size_t bytes;
+} run_result;
+
+static device_buffer *upload(const host_array *h)
+{
+    error err = { 0 };
+    const int64_t size = (int64_t)dtype_bytes(h->type);
+    device_buffer *b = device_buffer_create(open_device, (h->count + 16 + OFFSET) * size, &err);
+    if (!b || !device_write(open_device, b, OFFSET * size, h->bytes, (h->count + 16) * size, &err))
+        fail_msg("%s", err.message);
+    return b;
+}
+
+/* False if the provider cannot do the shape. */
+static bool run(const char *provider, const gemm_desc *s, const host_array arrays[4], run_result *out)
+{
+    error err = { 0 };
+    gemm_plan *plan = provider ? gemm_plan_create_with(open_device, provider, s, &err)
+                               : gemm_plan_create(open_device, s, &err);
+    if (!plan) {
+        assert_int_equal(err.code, ERROR_USAGE);
+        return false;
+    }
+    device_buffer *buffers[BUFFERS];
+    for (int i = 0; i < 4; ++i) buffers[i] = upload(&arrays[i]);
+    buffers[PRE] = upload(&arrays[C]);
+    const int64_t workspace = gemm_plan_workspace_bytes(plan);
+    device_buffer *scratch = device_buffer_create(open_device, workspace + 256, &err);
+    /* NaN in the workspace shows any read of what was not written. */
+    if (!scratch || !device_fill(open_device, scratch, 0, workspace / 4 * 4 + 256, 0x7fc00000u, &err))
+        fail_msg("%s", err.message);
+    const gemm_buffers g = { buffers[A], buffers[B], buffers[C], buffers[BIAS], buffers[PRE], scratch,
+                             OFFSET,     OFFSET,     OFFSET,     OFFSET,        OFFSET,       256 };
+    device_launches *list = device_launches_create(open_device, &err);
+    if (!list || !gemm_plan_record(plan, list, "test", &g, &err) ||
+        !device_launches_run(list, 0, device_launches_count(list), &err))
+        fail_msg("%s", err.message);
+    const int64_t size = (int64_t)dtype_bytes(s->c.type);
+    out->bytes = (size_t)(arrays[C].count * size);
+    out->c = malloc(out->bytes);
+    out->pre = malloc(out->bytes);
+    assert_true(out->c && out->pre);
+    if (!device_read(open_device, buffers[C], OFFSET * size, out->c, (int64_t)out->bytes, &err) ||
+        !device_read(open_device, buffers[PRE], OFFSET * size, out->pre, (int64_t)out->bytes, &err))
+        fail_msg("%s", err.message);
+    device_launches_destroy(list);
+    device_buffer_destroy(scratch);
+    for (int i = 0; i < BUFFERS; ++i) device_buffer_destroy(buffers[i]);
+    gemm_plan_destroy(plan);
+    return true;
+}
+
+static double tolerance(dtype type)
+{
+    return type == DTYPE_F32 ? 1e-5 : type == DTYPE_F16 ? 1e-3 : 8e-3;
+}
+
+/* Compares places inside C by max|a-b| / max|b|, and bytes outside it exactly. */
+static void compare(const char *what, const char *provider, const gemm_desc *s, const unsigned char *got,
+                    const host_array *before, const double *want)
+{
+    double worst = 0.0, largest = 1e-30;
+    for (int64_t i = 0; i < before->count; ++i) {
+        const double value = (double)dtype_load(s->c.type, got, i);
+        if (isnan(want[i])) {
+            assert_true(value == (double)dtype_load(s->c.type, before->bytes, i));
+            continue;
+        }
+        if (isnan(value)) fail_msg("%s by %s: NaN at %lld", what, provider, (long long)i);
+        worst = fmax(worst, fabs(value - want[i]));
+        largest = fmax(largest, fabs(want[i]));
+    }
+    if (!(worst <= tolerance(s->c.type) * largest))
+        fail_msg("%s by %s: m %lld n %lld k %lld: error %g of %g", what, provider, (long long)s->m,
+                 (long long)s->n, (long long)s->k, worst, largest);
+}
+
+static int check_with(const char *provider, const char *name, const gemm_desc *s, const host_array arrays[4],
+                      const double *c, const double *pre)
+{
+    run_result first = { 0 }, second = { 0 };
+    if (!run(provider, s, arrays, &first)) return 0;
+    compare(name, provider, s, first.c, &arrays[C], c);
+    if (s->preactivation) compare(name, provider, s, first.pre, &arrays[C], pre);
+    assert_true(run(provider, s, arrays, &second));
+    if (memcmp(first.c, second.c, first.bytes) != 0) fail_msg("%s by %s: two runs differ", name, provider);
+    free(first.c);
+    free(first.pre);
+    free(second.c);
+    free(second.pre);
+    return 1;
+}
+
+static void arrays_make(const gemm_desc *s, host_array arrays[4])
+{
+    const int64_t counts[4] = { extent(&s->a, s->m, s->k, s->batch), extent(&s->b, s->k, s->n, s->batch),
+                                extent(&s->c, s->m, s->n, s->batch), s->n };
+    const dtype types[4] = { s->a.type, s->b.type, s->c.type, s->bias_type };
+    for (int i = 0; i < 4; ++i) arrays[i] = array_make(types[i], counts[i], (uint32_t)i + 1);
+}
+
+static void arrays_free(host_array arrays[4])
+{
+    for (int i = 0; i < 4; ++i) free(arrays[i].bytes);
+}
+
+/* All providers; "plain" and the chosen one must be able. */
+static void check(const char *name, const gemm_desc *s)
+{
+    static const char *const names[] = { "plain", "thin", "tile", "clblast", NULL };
+    host_array arrays[4];
+    arrays_make(s, arrays);
+    double *c = malloc((size_t)arrays[C].count * sizeof *c),
+           *pre = malloc((size_t)arrays[C].count * sizeof *pre);
+    assert_true(c && pre);
+    for (int64_t i = 0; i < arrays[C].count; ++i) c[i] = pre[i] = (double)NAN;
+    reference(s, arrays, c, pre);
+    int able = 0;
+    for (int i = 0; i < 5; ++i) {
+        const char *provider = names[i];
+        if (tiny() && provider && strcmp(provider, "clblast") == 0) continue;
+        const int ran = check_with(provider, name, s, arrays, c, pre);
+        if (!provider || i == 0) assert_int_equal(ran, 1);
+        able += ran;
+    }
+    if (device_get_info(open_device)->kind == DEVICE_CPU && !(s->a.image.kernel && s->b.image.kernel))
+        assert_true(able >= 3);
+    free(c);
+    free(pre);
+    arrays_free(arrays);
+}
+
+/* ---- Cases ---- */
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    static const int sizes[][3] = { { 1, 1, 1 },      { 3, 1, 17 },   { 1, 17, 3 },   { 17, 65, 1 },
+                                    { 65, 17, 33 },   { 7, 24, 40 },  { 13, 8, 65 },  { 33, 100, 129 },
+                                    { 100, 33, 700 }, { 5, 7, 1500 }, { 64, 64, 64 }, { 130, 259, 67 },
+                                    { 9, 40, 4100 } };
+    const int count = tiny() ? 6 : (int)(sizeof sizes / sizeof sizes[0]);
+    for (int i = 0; i < count; ++i) {
+        const gemm_desc s = plain_desc(sizes[i][0], sizes[i][1], sizes[i][2], DTYPE_F32);
+        check("sizes", &s);
+    }
+}
+
+static void test_types(void **state)
+{
+    (void)state;
+    static const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+    for (int i = 0; i < (tiny() ? 9 : 27); ++i) {
+        gemm_desc s = plain_desc(19, 37, 45, DTYPE_F32);
+        s.a = matrix(types[i % 3], ROWS, s.m, s.k);
+        s.b = matrix(types[i / 3 % 3], i % 2 ? COLUMNS : ROWS, s.k, s.n);
+        s.c = matrix(types[i / 9], ROWS, s.m, s.n);
+        s.bias = true;
+        s.bias_type = types[(i + 1) % 3];
+        check("types", &s);
+    }
+}
+
+static void test_strides(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 27; ++i) {
+        gemm_desc s = plain_desc(tiny() ? 7 : 23, tiny() ? 9 : 41, tiny() ? 11 : 35, DTYPE_F32);
+        s.a = matrix(DTYPE_F32, (layout)(i % 3), s.m, s.k);
+        s.b = matrix(DTYPE_F32, (layout)(i / 3 % 3), s.k, s.n);
+        s.c = matrix(DTYPE_F32, (layout)(i / 9), s.m, s.n);
+        check("strides", &s);
+    }
+}
+
+/* Attention: [B, T, H, D] seen as [B, H] batches; a repeated operand; a long k in batches. */
+static void test_batches(void **state)
+{
+    (void)state;
+    const int64_t heads = 3, tokens = tiny() ? 5 : 19, size = 8;
+    gemm_desc scores = plain_desc(tokens, tokens, size, DTYPE_F32);
+    scores.batch[0] = 2;
+    scores.batch[1] = heads;
+    scores.a = (gemm_operand){
+        .type = DTYPE_F32, .row = heads * size, .column = 1, .batch = { tokens * heads * size, size }
+    };
+    scores.b = (gemm_operand){
+        .type = DTYPE_F32, .row = 1, .column = heads * size, .batch = { tokens * heads * size, size }
+    };
+    scores.c.batch[0] = heads * tokens * tokens;
+    scores.c.batch[1] = tokens * tokens;
+    scores.alpha = 0.3f;
+    check("scores", &scores);
+
+    gemm_desc repeated = plain_desc(6, 20, 12, DTYPE_F16);
+    repeated.batch[0] = 3;
+    repeated.batch[1] = 2;
+    repeated.a.batch[0] = 100;
+    repeated.b.batch[1] = 12 * 20;
+    repeated.c.batch[0] = 120;
+    repeated.c.batch[1] = 360;
+    check("repeated", &repeated);
+
+    gemm_desc long_k = plain_desc(5, 6, tiny() ? 600 : 1300, DTYPE_F32);
+    long_k.batch[1] = 2;
+    long_k.a.batch[1] = 5 * long_k.k;
+    long_k.b.batch[1] = 7;
+    long_k.c.batch[1] = 30;
+    check("long k", &long_k);
+}
+
+static gemm_operand image(dtype type, int kernel, int height, int width, int channels)
+{
+    return (gemm_operand){ .type = type, .image = { kernel, height, width, channels } };
+}
+
+typedef struct image_case {
+    int pictures, kernel, height, width, channels, filters;
+} image_case;
+
+static const image_case image_cases[] = { { 2, 3, 3, 5, 3, 4 },   { 1, 5, 4, 3, 2, 17 },
+                                          { 3, 1, 5, 7, 6, 9 },   { 2, 7, 9, 11, 3, 24 },
+                                          { 1, 11, 5, 13, 2, 8 }, { 2, 3, 16, 16, 17, 33 },
+                                          { 1, 3, 1, 1, 5, 3 },   { 1, 3, 2, 3, 700, 10 },
+                                          { 3, 3, 40, 37, 30, 5 } };
+
+static int image_case_count(void)
+{
+    return tiny() ? 3 : (int)(sizeof image_cases / sizeof image_cases[0]);
+}
+
+static void test_convolution_forward(void **state)
+{
+    (void)state;
+    for (int i = 0; i < image_case_count(); ++i) {
+        const image_case t = image_cases[i];
+        for (int half = 0; half < 2; ++half) {
+            gemm_desc s = plain_desc((int64_t)t.pictures * t.height * t.width, t.filters,
+                                     (int64_t)t.kernel * t.kernel * t.channels, DTYPE_F32);
+            s.a = image(half ? DTYPE_F16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
+            s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
+            s.bias = true;
+            s.activation = half ? GEMM_IDENTITY : GEMM_RELU;
+            check("convolution", &s);
+        }
+    }
+}
+
+static void test_convolution_weights(void **state)
+{
+    (void)state;
+    for (int i = 0; i < image_case_count(); ++i) {
+        const image_case t = image_cases[i];
+        for (int half = 0; half < 2; ++half) {
+            gemm_desc s = plain_desc(t.filters, (int64_t)t.kernel * t.kernel * t.channels,
+                                     (int64_t)t.pictures * t.height * t.width, DTYPE_F32);
+            s.a = matrix(half ? DTYPE_F16 : DTYPE_F32, COLUMNS, s.m, s.k);
+            s.b = image(half ? DTYPE_BF16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
+            s.bias = s.preactivation = half;
+            s.accumulate = true;
+            check("weight gradient", &s);
+        }
+    }
+}
+
+static void test_epilogues(void **state)
+{
+    (void)state;
+    static const int shapes[][3] = { { 14, 48, 20 }, { 7, 19, 1200 }, { 11, 33, 5 } };
+    for (int i = 0; i < 3; ++i)
+        for (int options = 0; options < 24; ++options) {
+            if (tiny() && (i == 1 || options % 5)) continue;
+            gemm_desc s =
+                plain_desc(shapes[i][0], shapes[i][1], shapes[i][2], options % 2 ? DTYPE_F16 : DTYPE_F32);
+            s.c = matrix(s.c.type, i == 2 ? SPACED : ROWS, s.m, s.n);
+            s.bias = options & 1;
+            s.preactivation = options & 2;
+            s.accumulate = options & 4;
+            s.activation = (gemm_activation)(options / 8);
+            s.alpha = 0.75f;
+            check("epilogue", &s);
+        }
+}
+
+/* Row i of a decoding product has the same bits for 1, 3 and 16 rows. */
+static void test_rows_do_not_depend_on_each_other(void **state)
+{
+    (void)state;
+    static const int counts[] = { 1, 2, 3, 7, 16, 21 };
+    for (int i = 0; i < 8; ++i) {
+        const bool batched = i / 4;
+        unsigned char *want = NULL;
+        for (int j = 5; j >= 0; --j) {
+            gemm_desc s = plain_desc(counts[j], 37, 75, i % 2 ? DTYPE_F16 : DTYPE_F32);
+            s.b = matrix(s.b.type, i / 2 % 2 ? COLUMNS : ROWS, s.k, s.n);
+            s.row_invariant = true;
+            s.bias = true;
+            s.activation = GEMM_GELU;
+            if (batched) {
+                s.batch[1] = 2;
+                s.b.batch[1] = 3;
+                s.c.batch[1] = 21 * 37;
+            }
+            host_array arrays[4];
+            arrays_make(&s, arrays);
+            run_result r = { 0 };
+            assert_true(run(NULL, &s, arrays, &r));
+            const size_t bytes = (size_t)(counts[j] * 37) * dtype_bytes(s.c.type);
+            if (j == 5) {
+                want = r.c;
+            } else {
+                assert_memory_equal(r.c, want, bytes);
+                free(r.c);
+            }
+            free(r.pre);
+            arrays_free(arrays);
+        }
+        free(want);
+    }
+}
+
+static void expect_refusal(const gemm_desc *s, error_code code, const char *word)
+{
+    error err = { 0 };
+    assert_null(gemm_plan_create(open_device, s, &err));
+    assert_int_equal(err.code, code);
+    if (!strstr(err.message, word)) fail_msg("'%s' does not mention '%s'", err.message, word);
+}
+
+static void test_wrong_descriptors(void **state)
+{
+    (void)state;
+    gemm_desc s = plain_desc(0, 4, 4, DTYPE_F32);
+    expect_refusal(&s, ERROR_MODEL, "at least 1");
+    s = plain_desc(4, 4, 4, DTYPE_F32);
+    s.b.type = DTYPE_U8;
+    expect_refusal(&s, ERROR_MODEL, "operand B");
+    s = plain_desc(4, 4, 4, DTYPE_F32);
+    s.c.row = 0;
+    expect_refusal(&s, ERROR_MODEL, "stride of 0");
+    s = plain_desc(12, 4, 18, DTYPE_F32);
+    s.a = image(DTYPE_F32, 2, 3, 4, 2);
+    expect_refusal(&s, ERROR_MODEL, "odd");
+    s.a = image(DTYPE_F32, 3, 3, 5, 2);
+    expect_refusal(&s, ERROR_MODEL, "whole number");
+    s.a = image(DTYPE_F32, 3, 3, 4, 3);
+    expect_refusal(&s, ERROR_MODEL, "taps");
+    error err = { 0 };
+    s = plain_desc(4, 4, 4, DTYPE_F32);
+    assert_null(gemm_plan_create_with(open_device, "magic", &s, &err));
+    assert_int_equal(err.code, ERROR_USAGE);
+    gemm_plan_destroy(NULL);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    open_device = device_open(NULL, &err);
+    if (open_device) return 0;
+    printf("no device: %s\n", err.message);
+    exit(77);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    device_close(open_device);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_strides),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_convolution_forward),
+        cmocka_unit_test(test_convolution_weights),
+        cmocka_unit_test(test_epilogues),
+        cmocka_unit_test(test_rows_do_not_depend_on_each_other),
+        cmocka_unit_test(test_wrong_descriptors),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
