@@ -42,10 +42,10 @@ DALLE_API dalle_model *dalle_open(const char *folder, const char *device, dalle_
 DALLE_API void dalle_close(dalle_model *model); /* NULL is harmless */
 
 typedef struct dalle_model_info {
-    int side;          /* pixels a side */
-    int tokens_side;   /* image tokens a side */
-    int codes;         /* image vocabulary */
-    int text_tokens;   /* text positions */
+    int side;        /* pixels a side */
+    int tokens_side; /* image tokens a side */
+    int codes;       /* image vocabulary */
+    int text_tokens; /* text positions */
     int text_vocabulary;
     int64_t dvae_parameters, prior_parameters;
     const char *device; /* borrowed */
@@ -55,23 +55,27 @@ DALLE_API void dalle_get_info(const dalle_model *model, dalle_model_info *info);
 typedef struct dalle_request {
     const char *caption; /* UTF-8 */
     int count;           /* pictures: 1 to 512 */
-    int first;           /* number of the first picture; picture i depends on (model, caption, seed, i) only */
+    int first; /* number of the first picture; picture i depends on (model, caption, seed, i) only */
     uint64_t seed;
-    double temperature;  /* 0 = always the likeliest token; < 0 = the model's own default */
-    int top_k;           /* 0 = all; < 0 = the model's default */
-    double top_p;        /* 1 = all; < 0 = the model's default */
+    double temperature; /* 0 = always the likeliest token; < 0 = the model's own default */
+    int top_k;          /* 0 = all; < 0 = the model's default */
+    double top_p;       /* 1 = all; < 0 = the model's default */
     /* Called now and then with the tokens done so far; returning false stops with an error.  May be NULL. */
     bool (*progress)(void *context, int done, int total);
     void *context;
 } dalle_request;
-#define DALLE_REQUEST_DEFAULTS { 0, 1, 0, 1, -1.0, -1, -1.0, 0, 0 }
+#define DALLE_REQUEST_DEFAULTS \
+    { \
+        0, 1, 0, 1, -1.0, -1, -1.0, 0, 0 \
+    }
 
 typedef struct dalle_pictures {
     int count, side;
-    uint8_t *rgb;     /* [count][side][side][3] */
-    int32_t *tokens;  /* [count][tokens_side * tokens_side] */
+    uint8_t *rgb;    /* [count][side][side][3] */
+    int32_t *tokens; /* [count][tokens_side * tokens_side] */
 } dalle_pictures;
-DALLE_API bool dalle_generate(dalle_model *model, const dalle_request *request, dalle_pictures *out, dalle_error *err);
+DALLE_API bool dalle_generate(dalle_model *model, const dalle_request *request, dalle_pictures *out,
+                              dalle_error *err);
 DALLE_API void dalle_pictures_free(dalle_pictures *pictures);
 
 /* Words of the caption that were in no training caption, as "a, b", to be freed with dalle_free; NULL if all are
@@ -80,8 +84,10 @@ DALLE_API char *dalle_unknown_words(const dalle_model *model, const char *captio
 DALLE_API void dalle_free(void *memory);
 
 /* `count` pictures of side x side x 3 bytes to tokens [count][tokens_side^2], and back. */
-DALLE_API bool dalle_encode(dalle_model *model, const uint8_t *rgb, int count, int32_t *tokens, dalle_error *err);
-DALLE_API bool dalle_decode(dalle_model *model, const int32_t *tokens, int count, uint8_t *rgb, dalle_error *err);
+DALLE_API bool dalle_encode(dalle_model *model, const uint8_t *rgb, int count, int32_t *tokens,
+                            dalle_error *err);
+DALLE_API bool dalle_decode(dalle_model *model, const int32_t *tokens, int count, uint8_t *rgb,
+                            dalle_error *err);
 
 DALLE_API const char *dalle_version(void);
 

@@ -100,6 +100,8 @@ tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int ran
 tensor *graph_entry(graph *g, store_entry *e);
 const store_entry *graph_entry_of(const tensor *t); /* NULL if t is not a whole store entry */
 void graph_set_trainable(graph *g, bool trainable); /* for parameters asked for from now on */
+/* From now on graph_parameter gives the average \"ema.<name>\" of a parameter that has one: evaluation. */
+void graph_set_averages(graph *g, bool averages);
 
 /* Appends a node and infers its outputs; returns it, or NULL when an input is poison or infer fails.
  * `attributes` (may be NULL) is copied into the arena.  A NULL input is allowed where the operator

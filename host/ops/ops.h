@@ -120,7 +120,8 @@ tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *vari
 tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
 
 /* ---- Decoding ------------------------------------------------------------------------------------ */
-/* cache [B,H,T,D] gets x [B,H,t,D] at rows position[0].. in place; returns the cache */
+/* cache [B,H,T,D] gets x [B,H,t,D], or [1,H,t,D] for every b, at rows position[0].. in place; both floating
+ * or both I32; returns the cache */
 tensor *op_cache_write(tensor *cache, tensor *x, tensor *position);
 /* One-token attention over a cache: q [B,H,1,D], keys, values [B,H,T,D], the mask's visible keys up to
  * position[0] -> [B,H,1,D]; sums in an order independent of B. */

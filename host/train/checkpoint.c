@@ -195,10 +195,17 @@ static void shape_text(char *text, size_t room, int rank, const int64_t *dim)
     if (used < room) snprintf(text + used, room - used, "]");
 }
 
+/* With `average`, the entry's moving average takes its place where the file has one. */
 static const safetensors_tensor *find_tensor(const safetensors *file, const char *path, const store_entry *e,
-                                             error *err)
+                                             bool average, error *err)
 {
-    const safetensors_tensor *t = safetensors_find(file, e->name);
+    const safetensors_tensor *t = NULL;
+    if (average && e->kind == STORE_PARAMETER) {
+        char name[640];
+        snprintf(name, sizeof name, "ema.%s", e->name);
+        t = safetensors_find(file, name);
+    }
+    if (!t) t = safetensors_find(file, e->name);
     if (!t) return error_null(err, ERROR_FORMAT, "'%s' lacks the tensor '%s'", path, e->name);
     bool same = t->rank == e->rank;
     for (int i = 0; same && i < e->rank; ++i) same = t->dim[i] == e->dim[i];
@@ -231,7 +238,7 @@ static bool load_all(store *s, const safetensors *file, const char *path, error 
         for (int i = 0; i < store_count(s); ++i) {
             store_entry *e = store_at(s, i);
             if (!is_saved(e)) continue;
-            const safetensors_tensor *t = find_tensor(file, path, e, err);
+            const safetensors_tensor *t = find_tensor(file, path, e, false, err);
             if (!t) return false;
             if (!t->loadable || t->type != e->type)
                 return error_set(err, ERROR_FORMAT, "'%s': tensor '%s' is stored as %s, the model's is %s",
@@ -274,10 +281,10 @@ bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_m
     if (!file) return false;
     bool ok = surplus_ok || check_surplus(s, file, path, is_exported, err);
     for (int i = 0; ok && i < store_count(s); ++i)
-        if (is_exported(store_at(s, i))) ok = find_tensor(file, path, store_at(s, i), err) != NULL;
+        if (is_exported(store_at(s, i))) ok = find_tensor(file, path, store_at(s, i), surplus_ok, err) != NULL;
     for (int i = 0; ok && i < store_count(s); ++i) {
         store_entry *e = store_at(s, i);
-        if (is_exported(e)) ok = import_entry(s, e, safetensors_find(file, e->name), path, err);
+        if (is_exported(e)) ok = import_entry(s, e, find_tensor(file, path, e, surplus_ok, err), path, err);
     }
     ok = ok && (!metadata || copy_metadata(path, metadata, err));
     safetensors_close(file);

@@ -28,7 +28,8 @@ void checkpoint_metadata_free(checkpoint_metadata *m);
 bool checkpoint_export(store *s, const char *path, bool averages, dtype type, const checkpoint_text *metadata,
                        int count, error *err);
 /* Loads parameters (and exported state) of a file into the store, converting storage types; tensors the
- * store lacks are an error unless `surplus_ok`, entries the file lacks always are. */
+ * store lacks are an error unless `surplus_ok`, entries the file lacks always are.  With `surplus_ok` the
+ * file may be a run's checkpoint, and the averages in it take the place of the parameters. */
 bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_metadata *metadata, error *err);
 
 #endif

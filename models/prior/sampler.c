@@ -32,13 +32,17 @@ static tensor *pick(tensor *at, int which)
     return op_slice(at, 0, which, 1);
 }
 
+/* A cache's name carries its batch: samplers of several sizes can share a store. */
 static tensor *cache_entry(graph *g, const prior_sampler *p, const char *name)
 {
     const prior_config *c = &p->config;
     parameter_spec spec = { STORE_CACHE, DTYPE_F32, STORE_ZEROS, 0.0f, false };
     int64_t dim[4] = { p->batch, c->heads, c->text_tokens + p->shape.side * p->shape.side,
                        c->size / c->heads };
-    return graph_parameter(g, name, spec, 4, dim);
+    graph_push(g, "of%lld", (long long)p->batch);
+    tensor *cache = graph_parameter(g, name, spec, 4, dim);
+    graph_pop(g);
+    return cache;
 }
 
 /* The tokens drawn so far, [1,1,N,B], and the last one, [1,1,1,B]. */
@@ -53,9 +57,11 @@ static void draw_token(graph *g, prior_sampler *p, tensor *logits, tensor *setti
                        tensor *at, tensor *zero)
 {
     int64_t n = p->shape.side * p->shape.side;
-    graph_push(g, "draw");
-    tensor *drawn = op_reshape(op_sample(logits, settings, random, pick(at, AT_IMAGE)), 4,
-                               (int64_t[]){ 1, 1, 1, p->batch });
+    graph_push(g, "draw"); /* names the random stream: it must not depend on the batch */
+    tensor *sampled = op_sample(logits, settings, random, pick(at, AT_IMAGE));
+    graph_pop(g);
+    graph_push(g, "draw%lld", (long long)p->batch);
+    tensor *drawn = op_reshape(sampled, 4, (int64_t[]){ 1, 1, 1, p->batch });
     tensor *history = token_entry(g, p, "history", n), *token = token_entry(g, p, "token", 1);
     graph_update(op_cache_write(history, drawn, pick(at, AT_IMAGE)));
     graph_update(op_cache_write(token, drawn, zero));
@@ -117,7 +123,7 @@ static bool build_step(prior_sampler *p, error *err)
     tensor *zero = graph_input(g, "zero", DTYPE_I32, 1, (int64_t[]){ 1 });
 
     prior_weights w = prior_declare(g, c, &p->shape, true);
-    graph_push(g, "draw");
+    graph_push(g, "draw%lld", (long long)p->batch);
     tensor *token = op_reshape(token_entry(g, p, "token", 1), 2, (int64_t[]){ p->batch, 1 });
     graph_pop(g);
     prior_places place = { pick(p->at, AT_ROW), pick(p->at, AT_COLUMN) };

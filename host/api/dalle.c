@@ -1,0 +1,200 @@
+/* dalle.c -- libdalle over the models; see dalle.h.
+ * SPDX-License-Identifier: MIT */
+#include "host/api/dalle.h"
+
+#include "models/parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_PICTURES = 512, AT_ONCE = 16 };
+
+struct dalle_model {
+    device *device;
+    dvae_part *dvae;
+    prior_part *prior; /* NULL: the folder only encodes and decodes */
+};
+
+static bool report(dalle_error *out, const error *err)
+{
+    if (!out) return false;
+    out->status = error_exit_status(err);
+    snprintf(out->message, sizeof out->message, "%s", err->message);
+    return false;
+}
+
+const char *dalle_version(void)
+{
+    return DALLE_CL_VERSION;
+}
+
+static bool has_prior(const char *folder)
+{
+    part_files files;
+    bool has = part_files_find(folder, "prior", &files, NULL);
+    part_files_free(&files);
+    return has;
+}
+
+static bool open_parts(dalle_model *m, const char *folder, const char *selector, error *err)
+{
+    if (!(m->device = device_open(selector, err))) return false;
+    if (!(m->dvae = dvae_part_open(m->device, folder, CODEC_BOTH, AT_ONCE, err))) return false;
+    prior_shape shape = { dvae_tokens_side(&m->dvae->config), m->dvae->config.codes };
+    return !has_prior(folder) || (m->prior = prior_part_open(m->device, folder, &shape, err)) != NULL;
+}
+
+dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *out)
+{
+    error err = { 0 };
+    dalle_model *m = calloc(1, sizeof *m);
+    bool ok = m ? true : error_set(&err, ERROR_MEMORY, "out of memory for a model");
+    ok = ok && (folder ? true : error_set(&err, ERROR_USAGE, "no model folder is named"));
+    if (ok && open_parts(m, folder, selector, &err)) return m;
+    dalle_close(m);
+    report(out, &err);
+    return NULL;
+}
+
+void dalle_close(dalle_model *m)
+{
+    if (!m) return;
+    prior_part_close(m->prior);
+    dvae_part_close(m->dvae);
+    device_close(m->device);
+    free(m);
+}
+
+void dalle_get_info(const dalle_model *m, dalle_model_info *info)
+{
+    *info = (dalle_model_info){ .side = (int)m->dvae->config.image_size,
+                                .tokens_side = (int)dvae_tokens_side(&m->dvae->config),
+                                .codes = (int)m->dvae->config.codes,
+                                .dvae_parameters = store_elements(m->dvae->store, STORE_PARAMETER),
+                                .device = device_get_info(m->device)->name };
+    if (!m->prior) return;
+    info->text_tokens = (int)m->prior->config.text_tokens;
+    info->text_vocabulary = (int)m->prior->config.text_vocabulary;
+    info->prior_parameters = store_elements(m->prior->store, STORE_PARAMETER);
+}
+
+/* ---- Drawing ---- */
+
+typedef struct progress_adapter {
+    const dalle_request *request;
+} progress_adapter;
+
+static bool forward_progress(void *context, int64_t done, int64_t total)
+{
+    const dalle_request *r = ((progress_adapter *)context)->request;
+    return r->progress(r->context, (int)done, (int)total);
+}
+
+static bool check_request(const dalle_model *m, const dalle_request *r, error *err)
+{
+    if (!m->prior)
+        return error_set(err, ERROR_USAGE,
+                         "the model has no prior: it encodes and decodes, but draws nothing from captions");
+    if (!r->caption || !r->caption[0]) return error_set(err, ERROR_USAGE, "the caption is empty");
+    if (r->count < 1 || r->count > MOST_PICTURES)
+        return error_set(err, ERROR_USAGE, "%d pictures; 1 to %d can be drawn at once", r->count,
+                         MOST_PICTURES);
+    if (r->first < 0)
+        return error_set(err, ERROR_USAGE, "the first picture's number is %d; it starts at 0", r->first);
+    if (isnan(r->temperature) || r->temperature > 100)
+        return error_set(err, ERROR_USAGE, "temperature %g; 0 to 100", r->temperature);
+    if (isnan(r->top_p) || r->top_p > 1)
+        return error_set(err, ERROR_USAGE, "top-p %g; it is a probability, 0 to 1", r->top_p);
+    return true;
+}
+
+/* Few sizes, so that few graphs are built: 1, 4 or 16 pictures at once. */
+static int64_t at_once(int count)
+{
+    return count == 1 ? 1 : count <= 4 ? 4 : AT_ONCE;
+}
+
+static bool draw(dalle_model *m, const dalle_request *r, dalle_pictures *out, error *err)
+{
+    const prior_config *c = &m->prior->config;
+    int64_t side = m->dvae->config.image_size, n = m->prior->shape.side * m->prior->shape.side;
+    int cut = 0;
+    int32_t *text = calloc((size_t)c->text_tokens, sizeof *text);
+    out->rgb = malloc((size_t)(r->count * side * side * 3));
+    out->tokens = malloc((size_t)(r->count * n) * sizeof *out->tokens);
+    out->count = r->count;
+    out->side = (int)side;
+    bool ok = text && out->rgb && out->tokens
+                  ? true
+                  : error_set(err, ERROR_MEMORY, "out of memory for %d pictures", r->count);
+    ok = ok && prior_part_tokens(m->prior, r->caption, text, &cut, err) &&
+         prior_part_prepare(m->prior, at_once(r->count), err);
+    progress_adapter adapter = { r };
+    prior_draw d = { .text = text,
+                     .seed = r->seed,
+                     .first = r->first,
+                     .count = r->count,
+                     .temperature = r->temperature < 0 ? c->temperature : r->temperature,
+                     .top_k = r->top_k < 0 ? c->top_k : r->top_k,
+                     .top_p = r->top_p < 0 ? c->top_p : r->top_p,
+                     .progress = r->progress ? forward_progress : NULL,
+                     .context = &adapter };
+    ok = ok && prior_sampler_draw(m->prior->sampler, &d, out->tokens, err) &&
+         dvae_codec_decode(m->dvae->codec, out->tokens, r->count, out->rgb, err);
+    free(text);
+    return ok;
+}
+
+bool dalle_generate(dalle_model *m, const dalle_request *r, dalle_pictures *out, dalle_error *failure)
+{
+    error err = { 0 };
+    *out = (dalle_pictures){ 0 };
+    if (check_request(m, r, &err) && draw(m, r, out, &err)) return true;
+    dalle_pictures_free(out);
+    return report(failure, &err);
+}
+
+void dalle_pictures_free(dalle_pictures *p)
+{
+    if (!p) return;
+    free(p->rgb);
+    free(p->tokens);
+    *p = (dalle_pictures){ 0 };
+}
+
+char *dalle_unknown_words(const dalle_model *m, const char *caption)
+{
+    if (!m->prior || !m->prior->words || !caption) return NULL;
+    char **unseen = NULL;
+    int count = words_unseen(m->prior->words, caption, &unseen, NULL);
+    size_t room = 1;
+    for (int i = 0; i < count; ++i) room += strlen(unseen[i]) + 2;
+    char *text = count > 0 ? calloc(room, 1) : NULL;
+    for (int i = 0; text && i < count; ++i) {
+        if (i) strcat(text, ", ");
+        strcat(text, unseen[i]);
+    }
+    if (count >= 0) free(unseen);
+    return text;
+}
+
+void dalle_free(void *memory)
+{
+    free(memory);
+}
+
+/* ---- Tokens ---- */
+
+bool dalle_encode(dalle_model *m, const uint8_t *rgb, int count, int32_t *tokens, dalle_error *failure)
+{
+    error err = { 0 };
+    return dvae_codec_encode(m->dvae->codec, rgb, count, tokens, &err) || report(failure, &err);
+}
+
+bool dalle_decode(dalle_model *m, const int32_t *tokens, int count, uint8_t *rgb, dalle_error *failure)
+{
+    error err = { 0 };
+    return dvae_codec_decode(m->dvae->codec, tokens, count, rgb, &err) || report(failure, &err);
+}

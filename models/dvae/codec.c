@@ -1,0 +1,177 @@
+/* codec.c -- see codec.h.
+ * SPDX-License-Identifier: MIT */
+#include "models/dvae/codec.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct dvae_codec {
+    dvae_config config;
+    int64_t batch, side;
+    graph *encode, *decode;
+    tensor *pixels, *tokens;  /* encode: U8 in, I32 out */
+    tensor *codes, *pictures; /* decode: I32 in, F32 out */
+};
+
+static bool build_encode(dvae_codec *k, store *s, bool averages, error *err)
+{
+    if (!(k->encode = graph_create(s, err))) return false;
+    graph *g = k->encode;
+    graph_set_trainable(g, false);
+    graph_set_averages(g, averages);
+    int64_t size = k->config.image_size;
+    k->pixels = graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ k->batch, size, size, 3 });
+    k->tokens =
+        dvae_tokens(g, &k->config, dvae_encoder(g, &k->config, dvae_map_pixels(&k->config, k->pixels)));
+    graph_keep(k->tokens);
+    return graph_compile(g, (uint64_t)k->config.seed, "the number of pictures encoded at once", err);
+}
+
+static bool build_decode(dvae_codec *k, store *s, bool averages, error *err)
+{
+    if (!(k->decode = graph_create(s, err))) return false;
+    graph *g = k->decode;
+    graph_set_trainable(g, false);
+    graph_set_averages(g, averages);
+    k->codes = graph_input(g, "tokens", DTYPE_I32, 3, (int64_t[]){ k->batch, k->side, k->side });
+    k->pictures = dvae_reconstruction(&k->config, dvae_decode_tokens(g, &k->config, k->codes));
+    graph_keep(k->pictures);
+    return graph_compile(g, (uint64_t)k->config.seed, "the number of pictures decoded at once", err);
+}
+
+dvae_codec *dvae_codec_create(store *s, const dvae_config *c, codec_parts parts, int64_t batch, bool averages,
+                              error *err)
+{
+    dvae_codec *k = calloc(1, sizeof *k);
+    if (!k) return error_null(err, ERROR_MEMORY, "out of memory for a dVAE");
+    k->config = *c;
+    k->config.recompute = false;
+    k->batch = batch;
+    k->side = dvae_tokens_side(c);
+    if (((parts & CODEC_ENCODE) && !build_encode(k, s, averages, err)) ||
+        ((parts & CODEC_DECODE) && !build_decode(k, s, averages, err))) {
+        dvae_codec_destroy(k);
+        return NULL;
+    }
+    return k;
+}
+
+void dvae_codec_destroy(dvae_codec *k)
+{
+    if (!k) return;
+    graph_destroy(k->encode);
+    graph_destroy(k->decode);
+    free(k);
+}
+
+bool dvae_codec_encode(dvae_codec *k, const uint8_t *pixels, int64_t count, int32_t *tokens, error *err)
+{
+    CHECK(k->encode, "the codec was made without its encoder (%lld)", (long long)count);
+    int64_t in = k->config.image_size * k->config.image_size * 3, out = k->side * k->side;
+    uint8_t *block = calloc((size_t)(in * k->batch), 1);
+    int32_t *found = malloc((size_t)(out * k->batch) * sizeof *found);
+    bool ok = block && found ? true
+                             : error_set(err, ERROR_MEMORY, "out of memory for encoding %lld pictures",
+                                         (long long)k->batch);
+    for (int64_t done = 0; ok && done < count; done += k->batch) {
+        int64_t now = count - done < k->batch ? count - done : k->batch;
+        memcpy(block, pixels + done * in, (size_t)(now * in));
+        ok = graph_write(k->pixels, block, err) && graph_run(k->encode, err) &&
+             graph_read(k->tokens, found, err);
+        if (ok) memcpy(tokens + done * out, found, (size_t)(now * out) * sizeof *found);
+    }
+    free(block);
+    free(found);
+    return ok;
+}
+
+/* A token outside the codebook would read beyond it. */
+static bool tokens_in_range(const dvae_codec *k, const int32_t *tokens, int64_t count, error *err)
+{
+    for (int64_t i = 0; i < count; ++i)
+        if (tokens[i] < 0 || tokens[i] >= k->config.codes)
+            return error_set(err, ERROR_USAGE, "token %lld is %d; the codebook has codes 0 to %lld",
+                             (long long)i, tokens[i], (long long)k->config.codes - 1);
+    return true;
+}
+
+bool dvae_codec_decode(dvae_codec *k, const int32_t *tokens, int64_t count, uint8_t *pixels, error *err)
+{
+    CHECK(k->decode, "the codec was made without its decoder (%lld)", (long long)count);
+    int64_t in = k->side * k->side, out = k->config.image_size * k->config.image_size * 3;
+    if (!tokens_in_range(k, tokens, count * in, err)) return false;
+    int32_t *block = calloc((size_t)(in * k->batch), sizeof *block);
+    float *drawn = malloc((size_t)(out * k->batch) * sizeof *drawn);
+    bool ok = block && drawn ? true
+                             : error_set(err, ERROR_MEMORY, "out of memory for decoding %lld pictures",
+                                         (long long)k->batch);
+    for (int64_t done = 0; ok && done < count; done += k->batch) {
+        int64_t now = count - done < k->batch ? count - done : k->batch;
+        memcpy(block, tokens + done * in, (size_t)(now * in) * sizeof *block);
+        ok = graph_write(k->codes, block, err) && graph_run(k->decode, err) &&
+             graph_read_f32(k->pictures, drawn, err);
+        for (int64_t i = 0; ok && i < now * out; ++i)
+            pixels[done * out + i] = (uint8_t)lrintf(drawn[i] * 255.0f);
+    }
+    free(block);
+    free(drawn);
+    return ok;
+}
+
+/* ---- Codebook usage ---- */
+
+struct code_counter {
+    int64_t codes, total;
+    int64_t *counts;
+};
+
+code_counter *code_counter_create(int64_t codes, error *err)
+{
+    code_counter *c = calloc(1, sizeof *c);
+    if (c) c->counts = calloc((size_t)codes, sizeof *c->counts);
+    if (!c || !c->counts) {
+        free(c);
+        return error_null(err, ERROR_MEMORY, "out of memory for counting %lld codes", (long long)codes);
+    }
+    c->codes = codes;
+    return c;
+}
+
+void code_counter_destroy(code_counter *c)
+{
+    if (c) free(c->counts);
+    free(c);
+}
+
+void code_counter_add(code_counter *c, const int32_t *tokens, int64_t count)
+{
+    for (int64_t i = 0; i < count; ++i)
+        if (tokens[i] >= 0 && tokens[i] < c->codes) {
+            ++c->counts[tokens[i]];
+            ++c->total;
+        }
+}
+
+code_usage code_counter_usage(const code_counter *c)
+{
+    code_usage u = { .codes = c->codes };
+    for (int64_t i = 0; i < c->codes; ++i) {
+        if (!c->counts[i]) continue;
+        double p = (double)c->counts[i] / (double)c->total;
+        ++u.used;
+        u.entropy -= p * log2(p);
+    }
+    return u;
+}
+
+void code_counter_clear(code_counter *c)
+{
+    memset(c->counts, 0, (size_t)c->codes * sizeof *c->counts);
+    c->total = 0;
+}
+
+double psnr_of(double mean_squared_error)
+{
+    return mean_squared_error > 0 ? -10.0 * log10(mean_squared_error) : 99.0;
+}

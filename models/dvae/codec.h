@@ -1,0 +1,36 @@
+/* codec.h -- a trained dVAE at work: pictures to tokens and back, any number of them.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_DVAE_CODEC_H
+#define DALLE_CL_MODELS_DVAE_CODEC_H
+
+#include "models/dvae/dvae.h"
+
+typedef struct dvae_codec dvae_codec;
+
+/* Builds the two graphs, `batch` pictures at a time, over a store that holds the parameters or will be
+ * loaded with them; `averages`: use the averaged ones.  Either direction can be left out. */
+typedef enum codec_parts { CODEC_ENCODE = 1, CODEC_DECODE = 2, CODEC_BOTH = 3 } codec_parts;
+dvae_codec *dvae_codec_create(store *s, const dvae_config *c, codec_parts parts, int64_t batch, bool averages,
+                              error *err);
+void dvae_codec_destroy(dvae_codec *codec);
+
+/* pixels [count][size][size][3] <-> tokens [count][side][side]. */
+bool dvae_codec_encode(dvae_codec *codec, const uint8_t *pixels, int64_t count, int32_t *tokens, error *err);
+bool dvae_codec_decode(dvae_codec *codec, const int32_t *tokens, int64_t count, uint8_t *pixels, error *err);
+
+/* How a set of tokens uses the codebook. */
+typedef struct code_usage {
+    int64_t codes, used;
+    double entropy; /* bits a token */
+} code_usage;
+typedef struct code_counter code_counter;
+code_counter *code_counter_create(int64_t codes, error *err);
+void code_counter_destroy(code_counter *c);
+void code_counter_add(code_counter *c, const int32_t *tokens, int64_t count);
+code_usage code_counter_usage(const code_counter *c);
+void code_counter_clear(code_counter *c);
+
+/* Peak signal-to-noise ratio in dB of a mean squared error over values in 0..1. */
+double psnr_of(double mean_squared_error);
+
+#endif

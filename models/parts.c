@@ -1,0 +1,180 @@
+/* parts.c -- finds and opens trained parts; see parts.h.
+ * SPDX-License-Identifier: MIT */
+#include "models/parts.h"
+
+#include "host/base/file.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Finding ---- */
+
+static char *existing(const char *folder, const char *name)
+{
+    char *path = file_join(folder, name);
+    if (path && file_exists(path)) return path;
+    free(path);
+    return NULL;
+}
+
+void part_files_free(part_files *f)
+{
+    free(f->config);
+    free(f->weights);
+    free(f->tokenizer);
+    free(f->words);
+    *f = (part_files){ 0 };
+}
+
+/* A run's folder says in run.json what it trains. */
+static bool is_run_of(const char *folder, const char *part)
+{
+    char *path = existing(folder, "run.json");
+    char *text = path ? file_read(path, NULL, NULL) : NULL;
+    json_t *info = text ? json_loads(text, 0, NULL) : NULL;
+    const char *kind = json_string_value(json_object_get(info, "kind"));
+    bool is = kind && strcmp(kind, part) == 0;
+    json_decref(info);
+    free(text);
+    free(path);
+    return is;
+}
+
+bool part_files_find(const char *folder, const char *part, part_files *out, error *err)
+{
+    char config[64], weights[64];
+    *out = (part_files){ 0 };
+    if (!file_is_folder(folder)) return error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
+    snprintf(config, sizeof config, "%s.cfg", part);
+    snprintf(weights, sizeof weights, "%s.safetensors", part);
+    out->config = existing(folder, config);
+    out->weights = existing(folder, weights);
+    if (!out->config && !out->weights && is_run_of(folder, part)) {
+        out->run = true;
+        out->config = existing(folder, "config.cfg");
+        out->weights = existing(folder, "best.safetensors");
+        if (!out->weights) out->weights = existing(folder, "checkpoint.safetensors");
+    }
+    out->tokenizer = existing(folder, "tokenizer.model");
+    out->words = existing(folder, "words.txt");
+    if (out->config && out->weights) return true;
+    bool half = out->config || out->weights;
+    part_files_free(out);
+    return half ? error_set(err, ERROR_FORMAT, "'%s' holds only half of a %s: it needs %s and %s", folder,
+                            part, config, weights)
+                : error_set(err, ERROR_USAGE,
+                            "'%s' holds no trained %s: neither %s and %s, nor the run of one", folder, part,
+                            config, weights);
+}
+
+static bool read_config(const part_files *f, const config_table *table, void *config, error *err)
+{
+    char *text = file_read(f->config, NULL, err);
+    if (!text) return false;
+    config_defaults(table, config);
+    bool ok = config_parse(table, config, text, f->config, err);
+    free(text);
+    return ok;
+}
+
+/* ---- dVAE ---- */
+
+dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int64_t batch, error *err)
+{
+    part_files files;
+    if (!part_files_find(folder, "dvae", &files, err)) return NULL;
+    dvae_part *p = calloc(1, sizeof *p);
+    bool ok = p ? true : error_set(err, ERROR_MEMORY, "out of memory for a dVAE");
+    ok = ok && read_config(&files, &dvae_config_table, &p->config, err) &&
+         dvae_config_check(&p->config, err) && (p->store = store_create(d, err)) &&
+         (p->codec = dvae_codec_create(p->store, &p->config, parts, batch, false, err)) &&
+         checkpoint_import(p->store, files.weights, files.run || parts != CODEC_BOTH, &p->metadata, err);
+    part_files_free(&files);
+    if (ok) return p;
+    dvae_part_close(p);
+    return NULL;
+}
+
+void dvae_part_close(dvae_part *p)
+{
+    if (!p) return;
+    dvae_codec_destroy(p->codec);
+    store_destroy(p->store);
+    checkpoint_metadata_free(&p->metadata);
+    free(p);
+}
+
+/* ---- Prior ---- */
+
+static bool open_text(prior_part *p, const part_files *files, const char *folder, error *err)
+{
+    if (!files->tokenizer)
+        return error_set(err, ERROR_FORMAT, "'%s' has no tokenizer.model, which its prior needs", folder);
+    if (!(p->tokenizer = tokenizer_open(files->tokenizer, err))) return false;
+    int vocabulary = tokenizer_vocabulary(p->tokenizer);
+    if (vocabulary != p->config.text_vocabulary)
+        return error_set(
+            err, ERROR_MODEL,
+            "'%s' has %d tokens, the prior's text_vocabulary is %lld; they were not trained together",
+            files->tokenizer, vocabulary, (long long)p->config.text_vocabulary);
+    return !files->words || (p->words = words_open(files->words, err)) != NULL;
+}
+
+prior_part *prior_part_open(device *d, const char *folder, const prior_shape *shape, error *err)
+{
+    part_files files;
+    if (!part_files_find(folder, "prior", &files, err)) return NULL;
+    prior_part *p = calloc(1, sizeof *p);
+    bool ok = p ? true : error_set(err, ERROR_MEMORY, "out of memory for a prior");
+    if (ok) p->shape = *shape;
+    ok = ok && read_config(&files, &prior_config_table, &p->config, err) &&
+         prior_config_check(&p->config, shape, err) && open_text(p, &files, folder, err) &&
+         (p->store = store_create(d, err)) && prior_part_prepare(p, 1, err);
+    if (ok && !checkpoint_import(p->store, files.weights, files.run, &p->metadata, err))
+        ok = error_prefix(
+            err,
+            "the prior does not fit its dVAE of %lld codes and %lld x %lld tokens, or its file is damaged",
+            (long long)shape->codes, (long long)shape->side, (long long)shape->side);
+    part_files_free(&files);
+    if (ok) return p;
+    prior_part_close(p);
+    return NULL;
+}
+
+void prior_part_close(prior_part *p)
+{
+    if (!p) return;
+    prior_sampler_destroy(p->sampler);
+    store_destroy(p->store);
+    tokenizer_close(p->tokenizer);
+    words_destroy(p->words);
+    checkpoint_metadata_free(&p->metadata);
+    free(p);
+}
+
+bool prior_part_prepare(prior_part *p, int64_t batch, error *err)
+{
+    if (p->sampler && p->batch == batch) return true;
+    prior_sampler_destroy(p->sampler);
+    p->sampler = prior_sampler_create(p->store, &p->config, &p->shape, batch, false, err);
+    p->batch = p->sampler ? batch : 0;
+    return p->sampler != NULL;
+}
+
+void text_positions(const int32_t *ids, int count, int64_t positions, int32_t *out)
+{
+    for (int64_t i = 0; i < positions; ++i) out[i] = i < count ? ids[i] : -1;
+}
+
+bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, int *cut, error *err)
+{
+    int32_t *found = NULL;
+    int count = tokenizer_encode(p->tokenizer, caption, &found, err);
+    if (count < 0) return false;
+    text_positions(found, count, p->config.text_tokens, ids);
+    *cut = count > p->config.text_tokens ? count - (int)p->config.text_tokens : 0;
+    free(found);
+    return true;
+}

@@ -1,0 +1,60 @@
+/* parts.h -- trained parts on disk, and opening them.
+ *
+ * A part is found in a packed model folder,
+ *     model.json  dvae.cfg  dvae.safetensors  prior.cfg  prior.safetensors  tokenizer.model  words.txt
+ * or in the folder of the run that trained it (config.cfg, best.safetensors or checkpoint.safetensors,
+ * tokenizer.model, words.txt), where the averaged parameters are taken.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_PARTS_H
+#define DALLE_CL_MODELS_PARTS_H
+
+#include "data/tokenizer.h"
+#include "data/words.h"
+#include "host/train/checkpoint.h"
+#include "models/dvae/codec.h"
+#include "models/prior/prior.h"
+
+/* Where a part lies; paths to be freed with part_files_free. */
+typedef struct part_files {
+    char *config, *weights, *tokenizer, *words;
+    bool run; /* a run's folder */
+} part_files;
+/* `part` is "dvae" or "prior".  A folder that holds neither form is an error that says what is there. */
+bool part_files_find(const char *folder, const char *part, part_files *out, error *err);
+void part_files_free(part_files *files);
+
+typedef struct dvae_part {
+    dvae_config config;
+    store *store;
+    dvae_codec *codec;
+    checkpoint_metadata metadata;
+} dvae_part;
+dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int64_t batch, error *err);
+void dvae_part_close(dvae_part *p);
+
+typedef struct prior_part {
+    prior_config config;
+    prior_shape shape;
+    store *store;
+    prior_sampler *sampler;
+    int64_t batch;
+    tokenizer *tokenizer;
+    words *words; /* of the training captions; NULL if the folder has no list */
+    checkpoint_metadata metadata;
+} prior_part;
+prior_part *prior_part_open(device *d, const char *folder, const prior_shape *shape, error *err);
+void prior_part_close(prior_part *p);
+/* Makes the sampler draw `batch` pictures at once, building graphs if that is new. */
+bool prior_part_prepare(prior_part *p, int64_t batch, error *err);
+/* A caption as [text_tokens] ids with -1 behind its end; too long is cut, *cut says by how many tokens. */
+bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, int *cut, error *err);
+
+/* Cuts or pads `count` ids to `positions`, -1 where none is. */
+void text_positions(const int32_t *ids, int count, int64_t positions, int32_t *out);
+
+/* The parts of runs as one folder that drawing needs, and nothing else; parameters stored as `type`.
+ * `prior_run` may be NULL: a folder that only encodes and decodes. */
+bool pack_model(device *d, const char *dvae_run, const char *prior_run, const char *out, dtype type,
+                error *err);
+
+#endif
