@@ -3,6 +3,7 @@
 #include "data/tokenizer.h"
 
 #include "data/sentencepiece.h"
+#include "data/tokenizer_check.h"
 #include "data/utf8.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
@@ -66,10 +67,10 @@ tokenizer *tokenizer_open(const char *path, error *err)
     if (!t) return error_null(err, ERROR_MEMORY, "memory ran out while opening '%s'", path);
     t->bytes = file_read(path, &t->size, err);
     if (!t->bytes) goto failed;
-    t->model = t->size ? sentencepiece_load(t->bytes, t->size, message, sizeof message) : NULL;
+    const char *problem = t->size ? tokenizer_check(t->bytes, t->size) : "the file is empty";
+    if (!problem) t->model = sentencepiece_load(t->bytes, t->size, message, sizeof message);
     if (!t->model) {
-        error_set(err, ERROR_FORMAT, "%s: not a tokenizer: %s", path,
-                  t->size ? message : "the file is empty");
+        error_set(err, ERROR_FORMAT, "%s: not a usable tokenizer: %s", path, problem ? problem : message);
         goto failed;
     }
     hash *h = hash_create();

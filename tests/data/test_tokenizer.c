@@ -269,7 +269,7 @@ static void long_captions_are_used(void **state)
     fixture *f = *state;
     error err = { 0 };
     char *caption = malloc(10001); /* the library alone would drop it */
-    for (int i = 0; i < 10000; ++i) caption[i] = i % 5 == 4 ? ' ' : (char)('a' + i % 7);
+    for (int i = 0; i < 10000; ++i) caption[i] = (char)(i % 5 == 4 ? ' ' : 'a' + i % 7);
     caption[10000] = '\0';
     const char *captions[] = { caption };
     assert_true(tokenizer_train(captions, 1, 280, f->other, &err));
@@ -318,7 +318,7 @@ static void wrong_files(void **state)
     assert_int_equal(err.code, ERROR_IO);
     assert_true(file_write(f->other, "", 0, &err));
     assert_null(tokenizer_open(f->other, &err));
-    assert_non_null(strstr(err.message, "not a tokenizer: the file is empty"));
+    assert_non_null(strstr(err.message, "not a usable tokenizer: the file is empty"));
     assert_true(file_write(f->other, "\x89PNG\r\n\x1a\n picture", 16, &err));
     assert_null(tokenizer_open(f->other, &err));
     assert_int_equal(err.code, ERROR_FORMAT);
@@ -330,6 +330,42 @@ static void wrong_files(void **state)
         if (t) compare(t, "a dog"); /* cut between two fields it may still be a model */
         tokenizer_close(t);
     }
+}
+
+/* Damage must be refused or harmless; the library itself follows a damaged table out of its bounds. */
+static void damaged_files(void **state)
+{
+    fixture *f = *state;
+    error err = { 0 };
+    size_t size;
+    const void *bytes = tokenizer_bytes(f->t, &size);
+    char *copy = malloc(size);
+    memcpy(copy, bytes, size);
+    philox p = { 4, 0, 0 };
+    int refused = 0;
+    for (uint32_t i = 0; i < 150; ++i) {
+        uint32_t at = philox_below(&p, 2 * i, i % 2 ? (uint32_t)size : 12000);
+        char old = copy[at];
+        copy[at] = (char)philox_bits(&p, 2 * i + 1);
+        FILE *out = fopen(f->other, "wb");
+        fwrite(copy, 1, size, out);
+        fclose(out);
+        tokenizer *t = tokenizer_open(f->other, &err);
+        refused += t == NULL;
+        int32_t *ids = NULL;
+        philox rng = { 1, 0, 0 };
+        for (int k = 0; t && k < f->count; ++k) {
+            int count = tokenizer_encode(t, f->captions[k], &ids, &err);
+            if (count >= 0) free(tokenizer_decode(t, ids, count, &err));
+            if (count >= 0) free(ids);
+            count = tokenizer_encode_dropout(t, f->captions[k], 0.1f, &rng, &ids, &err);
+            if (count >= 0) free(ids);
+        }
+        tokenizer_close(t);
+        copy[at] = old;
+    }
+    assert_true(refused > 10);
+    free(copy);
 }
 
 int main(void)
@@ -344,6 +380,7 @@ int main(void)
         cmocka_unit_test(long_captions_are_used),
         cmocka_unit_test(wrong_texts),
         cmocka_unit_test(wrong_files),
+        cmocka_unit_test(damaged_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
