@@ -1,0 +1,114 @@
+/* attention_decode.cl -- attention of one query over a cache, for the keys a mask shows it.
+ * q, y [pairs, HEAD]; keys, values [pairs, length, HEAD], pair = (batch, head).  A work-group owns one pair.
+ * The visible keys are walked TILE at a time with a running maximum (online softmax): each lane scores
+ * keys of the tile, then each lane adds up its own vectors of the output over the whole tile.
+ * SPDX-License-Identifier: MIT */
+#include "common.clh"
+#include "mask.clh"
+#include "reduce.clh"
+
+#ifndef HEAD
+#define HEAD 64 /* head size */
+#endif
+#ifndef TILE
+#define TILE 256 /* keys between two corrections of the running maximum */
+#endif
+#ifndef Y_STORE
+#define Y_STORE STORE_F32
+#endif
+#ifndef Q_STORE
+#define Q_STORE STORE_F32
+#endif
+#ifndef CACHE_STORE
+#define CACHE_STORE STORE_F32
+#endif
+#ifndef POSITION_STORE
+#define POSITION_STORE STORE_I32
+#endif
+
+#define VECTORS ((HEAD + VEC - 1) / VEC)     /* of a head, the last one perhaps partly filled */
+#define OWN ((VECTORS + LANES - 1) / LANES)  /* of them, how many a lane adds up */
+
+/* Vector i of a cache row: whole, or filled up with zeros. */
+static inline floatv row_vector(__global const ELEMENT(CACHE_STORE) *row, const int i)
+{
+#if HEAD % VEC != 0
+    if ((i + 1) * VEC > HEAD) {
+        float part[VEC];
+        for (int j = 0; j < VEC; ++j) part[j] = i * VEC + j < HEAD ? LOAD(CACHE_STORE, row, i * VEC + j) : 0.0f;
+        return VLOAD_F32(part, 0);
+    }
+#endif
+    return LOAD_VEC(CACHE_STORE, row, i * VEC);
+}
+
+__kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
+void attention_decode(TENSOR_OUT(Y_STORE, y), TENSOR_IN(Q_STORE, q), TENSOR_IN(CACHE_STORE, keys),
+                      TENSOR_IN(CACHE_STORE, values), TENSOR_IN(POSITION_STORE, position), const int length,
+                      const int kind, const int text, const int side, const int window, const float scale)
+{
+    REDUCE_DECLARE(scratch);
+    __local float query[VECTORS * VEC], weight[TILE];
+    __local int place[TILE];
+    const int pair = (int)get_group_id(0), lane = (int)get_local_id(0);
+    const int at = clamp(position[position_offset], 0, length - 1);
+    y += y_offset + (long)pair * HEAD;
+    q += q_offset + (long)pair * HEAD;
+    keys += keys_offset + (long)pair * length * HEAD;
+    values += values_offset + (long)pair * length * HEAD;
+
+    for (int d = lane; d < VECTORS * VEC; d += LANES) query[d] = d < HEAD ? LOAD(Q_STORE, q, d) * scale : 0.0f;
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    float top = -INFINITY, total = 0.0f;
+    floatv sum[OWN];
+    for (int i = 0; i < OWN; ++i) sum[i] = (floatv)(0.0f);
+    const int slots = mask_slots(kind, text, side, window, at);
+    for (int first = 0; first < slots; first += TILE) {
+        const int many = min(TILE, slots - first);
+        float tile_top = -INFINITY;
+        for (int s = lane; s < many; s += LANES) {
+            const int key = mask_slot_key(kind, text, side, window, at, first + s);
+            float score = -INFINITY;
+            if (key >= 0) {
+                floatv dot = (floatv)(0.0f);
+                for (int i = 0; i < VECTORS; ++i)
+                    dot = fma(VLOAD_F32(query, i * VEC), row_vector(keys + (long)key * HEAD, i), dot);
+                score = vector_sum(dot);
+            }
+            place[s] = key;
+            weight[s] = score;
+            tile_top = fmax(tile_top, score);
+        }
+        /* Slot 0 of the first tile is a visible key unless the mask starts with empty ones: then -inf. */
+        const float now = fmax(top, reduce_max(tile_top, scratch));
+        const float shift = now == -INFINITY ? 0.0f : now;
+        const float correct = exp(top - shift);
+        float part = 0.0f;
+        for (int s = lane; s < many; s += LANES) {
+            const float w = exp(weight[s] - shift);
+            weight[s] = w;
+            part += w;
+        }
+        total = total * correct + reduce_sum(part, scratch);
+        top = now;
+        barrier(CLK_LOCAL_MEM_FENCE);
+        for (int i = 0; i < OWN; ++i) {
+            const int vector = lane + i * LANES;
+            if (vector >= VECTORS) break;
+            floatv v = sum[i] * correct;
+            for (int s = 0; s < many; ++s)
+                if (place[s] >= 0) v = fma((floatv)(weight[s]), row_vector(values + (long)place[s] * HEAD, vector), v);
+            sum[i] = v;
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    for (int i = 0; i < OWN; ++i) {
+        const int vector = lane + i * LANES;
+        if (vector >= VECTORS) break;
+        float part[VEC];
+        VSTORE_F32(sum[i] / total, part, 0);
+        for (int j = 0; j < VEC; ++j)
+            if (vector * VEC + j < HEAD) STORE(Y_STORE, part[j], y, vector * VEC + j);
+    }
+}

@@ -1,0 +1,80 @@
+/* mask.cl -- y = x where the query sees the key, `fill` elsewhere (-inf; 0 for the gradient).
+ * x, y [batches, queries, keys].  A work-group owns one query in SHARED batches: which keys it sees is the
+ * same in all of them and is worked out once per block of keys.  Queries start at position[0], or 0.
+ * SPDX-License-Identifier: MIT */
+#include "common.clh"
+#include "mask.clh"
+
+#ifndef X_STORE
+#define X_STORE STORE_F32
+#endif
+#ifndef Y_STORE
+#define Y_STORE STORE_F32
+#endif
+#ifndef POSITION_STORE
+#define POSITION_STORE STORE_I32
+#endif
+#ifndef SHARED
+#define SHARED 8 /* batches a work-group does */
+#endif
+#ifndef HAVE_POSITION
+#define HAVE_POSITION 0
+#endif
+#define BLOCK 8 /* keys a work-item holds the visibility of, VEC times */
+
+__kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
+void mask_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x),
+#if HAVE_POSITION
+                  TENSOR_IN(POSITION_STORE, position),
+#endif
+                  const int batches, const int queries, const int keys, const int kind, const int text,
+                  const int side, const int window, const float fill)
+{
+    TENSOR_BEGIN(y);
+    TENSOR_BEGIN(x);
+    int query = (int)get_group_id(0) % queries;
+    const int first_batch = (int)get_group_id(0) / queries * SHARED;
+    const int end_batch = min(first_batch + SHARED, batches);
+    const long row0 = query;
+#if HAVE_POSITION
+    query += position[position_offset];
+#endif
+    for (int start = (int)get_local_id(0) * VEC * BLOCK; start < keys; start += LANES * VEC * BLOCK) {
+        const int end = min(start + VEC * BLOCK, keys), whole = (end - start) / VEC * VEC;
+        int sees[VEC * BLOCK];
+        for (int j = 0; j < end - start; ++j)
+            sees[j] = mask_visible(kind, text, side, window, query, start + j) ? -1 : 0;
+        for (int b = first_batch; b < end_batch; ++b) {
+            const long at = ((long)b * queries + row0) * keys + start;
+            for (int j = 0; j < whole; j += VEC) {
+#if VEC == 1
+                const intv seen = sees[j];
+#else
+                const intv seen = CONCAT(vload, VEC)(0, sees + j);
+#endif
+                const floatv v = LOAD_VEC(X_STORE, x, at + j);
+                STORE_VEC(Y_STORE, seen ? v : (floatv)(fill), y, at + j);
+            }
+            for (int j = whole; j < end - start; ++j) {
+                const float v = LOAD(X_STORE, x, at + j);
+                STORE(Y_STORE, sees[j] ? v : fill, y, at + j);
+            }
+        }
+    }
+}
+
+/* For the test of mask.clh: out[query, key] = 1 where visible, plus 2 where the slots list the key. */
+__kernel void mask_table(__global int *out, const long out_offset, const int length, const int kind,
+                         const int text, const int side, const int window)
+{
+    const int query = (int)get_global_id(0);
+    if (query >= length) return;
+    out += out_offset + (long)query * length;
+    for (int key = 0; key < length; ++key)
+        out[key] = mask_visible(kind, text, side, window, query, key) ? 1 : 0;
+    const int slots = mask_slots(kind, text, side, window, query);
+    for (int s = 0; s < slots; ++s) {
+        const int key = mask_slot_key(kind, text, side, window, query, s);
+        if (key >= 0) out[key] += 2;
+    }
+}
