@@ -1,0 +1,131 @@
+/* request.c -- see request.h.
+ * SPDX-License-Identifier: MIT */
+#include "models/request.h"
+
+#include "host/base/embedded.h"
+#include "host/base/file.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "dvae/presets/emoji.cfg" -> the 5 of "emoji", or 0 if the file is no preset of `kind`. */
+static size_t preset_name_length(const embedded_file *f, const char *kind, const char **name)
+{
+    char start[64];
+    size_t lead = (size_t)snprintf(start, sizeof start, "%s/presets/", kind), size = strlen(f->name);
+    if (strncmp(f->name, start, lead) != 0 || size < lead + 5 || strcmp(f->name + size - 4, ".cfg") != 0) return 0;
+    *name = f->name + lead;
+    return size - lead - 4;
+}
+
+const char **preset_names(const char *kind)
+{
+    int count = 0;
+    size_t bytes = 0, length;
+    const char *name;
+    for (const embedded_file *const *f = embedded_files; *f; ++f)
+        if ((length = preset_name_length(*f, kind, &name))) {
+            ++count;
+            bytes += length + 1;
+        }
+    const char **names = malloc(((size_t)count + 1) * sizeof *names + bytes);
+    if (!names) return NULL;
+    char *text = (char *)(names + count + 1);
+    int at = 0;
+    for (const embedded_file *const *f = embedded_files; *f; ++f)
+        if ((length = preset_name_length(*f, kind, &name))) {
+            memcpy(text, name, length);
+            text[length] = 0;
+            names[at++] = text;
+            text += length + 1;
+        }
+    names[at] = NULL;
+    return names;
+}
+
+static bool unknown_preset(const char *kind, const char *name, error *err)
+{
+    const char **names = preset_names(kind);
+    char list[512] = "";
+    int count = 0;
+    for (; names && names[count]; ++count)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", count ? ", " : "", names[count]);
+    const char *near = names ? config_nearest(name, names, count) : NULL;
+    if (near)
+        error_set(err, ERROR_USAGE, "unknown %s preset '%s'; did you mean '%s'? There are %s, or name a .cfg file", kind, name, near, list);
+    else
+        error_set(err, ERROR_USAGE, "unknown %s preset '%s'; there are %s, or name a .cfg file", kind, name, list);
+    free(names);
+    return false;
+}
+
+bool preset_read(const config_table *table, const char *name, void *config, error *err)
+{
+    char embedded[256];
+    snprintf(embedded, sizeof embedded, "%s/presets/%s.cfg", table->name, name);
+    const embedded_file *f = embedded_find(embedded);
+    if (f) return config_parse(table, config, (const char *)f->bytes, embedded, err);
+    size_t length = strlen(name);
+    bool path = strchr(name, '/') || (length > 4 && strcmp(name + length - 4, ".cfg") == 0);
+    if (!path) return unknown_preset(table->name, name, err);
+    char *text = file_read(name, NULL, err);
+    bool ok = text && config_parse(table, config, text, name, err);
+    free(text);
+    return ok;
+}
+
+static bool read_run_config(const train_request *r, const config_table *table, void *config, error *err)
+{
+    char *path = file_join(r->run, "config.cfg");
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path");
+    if (!file_exists(path)) {
+        error_set(err, ERROR_USAGE, "'%s' holds no run to resume: there is no '%s'", r->run, path);
+        free(path);
+        return false;
+    }
+    char *text = file_read(path, NULL, err);
+    bool ok = text && config_parse(table, config, text, path, err);
+    free(text);
+    free(path);
+    return ok;
+}
+
+bool request_config(const train_request *r, const config_table *table, void *config, error *err)
+{
+    config_defaults(table, config);
+    if (r->resume && !r->preset) {
+        if (!read_run_config(r, table, config, err)) return false;
+    } else if (r->preset && !preset_read(table, r->preset, config, err)) {
+        return false;
+    }
+    for (int i = 0; i < r->set_count; ++i)
+        if (!config_assign(table, config, r->sets[i], "--set", err)) return false;
+    if (r->seed < 0) return true;
+    char seed[64];
+    snprintf(seed, sizeof seed, "seed=%lld", (long long)r->seed);
+    return config_assign(table, config, seed, "--seed", err);
+}
+
+char *request_path(const train_request *r, const char *key, const char *given, const char *option, error *err)
+{
+    char full[PATH_MAX];
+    if (given) {
+        char *found = realpath(given, full); /* the run may be resumed from another folder */
+        char *kept = strdup(found ? found : given);
+        if (!kept) error_set(err, ERROR_MEMORY, "out of memory for a path");
+        return kept;
+    }
+    if (!r->resume) return error_null(err, ERROR_USAGE, "%s is missing: training needs it", option);
+    char *path = file_join(r->run, "run.json");
+    char *text = path ? file_read(path, NULL, err) : NULL;
+    json_t *info = text ? json_loads(text, 0, NULL) : NULL;
+    const char *recorded = json_string_value(json_object_get(json_object_get(info, "data"), key));
+    char *kept = recorded ? strdup(recorded) : NULL;
+    if (text && !kept) error_set(err, ERROR_FORMAT, "'%s' does not say which %s the run used; name it with %s", path, key, option);
+    json_decref(info);
+    free(text);
+    free(path);
+    return kept;
+}

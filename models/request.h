@@ -1,0 +1,36 @@
+/* request.h -- what `dalle-cl train` asks for, and settling a run's settings from it.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_REQUEST_H
+#define DALLE_CL_MODELS_REQUEST_H
+
+#include "host/base/config.h"
+#include "host/train/train.h"
+
+typedef struct train_request {
+    const char *preset;      /* a preset's name or a .cfg file; NULL = "paper" defaults, or the run's own with resume */
+    const char *const *sets; /* "key=value" over it */
+    int set_count;
+    const char *data;        /* tar or folder; with resume NULL = what the run used */
+    const char *dvae;        /* prior: run or model folder of its dVAE; with resume NULL likewise */
+    const char *tokenizer;   /* prior: a model to use instead of training one; NULL = train */
+    const char *run;         /* the run's folder */
+    const char *init;        /* start from this packed model's or run's parameters; NULL = fresh */
+    const char *device;      /* selector, or NULL */
+    int64_t seed;            /* over the settings' seed; -1 = theirs */
+    double minutes;          /* stop and save after that long; 0 = no limit */
+    bool resume, force, quiet, json;
+    const volatile sig_atomic_t *interrupted;
+} train_request;
+
+/* Names of the presets embedded for "dvae" or "prior", NULL-terminated, to be freed (names are borrowed). */
+const char **preset_names(const char *kind);
+/* Reads a preset by name, or a .cfg file by path, over `config`. */
+bool preset_read(const config_table *table, const char *name, void *config, error *err);
+
+/* The request's settings: defaults, preset or the resumed run's config.cfg, then --set and --seed. */
+bool request_config(const train_request *r, const config_table *table, void *config, error *err);
+/* A path the run recorded in run.json under `key`, when the request resumes without naming one; else
+ * `given`.  NULL with an error when neither is there.  To be freed. */
+char *request_path(const train_request *r, const char *key, const char *given, const char *option, error *err);
+
+#endif
