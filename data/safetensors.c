@@ -158,8 +158,8 @@ static bool read_shape(safetensors_tensor *t, const json_t *entry, int *width, i
 static bool read_tensor(const safetensors *file, safetensors_tensor *t, const json_t *entry, const char *path,
                         error *err)
 {
-    int width;
-    int64_t wanted;
+    int width = 0;
+    int64_t wanted = 0;
     if (!json_is_object(entry)) return format_error(err, path, "entry '%.100s' is not an object", t->name);
     if (!read_shape(t, entry, &width, &wanted, path, err)) return false;
     const json_t *offsets = json_object_get(entry, "data_offsets");
