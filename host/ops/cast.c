@@ -1,0 +1,31 @@
+/* cast.c -- the same values in another storage type, rounded to nearest even.
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/shared.h"
+
+static bool cast_infer(node *n)
+{
+    return !node_output(n, *(const dtype *)n->attributes, n->in[0]->rank, n->in[0]->dim)->poison;
+}
+
+static bool cast_bind(const node *n, binder *b)
+{
+    return copy_record(b, n, n->out[0], n->in[0]);
+}
+
+static void cast_grad(node *n, tensor *const *dout, tensor **din)
+{
+    if (dtype_is_float(n->in[0]->type)) din[0] = cast_as(dout[0], n->in[0]->type);
+}
+
+static const op_def cast = { "cast", cast_infer, cast_bind, cast_grad, NULL };
+
+tensor *op_cast(tensor *x, dtype type)
+{
+    if (x->type == type) return op_contiguous(x);
+    return graph_node1(x->graph, &cast, 1, &x, &type, sizeof type);
+}
+
+tensor *cast_as(tensor *x, dtype type)
+{
+    return x->type == type ? x : op_cast(x, type);
+}

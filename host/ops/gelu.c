@@ -1,0 +1,55 @@
+/* gelu.c -- y = x Phi(x), Phi the standard normal distribution function (exact, by erf).
+ * Gradient: dx = dy (Phi(x) + x phi(x)).
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/shared.h"
+
+static bool gelu_infer(node *n)
+{
+    const tensor *x = n->in[0];
+    if (!dtype_is_float(x->type))
+        return graph_fail(n->graph, "gelu: the input has type %s; a floating type is needed",
+                          dtype_name(x->type));
+    return !node_output(n, x->type, x->rank, x->dim)->poison;
+}
+
+static bool gelu_bind(const node *n, binder *b)
+{
+    int64_t count = tensor_count(n->out[0]);
+    kernel_call c = call_begin(b, n, "gelu_forward");
+    call_tensor(&c, "Y", n->out[0]);
+    call_tensor(&c, "X", n->in[0]);
+    call_int(&c, count);
+    return call_elements(&c, count);
+}
+
+static bool backward_bind(const node *n, binder *b)
+{
+    int64_t count = tensor_count(n->out[0]);
+    kernel_call c = call_begin_in(b, n, "ops/gelu", "gelu_backward");
+    call_tensor(&c, "Y", n->out[0]);
+    call_tensor(&c, "DY", n->in[0]);
+    call_tensor(&c, "X", n->in[1]);
+    call_int(&c, count);
+    return call_elements(&c, count);
+}
+
+static const op_def backward = { "gelu_backward", gelu_infer, backward_bind, NULL, NULL };
+
+tensor *gelu_backward(tensor *dy, tensor *x)
+{
+    tensor *in[2] = { op_contiguous(dy), x };
+    return graph_node1(dy->graph, &backward, 2, in, NULL, 0);
+}
+
+static void gelu_grad(node *n, tensor *const *dout, tensor **din)
+{
+    din[0] = gelu_backward(dout[0], n->in[0]);
+}
+
+static const op_def gelu = { "gelu", gelu_infer, gelu_bind, gelu_grad, NULL };
+
+tensor *op_gelu(tensor *x)
+{
+    x = op_contiguous(x);
+    return graph_node1(x->graph, &gelu, 1, &x, NULL, 0);
+}

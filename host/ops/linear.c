@@ -1,0 +1,126 @@
+/* linear.c -- y = act(x W^T + bias), bias and activation within the matrix product.
+ * Gradient, with dz the gradient before the activation: dx = dz W, dW = dz^T x, dbias = the sum of dz's
+ * rows.  ReLU's dz comes from y; GELU keeps the pre-activation as a second output, if it will be needed.
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/shared.h"
+
+typedef struct linear_attributes {
+    gemm_activation activation;
+} linear_attributes;
+
+static bool linear_infer(node *n)
+{
+    const linear_attributes *at = n->attributes;
+    const tensor *x = n->in[0], *w = n->in[1], *bias = n->in[2];
+    const char *name = n->def->name;
+    if (!dtype_is_float(x->type) || !dtype_is_float(w->type) || (bias && !dtype_is_float(bias->type)))
+        return graph_fail(n->graph, "%s: types %s, %s and %s; floating types are needed", name,
+                          dtype_name(x->type), dtype_name(w->type), dtype_name(bias ? bias->type : w->type));
+    if (x->rank < 1 || w->rank != 2 || tensor_last(x) != w->dim[1])
+        return graph_fail(n->graph, "%s: input %s does not fit weight %s; the last sizes must be equal", name,
+                          tensor_shape_text(x), tensor_shape_text(w));
+    if (bias && (bias->rank != 1 || bias->dim[0] != w->dim[0]))
+        return graph_fail(n->graph, "%s: bias %s does not fit weight %s", name, tensor_shape_text(bias),
+                          tensor_shape_text(w));
+    int64_t dim[TENSOR_RANK_MAX];
+    for (int i = 0; i < x->rank; ++i) dim[i] = x->dim[i];
+    dim[x->rank - 1] = w->dim[0];
+    if (node_output(n, x->type, x->rank, dim)->poison) return false;
+    bool trained = x->needs_gradient || w->needs_gradient || (bias && bias->needs_gradient);
+    if (at->activation != GEMM_GELU || !trained) return true;
+    return !node_output(n, x->type, x->rank, dim)->poison;
+}
+
+static gemm_desc describe(const node *n)
+{
+    const linear_attributes *at = n->attributes;
+    const tensor *x = n->in[0], *w = n->in[1], *bias = n->in[2], *y = n->out[0];
+    int64_t in = w->dim[1], out = w->dim[0];
+    gemm_desc desc = { .m = tensor_rows(x), .n = out, .k = in, .batch = { 1, 1 }, .alpha = 1.0f };
+    desc.a = (gemm_operand){ .type = x->type, .row = in, .column = 1 };
+    desc.b = (gemm_operand){ .type = w->type, .row = 1, .column = in };
+    desc.c = (gemm_operand){ .type = y->type, .row = out, .column = 1 };
+    desc.bias = bias != NULL;
+    desc.bias_type = bias ? bias->type : DTYPE_F32;
+    desc.activation = at->activation;
+    desc.preactivation = n->out_count > 1;
+    return desc;
+}
+
+static int64_t linear_workspace(const node *n, device *d, error *err)
+{
+    gemm_desc desc = describe(n);
+    return gemm_workspace(d, &desc, err);
+}
+
+static bool linear_bind(const node *n, binder *b)
+{
+    gemm_desc desc = describe(n);
+    return gemm_record(b, n, &desc, n->in[0], n->in[1], n->out[0], n->in[2],
+                       n->out_count > 1 ? n->out[1] : NULL);
+}
+
+static void linear_grad(node *n, tensor *const *dout, tensor **din)
+{
+    const linear_attributes *at = n->attributes;
+    tensor *x = n->in[0], *w = n->in[1], *bias = n->in[2], *dz = dout[0];
+    if (at->activation == GEMM_RELU) dz = relu_backward(dz, n->out[0]);
+    if (at->activation == GEMM_GELU) dz = gelu_backward(dz, n->out[1]);
+    if (dz->poison) return;
+    tensor *rows = op_reshape(dz, 2, (int64_t[]){ tensor_rows(x), w->dim[0] });
+    if (x->needs_gradient) din[0] = op_reshape(matmul_as(rows, w, false, false, x->type), x->rank, x->dim);
+    if (w->needs_gradient) {
+        tensor *inputs = op_reshape(x, 2, (int64_t[]){ tensor_rows(x), w->dim[1] });
+        din[1] = matmul_as(rows, inputs, true, false, w->type);
+    }
+    if (bias && bias->needs_gradient) din[2] = sum_to(rows, bias);
+}
+
+static const op_def linear = { "linear", linear_infer, linear_bind, linear_grad, linear_workspace };
+static const op_def linear_relu = { "linear_relu", linear_infer, linear_bind, linear_grad, linear_workspace };
+static const op_def linear_gelu = { "linear_gelu", linear_infer, linear_bind, linear_grad, linear_workspace };
+
+static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias, gemm_activation activation)
+{
+    tensor *in[3] = { op_contiguous(x), op_contiguous(weight), bias ? op_contiguous(bias) : NULL };
+    linear_attributes at = { activation };
+    return graph_node1(x->graph, def, 3, in, &at, sizeof at);
+}
+
+tensor *op_linear(tensor *x, tensor *weight, tensor *bias)
+{
+    return build(&linear, x, weight, bias, GEMM_IDENTITY);
+}
+
+tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias)
+{
+    return build(&linear_relu, x, weight, bias, GEMM_RELU);
+}
+
+tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias)
+{
+    return build(&linear_gelu, x, weight, bias, GEMM_GELU);
+}
+
+/* ---- For decoding: the same bits however many rows there are; no gradient ---- */
+
+static int64_t rows_workspace(const node *n, device *d, error *err)
+{
+    gemm_desc desc = describe(n);
+    desc.row_invariant = true;
+    return gemm_workspace(d, &desc, err);
+}
+
+static bool rows_bind(const node *n, binder *b)
+{
+    gemm_desc desc = describe(n);
+    desc.row_invariant = true;
+    return gemm_record(b, n, &desc, n->in[0], n->in[1], n->out[0], n->in[2], NULL);
+}
+
+static const op_def linear_rows = { "linear_rows", linear_infer, rows_bind, NULL, rows_workspace };
+
+tensor *op_linear_rows(tensor *x, tensor *weight, tensor *bias)
+{
+    return build(&linear_rows, x, weight, bias, GEMM_IDENTITY);
+}

@@ -1,0 +1,44 @@
+/* shared.h -- what operators offer each other: gradients with a kernel of their own, strided copies,
+ * matrix products with a chosen result type.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_OPS_SHARED_H
+#define DALLE_CL_OPS_SHARED_H
+
+#include "host/ops/ops.h"
+
+/* relu.c: dy where y > 0, else 0.  gelu.c: dy times the derivative at x. */
+tensor *relu_backward(tensor *dy, tensor *y);
+tensor *gelu_backward(tensor *dy, tensor *x);
+
+/* cast.c: x itself if it has the type already. */
+tensor *cast_as(tensor *x, dtype type);
+
+/* contiguous.c: records y = x for two views of one shape, of any strides and any storage types. */
+bool copy_record(binder *b, const node *n, const tensor *y, const tensor *x);
+/* An operator of one input that is no view: contiguous, and starting where vectors may start. */
+bool tensor_is_plain(const tensor *x);
+
+/* slice.c: zeros of `like`'s shape, with x from `start` along `axis`. */
+tensor *op_unslice(tensor *x, const tensor *like, int axis, int64_t start);
+
+/* matmul.c: the product of a (transposed if `ta`) and b (if `tb`), stored as `type`.  Either may be
+ * without leading axes. */
+tensor *matmul_as(tensor *a, tensor *b, bool ta, bool tb, dtype type);
+/* Plans a GEMM: the bytes of its workspace or -1; and records it with the node's workspace. */
+int64_t gemm_workspace(device *d, const gemm_desc *desc, error *err);
+bool gemm_record(binder *b, const node *n, const gemm_desc *desc, const tensor *a, const tensor *x,
+                 const tensor *c, const tensor *bias, const tensor *preactivation);
+
+/* sum.c: into how many stretches of rows a sum over rows is split, for the device alone to say; and
+ * the columns that one work-item owns. */
+typedef struct row_split {
+    int64_t rows;   /* of a stretch */
+    int64_t chunks; /* stretches */
+    int64_t blocks; /* column blocks */
+    int vectors;    /* VEC-wide vectors in a block */
+} row_split;
+row_split split_rows(const device *d, int64_t rows, int64_t columns);
+/* x [.., C] summed to the shape of b, which is a suffix of x's shape or [1]; in b's type. */
+tensor *sum_to(tensor *x, const tensor *b);
+
+#endif

@@ -1,0 +1,16 @@
+/* stop_gradient.c -- x, through which no gradient flows.  A view without a gradient.
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/shared.h"
+
+static bool stop_gradient_infer(node *n)
+{
+    const tensor *x = n->in[0];
+    return !node_output_view(n, 0, x->rank, x->dim, x->stride, 0)->poison;
+}
+
+static const op_def stop_gradient = { "stop_gradient", stop_gradient_infer, NULL, NULL, NULL };
+
+tensor *op_stop_gradient(tensor *x)
+{
+    return graph_node1(x->graph, &stop_gradient, 1, &x, NULL, 0);
+}
