@@ -53,12 +53,12 @@ typedef struct op_case {
     double reals[4];
     const char *fails; /* the graph must refuse with a message that contains this */
     double eps;        /* of the central differences; 0: 1e-4 */
-    double tol;        /* F32 forward and gradient; 0: 1e-5.  16-bit types: never below 2 (F16) or 16 (BF16) e-3 */
-    double tol16;      /* multiplies the 16-bit tolerances; 0: 1 */
-    double kinks[4];   /* places where the derivative jumps: input values within `kink` of one of */
-    int kink_count;    /* these are moved away from it */
-    double kink;       /* 0: 0.01 */
-    bool large;        /* skipped when DALLE_CL_TINY=1 */
+    double tol;   /* F32 forward and gradient; 0: 1e-5.  16-bit types: never below 2 (F16) or 16 (BF16) e-3 */
+    double tol16; /* multiplies the 16-bit tolerances; 0: 1 */
+    double kinks[4]; /* places where the derivative jumps: input values within `kink` of one of */
+    int kink_count;  /* these are moved away from it */
+    double kink;     /* 0: 0.01 */
+    bool large;      /* skipped when DALLE_CL_TINY=1 */
     bool no_gradient;
     bool f32_only; /* only the F32 storage type */
 } op_case;
