@@ -281,7 +281,8 @@ bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_m
     if (!file) return false;
     bool ok = surplus_ok || check_surplus(s, file, path, is_exported, err);
     for (int i = 0; ok && i < store_count(s); ++i)
-        if (is_exported(store_at(s, i))) ok = find_tensor(file, path, store_at(s, i), surplus_ok, err) != NULL;
+        if (is_exported(store_at(s, i)))
+            ok = find_tensor(file, path, store_at(s, i), surplus_ok, err) != NULL;
     for (int i = 0; ok && i < store_count(s); ++i) {
         store_entry *e = store_at(s, i);
         if (is_exported(e)) ok = import_entry(s, e, find_tensor(file, path, e, surplus_ok, err), path, err);

@@ -5,6 +5,7 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -37,6 +38,18 @@ static bool lock_folder(run *r, error *err)
                          "another process is training in '%s'; wait for it or choose another --run",
                          r->folder);
     return true;
+}
+
+/* A killed process leaves the temporary files of what it was writing. */
+static void remove_leftovers(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        char *path = strstr(e->d_name, ".tmp-") ? file_join(folder, e->d_name) : NULL;
+        if (path) unlink(path);
+        free(path);
+    }
+    if (dir) closedir(dir);
 }
 
 /* JSON strings are UTF-8; drivers promise nothing. */
@@ -193,6 +206,8 @@ bool run_open(run *r, const train_task *task, const train_options *options, erro
     if (!make_paths(r, options->folder, err)) return false;
     if (!check_place(r, options, err)) return false;
     if (!file_make_folders(r->folder, err) || !lock_folder(r, err)) return false;
+    remove_leftovers(r->folder);
+    remove_leftovers(r->samples);
     r->fresh = !file_exists(r->checkpoint);
     json_t *info = describe(task, options);
     if (!info) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", r->info);
