@@ -323,6 +323,17 @@ node *graph_node(graph *g, const op_def *def, int in_count, tensor *const *in, c
     return n;
 }
 
+int graph_node_count(const graph *g)
+{
+    return g->node_count;
+}
+
+node *graph_node_at(const graph *g, int index)
+{
+    CHECK(index >= 0 && index < g->node_count, "node %d of %d", index, g->node_count);
+    return g->nodes[index];
+}
+
 tensor *graph_node1(graph *g, const op_def *def, int in_count, tensor *const *in, const void *attributes,
                     size_t attributes_size)
 {

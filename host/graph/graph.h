@@ -103,6 +103,10 @@ void graph_set_trainable(graph *g, bool trainable); /* for parameters asked for 
 /* From now on graph_parameter gives the average \"ema.<name>\" of a parameter that has one: evaluation. */
 void graph_set_averages(graph *g, bool averages);
 
+/* The nodes so far, in order: for those who look for what a graph uses, such as the optimizer. */
+int graph_node_count(const graph *g);
+node *graph_node_at(const graph *g, int index);
+
 /* Appends a node and infers its outputs; returns it, or NULL when an input is poison or infer fails.
  * `attributes` (may be NULL) is copied into the arena.  A NULL input is allowed where the operator
  * says so. */

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/optimizer.h"
 
-#include "host/graph/internal.h"
 #include "host/ops/ops.h"
 
 #include <math.h>
@@ -22,7 +21,7 @@ struct optimizer {
 };
 
 typedef struct update {
-    store_entry *entry;
+    const store_entry *entry;
     tensor *parameter, *gradient;
     int number; /* in order of first use */
 } update;
@@ -64,21 +63,33 @@ static int merge(update *updates, int count)
     return kept;
 }
 
+static bool grow(update **updates, int *capacity)
+{
+    int wanted = *capacity ? *capacity * 2 : 64;
+    update *grown = realloc(*updates, (size_t)wanted * sizeof *grown);
+    if (!grown) return false;
+    *updates = grown;
+    *capacity = wanted;
+    return true;
+}
+
 /* The parameters that the loss depends on, by name: the order of the norm's sum then depends on nothing
  * else.  *updates is to be freed; -1: memory is out. */
 static int find_updates(graph *g, update **updates)
 {
     int count = 0, capacity = 0;
     *updates = NULL;
-    for (int i = 0, nodes = g->node_count; i < nodes; ++i) {
-        for (int k = 0; k < g->nodes[i]->in_count; ++k) {
-            tensor *t = g->nodes[i]->in[k];
-            if (!t || t->poison || t->from || !t->needs_gradient || t->storage->place != STORAGE_ENTRY)
-                continue;
+    for (int i = 0, nodes = graph_node_count(g); i < nodes; ++i) {
+        const node *n = graph_node_at(g, i);
+        for (int k = 0; k < n->in_count; ++k) {
+            tensor *t = n->in[k];
+            const store_entry *e =
+                t && !t->poison && !t->from && t->needs_gradient ? graph_entry_of(t) : NULL;
+            if (!e) continue;
             tensor *gradient = is_known(*updates, count, t) ? NULL : graph_gradient(g, t);
             if (!gradient) continue;
-            if (!GROW(*updates, count, capacity)) return -1;
-            (*updates)[count] = (update){ t->storage->entry, t, gradient, count };
+            if (count == capacity && !grow(updates, &capacity)) return -1;
+            (*updates)[count] = (update){ e, t, gradient, count };
             ++count;
         }
     }
@@ -131,11 +142,8 @@ static void append_updates(optimizer *o, tensor *loss, const update *updates, in
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings)
 {
     store *s = graph_store(g);
-    optimizer *o = arena_alloc(g->arena, sizeof *o);
-    if (!o) {
-        graph_fail(g, "out of memory for the optimizer");
-        return NULL;
-    }
+    optimizer *o = graph_allocate(g, sizeof *o);
+    if (!o) return NULL;
     *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
     o->control =
         store_declare(s, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
