@@ -73,9 +73,9 @@ static void remember(const char *path, const device_info *info)
 
 /* ---- Probes ---------------------------------------------------------------------------------- */
 
-/* Runs one probe kernel (out, offset, in, offset, int) over `global` items in groups of `local`. */
-static bool run_probe(device *d, const char *kernel, const char *options, device_buffer *out,
-                      device_buffer *in, int number, size_t global, size_t local, error *err)
+/* Records one probe kernel (out, in, number) over `global` items in groups of `local`. */
+static device_launches *record_probe(device *d, const char *kernel, const char *options, device_buffer *out,
+                                     device_buffer *in, int number, size_t global, size_t local, error *err)
 {
     device_launches *list = device_launches_create(d, err);
     device_launch launch = { .file = "device/probe",
@@ -88,8 +88,21 @@ static bool run_probe(device *d, const char *kernel, const char *options, device
                              .args = { { .kind = DEVICE_ARG_BUFFER, .buffer = out },
                                        { .kind = DEVICE_ARG_BUFFER, .buffer = in },
                                        { .kind = DEVICE_ARG_INT, .integer = number } } };
-    bool ok = list && device_launches_add(list, &launch, err) && device_launches_run(list, 0, 1, err) &&
-              device_finish(d, err);
+    if (list && device_launches_add(list, &launch, err)) return list;
+    device_launches_destroy(list);
+    return NULL;
+}
+
+static bool run_and_wait(device *d, device_launches *list, error *err)
+{
+    return device_launches_run(list, 0, 1, err) && device_finish(d, err);
+}
+
+static bool run_probe(device *d, const char *kernel, const char *options, device_buffer *out,
+                      device_buffer *in, int number, size_t global, size_t local, error *err)
+{
+    device_launches *list = record_probe(d, kernel, options, out, in, number, global, local, err);
+    bool ok = list && run_and_wait(d, list, err);
     device_launches_destroy(list);
     return ok;
 }
@@ -155,34 +168,43 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Seconds of one launch of `rounds`, or 0 if it cannot run.  It runs once before, because drivers compile
+ * as late as the first launch of a kernel object; and its result is read, because rusticl 22.3 returns
+ * from clFinish before the work is done. */
+static double time_rate(device *d, device_buffer *out, device_buffer *in, int rounds, size_t groups,
+                        size_t local)
+{
+    char options[64];
+    snprintf(options, sizeof options, "-DVEC=%d", d->info.vec);
+    device_launches *list =
+        record_probe(d, "probe_rate", options, out, in, rounds, groups * local, local, NULL);
+    bool ok = list && run_and_wait(d, list, NULL);
+    double before = seconds();
+    float last = 0, each = 6.0f * (float)d->info.vec;
+    ok = ok && run_and_wait(d, list, NULL) &&
+         device_read(d, out, (int64_t)(groups * local - 1) * 4, &last, sizeof last, NULL);
+    double elapsed = seconds() - before;
+    device_launches_destroy(list);
+    return ok && last > 0.4f * each && last < 1.4f * each ? elapsed + 1e-9 : 0;
+}
+
 /* Multiply-adds per second, from a run just long enough for the clock; 0 if it cannot run. */
 static double measure(device *d, device_buffer *out, device_buffer *in)
 {
-    char options[64];
     bool cpu = d->info.kind == DEVICE_CPU;
     size_t local = (size_t)(cpu ? 1 : d->info.lanes);
     size_t groups = (size_t)d->info.compute_units * (cpu ? 4 : 32);
     size_t limit = (size_t)(device_buffer_bytes(out) / 4) / local;
     if (groups > limit) groups = limit;
-    snprintf(options, sizeof options, "-DVEC=%d", d->info.vec);
-    double elapsed = 0;
     int rounds = 16;
-    /* The first run also compiles; the second tells how long the third may be. */
-    for (int pass = 0; pass < 3; ++pass) {
-        double before = seconds();
-        if (!run_probe(d, "probe_rate", options, out, in, rounds, groups * local, local, NULL)) return 0;
-        elapsed = seconds() - before;
-        if (pass == 1 && elapsed < PROBE_TARGET_S) {
-            double more = PROBE_TARGET_S / (elapsed > 1e-5 ? elapsed : 1e-5);
-            rounds = (int)(rounds * (more > 4000 ? 4000 : more)) + 1;
-        } else if (pass == 0) {
-            rounds = elapsed < 0.5 ? 2048 : 16;
-        } else if (pass == 1) {
-            break;
-        }
+    double elapsed = time_rate(d, out, in, rounds, groups, local);
+    for (int more = 0; more < 2 && elapsed > 0 && elapsed < PROBE_TARGET_S / 2; ++more) {
+        double factor = PROBE_TARGET_S / (elapsed > 2e-5 ? elapsed : 2e-5);
+        rounds = (int)(rounds * factor) + 1;
+        elapsed = time_rate(d, out, in, rounds, groups, local);
     }
     double flops = 2.0 * 6 * d->info.vec * (double)rounds * (double)(groups * local);
-    return flops / elapsed * 1e-9;
+    return elapsed > 0 ? flops / elapsed * 1e-9 : 0;
 }
 
 static void probe_multiple(device *d)
@@ -198,12 +220,12 @@ static void probe_multiple(device *d)
     clReleaseKernel(kernel);
 }
 
-/* PoCL's compiler complains on the terminal about what it cannot compile, so there, and only there,
+/* PoCL and Oclgrind complain on the terminal about what they cannot compile, so there, and only there,
  * an extension that is not listed is not tried. */
 static bool worth_trying(const device *d, const char *extension)
 {
     char text[8192] = "";
-    if (strcmp(d->info.vendor_word, "pocl") != 0) return true;
+    if (strcmp(d->info.vendor_word, "pocl") != 0 && strcmp(d->info.vendor_word, "oclgrind") != 0) return true;
     return clGetDeviceInfo(d->id, CL_DEVICE_EXTENSIONS, sizeof text - 1, text, NULL) != CL_SUCCESS ||
            strstr(text, extension) != NULL;
 }

@@ -25,7 +25,8 @@ typedef struct entry_header {
 
 static const char MAGIC[8] = "DALLECLB";
 
-/* Whether binaries are worth keeping; the one place to exempt a driver. */
+/* Whether binaries are worth keeping; the one place to exempt a driver.  They are on PoCL 3.1 in spite
+ * of its own cache: building five small programs takes 20 ms from these, 540 ms from that alone. */
 static bool caches(const device *d)
 {
     return d->cache_folder != NULL;
