@@ -1,0 +1,92 @@
+/* augment.c -- the paper's Listings 1 and 2.
+ * SPDX-License-Identifier: MIT */
+#include "data/augment.h"
+#include <math.h>
+#include <string.h>
+
+/* The draws of one sample, by their number. */
+enum { DRAW_LEFT, DRAW_TOP, DRAW_TARGET, DRAW_CROP_X, DRAW_CROP_Y, DRAW_FLIP, DRAWS };
+
+typedef struct dice {
+    philox random;
+    uint32_t first;
+} dice;
+
+/* Uniform over low..high, both included; low if the range is empty. */
+static int between(const dice *d, uint32_t draw, int low, int high)
+{
+    return high <= low ? low
+                       : low + (int)philox_below(&d->random, d->first + draw, (uint32_t)(high - low) + 1);
+}
+
+static int scaled(int size, int part)
+{
+    return (int)lrint((double)size * part / 256.0);
+}
+
+bool augment_mode_parse(const char *word, augment_mode *mode, error *err)
+{
+    static const char *const words[] = { "none", "listing1", "listing2" };
+    for (int i = 0; i < 3; ++i) {
+        if (strcmp(word, words[i]) != 0) continue;
+        *mode = (augment_mode)i;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "unknown augmentation '%s'; choose none, listing1 or listing2", word);
+}
+
+bool augment_flip_parse(const char *word, augment_flip *flip, error *err)
+{
+    static const char *const words[] = { "auto", "off", "on" };
+    for (int i = 0; i < 3; ++i) {
+        if (strcmp(word, words[i]) != 0) continue;
+        *flip = (augment_flip)i;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "unknown flip '%s'; choose auto, off or on", word);
+}
+
+/* The offset of the square along an axis with `rest` pixels to spare. */
+static int square_offset(const dice *d, uint32_t draw, augment_mode mode, int rest)
+{
+    if (mode == AUGMENT_NONE) return rest / 2;
+    if (mode == AUGMENT_LISTING1) return between(d, draw, 0, rest);
+    int low = 3 * rest / 8, high = 5 * rest / 8;
+    return between(d, draw, low, high);
+}
+
+/* The side the square is resized to, at least `size`. */
+static int target_side(const dice *d, augment_mode mode, int side, int size)
+{
+    int small = scaled(size, 288), large = scaled(size, 384);
+    if (mode == AUGMENT_NONE || side <= size) return size;
+    if (mode == AUGMENT_LISTING2) return between(d, DRAW_TARGET, size, side < small ? side : small);
+    return between(d, DRAW_TARGET, side < small ? side : small, side < large ? side : large);
+}
+
+bool augment(const image *in, int size, augment_mode mode, augment_flip flip, uint64_t seed, uint32_t epoch,
+             uint32_t sample, uint8_t *out, error *err)
+{
+    dice d = { { seed, epoch, philox_stream("data.augment") }, sample * (uint32_t)DRAWS };
+    image square = { 0 }, resized = { 0 }, final = { 0 };
+    int side = in->width < in->height ? in->width : in->height;
+    int target = target_side(&d, mode, side, size);
+    int x = square_offset(&d, DRAW_LEFT, mode, in->width - side);
+    int y = square_offset(&d, DRAW_TOP, mode, in->height - side);
+    int crop_x = between(&d, DRAW_CROP_X, 0, target - size),
+        crop_y = between(&d, DRAW_CROP_Y, 0, target - size);
+    bool flipped = flip == AUGMENT_FLIP_ON || (flip == AUGMENT_FLIP_AS_MODE && mode == AUGMENT_LISTING1);
+
+    bool done =
+        image_crop(in, x, y, side, side, &square, err) &&
+        (target == side || image_resize_area(&square, target, target, mode != AUGMENT_NONE, &resized, err)) &&
+        image_crop(target == side ? &square : &resized, crop_x, crop_y, size, size, &final, err);
+    if (done) {
+        if (flipped && between(&d, DRAW_FLIP, 0, 1) == 1) image_flip(&final);
+        memcpy(out, final.pixels, (size_t)size * (size_t)size * 3);
+    }
+    image_free(&square);
+    image_free(&resized);
+    image_free(&final);
+    return done;
+}

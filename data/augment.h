@@ -1,0 +1,27 @@
+/* augment.h -- a picture made into one SxS training example.
+ * listing1  Ramesh et al. 2021, Listing 1 (dVAE): random square of the short side s; area resize with
+ *           aligned corners to t ~ U[min(s, 288/256 S), min(s, 384/256 S)]; random SxS crop; random flip.
+ * listing2  Listing 2 (prior): the square starts 3/8 to 5/8 along what is left over;
+ *           t ~ U[S, min(s, 288/256 S)]; random SxS crop; no flip, since a picture may hold text.
+ * none      the centre square, area resized to SxS if it is not that size.
+ * Both ends of t's range can be drawn.  The paper drops pictures whose short side is below S; here they
+ * are enlarged to SxS.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DATA_AUGMENT_H
+#define DALLE_CL_DATA_AUGMENT_H
+
+#include "data/image.h"
+#include "host/base/philox.h"
+
+typedef enum augment_mode { AUGMENT_NONE, AUGMENT_LISTING1, AUGMENT_LISTING2 } augment_mode;
+typedef enum augment_flip { AUGMENT_FLIP_AS_MODE, AUGMENT_FLIP_OFF, AUGMENT_FLIP_ON } augment_flip;
+
+/* "none", "listing1", "listing2"; "auto", "off", "on".  A wrong word is an ERROR_USAGE. */
+bool augment_mode_parse(const char *word, augment_mode *mode, error *err);
+bool augment_flip_parse(const char *word, augment_flip *flip, error *err);
+
+/* Writes `size` x `size` RGB pixels to `out`.  Draws depend on (seed, epoch, sample) only. */
+bool augment(const image *in, int size, augment_mode mode, augment_flip flip, uint64_t seed, uint32_t epoch,
+             uint32_t sample, uint8_t *out, error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* emoji_split.h -- which emoji are held out for validation.
+ * What is held out combines parts that are all seen in training: of the variants of one emoji by skin
+ * tone, the fifth (rounded down) whose keys have the lowest CRC-32; and eight colours of things that
+ * training shows in other colours.  Every other emoji is for training.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DATA_EMOJI_SPLIT_H
+#define DALLE_CL_DATA_EMOJI_SPLIT_H
+
+#include "data/emoji_list.h"
+
+/* Sets held_out in every entry. */
+bool emoji_split(emoji_list *list, error *err);
+bool emoji_is_skin_tone(uint32_t point);
+
+#endif

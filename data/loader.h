@@ -1,0 +1,44 @@
+/* loader.h -- batches of training examples, prepared by threads while the device works.
+ * Batch `step` holds samples step * batch ... of an endless sequence of epochs, each shuffled anew, with
+ * nothing dropped.  A batch depends on the configuration and its step only: neither on the number of
+ * threads nor on where the loader was started, so a resumed run sees what the first would have seen.
+ * One thread at a time may call these functions on one loader.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DATA_LOADER_H
+#define DALLE_CL_DATA_LOADER_H
+
+#include "data/augment.h"
+#include "data/dataset.h"
+
+typedef struct loader loader;
+
+typedef struct loader_config {
+    int batch; /* samples */
+    int size;  /* pixels a side */
+    augment_mode augment;
+    augment_flip flip;
+    uint64_t seed;
+    int threads; /* 1 to 64; 0 = one per processor, at most 8 */
+    int64_t start_step;
+    bool shuffle;
+} loader_config;
+
+typedef struct loader_batch {
+    int64_t step, epoch; /* the epoch of its first sample */
+    int count;           /* samples: samples */
+    uint8_t *pixels;     /* [count, size, size, 3] */
+    const char **captions, **keys;
+    int64_t *samples; /* their index in the data set */
+} loader_batch;
+
+/* The data set and the selection are borrowed until the loader is closed. */
+loader *loader_open(const dataset *d, const dataset_selection *selection, const loader_config *config,
+                    error *err);
+void loader_close(loader *l); /* also frees batches not yet released */
+
+/* The next batch, waiting for it if need be.  It stays until loader_release; at most two may be held.
+ * A sample that cannot be read is an error naming it; the loader then fails for good. */
+bool loader_next(loader *l, loader_batch **batch, error *err);
+void loader_release(loader *l, loader_batch *batch);
+
+#endif
