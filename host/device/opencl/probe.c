@@ -178,9 +178,9 @@ static double time_rate(device *d, device_buffer *out, device_buffer *in, int ro
     snprintf(options, sizeof options, "-DVEC=%d", d->info.vec);
     device_launches *list =
         record_probe(d, "probe_rate", options, out, in, rounds, groups * local, local, NULL);
-    bool ok = list && run_and_wait(d, list, NULL);
-    double before = seconds();
     float last = 0, each = 6.0f * (float)d->info.vec;
+    bool ok = list && run_and_wait(d, list, NULL) && device_read(d, out, 0, &last, sizeof last, NULL);
+    double before = seconds();
     ok = ok && run_and_wait(d, list, NULL) &&
          device_read(d, out, (int64_t)(groups * local - 1) * 4, &last, sizeof last, NULL);
     double elapsed = seconds() - before;
