@@ -261,7 +261,7 @@ void probe_device(cl_platform_id platform, cl_device_id id, device_info *info)
     }
     if (err.code == ERROR_NONE || info->usable) remember(path, info);
 cleanup:
-    if (err.code != ERROR_NONE && (!d || !info->probe_gflops)) {
+    if (err.code != ERROR_NONE && (!d || info->probe_gflops <= 0)) {
         info->usable = false;
         snprintf(info->reason, sizeof info->reason, "%.250s", err.message);
     }
