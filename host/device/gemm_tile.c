@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_launch.h"
 #include "host/device/gemm_provider.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 /* cl/gemm/tile.cl: A_KIND */
@@ -240,27 +241,34 @@ static bool tile_plan_shape(device *d, const gemm_desc *desc, int64_t *workspace
         plan_rows(p, units);
 
     const int64_t scratch = p->groups * p->scratch_floats;
-    if (p->copy_floats > INT32_MAX || p->scratch_floats > INT32_MAX / 2) {
+    if (p->copy_floats > INT32_MAX || p->scratch_floats > INT32_MAX) {
+        error_set(err, ERROR_MODEL, "a line of %d x %d channels is too long for the tile kernel",
+                  s->a.image.width, s->a.image.channels);
         free(p);
-        return error_set(err, ERROR_MODEL, "a line of %d x %d channels is too long for the tile kernel",
-                         s->a.image.width, s->a.image.channels);
+        return false;
     }
     *workspace_bytes = (int64_t)sizeof(float) * (p->packed_floats + p->partial_floats + scratch);
     *state = p;
     return true;
 }
 
-static void tile_options(char options[GEMM_OPTIONS_SIZE], const tile_plan *p)
+/* Options of the kernels that end elements; types they do not read are left out, so that shapes share
+ * programs. */
+static void tile_options(char options[GEMM_OPTIONS_SIZE], const tile_plan *p, bool reads_a)
 {
-    gemm_launch_options(options, &p->desc, "-DMR=%d -DNV=%d -DVEC=%d -DA_KIND=%d -DSWAPPED=%d", p->tile.mr,
-                        p->tile.nv, p->tile.vec, p->kind, p->swapped);
+    gemm_desc s = p->desc;
+    s.b.type = DTYPE_F32;
+    if (!reads_a) {
+        s.a.type = DTYPE_F32;
+        s.a.image.kernel = 0;
+    }
+    gemm_launch_options(options, &s, "-DMR=%d -DNV=%d -DVEC=%d -DA_KIND=%d -DSWAPPED=%d", p->tile.mr,
+                        p->tile.nv, p->tile.vec, reads_a ? p->kind : A_IN_PLACE, p->swapped);
 }
 
-static device_launch tile_launch(const char *kernel, const char *options, const char *label)
+static device_launch tile_launch(const char *file, const char *kernel, const char *options, const char *label)
 {
-    device_launch l = {
-        .file = "gemm/tile", .kernel = kernel, .options = options, .label = label, .rank = 3
-    };
+    device_launch l = { .file = file, .kernel = kernel, .options = options, .label = label, .rank = 3 };
     for (int i = 0; i < 3; ++i) l.global[i] = l.local[i] = 1;
     return l;
 }
@@ -271,8 +279,9 @@ static bool record_pack(const tile_plan *p, device_launches *list, const char *l
     const gemm_desc *s = &p->desc;
     const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, k_block = least(s->k, 1024);
     char options[GEMM_OPTIONS_SIZE];
-    tile_options(options, p);
-    device_launch l = tile_launch("gemm_tile_pack", options, label);
+    snprintf(options, sizeof options, "-DB_STORE=STORE_%s -DNV=%d -DVEC=%d", dtype_name(s->b.type),
+             p->tile.nv, p->tile.vec);
+    device_launch l = tile_launch("gemm/tile_pack", "gemm_tile_pack", options, label);
     l.global[0] = (size_t)gemm_ceil_div(s->n, nr);
     l.global[1] = (size_t)gemm_ceil_div(s->k, k_block);
     l.global[2] = (size_t)(p->packed_batch[0] * p->packed_batch[1]);
@@ -293,8 +302,8 @@ static bool record_rows(const tile_plan *p, device_launches *list, const char *l
     const int64_t packed = buffers->workspace_offset / (int64_t)sizeof(float);
     if (!record_pack(p, list, label, buffers, packed, err)) return false;
     char options[GEMM_OPTIONS_SIZE];
-    tile_options(options, p);
-    device_launch l = tile_launch("gemm_tile", options, label);
+    tile_options(options, p, true);
+    device_launch l = tile_launch("gemm/tile", "gemm_tile", options, label);
     l.global[0] = (size_t)p->groups;
     gemm_buffers with_packed = *buffers;
     with_packed.b = buffers->workspace;
@@ -327,8 +336,8 @@ static bool record_reduce(const tile_plan *p, device_launches *list, const char 
 {
     const gemm_desc *s = &p->desc;
     char options[GEMM_OPTIONS_SIZE];
-    tile_options(options, p);
-    device_launch l = tile_launch("gemm_tile_reduce", options, label);
+    tile_options(options, p, false);
+    device_launch l = tile_launch("gemm/tile_reduce", "gemm_tile_reduce", options, label);
     l.global[0] = (size_t)gemm_ceil_div(s->n, (int64_t)p->tile.nv * p->tile.vec);
     l.global[1] = (size_t)s->m;
     l.global[2] = (size_t)(s->batch[0] * s->batch[1]);
@@ -352,8 +361,12 @@ static bool record_split(const tile_plan *p, device_launches *list, const char *
     const gemm_desc *s = &p->desc;
     const int64_t partial = buffers->workspace_offset / (int64_t)sizeof(float);
     char options[GEMM_OPTIONS_SIZE];
-    tile_options(options, p);
-    device_launch l = tile_launch("gemm_tile_split", options, label);
+    snprintf(options, sizeof options,
+             "-DA_STORE=STORE_%s -DB_STORE=STORE_%s -DA_KERNEL=%d -DMR=%d -DNV=%d -DVEC=%d "
+             "-DA_KIND=%d",
+             dtype_name(s->a.type), dtype_name(s->b.type), (int)s->a.image.kernel, p->tile.mr, p->tile.nv,
+             p->tile.vec, p->kind);
+    device_launch l = tile_launch("gemm/tile_split", "gemm_tile_split", options, label);
     l.global[0] = (size_t)p->row_blocks;
     l.global[1] = (size_t)p->parts;
     l.global[2] = (size_t)(s->batch[0] * s->batch[1]);
