@@ -1,0 +1,151 @@
+/* cmd_generate.c -- `dalle-cl generate`: a caption becomes pictures.  Of the models it knows dalle.h only.
+ * SPDX-License-Identifier: MIT */
+#include "host/cli/cli.h"
+#include "host/cli/pictures.h"
+#include "host/api/dalle.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct meter {
+    bool shown; /* a line stands on the terminal */
+    bool wanted;
+    double started;
+} meter;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool on_progress(void *context, int done, int total)
+{
+    meter *m = context;
+    if (m->wanted && done > 0) {
+        double seconds = now() - m->started;
+        fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total,
+                (double)done / seconds, seconds / (double)done * (double)(total - done));
+        fflush(stderr);
+        m->shown = true;
+    }
+    return !*cli_interrupted();
+}
+
+static void warn_unknown(const dalle_model *model, const char *caption)
+{
+    char *words = dalle_unknown_words(model, caption);
+    if (words) fprintf(stderr, "warning: never seen in training: %s\n", words);
+    dalle_free(words);
+}
+
+static dalle_request request_of(const cli_call *call, meter *m)
+{
+    dalle_request r = DALLE_REQUEST_DEFAULTS;
+    r.caption = cli_argument(call, 0);
+    r.count = (int)cli_int(call, "count");
+    r.first = (int)cli_int(call, "first");
+    r.seed = (uint64_t)cli_seed(call, 1);
+    if (cli_given(call, "temperature")) r.temperature = cli_real(call, "temperature");
+    if (cli_given(call, "top-k")) r.top_k = (int)cli_int(call, "top-k");
+    if (cli_given(call, "top-p")) r.top_p = cli_real(call, "top-p");
+    r.progress = on_progress;
+    r.context = m;
+    return r;
+}
+
+static bool say_done(const cli_call *call, const dalle_request *r, const dalle_pictures *p,
+                     const char *device, double seconds, error *err)
+{
+    const char *path = cli_text(call, "output");
+    if (!cli_flag(call, "json")) {
+        if (!cli_flag(call, "quiet"))
+            printf("%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n", path, p->count,
+                   p->count == 1 ? "" : "s", p->side, p->side, (unsigned long long)r->seed, seconds, device);
+        return true;
+    }
+    json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:f, s:s}", "file", path, "caption", r->caption,
+                          "count", p->count, "first", r->first, "side", p->side, "seed", (json_int_t)r->seed,
+                          "seconds", seconds, "device", device);
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(o);
+    if (!text)
+        return error_set(err, ERROR_USAGE,
+                         "generate: a path or the caption is not valid UTF-8, which JSON needs");
+    puts(text);
+    free(text);
+    return true;
+}
+
+static bool draw(const cli_call *call, dalle_model *model, error *err)
+{
+    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO), .started = now() };
+    dalle_request request = request_of(call, &m);
+    dalle_model_info info;
+    dalle_get_info(model, &info);
+    dalle_error failure;
+    dalle_pictures pictures = { 0 };
+    warn_unknown(model, request.caption);
+    bool ok = dalle_generate(model, &request, &pictures, &failure);
+    if (m.shown) fputs("\r\033[K", stderr);
+    if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
+    if (!ok) return pictures_error(&failure, err);
+    double seconds = now() - m.started;
+    int columns =
+        cli_given(call, "columns") ? (int)cli_int(call, "columns") : pictures_columns(pictures.count);
+    ok = pictures_write_grid(cli_text(call, "output"), pictures.rgb, pictures.count, pictures.side, columns,
+                             err);
+    if (ok && cli_given(call, "tokens"))
+        ok = pictures_write_tokens(cli_text(call, "tokens"), pictures.tokens, pictures.count,
+                                   info.tokens_side, err);
+    ok = ok && say_done(call, &request, &pictures, info.device, seconds, err);
+    dalle_pictures_free(&pictures);
+    return ok;
+}
+
+static bool run_generate(const cli_call *call, error *err)
+{
+    if (!cli_require(call, "model", err)) return false;
+    dalle_error failure;
+    cli_catch_interrupts();
+    dalle_model *model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
+    if (!model) return pictures_error(&failure, err);
+    bool ok = draw(call, model, err);
+    dalle_close(model);
+    return ok;
+}
+
+static const cli_option options[] = {
+    { "model", 'm', CLI_TEXT, "FOLDER", NULL, 0, 0, "the model's folder, as 'dalle-cl pack' makes it" },
+    { "output", 'o', CLI_TEXT, "FILE", "picture.png", 0, 0, "PNG to write: one picture, or a grid of them" },
+    { "count", 'n', CLI_INT, "N", "1", 1, 512, "how many pictures" },
+    { "first", 0, CLI_INT, "N", "0", 0, 1000000,
+      "number of the first; picture i depends on model, caption, seed and i only" },
+    { "columns", 0, CLI_INT, "N", NULL, 1, 512, "columns of the grid; otherwise about square" },
+    { "temperature", 't', CLI_REAL, "T", NULL, 0, 100,
+      "0 always takes the likeliest token; otherwise the model's default" },
+    { "top-k", 'k', CLI_INT, "K", NULL, 0, 1000000, "draw among the K likeliest tokens; 0 = all" },
+    { "top-p", 0, CLI_REAL, "P", NULL, 0, 1,
+      "draw among the likeliest tokens that together have this probability; 1 = all" },
+    { "tokens", 0, CLI_TEXT, "FILE", NULL, 0, 0,
+      "also write the pictures' tokens, as 'dalle-cl encode' does" },
+};
+
+const cli_command cmd_generate = {
+    .name = "generate",
+    .summary = "draw pictures from a caption",
+    .arguments = "CAPTION",
+    .least = 1,
+    .most = 1,
+    .example = "dalle-cl generate -m models/demo \"a green heart\" -n 16 -o grid.png --seed 1",
+    .text = "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
+            "once.\n"
+            "Words of the caption that no training caption had are named.",
+    .options = options,
+    .option_count = (int)(sizeof options / sizeof *options),
+    .run = run_generate,
+};

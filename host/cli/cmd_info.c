@@ -1,0 +1,263 @@
+/* cmd_info.c -- `dalle-cl info`: what is in a model folder, a run, or a safetensors file.
+ * SPDX-License-Identifier: MIT */
+#include "host/cli/cli.h"
+
+#include "data/safetensors.h"
+#include "host/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Which kind of entry a tensor was, by its name. */
+static const char *group_of(const char *name)
+{
+    if (starts(name, "adam.")) return "moments";
+    if (starts(name, "ema.")) return "averages";
+    return "parameters";
+}
+
+static int64_t elements(const safetensors_tensor *t)
+{
+    int64_t count = 1;
+    for (int i = 0; i < t->rank; ++i) count *= t->dim[i];
+    return count;
+}
+
+static json_t *tensor_json(const safetensors_tensor *t)
+{
+    json_t *shape = json_array();
+    for (int i = 0; i < t->rank; ++i) json_array_append_new(shape, json_integer(t->dim[i]));
+    return json_pack("{s:s, s:s, s:o}", "name", t->name, "type", t->type_name, "shape", shape);
+}
+
+/* Metadata that says how the file came about; the host state is the program's own business. */
+static json_t *metadata_json(const safetensors *file)
+{
+    static const char *const keys[] = { "format", "program", "kind",      "model",      "step",  "preset",
+                                        "device", "dvae",    "tokenizer", "validation", "config" };
+    json_t *all = json_object();
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i) {
+        const char *value = safetensors_metadata(file, keys[i]);
+        if (value) json_object_set_new(all, keys[i], json_string(value));
+    }
+    return all;
+}
+
+static json_t *file_json(const char *path, bool tensors, error *err)
+{
+    safetensors *file = safetensors_open(path, err);
+    if (!file) return NULL;
+    json_t *groups = json_object(), *list = json_array();
+    int64_t bytes = 0;
+    for (int i = 0; i < safetensors_count(file); ++i) {
+        const safetensors_tensor *t = safetensors_at(file, i);
+        const char *group = group_of(t->name);
+        int64_t before = json_integer_value(json_object_get(groups, group));
+        json_object_set_new(groups, group, json_integer(before + elements(t)));
+        bytes += t->bytes;
+        if (tensors) json_array_append_new(list, tensor_json(t));
+    }
+    json_t *o = json_pack("{s:s, s:i, s:I, s:o, s:o}", "file", path, "tensors", safetensors_count(file),
+                          "bytes", (json_int_t)bytes, "elements", groups, "metadata", metadata_json(file));
+    if (tensors)
+        json_object_set_new(o, "list", list);
+    else
+        json_decref(list);
+    safetensors_close(file);
+    if (!o) error_set(err, ERROR_MEMORY, "out of memory for the content of '%s'", path);
+    return o;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names in the folder that end in .safetensors, sorted; each to be freed. */
+static char **list_parts(const char *folder, int *count, error *err)
+{
+    DIR *dir = opendir(folder);
+    if (!dir) return error_null(err, ERROR_IO, "cannot read folder '%s': %s", folder, strerror(errno));
+    char **names = calloc(1, sizeof *names);
+    *count = 0;
+    for (struct dirent *e; names && (e = readdir(dir)) != NULL;) {
+        const char *end = strrchr(e->d_name, '.');
+        if (!end || strcmp(end, ".safetensors") != 0) continue;
+        char **more = realloc(names, (size_t)(*count + 1) * sizeof *names);
+        if (!more) break;
+        names = more;
+        if ((names[*count] = strdup(e->d_name)) != NULL) ++*count;
+    }
+    closedir(dir);
+    if (!names) return error_null(err, ERROR_MEMORY, "out of memory for the content of '%s'", folder);
+    qsort(names, (size_t)*count, sizeof *names, by_text);
+    return names;
+}
+
+/* Adds a JSON file of the folder under `key`, if there is one. */
+static bool add_document(json_t *to, const char *folder, const char *name, const char *key, error *err)
+{
+    char *path = file_join(folder, name);
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+    bool ok = true;
+    if (file_exists(path)) {
+        json_error_t problem;
+        json_t *content = json_load_file(path, 0, &problem);
+        ok = content ? json_object_set_new(to, key, content) == 0
+                     : error_set(err, ERROR_FORMAT, "%s:%d: %s", path, problem.line, problem.text);
+    }
+    free(path);
+    return ok;
+}
+
+static json_t *folder_json(const char *folder, bool tensors, error *err)
+{
+    int count = 0;
+    char **names = list_parts(folder, &count, err);
+    if (!names) return NULL;
+    json_t *all = json_object(), *parts = json_array();
+    bool ok = add_document(all, folder, "model.json", "model", err) &&
+              add_document(all, folder, "run.json", "run", err);
+    if (ok && !count && json_object_size(all) == 0)
+        ok = error_set(
+            err, ERROR_USAGE,
+            "'%s' is neither a model nor a run: it has no model.json, run.json or safetensors file", folder);
+    for (int i = 0; i < count; ++i) {
+        char *path = ok ? file_join(folder, names[i]) : NULL;
+        json_t *part = path ? file_json(path, tensors, err) : NULL;
+        ok = part != NULL && json_array_append_new(parts, part) == 0;
+        free(path);
+        free(names[i]);
+    }
+    free(names);
+    json_object_set_new(all, "parts", parts);
+    if (ok) return all;
+    json_decref(all);
+    return NULL;
+}
+
+/* ---- For people -------------------------------------------------------------------------------- */
+
+static void print_indented(const char *text, const char *indent)
+{
+    while (*text) {
+        int length = (int)strcspn(text, "\n");
+        printf("%s%.*s\n", indent, length, text);
+        text += length;
+        if (*text) ++text;
+    }
+}
+
+static void print_value(const char *key, const json_t *value, const char *indent)
+{
+    const char *text = json_string_value(value);
+    if (text && strchr(text, '\n')) {
+        printf("%s%s:\n", indent, key);
+        print_indented(text, "      ");
+    } else if (text) {
+        printf("%s%s: %s\n", indent, key, text);
+    } else {
+        char *encoded = json_dumps(value, JSON_ENCODE_ANY);
+        printf("%s%s: %s\n", indent, key, encoded ? encoded : "?");
+        free(encoded);
+    }
+}
+
+static void print_object(json_t *object, const char *indent)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) print_value(key, value, indent);
+}
+
+/* 53786240 as 53,786,240. */
+static void grouped(int64_t number, char text[32])
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)number), at = 0;
+    for (int i = 0; i < length; ++i) {
+        if (i && (length - i) % 3 == 0) text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = '\0';
+}
+
+static void print_part(const json_t *part)
+{
+    const char *key;
+    json_t *value;
+    printf("%s: %.2f MB, %lld tensors\n", json_string_value(json_object_get(part, "file")),
+           (double)json_integer_value(json_object_get(part, "bytes")) * 1e-6,
+           (long long)json_integer_value(json_object_get(part, "tensors")));
+    json_object_foreach(json_object_get(part, "elements"), key, value)
+    {
+        char number[32];
+        grouped(json_integer_value(value), number);
+        printf("  %s: %s\n", key, number);
+    }
+    print_object(json_object_get(part, "metadata"), "  ");
+    size_t index;
+    json_array_foreach(json_object_get(part, "list"), index, value)
+    {
+        char *shape = json_dumps(json_object_get(value, "shape"), JSON_COMPACT);
+        printf("    %s %s %s\n", json_string_value(json_object_get(value, "name")),
+               json_string_value(json_object_get(value, "type")), shape ? shape : "?");
+        free(shape);
+    }
+}
+
+static void print_people(const json_t *all)
+{
+    json_t *parts = json_object_get(all, "parts"), *part;
+    static const char *const documents[] = { "model", "run" };
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; ++i) {
+        json_t *document = json_object_get(all, documents[i]);
+        if (!document) continue;
+        printf("%s\n", documents[i]);
+        print_object(document, "  ");
+    }
+    size_t index;
+    json_array_foreach(parts, index, part) print_part(part);
+    if (!parts) print_part(all);
+}
+
+static bool run_info(const cli_call *call, error *err)
+{
+    const char *path = cli_argument(call, 0);
+    bool tensors = cli_flag(call, "tensors");
+    json_t *all = file_is_folder(path) ? folder_json(path, tensors, err) : file_json(path, tensors, err);
+    if (!all) return false;
+    if (cli_flag(call, "json")) {
+        char *text = json_dumps(all, JSON_INDENT(2));
+        if (text) puts(text);
+        free(text);
+    } else {
+        print_people(all);
+    }
+    json_decref(all);
+    return true;
+}
+
+static const cli_option options[] = {
+    { "tensors", 't', CLI_FLAG, NULL, NULL, 0, 0, "list every tensor with type and shape" },
+};
+
+const cli_command cmd_info = {
+    .name = "info",
+    .summary = "show a model's, a run's or a safetensors file's parts, parameter counts and origin",
+    .arguments = "FOLDER|FILE.safetensors",
+    .least = 1,
+    .most = 1,
+    .example = "dalle-cl info models/demo",
+    .options = options,
+    .option_count = (int)(sizeof options / sizeof *options),
+    .run = run_info,
+};

@@ -1,0 +1,172 @@
+/* pictures.c -- see pictures.h.
+ * SPDX-License-Identifier: MIT */
+#include "host/cli/pictures.h"
+
+#include "data/image.h"
+#include "host/base/file.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GAP = 2 };
+
+bool pictures_error(const dalle_error *from, error *err)
+{
+    return error_set(err, from->status == 2 ? ERROR_USAGE : ERROR_MODEL, "%s", from->message);
+}
+
+int pictures_columns(int count)
+{
+    int columns = 1;
+    while (columns * columns < count) ++columns;
+    return columns;
+}
+
+bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int side, int columns, error *err)
+{
+    if (columns > count) columns = count;
+    int rows = (count + columns - 1) / columns, gap = count > 1 ? GAP : 0, step = side + gap;
+    image grid = { 0 };
+    if (!image_create(&grid, columns * step - gap, rows * step - gap, err)) return false;
+    for (int i = 0; i < count; ++i) {
+        /* image_paste only reads its piece. */
+        image piece = { side, side, (uint8_t *)(uintptr_t)rgb + (size_t)i * (size_t)side * (size_t)side * 3 };
+        image_paste(&grid, &piece, i % columns * step, i / columns * step);
+    }
+    bool ok = image_write_png(&grid, path, err);
+    image_free(&grid);
+    return ok;
+}
+
+static bool read_one(const char *path, int side, uint8_t *to, error *err)
+{
+    image whole = { 0 }, fitted = { 0 };
+    bool ok = image_read(path, &whole, err) && image_fit(&whole, side, &fitted, err);
+    if (ok) memcpy(to, fitted.pixels, (size_t)side * (size_t)side * 3);
+    image_free(&whole);
+    image_free(&fitted);
+    return ok;
+}
+
+uint8_t *pictures_read(const char *const *paths, int count, int side, error *err)
+{
+    size_t size = (size_t)side * (size_t)side * 3;
+    uint8_t *rgb = malloc((size_t)count * size);
+    if (!rgb)
+        return error_null(err, ERROR_MEMORY, "out of memory for %d pictures of %d x %d", count, side, side);
+    for (int i = 0; i < count; ++i) {
+        if (read_one(paths[i], side, rgb + (size_t)i * size, err)) continue;
+        free(rgb);
+        return NULL;
+    }
+    return rgb;
+}
+
+/* ---- Tokens ------------------------------------------------------------------------------------ */
+
+static json_t *tokens_json(const int32_t *tokens, int count, int side)
+{
+    json_t *pictures = json_array();
+    for (int i = 0; i < count; ++i) {
+        json_t *one = json_array();
+        for (int j = 0; j < side * side; ++j)
+            json_array_append_new(one, json_integer(tokens[(int64_t)i * side * side + j]));
+        json_array_append_new(pictures, one);
+    }
+    return json_pack("{s:i, s:o}", "side", side, "pictures", pictures);
+}
+
+bool pictures_write_tokens(const char *path, const int32_t *tokens, int count, int side, error *err)
+{
+    json_t *all = tokens_json(tokens, count, side);
+    char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
+    json_decref(all);
+    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for the tokens of %d pictures", count);
+    bool ok = true;
+    if (strcmp(path, "-") == 0)
+        puts(text);
+    else
+        ok = file_write(path, text, strlen(text), err);
+    free(text);
+    return ok;
+}
+
+static bool read_picture_tokens(const json_t *one, const char *path, size_t number, int side, int codes,
+                                int32_t *to, error *err)
+{
+    size_t wanted = (size_t)side * (size_t)side;
+    if (json_array_size(one) != wanted)
+        return error_set(err, ERROR_FORMAT, "'%s': picture %zu has %zu tokens, the model's have %d x %d",
+                         path, number, json_array_size(one), side, side);
+    for (size_t i = 0; i < wanted; ++i) {
+        const json_t *token = json_array_get(one, i);
+        json_int_t value = json_integer_value(token);
+        if (!json_is_integer(token) || value < 0 || value >= codes)
+            return error_set(err, ERROR_FORMAT,
+                             "'%s': picture %zu, token %zu is not a whole number from 0 to %d", path, number,
+                             i, codes - 1);
+        to[i] = (int32_t)value;
+    }
+    return true;
+}
+
+int32_t *pictures_read_tokens(const char *path, int side, int codes, int *count, error *err)
+{
+    json_error_t problem;
+    size_t size = 0;
+    char *text = file_read(path, &size, err);
+    if (!text) return NULL;
+    json_t *all = json_loadb(text, size, 0, &problem), *pictures = json_object_get(all, "pictures");
+    free(text);
+    size_t number = json_array_size(pictures);
+    int32_t *tokens = NULL;
+    if (!all)
+        error_set(err, ERROR_FORMAT, "%s:%d: %s", path, problem.line, problem.text);
+    else if (!number || number > 100000)
+        error_set(err, ERROR_FORMAT,
+                  "'%s' has %zu pictures; it needs 1 to 100,000, as 'dalle-cl encode' writes them", path,
+                  number);
+    else if (!(tokens = malloc(number * (size_t)side * (size_t)side * sizeof *tokens)))
+        error_set(err, ERROR_MEMORY, "out of memory for the tokens of %zu pictures", number);
+    for (size_t i = 0; tokens && i < number; ++i) {
+        if (read_picture_tokens(json_array_get(pictures, i), path, i, side, codes,
+                                tokens + i * (size_t)side * (size_t)side, err))
+            continue;
+        free(tokens);
+        tokens = NULL;
+    }
+    json_decref(all);
+    *count = (int)number;
+    return tokens;
+}
+
+/* ---- Figures ----------------------------------------------------------------------------------- */
+
+double pictures_psnr(const uint8_t *a, const uint8_t *b, int64_t bytes)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < bytes; ++i) {
+        double difference = (double)a[i] - (double)b[i];
+        sum += difference * difference;
+    }
+    return 10.0 * log10(255.0 * 255.0 * (double)bytes / sum);
+}
+
+int pictures_code_usage(const int32_t *tokens, int64_t count, int codes, double *entropy)
+{
+    int64_t *times = calloc((size_t)codes, sizeof *times);
+    *entropy = 0;
+    if (!times) return 0;
+    for (int64_t i = 0; i < count; ++i) ++times[tokens[i]];
+    int used = 0;
+    for (int i = 0; i < codes; ++i) {
+        if (!times[i]) continue;
+        double share = (double)times[i] / (double)count;
+        *entropy -= share * log2(share);
+        ++used;
+    }
+    free(times);
+    return used;
+}
