@@ -178,7 +178,7 @@ static const op_def matmul[2][2] = {
 tensor *matmul_as(tensor *a, tensor *b, bool ta, bool tb, dtype type)
 {
     graph *g = a->graph;
-    product p;
+    product p = { .rank = 0 };
     if (a->poison || b->poison || !measure(g, a, b, ta, tb, &p)) return graph_poison(g);
     tensor y = { .graph = g, .type = type, .rank = p.rank };
     int64_t stride = 1;

@@ -1,0 +1,32 @@
+/* test_gelu.c -- gelu at odd sizes, far from zero and on a view.
+ * SPDX-License-Identifier: MIT */
+#include "tests/support/op_check.h"
+#include <math.h>
+
+static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
+{
+    (void)g;
+    out[0] = op_gelu(c->ints[0] ? op_permute(in[0], (int[]){ 1, 0 }) : in[0]);
+}
+
+static void reference(const op_case *c, const op_array *in, op_array *out)
+{
+    int64_t rows = c->ints[0] ? in[0].dim[0] : 1, columns = in[0].count / rows;
+    for (int64_t i = 0; i < in[0].count; ++i) {
+        double x = in[0].v[i % rows * columns + i / rows];
+        out[0].v[i] = 0.5 * x * erfc(-x / sqrt(2.0));
+    }
+}
+
+static const op_case cases[] = {
+    { .name = "odd", .in = { { .rank = 3, .dim = { 3, 5, 7 } } } },
+    { .name = "one element", .in = { { .rank = 1, .dim = { 1 } } } },
+    { .name = "wide", .in = { { .rank = 1, .dim = { 83 }, .low = -9, .high = 9 } } },
+    { .name = "view", .in = { { .rank = 2, .dim = { 5, 9 } } }, .ints = { 1 } },
+    { .name = "integers", .in = { { .rank = 1, .dim = { 4 }, .role = OP_INTEGER } }, .fails = "gelu: " },
+};
+
+int main(void)
+{
+    return op_check_main(&(op_test){ "gelu", build, reference, OP_CASES(cases) });
+}
