@@ -15,7 +15,8 @@ static size_t preset_name_length(const embedded_file *f, const char *kind, const
 {
     char start[64];
     size_t lead = (size_t)snprintf(start, sizeof start, "%s/presets/", kind), size = strlen(f->name);
-    if (strncmp(f->name, start, lead) != 0 || size < lead + 5 || strcmp(f->name + size - 4, ".cfg") != 0) return 0;
+    if (strncmp(f->name, start, lead) != 0 || size < lead + 5 || strcmp(f->name + size - 4, ".cfg") != 0)
+        return 0;
     *name = f->name + lead;
     return size - lead - 4;
 }
@@ -54,9 +55,12 @@ static bool unknown_preset(const char *kind, const char *name, error *err)
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", count ? ", " : "", names[count]);
     const char *near = names ? config_nearest(name, names, count) : NULL;
     if (near)
-        error_set(err, ERROR_USAGE, "unknown %s preset '%s'; did you mean '%s'? There are %s, or name a .cfg file", kind, name, near, list);
+        error_set(err, ERROR_USAGE,
+                  "unknown %s preset '%s'; did you mean '%s'? There are %s, or name a .cfg file", kind, name,
+                  near, list);
     else
-        error_set(err, ERROR_USAGE, "unknown %s preset '%s'; there are %s, or name a .cfg file", kind, name, list);
+        error_set(err, ERROR_USAGE, "unknown %s preset '%s'; there are %s, or name a .cfg file", kind, name,
+                  list);
     free(names);
     return false;
 }
@@ -123,9 +127,30 @@ char *request_path(const train_request *r, const char *key, const char *given, c
     json_t *info = text ? json_loads(text, 0, NULL) : NULL;
     const char *recorded = json_string_value(json_object_get(json_object_get(info, "data"), key));
     char *kept = recorded ? strdup(recorded) : NULL;
-    if (text && !kept) error_set(err, ERROR_FORMAT, "'%s' does not say which %s the run used; name it with %s", path, key, option);
+    if (text && !kept)
+        error_set(err, ERROR_FORMAT, "'%s' does not say which %s the run used; name it with %s", path, key,
+                  option);
     json_decref(info);
     free(text);
     free(path);
     return kept;
+}
+
+train_options request_options(const train_request *r, const char *config_text, json_t *provenance)
+{
+    return (train_options){ .folder = r->run,
+                            .resume = r->resume,
+                            .force = r->force,
+                            .config_text = config_text,
+                            .provenance = provenance,
+                            .minutes = r->minutes,
+                            .quiet = r->quiet,
+                            .json = r->json,
+                            .interrupted = r->interrupted };
+}
+
+double ema_decay_at(double ema, int64_t step)
+{
+    double rising = (double)step / ((double)step + 10.0);
+    return rising < ema ? rising : ema;
 }

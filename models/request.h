@@ -7,17 +7,18 @@
 #include "host/train/train.h"
 
 typedef struct train_request {
-    const char *preset;      /* a preset's name or a .cfg file; NULL = "paper" defaults, or the run's own with resume */
+    const char
+        *preset; /* a preset's name or a .cfg file; NULL = "paper" defaults, or the run's own with resume */
     const char *const *sets; /* "key=value" over it */
     int set_count;
-    const char *data;        /* tar or folder; with resume NULL = what the run used */
-    const char *dvae;        /* prior: run or model folder of its dVAE; with resume NULL likewise */
-    const char *tokenizer;   /* prior: a model to use instead of training one; NULL = train */
-    const char *run;         /* the run's folder */
-    const char *init;        /* start from this packed model's or run's parameters; NULL = fresh */
-    const char *device;      /* selector, or NULL */
-    int64_t seed;            /* over the settings' seed; -1 = theirs */
-    double minutes;          /* stop and save after that long; 0 = no limit */
+    const char *data;      /* tar or folder; with resume NULL = what the run used */
+    const char *dvae;      /* prior: run or model folder of its dVAE; with resume NULL likewise */
+    const char *tokenizer; /* prior: a model to use instead of training one; NULL = train */
+    const char *run;       /* the run's folder */
+    const char *init;      /* start from this packed model's or run's parameters; NULL = fresh */
+    const char *device;    /* selector, or NULL */
+    int64_t seed;          /* over the settings' seed; -1 = theirs */
+    double minutes;        /* stop and save after that long; 0 = no limit */
     bool resume, force, quiet, json;
     const volatile sig_atomic_t *interrupted;
 } train_request;
@@ -31,6 +32,14 @@ bool preset_read(const config_table *table, const char *name, void *config, erro
 bool request_config(const train_request *r, const config_table *table, void *config, error *err);
 /* A path the run recorded in run.json under `key`, when the request resumes without naming one; else
  * `given`.  NULL with an error when neither is there.  To be freed. */
-char *request_path(const train_request *r, const char *key, const char *given, const char *option, error *err);
+char *request_path(const train_request *r, const char *key, const char *given, const char *option,
+                   error *err);
+
+/* The loop's options as far as the request decides them. */
+train_options request_options(const train_request *r, const char *config_text, json_t *provenance);
+
+/* The decay of averaged parameters at a step: they start as a copy and forget that start fast, by
+ * step / (step + 10) until that reaches `ema`. (ours) */
+double ema_decay_at(double ema, int64_t step);
 
 #endif

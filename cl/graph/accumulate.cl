@@ -7,6 +7,10 @@
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 
+#ifndef Y_STORE
+#define Y_STORE STORE_F32
+#endif
+
 #ifdef B_STORE
 __kernel void accumulate_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), const int count)
 {

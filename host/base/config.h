@@ -33,9 +33,9 @@ typedef struct config_field {
     config_type type;
     const char *key;
     size_t offset;
-    const char *value;        /* the default, as text */
-    double low, high;         /* INT and REAL */
-    const char *choices;      /* CHOICE: "gumbel|vq" */
+    const char *value;   /* the default, as text */
+    double low, high;    /* INT and REAL */
+    const char *choices; /* CHOICE: "gumbel|vq" */
     const char *help;
 } config_field;
 
@@ -51,7 +51,8 @@ void config_defaults(const config_table *table, void *config);
 /* Reads `key = value` lines over what the struct holds; `where` names the text in errors. */
 bool config_parse(const config_table *table, void *config, const char *text, const char *where, error *err);
 /* One "key=value", as given to --set. */
-bool config_assign(const config_table *table, void *config, const char *assignment, const char *where, error *err);
+bool config_assign(const config_table *table, void *config, const char *assignment, const char *where,
+                   error *err);
 /* All settings as `key = value` lines in table order, so that parse(format(c)) == c; to be freed. */
 char *config_format(const config_table *table, const void *config);
 /* A reference for people: key, default, range, help; to be freed. */

@@ -10,23 +10,23 @@
 #include <stdint.h>
 
 /*        name  bytes  floating  safetensors */
-#define DTYPES(X)                                                                        \
-    X(F32, 4, true, "F32")                                                               \
-    X(F16, 2, true, "F16")                                                               \
-    X(BF16, 2, true, "BF16")                                                             \
-    X(U8, 1, false, "U8")                                                                \
+#define DTYPES(X) \
+    X(F32, 4, true, "F32") \
+    X(F16, 2, true, "F16") \
+    X(BF16, 2, true, "BF16") \
+    X(U8, 1, false, "U8") \
     X(I32, 4, false, "I32")
 
 typedef enum dtype {
 #define DTYPE_ENUM(name, bytes, floating, text) DTYPE_##name,
     DTYPES(DTYPE_ENUM)
 #undef DTYPE_ENUM
-    DTYPE_COUNT
+        DTYPE_COUNT
 } dtype;
 
 size_t dtype_bytes(dtype type);
 bool dtype_is_float(dtype type);
-const char *dtype_name(dtype type);                    /* "F32", as in safetensors; also the kernels' STORE_ suffix */
+const char *dtype_name(dtype type); /* "F32", as in safetensors; also the kernels' STORE_ suffix */
 bool dtype_from_name(const char *name, dtype *type);
 
 /* One value, converted with round to nearest even.  U8 and I32 saturate. */

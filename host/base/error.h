@@ -9,15 +9,15 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-#define ERROR_CODES(X)                                                                   \
-    X(NONE, "no error")                                                                  \
-    X(USAGE, "the request itself is wrong: an unknown key, name or option")              \
-    X(IO, "a file or folder could not be read or written")                               \
-    X(FORMAT, "a file's content is not what its kind promises")                          \
-    X(DEVICE, "an OpenCL device or driver refused something")                            \
-    X(MEMORY, "memory, of host or device, is not enough")                                \
-    X(MODEL, "shapes or parts of a model do not fit together")                           \
-    X(DIVERGED, "training produced too many non-finite steps")                           \
+#define ERROR_CODES(X) \
+    X(NONE, "no error") \
+    X(USAGE, "the request itself is wrong: an unknown key, name or option") \
+    X(IO, "a file or folder could not be read or written") \
+    X(FORMAT, "a file's content is not what its kind promises") \
+    X(DEVICE, "an OpenCL device or driver refused something") \
+    X(MEMORY, "memory, of host or device, is not enough") \
+    X(MODEL, "shapes or parts of a model do not fit together") \
+    X(DIVERGED, "training produced too many non-finite steps") \
     X(INTERRUPTED, "the user stopped the work")
 
 typedef enum error_code {
@@ -32,8 +32,7 @@ typedef struct error {
 } error;
 
 /* Fills *err (which may be NULL) and returns false, so that a failing function is one `return`. */
-bool error_set(error *err, error_code code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool error_set(error *err, error_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool error_setv(error *err, error_code code, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
@@ -47,9 +46,9 @@ bool error_prefix(error *err, const char *format, ...) __attribute__((format(pri
 int error_exit_status(const error *err);
 
 /* Aborts with the place and the values when a belief about our own code is wrong; also in release. */
-#define CHECK(condition, ...)                                                            \
+#define CHECK(condition, ...) \
     ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition, __VA_ARGS__))
-_Noreturn void check_failed(const char *file, int line, const char *condition,
-                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+_Noreturn void check_failed(const char *file, int line, const char *condition, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

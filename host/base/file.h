@@ -11,7 +11,7 @@
 char *file_read(const char *path, size_t *size, error *err);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
-bool file_make_folders(const char *path, error *err);    /* like mkdir -p, mode 0777 & ~umask */
+bool file_make_folders(const char *path, error *err); /* like mkdir -p, mode 0777 & ~umask */
 
 /* Writes to "path.tmp-<pid>", flushes to disk, and renames over `path`: a reader, or a restart after
  * a crash or a full disk, sees the old content or the new, never a part.  On failure nothing stays. */
@@ -20,8 +20,8 @@ typedef struct file_atomic {
     char *path, *temporary;
 } file_atomic;
 bool file_atomic_open(file_atomic *f, const char *path, error *err);
-bool file_atomic_commit(file_atomic *f, error *err);     /* closes in either case */
-void file_atomic_abandon(file_atomic *f);                /* for clean-up paths; harmless after commit */
+bool file_atomic_commit(file_atomic *f, error *err); /* closes in either case */
+void file_atomic_abandon(file_atomic *f);            /* for clean-up paths; harmless after commit */
 bool file_write(const char *path, const void *bytes, size_t size, error *err); /* the three in one */
 
 /* "$XDG_CACHE_HOME/dalle-cl" or "~/.cache/dalle-cl", or $DALLE_CL_CACHE; NULL when that is "off" or

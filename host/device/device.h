@@ -26,19 +26,19 @@ typedef struct device_info {
     int64_t memory_bytes;     /* usable in all; for a CPU, the machine's memory */
     int64_t max_buffer_bytes; /* largest single buffer */
     int64_t local_bytes;
-    int64_t max_group;        /* work-items in a work-group */
-    int preferred_multiple;   /* work-group size multiple: a hint for LANES, never an assumption */
+    int64_t max_group;      /* work-items in a work-group */
+    int preferred_multiple; /* work-group size multiple: a hint for LANES, never an assumption */
 
-    bool usable;              /* probes passed; if not, `reason` says why and it is never chosen */
+    bool usable; /* probes passed; if not, `reason` says why and it is never chosen */
     char reason[256];
-    bool half_storage;        /* vload_half / vstore_half give right numbers */
-    bool half_arithmetic;     /* cl_khr_fp16 arithmetic gives right numbers */
-    int subgroup_size;        /* 0: no working subgroups */
-    int vector_width;         /* preferred float vector, from the driver */
+    bool half_storage;    /* vload_half / vstore_half give right numbers */
+    bool half_arithmetic; /* cl_khr_fp16 arithmetic gives right numbers */
+    int subgroup_size;    /* 0: no working subgroups */
+    int vector_width;     /* preferred float vector, from the driver */
 
     /* The shape of row- and element-wise kernels (STYLE.md): LANES work-items times VEC-wide vectors. */
     int lanes, vec;
-    double probe_gflops;      /* short measured multiply-add rate, remembered per device and driver; 0: not measured */
+    double probe_gflops; /* measured multiply-add rate, remembered per device and driver; 0: not measured */
 } device_info;
 
 /* Lists every device of every platform into *infos (to be freed); returns how many, or -1.
@@ -76,15 +76,18 @@ typedef enum device_queue { DEVICE_COMPUTE, DEVICE_TRANSFER } device_queue;
 typedef struct device_event device_event;
 
 /* Blocking transfers on the compute queue: they come after all work enqueued before. */
-bool device_write(device *d, device_buffer *to, int64_t offset_bytes, const void *from, int64_t bytes, error *err);
-bool device_read(device *d, const device_buffer *from, int64_t offset_bytes, void *to, int64_t bytes, error *err);
+bool device_write(device *d, device_buffer *to, int64_t offset_bytes, const void *from, int64_t bytes,
+                  error *err);
+bool device_read(device *d, const device_buffer *from, int64_t offset_bytes, void *to, int64_t bytes,
+                 error *err);
 /* Non-blocking: the host memory must stay until the event is done.  `after` may be NULL. */
 device_event *device_write_begin(device *d, device_queue q, device_buffer *to, int64_t offset_bytes,
                                  const void *from, int64_t bytes, device_event *after, error *err);
 device_event *device_read_begin(device *d, device_queue q, const device_buffer *from, int64_t offset_bytes,
                                 void *to, int64_t bytes, device_event *after, error *err);
 /* Fills with a repeated 32-bit pattern, on the compute queue, without waiting. */
-bool device_fill(device *d, device_buffer *b, int64_t offset_bytes, int64_t bytes, uint32_t pattern, error *err);
+bool device_fill(device *d, device_buffer *b, int64_t offset_bytes, int64_t bytes, uint32_t pattern,
+                 error *err);
 /* A marker of all work enqueued so far on q; and work enqueued on q later waits for an event. */
 device_event *device_event_record(device *d, device_queue q, error *err);
 bool device_queue_wait(device *d, device_queue q, device_event *e, error *err);
@@ -96,7 +99,12 @@ bool device_finish(device *d, error *err);  /* waits for both queues */
 
 /* An argument.  A buffer argument becomes two kernel arguments, `__global T *name, long name_offset`,
  * the offset counted in elements (common.clh: TENSOR and TENSOR_BEGIN): no sub-buffers are used. */
-typedef enum device_arg_kind { DEVICE_ARG_BUFFER, DEVICE_ARG_INT, DEVICE_ARG_FLOAT, DEVICE_ARG_LONG } device_arg_kind;
+typedef enum device_arg_kind {
+    DEVICE_ARG_BUFFER,
+    DEVICE_ARG_INT,
+    DEVICE_ARG_FLOAT,
+    DEVICE_ARG_LONG
+} device_arg_kind;
 typedef struct device_arg {
     device_arg_kind kind;
     device_buffer *buffer;
@@ -125,14 +133,16 @@ device_launches *device_launches_create(device *d, error *err);
 void device_launches_destroy(device_launches *list);
 int device_launches_count(const device_launches *list);
 bool device_launches_add(device_launches *list, const device_launch *launch, error *err);
-bool device_launches_add_copy(device_launches *list, const char *label, device_buffer *to, int64_t to_offset_bytes,
-                              const device_buffer *from, int64_t from_offset_bytes, int64_t bytes, error *err);
-bool device_launches_add_fill(device_launches *list, const char *label, device_buffer *to, int64_t offset_bytes,
-                              int64_t bytes, uint32_t pattern, error *err);
+bool device_launches_add_copy(device_launches *list, const char *label, device_buffer *to,
+                              int64_t to_offset_bytes, const device_buffer *from, int64_t from_offset_bytes,
+                              int64_t bytes, error *err);
+bool device_launches_add_fill(device_launches *list, const char *label, device_buffer *to,
+                              int64_t offset_bytes, int64_t bytes, uint32_t pattern, error *err);
 /* A library call that enqueues by itself on the compute queue (CLBlast).  `call` gets `context`,
  * which the list frees with free() at the end. */
 typedef bool (*device_call)(device *d, void *context, error *err);
-bool device_launches_add_call(device_launches *list, const char *label, device_call call, void *context, error *err);
+bool device_launches_add_call(device_launches *list, const char *label, device_call call, void *context,
+                              error *err);
 /* Enqueues launches first .. first+count-1. */
 bool device_launches_run(device_launches *list, int first, int count, error *err);
 
@@ -169,17 +179,17 @@ typedef struct gemm_desc {
     gemm_operand a, b, c;
     float alpha;
     bool accumulate;
-    bool bias;             /* float32 or c's-type vector of n */
+    bool bias; /* float32 or c's-type vector of n */
     dtype bias_type;
     gemm_activation activation;
-    bool preactivation;    /* also write the value before act, with C's layout and type */
-    bool row_invariant;    /* row m of C must not depend, in any bit, on how many rows there are (decoding) */
+    bool preactivation; /* also write the value before act, with C's layout and type */
+    bool row_invariant; /* row m of C must not depend, in any bit, on how many rows there are (decoding) */
 } gemm_desc;
 
 typedef struct gemm_buffers {
     device_buffer *a, *b, *c, *bias, *preactivation, *workspace;
     int64_t a_offset, b_offset, c_offset, bias_offset, preactivation_offset; /* elements */
-    int64_t workspace_offset;                                                 /* bytes, 256-aligned */
+    int64_t workspace_offset;                                                /* bytes, 256-aligned */
 } gemm_buffers;
 
 typedef struct gemm_plan gemm_plan;
@@ -192,6 +202,7 @@ gemm_plan *gemm_plan_create_with(device *d, const char *provider, const gemm_des
 void gemm_plan_destroy(gemm_plan *p);
 const char *gemm_plan_provider(const gemm_plan *p);
 int64_t gemm_plan_workspace_bytes(const gemm_plan *p);
-bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, const gemm_buffers *buffers, error *err);
+bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, const gemm_buffers *buffers,
+                      error *err);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "host/graph/graph.h"
 
+/* One operator a line. */
+/* clang-format off */
 /* ---- Views: no work, no memory --------------------------------------------------------------- */
 tensor *op_reshape(tensor *x, int rank, const int64_t *dim);      /* x contiguous, else copied; one dim may be -1 */
 tensor *op_permute(tensor *x, const int *axes);                   /* axes: a permutation of x's */
@@ -130,5 +132,6 @@ tensor *op_attention_decode(tensor *q, tensor *keys, tensor *values, const struc
  * random I32 [4] = {seed low, seed high, step, first picture}: row b draws with stream = hash(name) of the
  * operator + first picture + b, element = position[0] -> I32 [B] */
 tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position);
+/* clang-format on */
 
 #endif

@@ -30,6 +30,7 @@ bool checkpoint_export(store *s, const char *path, bool averages, dtype type, co
 /* Loads parameters (and exported state) of a file into the store, converting storage types; tensors the
  * store lacks are an error unless `surplus_ok`, entries the file lacks always are.  With `surplus_ok` the
  * file may be a run's checkpoint, and the averages in it take the place of the parameters. */
-bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_metadata *metadata, error *err);
+bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_metadata *metadata,
+                       error *err);
 
 #endif

@@ -8,8 +8,8 @@
 
 typedef struct optimizer_settings {
     float beta1, beta2, epsilon, decay;
-    float clip;     /* global norm; 0 = none */
-    bool ema;       /* keep averages "ema.<parameter>" */
+    float clip; /* global norm; 0 = none */
+    bool ema;   /* keep averages "ema.<parameter>" */
 } optimizer_settings;
 
 typedef struct optimizer optimizer;

@@ -17,7 +17,7 @@ double schedule_warmup(int64_t steps, int64_t step);
 typedef struct schedule_plateau {
     double threshold;
     int patience, most;
-    double best;       /* set by schedule_plateau_start */
+    double best; /* set by schedule_plateau_start */
     int waited, halvings;
 } schedule_plateau;
 void schedule_plateau_start(schedule_plateau *p);

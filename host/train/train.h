@@ -20,7 +20,7 @@
 
 /* Named figures of a step or an evaluation, in the order in which they are to be shown. */
 typedef struct train_metric {
-    const char *name;   /* static: "loss", "psnr", "codes" */
+    const char *name; /* static: "loss", "psnr", "codes" */
     double value;
     const char *format; /* for the progress line: "%.4f"; NULL = only in metrics.jsonl */
 } train_metric;
@@ -55,17 +55,18 @@ typedef struct train_task {
 typedef struct train_options {
     const char *folder;
     bool resume;
-    bool force;              /* resume although device, driver, kernels or settings differ; or overwrite nothing else */
+    bool force; /* resume although device, driver, kernels or settings differ; or overwrite nothing else */
     const char *config_text; /* the resolved configuration, stored and compared on resume */
     json_t *provenance;      /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
     int64_t steps;           /* total */
     int64_t log_every, save_every, eval_every, sample_every; /* steps; 0 = never (the end always saves) */
-    int64_t stop_after_bad;  /* that many skipped steps in a row end the run with ERROR_DIVERGED */
-    int64_t patience;        /* evaluations without a better figure that end the run; 0 = never */
-    double minutes;          /* stop and save after that long; 0 = no limit */
+    int64_t stop_after_bad; /* that many skipped steps in a row end the run with ERROR_DIVERGED */
+    int64_t patience;       /* evaluations without a better figure that end the run; 0 = never */
+    double minutes;         /* stop and save after that long; 0 = no limit */
     bool quiet;
-    bool json;                  /* print metric lines on standard output, as in metrics.jsonl, instead of progress */
-    const char *resume_command; /* how to go on, for messages; NULL: "dalle-cl train KIND --run FOLDER --resume" */
+    bool json; /* print metric lines on standard output, as in metrics.jsonl, instead of progress */
+    const char
+        *resume_command; /* how to go on, for messages; NULL: "dalle-cl train KIND --run FOLDER --resume" */
     const volatile sig_atomic_t *interrupted; /* set by the caller's signal handler; NULL: never */
 } train_options;
 

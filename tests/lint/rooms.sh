@@ -1,0 +1,47 @@
+#!/bin/sh
+# rooms.sh ROOT -- each room includes only from itself and from the rooms above it (DESIGN.md has the
+# list); only host/device/opencl sees OpenCL; one C++ file; `generate` uses only the library's header.
+# SPDX-License-Identifier: MIT
+cd "$1" || exit 1
+
+find host data models cl \( -name '*.[ch]' -o -name '*.cc' -o -name '*.cl' -o -name '*.clh' -o -name '*.def' \) |
+    LC_ALL=C sort | xargs awk '
+    BEGIN {
+        count = split("host/base host/device cl host/graph host/ops host/nn data host/train models host/api host/cli",
+                      rooms, " ")
+    }
+    function rank(path,    i) {
+        for (i = 1; i <= count; ++i) if (index(path, rooms[i] "/") == 1) return i
+        return 0
+    }
+    function folder(path) { sub(/\/[^\/]*$/, "", path); return path }
+    function complain(what) { printf "%s:%d: %s\n", FILENAME, FNR, what; bad = 1 }
+
+    /^[ \t]*#[ \t]*include[ \t]*</ {
+        if ($0 ~ /<(CL\/|clblast|clFFT)/ && FILENAME !~ /^host\/device\/opencl\//)
+            complain("only host/device/opencl includes OpenCL headers: " $0)
+    }
+    /^[ \t]*#[ \t]*include[ \t]*"/ {
+        split($0, part, "\"")
+        used = part[2]
+        if (FILENAME ~ /^cl\//) {
+            if (used !~ /\.clh$/) complain("a kernel includes only .clh files of cl/: " used)
+            next
+        }
+        mine = rooms[rank(FILENAME)]
+        theirs = rooms[rank(used)]
+        if (!rank(used)) complain("name the header from the repository root: " used)
+        else if (rank(used) > rank(FILENAME)) complain(mine " is above " theirs " and may not include " used)
+        else if (mine == "data" && theirs != "data" && theirs != "host/base")
+            complain("data knows neither models nor devices: " used)
+        else if (used ~ /\/internal\.h$/ && folder(used) != folder(FILENAME))
+            complain(used " is for the files of its own folder")
+        else if (folder(used) == "host/device/opencl" && folder(FILENAME) != "host/device/opencl")
+            complain(used " is for the files of its own folder")
+        if (FILENAME == "host/cli/cmd_generate.c" && theirs != "host/base" && theirs != "host/api" && theirs != "host/cli")
+            complain("generate calls nothing but host/api/dalle.h: " used)
+    }
+    FNR == 1 && FILENAME ~ /\.cc$/ && FILENAME != "data/sentencepiece.cc" {
+        complain("data/sentencepiece.cc is the only C++ file")
+    }
+    END { exit bad }'

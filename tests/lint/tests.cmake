@@ -1,0 +1,19 @@
+# The lint tests: shell scripts over the sources.  77 = the tool it needs is not there.
+# SPDX-License-Identifier: MIT
+set(HEADER_FLAGS -D_GNU_SOURCE -DCL_TARGET_OPENCL_VERSION=120 -Wall -Wextra -Wpedantic -Werror -I.)
+foreach(folder IN LISTS DEPS_INCLUDE_DIRS SHAPING_INCLUDE_DIRS OpenCL_INCLUDE_DIRS)
+    list(APPEND HEADER_FLAGS -isystem ${folder})
+endforeach()
+
+function(lint_test name)
+    add_test(NAME lint_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/lint/${name}.sh ${PROJECT_SOURCE_DIR} ${ARGN})
+    set_tests_properties(lint_${name} PROPERTIES LABELS lint SKIP_RETURN_CODE 77 TIMEOUT 900)
+endfunction()
+
+lint_test(rooms)
+lint_test(operators)
+lint_test(files)
+lint_test(format)
+lint_test(kernels)
+set_tests_properties(lint_kernels PROPERTIES RUN_SERIAL TRUE)
+lint_test(headers ${CMAKE_C_COMPILER} ${HEADER_FLAGS})
