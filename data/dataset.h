@@ -1,8 +1,9 @@
 /* dataset.h -- pictures with captions, from WebDataset tars, folders, or several of either.
  * A tar or folder holds KEY.png (or .jpg, .jpeg) and KEY.txt, the caption, and may hold KEY.json with
  * "split" (text), "group" (text) and "keywords" (list of text); other members are ignored.  KEY is the
- * path up to the first dot of its last part.  Everything but the pictures is read and checked when the
- * set is opened; pictures are read when asked for.  A compressed tar is held in memory.
+ * path up to the first dot of its last part in a tar, as WebDataset has it, up to the last in a folder.
+ * Everything but the pictures is read and checked when the set is opened; pictures are read when asked
+ * for.  A compressed tar is held in memory.
  * An open set never changes and may be used by any number of threads.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_DATASET_H

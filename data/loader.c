@@ -1,0 +1,249 @@
+/* loader.c -- a ring of batches, filled sample by sample.
+ * Work is handed out in order under one lock; where a sample goes and what it becomes was fixed by then,
+ * so it does not matter which thread does it.
+ * SPDX-License-Identifier: MIT */
+#include "data/loader.h"
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SLOTS       4 /* batches in the making or waiting; two of them may be in use */
+#define MAX_THREADS 64
+
+typedef struct slot {
+    loader_batch batch;
+    int left;    /* samples not yet made */
+    bool in_use; /* being filled, waiting, or held by the user */
+    int failed;  /* the lowest position that failed, or -1 */
+    error problem;
+} slot;
+
+struct loader {
+    const dataset *data;
+    const dataset_selection *selection;
+    loader_config config;
+    int64_t *order; /* of epoch `epoch` */
+    int64_t epoch;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work, ready;
+    bool locks, stop; /* the lock and conditions exist; threads shall end */
+    pthread_t threads[MAX_THREADS];
+    int thread_count;
+
+    slot slots[SLOTS];          /* batch `step` lives in slot step % SLOTS */
+    int64_t making, delivering; /* steps */
+    int next_sample;            /* of the batch being made */
+};
+
+typedef struct task {
+    slot *where;
+    int position;
+    int64_t sample, epoch;
+} task;
+
+/* Called in the order of the samples, under the lock. */
+static void choose_sample(loader *l, task *t)
+{
+    int64_t count = l->selection->count;
+    int64_t place = l->making * l->config.batch + t->position;
+    t->epoch = place / count;
+    if (l->config.shuffle && t->epoch != l->epoch) {
+        dataset_shuffle(count, l->config.seed, (uint32_t)t->epoch, l->order);
+        l->epoch = t->epoch;
+    }
+    int64_t nth = place % count;
+    t->sample = l->selection->index[l->config.shuffle ? l->order[nth] : nth];
+}
+
+/* False when the next batch has no room yet. */
+static bool take_task(loader *l, task *t)
+{
+    slot *s = &l->slots[l->making % SLOTS];
+    if (l->next_sample == 0) {
+        if (s->in_use) return false;
+        s->in_use = true;
+        s->left = l->config.batch;
+        s->failed = -1;
+        s->batch.step = l->making;
+    }
+    *t = (task){ .where = s, .position = l->next_sample };
+    choose_sample(l, t);
+    if (t->position == 0) s->batch.epoch = t->epoch;
+    if (++l->next_sample == l->config.batch) {
+        l->next_sample = 0;
+        ++l->making;
+    }
+    return true;
+}
+
+static bool make_sample(const loader *l, const task *t, error *err)
+{
+    loader_batch *b = &t->where->batch;
+    size_t bytes = (size_t)l->config.size * (size_t)l->config.size * 3;
+    const dataset_sample *sample = dataset_at(l->data, t->sample);
+    b->captions[t->position] = sample->caption;
+    b->keys[t->position] = sample->key;
+    b->samples[t->position] = t->sample;
+    image picture;
+    if (!dataset_read_picture(l->data, t->sample, &picture, err)) return false;
+    bool done =
+        augment(&picture, l->config.size, l->config.augment, l->config.flip, l->config.seed,
+                (uint32_t)t->epoch, (uint32_t)t->sample, b->pixels + bytes * (size_t)t->position, err);
+    image_free(&picture);
+    return done || error_prefix(err, "sample '%s'", sample->key);
+}
+
+static void *run(void *user)
+{
+    loader *l = user;
+    pthread_mutex_lock(&l->lock);
+    while (!l->stop) {
+        task t;
+        if (!take_task(l, &t)) {
+            pthread_cond_wait(&l->work, &l->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&l->lock);
+        error problem;
+        bool done = make_sample(l, &t, &problem);
+        pthread_mutex_lock(&l->lock);
+        if (!done && (t.where->failed < 0 || t.position < t.where->failed)) {
+            t.where->failed = t.position;
+            t.where->problem = problem;
+        }
+        if (--t.where->left == 0) pthread_cond_broadcast(&l->ready);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+static bool check_config(const dataset_selection *selection, const loader_config *c, error *err)
+{
+    if (selection->count < 1) return error_set(err, ERROR_USAGE, "no sample is selected to load");
+    if (c->batch < 1 || c->batch > 65536)
+        return error_set(err, ERROR_USAGE, "a batch of %d; choose 1 to 65536", c->batch);
+    if (c->size < 1 || c->size > 4096)
+        return error_set(err, ERROR_USAGE, "pictures of %d pixels; choose 1 to 4096", c->size);
+    if (c->threads < 0 || c->threads > MAX_THREADS)
+        return error_set(err, ERROR_USAGE, "%d loader threads; choose 0 to %d", c->threads, MAX_THREADS);
+    if (c->start_step < 0 || c->start_step > INT64_MAX / 2 / c->batch)
+        return error_set(err, ERROR_USAGE, "step %lld cannot be a first step", (long long)c->start_step);
+    return true;
+}
+
+static bool make_slots(loader *l, error *err)
+{
+    size_t batch = (size_t)l->config.batch, size = (size_t)l->config.size;
+    l->order = malloc((size_t)l->selection->count * sizeof *l->order);
+    bool done = l->order != NULL;
+    for (int i = 0; i < SLOTS; ++i) {
+        loader_batch *b = &l->slots[i].batch;
+        b->count = l->config.batch;
+        b->pixels = malloc(batch * size * size * 3);
+        b->captions = calloc(batch, sizeof *b->captions);
+        b->keys = calloc(batch, sizeof *b->keys);
+        b->samples = calloc(batch, sizeof *b->samples);
+        done = done && b->pixels && b->captions && b->keys && b->samples;
+    }
+    return done || error_set(err, ERROR_MEMORY, "no memory for %d batches of %d pictures of %d pixels", SLOTS,
+                             l->config.batch, l->config.size);
+}
+
+/* Signals are for the main thread. */
+static bool start_threads(loader *l, error *err)
+{
+    if (pthread_mutex_init(&l->lock, NULL) || pthread_cond_init(&l->work, NULL) ||
+        pthread_cond_init(&l->ready, NULL))
+        return error_set(err, ERROR_MEMORY, "no memory to start the loader");
+    l->locks = true;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = 0;
+    while (code == 0 && l->thread_count < l->config.threads) {
+        code = pthread_create(&l->threads[l->thread_count], NULL, run, l);
+        if (code == 0) ++l->thread_count;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    /* Fewer threads than asked for are slower, nothing else. */
+    return l->thread_count > 0 ||
+           error_set(err, ERROR_MEMORY, "cannot start a loader thread: %s", strerror(code));
+}
+
+loader *loader_open(const dataset *d, const dataset_selection *selection, const loader_config *config,
+                    error *err)
+{
+    if (!check_config(selection, config, err)) return NULL;
+    loader *l = calloc(1, sizeof *l);
+    if (!l) return error_null(err, ERROR_MEMORY, "no memory for the loader");
+    l->data = d;
+    l->selection = selection;
+    l->config = *config;
+    l->epoch = -1;
+    l->making = l->delivering = config->start_step;
+    if (l->config.threads == 0) {
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+        l->config.threads = processors < 1 ? 1 : processors > 8 ? 8 : (int)processors;
+    }
+    if (make_slots(l, err) && start_threads(l, err)) return l;
+    loader_close(l);
+    return NULL;
+}
+
+void loader_close(loader *l)
+{
+    if (!l) return;
+    if (l->locks) {
+        pthread_mutex_lock(&l->lock);
+        l->stop = true;
+        pthread_cond_broadcast(&l->work);
+        pthread_mutex_unlock(&l->lock);
+        for (int i = 0; i < l->thread_count; ++i) pthread_join(l->threads[i], NULL);
+        pthread_cond_destroy(&l->work);
+        pthread_cond_destroy(&l->ready);
+        pthread_mutex_destroy(&l->lock);
+    }
+    for (int i = 0; i < SLOTS; ++i) {
+        free(l->slots[i].batch.pixels);
+        free(l->slots[i].batch.captions);
+        free(l->slots[i].batch.keys);
+        free(l->slots[i].batch.samples);
+    }
+    free(l->order);
+    free(l);
+}
+
+bool loader_next(loader *l, loader_batch **batch, error *err)
+{
+    *batch = NULL;
+    pthread_mutex_lock(&l->lock);
+    slot *s = &l->slots[l->delivering % SLOTS];
+    while (!s->in_use || s->batch.step != l->delivering || s->left > 0) {
+        CHECK(!s->in_use || s->batch.step == l->delivering, "more than %d batches held", SLOTS - 1);
+        pthread_cond_wait(&l->ready, &l->lock);
+    }
+    bool done = s->failed < 0;
+    if (done) {
+        ++l->delivering;
+        *batch = &s->batch;
+    } else if (err) {
+        *err = s->problem;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return done;
+}
+
+void loader_release(loader *l, loader_batch *batch)
+{
+    if (!batch) return;
+    pthread_mutex_lock(&l->lock);
+    slot *s = &l->slots[batch->step % SLOTS];
+    CHECK(&s->batch == batch && s->in_use && s->left == 0, "batch of step %lld released",
+          (long long)batch->step);
+    s->in_use = false;
+    pthread_cond_broadcast(&l->work);
+    pthread_mutex_unlock(&l->lock);
+}
