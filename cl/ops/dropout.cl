@@ -32,3 +32,17 @@ __kernel void dropout_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TEN
         STORE_VEC(Y_STORE, u >= probability ? kept : (floatv)(0.0f), y, i);
     }
 }
+
+/* For the test of random.clh: {bits, uniform, below(limit)} of elements first .. first + count - 1. */
+__kernel void random_table(__global uint *out, const long out_offset, __global const int *random,
+                           const long random_offset, const int count, const uint stream, const uint first,
+                           const uint limit)
+{
+    const int i = (int)get_global_id(0);
+    if (i >= count) return;
+    const philox p = philox_begin(random + random_offset, stream);
+    out += out_offset + 3 * i;
+    out[0] = philox_bits(p, first + (uint)i);
+    out[1] = as_uint(philox_uniform(p, first + (uint)i));
+    out[2] = philox_below(p, first + (uint)i, limit);
+}

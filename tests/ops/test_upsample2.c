@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support/op_check.h"
+
+static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
+{
+    (void)g;
+    (void)c;
+    out[0] = op_upsample2(in[0]);
+}
+
+static void reference(const op_case *c, const op_array *in, op_array *out)
+{
+    (void)c;
+    int64_t height = in[0].dim[1], width = in[0].dim[2], channels = in[0].dim[3];
+    op_check_shape(&out[0], 4, in[0].dim[0], 2 * height, 2 * width, channels);
+    for (int64_t i = 0; i < out[0].count; ++i) {
+        int64_t k = i % channels, x = i / channels % (2 * width),
+                y = i / channels / (2 * width) % (2 * height);
+        int64_t b = i / channels / (2 * width) / (2 * height);
+        out[0].v[i] = in[0].v[((b * height + y / 2) * width + x / 2) * channels + k];
+    }
+}
+
+static const op_case cases[] = {
+    { .name = "one", .in = { { 4, { 1, 1, 1, 1 } } } },
+    { .name = "odd", .in = { { 4, { 2, 3, 5, 7 } } } },
+    { .name = "sixteen channels", .in = { { 4, { 2, 2, 3, 16 } } } },
+    { .name = "no channels", .in = { { 3, { 2, 4, 2 } } }, .fails = "[B,Y,X,C]" },
+};
+
+int main(void)
+{
+    return op_check_main(&(op_test){ "upsample2", build, reference, OP_CASES(cases) });
+}
