@@ -171,6 +171,33 @@ void code_counter_clear(code_counter *c)
     c->total = 0;
 }
 
+json_t *code_counter_save(const code_counter *c)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; list && i < c->codes; ++i)
+        if (c->counts[i])
+            json_array_append_new(list, json_pack("[I, I]", (json_int_t)i, (json_int_t)c->counts[i]));
+    return json_pack("{s:o}", "codes", list);
+}
+
+bool code_counter_load(code_counter *c, const json_t *state, error *err)
+{
+    size_t at;
+    json_t *pair;
+    code_counter_clear(c);
+    json_array_foreach(json_object_get(state, "codes"), at, pair)
+    {
+        json_int_t code = json_integer_value(json_array_get(pair, 0)),
+                   count = json_integer_value(json_array_get(pair, 1));
+        if (code < 0 || code >= c->codes || count < 0)
+            return error_set(err, ERROR_FORMAT, "the checkpoint counts a code %lld; the codebook has %lld",
+                             (long long)code, (long long)c->codes);
+        c->counts[code] = count;
+        c->total += count;
+    }
+    return true;
+}
+
 double psnr_of(double mean_squared_error)
 {
     return mean_squared_error > 0 ? -10.0 * log10(mean_squared_error) : 99.0;

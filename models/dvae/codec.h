@@ -4,6 +4,7 @@
 #define DALLE_CL_MODELS_DVAE_CODEC_H
 
 #include "models/dvae/dvae.h"
+#include <jansson.h>
 
 typedef struct dvae_codec dvae_codec;
 
@@ -29,6 +30,9 @@ void code_counter_destroy(code_counter *c);
 void code_counter_add(code_counter *c, const int32_t *tokens, int64_t count);
 code_usage code_counter_usage(const code_counter *c);
 void code_counter_clear(code_counter *c);
+/* As JSON, [[code, count], ...], and back: a resumed run goes on counting. */
+json_t *code_counter_save(const code_counter *c);
+bool code_counter_load(code_counter *c, const json_t *state, error *err);
 
 /* Peak signal-to-noise ratio in dB of a mean squared error over values in 0..1. */
 double psnr_of(double mean_squared_error);

@@ -1,0 +1,45 @@
+/* data.h -- what both stages do with a data set: batches by step, a fixed validation part, sample grids.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_DATA_H
+#define DALLE_CL_MODELS_DATA_H
+
+#include "data/loader.h"
+#include "models/request.h"
+
+typedef struct training_data training_data;
+
+typedef struct training_data_options {
+    const char *path;
+    const char *split;   /* "" = all */
+    double holdout;      /* fraction kept aside for validation, chosen by seed */
+    int64_t size, batch; /* pixels a side; pictures a step */
+    const char *augment, *flip;
+    uint64_t seed;
+    int threads;
+    bool captions; /* each picture must have one */
+} training_data_options;
+
+training_data *training_data_open(const training_data_options *options, error *err);
+void training_data_close(training_data *d);
+
+/* The batch of step `step`, valid until the next call.  The first call may name any step. */
+const loader_batch *training_data_next(training_data *d, int64_t step, error *err);
+
+const dataset *training_data_set(const training_data *d);
+const dataset_selection *training_data_selection(const training_data *d, bool validation);
+/* Up to `most` pictures of the validation part, or of the training part if nothing is kept aside, as
+ * [count][size][size][3]; borrowed, and the same at every call. */
+const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t *count, error *err);
+/* Which sample of the set the i-th of them is. */
+int64_t training_data_validation_index(const training_data *d, int64_t i);
+const char *training_data_hash(const training_data *d);
+
+/* Reads picture `index` of the set, made size x size without augmentation. */
+bool training_data_picture(const training_data *d, int64_t index, uint8_t *pixels, error *err);
+
+/* A PNG of `count` pairs of size x size pictures, each upper one above its lower one, with captions below
+ * (NULL: none). */
+bool training_grid_pairs(const char *path, const uint8_t *upper, const uint8_t *lower, int64_t count,
+                         int64_t size, const char *const *captions, error *err);
+
+#endif

@@ -1,0 +1,32 @@
+/* text.h -- captions as a prior's training sees them: tokenizer, variants, positions, targets.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_PRIOR_TEXT_H
+#define DALLE_CL_MODELS_PRIOR_TEXT_H
+
+#include "models/data.h"
+#include "models/parts.h"
+
+typedef struct prior_text prior_text;
+
+/* The run's tokenizer and word list: those in its folder when it resumes, else `from` (a tokenizer file)
+ * or a new one trained on the training captions; a new run's are written into its folder. */
+prior_text *prior_text_open(const prior_config *c, const train_request *r, const char *from,
+                            const training_data *data, error *err);
+void prior_text_close(prior_text *t);
+const tokenizer *prior_text_tokenizer(const prior_text *t);
+
+/* One batch's text: ids [batch][T], targets [batch][T-1] (-1 where no token is), share = 1 / targets. */
+typedef struct text_batch {
+    int32_t *ids, *targets;
+    float share;
+} text_batch;
+bool text_batch_create(text_batch *b, const prior_config *c, error *err);
+void text_batch_free(text_batch *b);
+
+/* Fills position `at` of the batch with sample `index`'s text: its caption, or when `step` >= 0 what
+ * training draws for (seed, step, at): keywords instead, and BPE dropout. */
+bool prior_text_fill(prior_text *t, text_batch *b, int64_t at, int64_t index, int64_t step, error *err);
+/* Sets targets and share once all positions are filled. */
+void prior_text_finish(const prior_text *t, text_batch *b);
+
+#endif
