@@ -58,7 +58,6 @@ static bool matches(const char *name, int argc, char *const *argv, int *words)
 static bool unknown_command(int argc, char *const *argv, error *err)
 {
     const char *names[NAMES_MAX], *group[NAMES_MAX];
-    static const char *const nothing = "";
     int count = 0, in_group = 0;
     size_t first = strlen(argv[0]);
     for (int i = 0; cli_commands[i] && count < NAMES_MAX; ++i) {
@@ -75,9 +74,10 @@ static bool unknown_command(int argc, char *const *argv, error *err)
         }
         if (argc < 2 || argv[1][0] == '-')
             return error_set(err, ERROR_USAGE, "'%s' needs one of: %s", argv[0], list);
-        return error_set(err, ERROR_USAGE, "'%s' knows no '%s'%s%s%s; it has: %s", argv[0], argv[1],
-                         near ? "; did you mean '" : nothing, near ? near : nothing, near ? "'?" : nothing,
-                         list);
+        if (near)
+            return error_set(err, ERROR_USAGE, "'%s' knows no '%s'; did you mean '%s'? It has: %s", argv[0],
+                             argv[1], near, list);
+        return error_set(err, ERROR_USAGE, "'%s' knows no '%s'; it has: %s", argv[0], argv[1], list);
     }
     /* The first words of groups are names too. */
     char words[NAMES_MAX][32];

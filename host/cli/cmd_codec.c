@@ -78,7 +78,7 @@ static bool decode_file(const cli_call *call, const work *w, error *err)
     bool ok = rgb != NULL;
     if (!ok) error_set(err, ERROR_MEMORY, "out of memory for %d pictures", count);
     if (ok && !dalle_decode(w->model, tokens, count, rgb, &failure)) ok = pictures_error(&failure, err);
-    ok = ok && pictures_write_grid(out, rgb, count, w->info.side, pictures_columns(count), err);
+    ok = ok && pictures_write_grid(out, rgb, count, w->info.side, 0, err);
     if (ok && cli_flag(call, "json"))
         printf("{\"pictures\": %d, \"side\": %d}\n", count, w->info.side);
     else if (ok && !cli_flag(call, "quiet"))

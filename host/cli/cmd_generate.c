@@ -95,8 +95,7 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!ok) return pictures_error(&failure, err);
     double seconds = now() - m.started;
-    int columns =
-        cli_given(call, "columns") ? (int)cli_int(call, "columns") : pictures_columns(pictures.count);
+    int columns = (int)cli_int(call, "columns");
     ok = pictures_write_grid(cli_text(call, "output"), pictures.rgb, pictures.count, pictures.side, columns,
                              err);
     if (ok && cli_given(call, "tokens"))

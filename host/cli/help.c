@@ -109,9 +109,8 @@ void cli_help(FILE *out)
     print_commands(out, NULL);
     fputs("\nOptions of every command:\n", out);
     for (int i = 0; i < cli_common_count; ++i) print_option(out, &cli_common[i]);
-    fputs("      --version                 show the version\n"
-          "\n'dalle-cl COMMAND --help' says more about one command, with an example first.\n",
-          out);
+    print_wrapped(out, "    --version", "show the version");
+    fputs("\n'dalle-cl COMMAND --help' says more about one command, with an example first.\n", out);
 }
 
 /* ---- The manual page ---------------------------------------------------------------------------- */

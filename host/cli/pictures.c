@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/cli/pictures.h"
 
-#include "data/image.h"
+#include "data/grid.h"
 #include "host/base/file.h"
 
 #include <jansson.h>
@@ -17,26 +17,19 @@ bool pictures_error(const dalle_error *from, error *err)
     return error_set(err, from->status == 2 ? ERROR_USAGE : ERROR_MODEL, "%s", from->message);
 }
 
-int pictures_columns(int count)
-{
-    int columns = 1;
-    while (columns * columns < count) ++columns;
-    return columns;
-}
-
 bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int side, int columns, error *err)
 {
-    if (columns > count) columns = count;
-    int rows = (count + columns - 1) / columns, gap = count > 1 ? GAP : 0, step = side + gap;
-    image grid = { 0 };
-    if (!image_create(&grid, columns * step - gap, rows * step - gap, err)) return false;
-    for (int i = 0; i < count; ++i) {
-        /* image_paste only reads its piece. */
-        image piece = { side, side, (uint8_t *)(uintptr_t)rgb + (size_t)i * (size_t)side * (size_t)side * 3 };
-        image_paste(&grid, &piece, i % columns * step, i / columns * step);
-    }
-    bool ok = image_write_png(&grid, path, err);
+    image *pieces = malloc((size_t)count * sizeof *pieces), grid = { 0 };
+    if (!pieces) return error_set(err, ERROR_MEMORY, "out of memory for a grid of %d pictures", count);
+    for (int i = 0; i < count; ++i) /* pieces are only read */
+        pieces[i] =
+            (image){ side, side, (uint8_t *)(uintptr_t)rgb + (size_t)i * (size_t)side * (size_t)side * 3 };
+    bool ok = count == 1
+                  ? image_write_png(pieces, path, err)
+                  : grid_make(pieces, count, columns < count ? columns : count, GAP, NULL, &grid, err) &&
+                        image_write_png(&grid, path, err);
     image_free(&grid);
+    free(pieces);
     return ok;
 }
 
