@@ -2,6 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "gemm_tile.clh"
 
+#if ACTIVATION == 2
+#define ACTIVATE_VEC(v) ((v)*normal_below(v))
+#else
+#define ACTIVATE_VEC(v) ACTIVATE(v)
+#endif
+
 /* Ends a tile whose columns are neighbours in memory and all inside C. */
 static inline void finish_whole(floatv sum[MR][NV], const int rows, const float alpha,
                                 __global const ELEMENT(BIAS_STORE) *bias, __global ELEMENT(C_STORE) *c,
@@ -13,7 +19,7 @@ static inline void finish_whole(floatv sum[MR][NV], const int rows, const float 
                 floatv v = alpha * sum[i][j];
                 if (BIAS) v += LOAD_VEC(BIAS_STORE, bias, j * VEC);
                 if (PREACTIVATION) STORE_VEC(C_STORE, v, preactivation, i * c_row + j * VEC);
-                v = ACTIVATE(v);
+                v = ACTIVATE_VEC(v);
                 if (ACCUMULATE) v += LOAD_VEC(C_STORE, c, i * c_row + j * VEC);
                 STORE_VEC(C_STORE, v, c, i * c_row + j * VEC);
             }
@@ -56,11 +62,9 @@ void gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STOR
 #if A_KIND == A_IMAGE
     const int line = (width + A_KERNEL - 1) * channels, segments = A_KERNEL, length = A_KERNEL * channels;
     const int blocks = (height + row_block - 1) / row_block, row_blocks = m / (height * width) * blocks;
-    const int step = 1;
 #else
     const int line = 0, segments = 1, length = k;
     const int row_blocks = (m + row_block - 1) / row_block;
-    const int step = A_KIND == A_BY_COLUMNS ? row_block : 1;
 #endif
     const int column_blocks = (n + column_block - 1) / column_block, sums_stride = column_block;
 
@@ -74,7 +78,7 @@ void gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STOR
 #if A_KIND == A_IMAGE
         const int top = block % blocks * row_block, lines = min(row_block, height - top);
         const int first_row = (block / blocks * height + top) * width, rows = lines * width;
-        copy_lines(copy, a_here + (long)(block / blocks) * height * width * channels, top, lines, height, width, channels);
+        copy_lines(copy, a_here + (long)(block / blocks) * height * width * channels, top, lines, height, width, channels, channels);
         for (int r = 0; r < rows + MR; ++r) {
             const int pixel = min(r, rows - 1);
             table[r] = pixel / width * line + pixel % width * channels;
@@ -93,7 +97,7 @@ void gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STOR
             const int row_stride = (int)a_row;
             __global const float *a_block = a_here + start;
 #else
-            const int row_stride = A_KIND == A_BY_COLUMNS ? 1 : count + ROW_PAD;
+            const int row_stride = count + ROW_PAD;
             __global const float *a_block = copy;
             copy_block(copy, a_here + start * a_column, a_row, a_column, rows, count);
 #endif
@@ -101,19 +105,15 @@ void gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STOR
                 __global const float *panel = b_here + ((long)(column / NR) * k + run * length + start) * NR;
                 for (int row = 0; row < rows; row += MR) {
                     int offset[MR];
-#if A_KIND == A_IMAGE
-                    UNROLLED for (int i = 0; i < MR; ++i) offset[i] = table[row + i];
-#else
-                    UNROLLED for (int i = 0; i < MR; ++i) offset[i] = min(row + i, rows - 1) * row_stride;
-#endif
+                    UNROLLED for (int i = 0; i < MR; ++i) offset[i] = ROW_OFFSET(row, rows, row_stride, i);
                     __global float *saved = sums + row * sums_stride + (column - first_column) * MR;
                     floatv sum[MR][NV];
                     if (at == 0)
                         clear_sums(sum);
                     else
                         load_sums(sum, saved, NR);
-                    multiply(sum, a_block, offset, A_KIND == A_BY_COLUMNS ? rows : step, pieces ? 1 : segments, count, line,
-                             panel);
+                    multiply(sum, A_KIND == A_BY_COLUMNS ? a_block + row * count : a_block, offset,
+                             A_KIND == A_BY_COLUMNS ? MR : 1, pieces ? 1 : segments, count, line, panel);
                     if (!last) {
                         save_sums(sum, saved, NR);
                         continue;

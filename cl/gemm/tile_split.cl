@@ -10,7 +10,7 @@ void gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(ST
                      TENSOR_OUT(STORE_F32, scratch), const int m, const int n, const int k, const int batch1,
                      const long a_row, const long a_column, const long a_batch0, const long a_batch1, const long b_row,
                      const long b_column, const long b_batch0, const long b_batch1, const int height, const int width,
-                     const int channels, const int row_block, const int unit, const int units, const int table_size,
+                     const int channels, const int pixel, const int row_block, const int unit, const int units, const int table_size,
                      const int copy_size, const int scratch_size)
 {
     const int part = (int)get_group_id(1), parts = (int)get_num_groups(1), batch = (int)get_group_id(2);
@@ -26,39 +26,35 @@ void gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(ST
     partial += partial_offset +
                (((long)batch * parts + part) * ((m + MR - 1) / MR * MR) + first_row) * panel_count * NR;
 #if A_KIND == A_IMAGE
-    const int line = (width + A_KERNEL - 1) * channels, blocks = (height + unit - 1) / unit;
+    const int line = (width + A_KERNEL - 1) * pixel, blocks = (height + unit - 1) / unit;
     for (int r = 0; r < rows + MR; ++r) {
         const int tap = first_row + min(r, rows - 1), run = A_KERNEL * channels;
-        table[r] = tap / run * line + tap % run;
+        table[r] = tap / run * line + tap % run / channels * pixel + tap % channels;
     }
 #endif
     const int begin = (int)((long)units * part / parts), end = (int)((long)units * (part + 1) / parts);
     for (int u = begin; u < end; ++u) {
 #if A_KIND == A_IMAGE
         const int top = u % blocks * unit, segments = min(unit, height - top), length = width;
-        const int first = (u / blocks * height + top) * width, count = segments * width, step = channels;
-        copy_lines(copy, a + (long)(u / blocks) * height * width * channels, top, segments, height, width, channels);
+        const int first = (u / blocks * height + top) * width, count = segments * width, step = pixel;
+        copy_lines(copy, a + (long)(u / blocks) * height * width * channels, top, segments, height, width, channels, pixel);
 #else
         const int first = u * unit, count = min(unit, k - first), line = 0, segments = 1, length = count;
-        const int step = A_KIND == A_BY_COLUMNS ? rows : 1, row_stride = A_KIND == A_BY_COLUMNS ? 1 : count + ROW_PAD;
+        const int step = A_KIND == A_BY_COLUMNS ? MR : 1, row_stride = count + ROW_PAD;
         copy_block(copy, a + first_row * a_row + first * a_column, a_row, a_column, rows, count);
 #endif
         for (int p = 0; p < panel_count; ++p) {
             pack_panel(panels, b, b_row, b_column, first, count, p * NR, n);
             for (int row = 0; row < rows; row += MR) {
                 int offset[MR];
-#if A_KIND == A_IMAGE
-                UNROLLED for (int i = 0; i < MR; ++i) offset[i] = table[row + i];
-#else
-                UNROLLED for (int i = 0; i < MR; ++i) offset[i] = min(row + i, rows - 1) * row_stride;
-#endif
+                UNROLLED for (int i = 0; i < MR; ++i) offset[i] = ROW_OFFSET(row, rows, row_stride, i);
                 __global float *saved = partial + ((long)row * panel_count + p * MR) * NR;
                 floatv sum[MR][NV];
                 if (u == begin)
                     clear_sums(sum);
                 else
                     load_sums(sum, saved, NR);
-                multiply(sum, copy, offset, step, segments, length, line, panels);
+                multiply(sum, A_KIND == A_BY_COLUMNS ? copy + row * count : copy, offset, step, segments, length, line, panels);
                 save_sums(sum, saved, NR);
             }
         }

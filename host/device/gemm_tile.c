@@ -74,15 +74,22 @@ static tile_shape choose_tile(int vector_width, int64_t m, int64_t n)
     return best;
 }
 
-static int64_t line_floats(const gemm_image *image)
+/* Of an image's line, border included, with `pixel` floats a pixel. */
+static int64_t line_floats(const gemm_image *image, int64_t pixel)
 {
-    return (int64_t)(image->width + image->kernel - 1) * image->channels;
+    return (image->width + image->kernel - 1) * pixel;
+}
+
+/* Walking along pixels, a stride of a large power of two would use few sets of the cache. */
+static int64_t spread_pixel(const gemm_image *image)
+{
+    return image->channels % 32 == 0 ? image->channels + 16 : image->channels;
 }
 
 /* Lines of a picture whose copy, border included, fits the cache. */
-static int64_t lines_that_fit(const gemm_image *image)
+static int64_t lines_that_fit(const gemm_image *image, int64_t pixel)
 {
-    const int64_t fit = COPY_FLOATS / line_floats(image) - (image->kernel - 1);
+    const int64_t fit = COPY_FLOATS / line_floats(image, pixel) - (image->kernel - 1);
     return most(1, least(fit, image->height));
 }
 
@@ -131,7 +138,7 @@ static void plan_rows(tile_plan *p, int units)
     p->piece = p->pieces ? gemm_ceil_div(length, p->pieces) : length;
 
     if (image->kernel) {
-        p->row_block = least(lines_that_fit(image), most(1, 1024 / image->width));
+        p->row_block = least(lines_that_fit(image, image->channels), most(1, 1024 / image->width));
     } else {
         p->row_block = least(16 * mr, gemm_round_up(s->m, mr));
     }
@@ -143,9 +150,10 @@ static void plan_rows(tile_plan *p, int units)
     const int64_t rows = p->row_block * row_width;
     if (p->kind == A_IMAGE) {
         p->table_floats = gemm_round_up(rows + mr, 16);
-        p->copy_floats = gemm_round_up((p->row_block + image->kernel - 1) * line_floats(image), 16);
+        p->copy_floats =
+            gemm_round_up((p->row_block + image->kernel - 1) * line_floats(image, image->channels), 16);
     } else if (p->kind != A_IN_PLACE) {
-        p->copy_floats = gemm_round_up(rows * (p->piece + ROW_PAD), 16);
+        p->copy_floats = gemm_round_up(gemm_round_up(rows, mr) * (p->piece + ROW_PAD), 16);
     }
     const int64_t sums = p->pieces ? gemm_round_up(rows, mr) * p->column_block : 0;
     p->scratch_floats = gemm_round_up(p->table_floats + p->copy_floats + sums, 64);
@@ -161,7 +169,8 @@ static void plan_split(tile_plan *p, int units)
     const int64_t batches = s->batch[0] * s->batch[1], wanted = 2 * (int64_t)units;
     const int64_t m = gemm_round_up(s->m, mr), n = gemm_round_up(s->n, nr);
     if (image->kernel) {
-        p->unit = lines_that_fit(image);
+        /* Few lines, so that a panel of B stays in the first cache. */
+        p->unit = least(lines_that_fit(image, spread_pixel(image)), most(1, K_PIECE / image->width));
         p->units = gemm_ceil_div(image->height, p->unit) * (s->k / ((int64_t)image->height * image->width));
         p->row_block = m;
     } else {
@@ -169,6 +178,9 @@ static void plan_split(tile_plan *p, int units)
         p->units = gemm_ceil_div(s->k, p->unit);
         p->row_block = least(m, gemm_round_up(2 * COPY_FLOATS / p->unit, mr));
     }
+    /* Rows first, down to some 192 a group: parts cost a partial result each. */
+    while (gemm_ceil_div(m, p->row_block) * batches < wanted && p->row_block >= 384)
+        p->row_block = gemm_round_up(p->row_block / 2, mr);
     const int64_t room = most(1, PARTIAL_FLOATS / (m * n * batches));
     p->parts = least(least(p->units, room), gemm_ceil_div(wanted, gemm_ceil_div(m, p->row_block) * batches));
     while (gemm_ceil_div(m, p->row_block) * p->parts * batches < wanted && p->row_block > mr)
@@ -180,7 +192,8 @@ static void plan_split(tile_plan *p, int units)
     if (image->kernel) {
         depth = p->unit * image->width;
         p->table_floats = gemm_round_up(p->row_block + mr, 16);
-        p->copy_floats = gemm_round_up((p->unit + image->kernel - 1) * line_floats(image), 16);
+        p->copy_floats =
+            gemm_round_up((p->unit + image->kernel - 1) * line_floats(image, spread_pixel(image)), 16);
     } else {
         p->copy_floats = gemm_round_up(p->row_block * (p->unit + ROW_PAD), 16);
     }
@@ -383,6 +396,7 @@ static bool record_split(const tile_plan *p, device_launches *list, const char *
     gemm_launch_strides(&l, &s->a);
     gemm_launch_strides(&l, &s->b);
     gemm_launch_image(&l, &s->a.image);
+    gemm_launch_int(&l, spread_pixel(&s->a.image));
     gemm_launch_int(&l, p->row_block);
     gemm_launch_int(&l, p->unit);
     gemm_launch_int(&l, p->units);
