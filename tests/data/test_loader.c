@@ -1,0 +1,180 @@
+/* test_loader.c -- the same batches from any number of threads and any starting step.
+ * SPDX-License-Identifier: MIT */
+#include "tests/data/fixtures.h"
+
+#include "data/loader.h"
+
+#define SAMPLES 11
+#define BATCH   4
+#define STEPS   9 /* more than three epochs, none of whole batches */
+#define SIZE    16
+
+typedef struct record {
+    int64_t samples[STEPS][BATCH], epochs[STEPS];
+    uint8_t pixels[STEPS][BATCH * SIZE * SIZE * 3];
+} record;
+
+typedef struct set {
+    room r;
+    dataset *data;
+    dataset_selection all;
+    record *first, *other;
+} set;
+
+static int make_set(void **state)
+{
+    set *s = calloc(1, sizeof *s);
+    s->r = room_create();
+    make_tar(at(&s->r, "a.tar"), SAMPLES, false);
+    const char *path = at(&s->r, "a.tar");
+    s->data = dataset_open(&path, 1, true, NULL);
+    s->first = calloc(1, sizeof *s->first);
+    s->other = calloc(1, sizeof *s->other);
+    *state = s;
+    return s->data && dataset_select(s->data, NULL, 0, 0, false, &s->all, NULL) ? 0 : -1;
+}
+
+static int remove_set(void **state)
+{
+    set *s = *state;
+    dataset_selection_free(&s->all);
+    dataset_close(s->data);
+    room_remove(&s->r);
+    free(s->first);
+    free(s->other);
+    free(s);
+    return 0;
+}
+
+static void load(const set *s, int threads, int64_t start, bool shuffle, record *out)
+{
+    loader_config config = { .batch = BATCH,
+                             .size = SIZE,
+                             .augment = AUGMENT_LISTING1,
+                             .seed = 42,
+                             .threads = threads,
+                             .start_step = start,
+                             .shuffle = shuffle };
+    error err;
+    loader *l = loader_open(s->data, &s->all, &config, &err);
+    assert_non_null(l);
+    loader_batch *held = NULL;
+    for (int64_t step = start; step < STEPS; ++step) {
+        loader_batch *b;
+        if (!loader_next(l, &b, &err)) fail_msg("%s", err.message);
+        assert_int_equal(b->step, step);
+        assert_int_equal(b->count, BATCH);
+        for (int i = 0; i < BATCH; ++i) {
+            const dataset_sample *sample = dataset_at(s->data, b->samples[i]);
+            assert_string_equal(b->captions[i], sample->caption);
+            assert_string_equal(b->keys[i], sample->key);
+        }
+        memcpy(out->samples[step], b->samples, sizeof out->samples[step]);
+        memcpy(out->pixels[step], b->pixels, sizeof out->pixels[step]);
+        out->epochs[step] = b->epoch;
+        if (step % 2)
+            loader_release(l, held), loader_release(l, b), held = NULL;
+        else
+            held = b;
+    }
+    loader_close(l); /* with a batch still held and others in the making */
+}
+
+static void threads_do_not_matter(void **state)
+{
+    set *s = *state;
+    load(s, 1, 0, true, s->first);
+    for (int threads = 0; threads <= 4; threads += 2) {
+        load(s, threads, 0, true, s->other);
+        assert_memory_equal(s->first, s->other, sizeof *s->first);
+    }
+}
+
+static void every_epoch_holds_all(void **state)
+{
+    set *s = *state;
+    load(s, 2, 0, true, s->first);
+    const int64_t *flat = &s->first->samples[0][0];
+    for (int epoch = 0; epoch < 3; ++epoch) {
+        int seen[SAMPLES] = { 0 };
+        for (int i = 0; i < SAMPLES; ++i) seen[flat[epoch * SAMPLES + i]]++;
+        for (int i = 0; i < SAMPLES; ++i) assert_int_equal(seen[i], 1);
+    }
+    assert_memory_not_equal(flat, flat + SAMPLES, SAMPLES * sizeof *flat);
+    for (int step = 0; step < STEPS; ++step) assert_int_equal(s->first->epochs[step], step * BATCH / SAMPLES);
+    load(s, 2, 0, false, s->first);
+    for (int i = 0; i < STEPS * BATCH; ++i) assert_int_equal(flat[i], i % SAMPLES);
+}
+
+static void resuming_changes_nothing(void **state)
+{
+    set *s = *state;
+    load(s, 1, 0, true, s->first);
+    for (int start = 1; start < STEPS; start += 2) {
+        load(s, 2, start, true, s->other);
+        for (int step = start; step < STEPS; ++step) {
+            assert_memory_equal(s->first->samples[step], s->other->samples[step],
+                                sizeof s->first->samples[step]);
+            assert_memory_equal(s->first->pixels[step], s->other->pixels[step],
+                                sizeof s->first->pixels[step]);
+        }
+    }
+}
+
+static void errors_reach_the_user(void **state)
+{
+    (void)state;
+    room r = room_create();
+    error err;
+    tar_file t = tar_begin(at(&r, "b.tar"), false);
+    for (int i = 0; i < 10; ++i) {
+        char name[16];
+        snprintf(name, sizeof name, "%d.png", i);
+        if (i == 6 || i == 7)
+            tar_add_text(&t, name, "rubbish");
+        else
+            tar_add_noise(&t, name, 8, 8, 1);
+        snprintf(name, sizeof name, "%d.txt", i);
+        tar_add_text(&t, name, "x");
+    }
+    tar_end(&t);
+    const char *path = at(&r, "b.tar");
+    dataset *d = dataset_open(&path, 1, true, &err);
+    dataset_selection all;
+    assert_true(dataset_select(d, NULL, 0, 0, false, &all, &err));
+    for (int threads = 1; threads <= 4; ++threads) {
+        loader_config config = { .batch = 4, .size = 8, .threads = threads };
+        loader *l = loader_open(d, &all, &config, &err);
+        loader_batch *b;
+        assert_true(loader_next(l, &b, &err));
+        loader_release(l, b);
+        for (int again = 0; again < 2; ++again) {
+            assert_false(loader_next(l, &b, &err));
+            assert_null(b);
+            assert_says(&err, "picture '6'");
+        }
+        loader_close(l);
+    }
+    loader_config bad[] = { { .batch = 0, .size = 8 },
+                            { .batch = 1 },
+                            { .batch = 1, .size = 8, .threads = 65 },
+                            { .batch = 1, .size = 8, .start_step = -1 } };
+    for (int i = 0; i < 4; ++i) assert_null(loader_open(d, &all, &bad[i], &err));
+    dataset_selection none = { 0 };
+    assert_null(loader_open(d, &none, &(loader_config){ .batch = 1, .size = 8 }, &err));
+    loader_close(NULL);
+    dataset_selection_free(&all);
+    dataset_close(d);
+    room_remove(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(every_epoch_holds_all),
+        cmocka_unit_test(resuming_changes_nothing),
+        cmocka_unit_test(errors_reach_the_user),
+    };
+    return cmocka_run_group_tests(tests, make_set, remove_set);
+}
