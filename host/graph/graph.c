@@ -42,7 +42,7 @@ void graph_destroy(graph *g)
 {
     if (!g) return;
     device_launches_destroy(g->launches);
-    for (int i = 0; i < g->slab_count; ++i) device_buffer_destroy(g->slabs[i]);
+    for (int i = 0; g->slabs && i < g->slab_count; ++i) device_buffer_destroy(g->slabs[i]);
     for (int i = 0; i < g->storage_count; ++i) {
         storage *st = g->storages[i];
         for (int k = 0; k < 2; ++k) {

@@ -1,0 +1,155 @@
+/* test_store.c -- named entries: declaration, memory, initial values, conversion.
+ * SPDX-License-Identifier: MIT */
+#include "tests/graph/fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static void test_declarations_agree_or_fail(void **state)
+{
+    fixture *f = *state;
+    store *s = f->store;
+    int64_t dim[] = { 3, 5 }, other[] = { 5, 3 };
+    assert_null(store_find(s, "a"));
+    store_entry *a = store_declare(s, "a", STORE_PARAMETER, DTYPE_F32, 2, dim);
+    assert_non_null(a);
+    assert_int_equal(a->count, 15);
+    assert_ptr_equal(store_declare(s, "a", STORE_PARAMETER, DTYPE_F32, 2, dim), a);
+    assert_null(store_declare(s, "a", STORE_PARAMETER, DTYPE_F32, 2, other));
+    assert_null(store_declare(s, "a", STORE_PARAMETER, DTYPE_F16, 2, dim));
+    assert_null(store_declare(s, "a", STORE_STATE, DTYPE_F32, 2, dim));
+    assert_null(store_declare(s, "a", STORE_PARAMETER, DTYPE_F32, 1, dim));
+    assert_null(store_declare(s, "deep", STORE_PARAMETER, DTYPE_F32, TENSOR_RANK_MAX + 1,
+                              (int64_t[]){ 1, 1, 1, 1, 1, 1, 1 }));
+    assert_int_equal(store_count(s), 1);
+}
+
+/* Enough entries that the table of names grows several times. */
+static void test_many_entries_are_found(void **state)
+{
+    fixture *f = *state;
+    char name[32];
+    int64_t one = 1;
+    for (int i = 0; i < 1000; ++i) {
+        snprintf(name, sizeof name, "block.%d.weight", i);
+        assert_non_null(
+            store_declare(f->store, name, i % 2 ? STORE_PARAMETER : STORE_MOMENT, DTYPE_F32, 1, &one));
+    }
+    for (int i = 0; i < 1000; ++i) {
+        snprintf(name, sizeof name, "block.%d.weight", i);
+        assert_ptr_equal(store_find(f->store, name), store_at(f->store, i));
+        assert_string_equal(store_at(f->store, i)->name, name);
+    }
+    assert_int_equal(store_count(f->store), 1000);
+    assert_int_equal(store_elements(f->store, STORE_PARAMETER), 500);
+    assert_int_equal(store_elements(f->store, STORE_AVERAGE), 0);
+}
+
+static store_entry *normal(store *s, const char *name, int64_t count)
+{
+    store_entry *e = store_declare(s, name, STORE_PARAMETER, DTYPE_F32, 1, &count);
+    assert_non_null(e);
+    e->init = STORE_NORMAL;
+    e->deviation = 0.5f;
+    return e;
+}
+
+/* A parameter's start depends on its name and the seed, not on what else there is or in which order. */
+static void test_starts_depend_on_name_and_seed(void **state)
+{
+    fixture *f = *state;
+    error err = { 0 };
+    float a[1000], b[1000];
+    store *other = store_create(f->device, &err);
+    normal(f->store, "x", 1000);
+    normal(other, "before", 77);
+    normal(other, "x", 1000);
+    assert_true(store_allocate(f->store, 1, &err));
+    assert_true(store_allocate(other, 1, &err));
+    assert_true(store_read_f32(f->store, store_find(f->store, "x"), a, &err));
+    assert_true(store_read_f32(other, store_find(other, "x"), b, &err));
+    assert_memory_equal(a, b, sizeof a);
+    double sum = 0, squares = 0;
+    for (int i = 0; i < 1000; ++i) {
+        sum += (double)a[i];
+        squares += (double)a[i] * (double)a[i];
+    }
+    assert_true(fabs(sum / 1000) < 0.06);
+    assert_true(fabs(sqrt(squares / 1000) - 0.5) < 0.05);
+    assert_true(store_read_f32(other, store_find(other, "before"), b, &err));
+    assert_memory_not_equal(a, b, 77 * sizeof *a);
+    store_destroy(other);
+}
+
+static void test_later_entries_leave_earlier_ones_alone(void **state)
+{
+    fixture *f = *state;
+    error err = { 0 };
+    store_entry *a = normal(f->store, "a", 33);
+    assert_true(store_allocate(f->store, 1, &err));
+    device_buffer *buffer = a->buffer;
+    float before[33], after[33];
+    assert_true(store_write_f32(f->store, a, (float[33]){ 1, 2, 3 }, &err));
+    assert_true(store_read_f32(f->store, a, before, &err));
+    store_entry *b = normal(f->store, "b", 50);
+    int64_t ten = 10;
+    store_entry *ones = store_declare(f->store, "ones", STORE_PARAMETER, DTYPE_BF16, 1, &ten);
+    ones->init = STORE_ONES;
+    assert_true(store_allocate(f->store, 2, &err));
+    assert_true(store_read_f32(f->store, a, after, &err));
+    assert_memory_equal(before, after, sizeof before);
+    assert_ptr_equal(a->buffer, buffer);
+    assert_non_null(b->buffer);
+    assert_int_equal(b->offset * 4 % 64, 0);
+    float one[10];
+    assert_true(store_read_f32(f->store, ones, one, &err));
+    for (int i = 0; i < 10; ++i) assert_true(one[i] == 1.0f);
+}
+
+static void test_values_are_converted(void **state)
+{
+    fixture *f = *state;
+    error err = { 0 };
+    int64_t four = 4;
+    store_entry *half = store_declare(f->store, "half", STORE_PARAMETER, DTYPE_F16, 1, &four);
+    store_entry *whole = store_declare(f->store, "whole", STORE_STATE, DTYPE_I32, 1, &four);
+    assert_true(store_allocate(f->store, 1, &err));
+    float values[4] = { 1.0f / 3, -65504, 0, 1e-7f }, got[4];
+    int64_t version = half->version;
+    assert_true(store_write_f32(f->store, half, values, &err));
+    assert_int_equal(half->version, version + 1);
+    assert_true(store_read_f32(f->store, half, got, &err));
+    assert_true(fabsf(got[0] - values[0]) < 2e-4f && got[1] == values[1] && got[2] == 0.0f && got[3] != 0.0f);
+    int32_t integers[4] = { -5, 0, 7, 1 << 30 }, back[4];
+    assert_true(store_write(f->store, whole, integers, &err));
+    assert_true(store_read(f->store, whole, back, &err));
+    assert_memory_equal(integers, back, sizeof back);
+}
+
+static void test_an_entry_larger_than_the_device_allows(void **state)
+{
+    fixture *f = *state;
+    error err = { 0 };
+    int64_t count = device_get_info(f->device)->max_buffer_bytes / 4 + 1024;
+    assert_non_null(store_declare(f->store, "giant.weight", STORE_PARAMETER, DTYPE_F32, 1, &count));
+    assert_false(store_allocate(f->store, 1, &err));
+    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_non_null(strstr(err.message, "giant.weight"));
+}
+
+int main(void)
+{
+    fixture f = { .device = device_or_skip() };
+    struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_declarations_agree_or_fail),
+        FIXTURE_TEST(test_many_entries_are_found),
+        FIXTURE_TEST(test_starts_depend_on_name_and_seed),
+        FIXTURE_TEST(test_later_entries_leave_earlier_ones_alone),
+        FIXTURE_TEST(test_values_are_converted),
+        FIXTURE_TEST(test_an_entry_larger_than_the_device_allows),
+    };
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; ++i) tests[i].initial_state = &f;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    device_close(f.device);
+    return failed;
+}
