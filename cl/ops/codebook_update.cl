@@ -33,6 +33,8 @@
 #define FLAG_STORE STORE_I32
 #endif
 #define SMOOTHING 1e-5f
+/* A revived code starts so far above the threshold: at a decay of 0.99 it has some 230 steps to be used. */
+#define GRACE 10.0f
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void codebook_usage(TENSOR_OUT(USAGE_STORE, usage), TENSOR_OUT(TOTAL_STORE, total),
@@ -77,12 +79,12 @@ void codebook_codes(TENSOR_OUT(CODEBOOK_STORE, codebook), TENSOR_OUT(USAGE_STORE
     if (dead) {
         const uint row = philox_below(philox_begin(random, stream), (uint)code, (uint)rows);
         z += z_offset + (long)row * columns;
-        if (get_local_id(0) == 0) usage[code] = revive;
+        if (get_local_id(0) == 0) usage[code] = GRACE * revive;
     }
     for (int i = (int)get_local_id(0); i < columns; i += LANES) {
         const float moved = decay * mean[i] + rest * sums[i];
         const float fresh = dead ? LOAD(Z_STORE, z, i) : moved * scale;
-        mean[i] = dead ? fresh * revive : moved;
+        mean[i] = dead ? fresh * (GRACE * revive) : moved;
         STORE(CODEBOOK_STORE, fresh, codebook, i);
     }
 }

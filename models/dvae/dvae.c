@@ -155,6 +155,18 @@ void dvae_update_codebook(graph *g, const dvae_config *c, const dvae_losses *l, 
                                     (float)c->codebook_decay, (float)c->codebook_revive * share));
 }
 
+/* Where a background is exactly flat, the logit-Laplace scale b shrinks without end and its likelihood
+ * outweighs every other pixel; this loss has no scale to shrink.  ln b is left untrained. */
+static tensor *pixel_error(const dvae_config *c, tensor *stats, tensor *target)
+{
+    float range = 1.0f - 2.0f * (float)c->epsilon;
+    tensor *mean = op_contiguous(op_slice(stats, stats->rank - 1, 0, 3));
+    tensor *pixels = op_affine(op_sigmoid(mean), 1.0f / range, -(float)c->epsilon / range);
+    tensor *off = op_sub(pixels, target);
+    tensor *absolute = op_add(op_relu(off), op_relu(op_scale(off, -1.0f)));
+    return op_add(op_mean_all(absolute), op_scale(op_mean_all(op_square(off)), 5.0f));
+}
+
 dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae_controls *controls)
 {
     dvae_losses l = { 0 };
@@ -173,11 +185,12 @@ dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae
         l.regulariser = op_scale(op_sum_all(op_categorical_kl(encoded)), 1.0f / values);
     }
     tensor *stats = dvae_decoder(g, c, z); /* [B,Y,X,6] */
-    l.reconstruction = op_scale(op_sum_all(op_logit_laplace(x, stats)), 1.0f / values);
+    tensor *target = op_scale(op_cast(pixels, DTYPE_F32), 1.0f / 255.0f);
+    l.reconstruction = c->reconstruction[0] == 'p' ? pixel_error(c, stats, target)
+                                                   : op_scale(op_sum_all(op_logit_laplace(x, stats)), 1.0f / values);
 
     tensor *weighted = dvae_is_vq(c) ? l.regulariser : op_mul(l.regulariser, controls->kl_weight);
     l.loss = op_add(l.reconstruction, weighted);
-    tensor *target = op_scale(op_cast(pixels, DTYPE_F32), 1.0f / 255.0f);
     l.squared_error = op_mean_all(op_square(op_sub(op_stop_gradient(dvae_reconstruction(c, stats)), target)));
     return l;
 }

@@ -46,7 +46,7 @@ typedef struct dvae_controls {
 
 typedef struct dvae_losses {
     tensor *loss;           /* [1], what is minimised */
-    tensor *reconstruction; /* [1], -ln likelihood a pixel value */
+    tensor *reconstruction; /* [1], -ln likelihood a pixel value, or the pixels' error */
     tensor *regulariser;    /* [1], KL a pixel value, or the commitment term */
     tensor *squared_error;  /* [1], mean over pixels in 0..1, of the relaxed reconstruction */
     tensor *tokens;         /* I32 [B,y,x] */

@@ -25,10 +25,10 @@ static void reference_step(reference_state *s, const float *counts, const float 
             s->codebook[i] = s->mean[i] / smooth;
             if (!dead) continue;
             s->codebook[i] = (double)z[row * COLUMNS + (uint32_t)(i % COLUMNS)];
-            s->mean[i] = s->codebook[i] * revive;
+            s->mean[i] = s->codebook[i] * 10.0 * revive;
         }
         if (dead) {
-            s->usage[k] = revive;
+            s->usage[k] = 10.0 * revive;
             ++*revived;
         }
     }
