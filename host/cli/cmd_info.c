@@ -16,12 +16,29 @@ static bool starts(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Which kind of entry a tensor was, by its name. */
-static const char *group_of(const char *name)
+static bool ends(const char *text, const char *ending)
+{
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
+/* Which kind of entry a tensor was: a checkpoint's parameters have moments, what has none is the model's
+ * own state; in an exported model only codebooks are. */
+static const char *group_of(const safetensors *file, bool checkpoint, const char *name)
 {
     if (starts(name, "adam.")) return "moments";
     if (starts(name, "ema.")) return "averages";
-    return "parameters";
+    char moment[640];
+    snprintf(moment, sizeof moment, "adam.mean.%s", name);
+    bool state = checkpoint ? !safetensors_find(file, moment) : ends(name, "codebook");
+    return state ? "state" : "parameters";
+}
+
+static bool has_moments(const safetensors *file)
+{
+    for (int i = 0; i < safetensors_count(file); ++i)
+        if (starts(safetensors_at(file, i)->name, "adam.")) return true;
+    return false;
 }
 
 static int64_t elements(const safetensors_tensor *t)
@@ -57,9 +74,10 @@ static json_t *file_json(const char *path, bool tensors, error *err)
     if (!file) return NULL;
     json_t *groups = json_object(), *list = json_array();
     int64_t bytes = 0;
+    bool checkpoint = has_moments(file);
     for (int i = 0; i < safetensors_count(file); ++i) {
         const safetensors_tensor *t = safetensors_at(file, i);
-        const char *group = group_of(t->name);
+        const char *group = group_of(file, checkpoint, t->name);
         int64_t before = json_integer_value(json_object_get(groups, group));
         json_object_set_new(groups, group, json_integer(before + elements(t)));
         bytes += t->bytes;

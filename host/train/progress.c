@@ -27,8 +27,15 @@ progress progress_start(bool quiet, int64_t first, int64_t total)
         .first = first,
         .total = total,
         .started = progress_now(),
+        .clock = progress_now(),
         .shown = -1.0,
     };
+}
+
+void progress_first_step(progress *p, int64_t done)
+{
+    p->first = done;
+    p->clock = progress_now();
 }
 
 void progress_duration(double seconds, char text[32])

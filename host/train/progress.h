@@ -8,13 +8,16 @@
 
 typedef struct progress {
     bool quiet, terminal;
-    bool open;             /* a rewritten line stands on the terminal */
-    int64_t first, total;  /* steps done when this process began; steps in all */
-    double started, shown; /* monotonic seconds */
+    bool open;            /* a rewritten line stands on the terminal */
+    int64_t first, total; /* steps done when the rate's clock started; steps in all */
+    double started;       /* monotonic seconds: this process's training */
+    double clock, shown;  /* the rate's clock; the last report */
 } progress;
 
 double progress_now(void); /* monotonic seconds */
 progress progress_start(bool quiet, int64_t first, int64_t total);
+/* The first step of a process also builds kernels: the rate counts from its end. */
+void progress_first_step(progress *p, int64_t done);
 /* After `done` steps.  On a terminal it is shown a few times a second at most. */
 void progress_report(progress *p, int64_t done, const train_metrics *m, int64_t skipped);
 /* A line that stays, above the progress line. */

@@ -31,7 +31,8 @@ typedef struct loop {
     double seconds;  /* of training before this process */
     train_metrics last_finite;
     int64_t last_finite_step;
-    bool warned; /* the task's warning stands */
+    int64_t stepped; /* steps done by this process */
+    bool warned;     /* the task's warning stands */
 } loop;
 
 void train_metrics_add(train_metrics *m, const char *name, double value, const char *format)
@@ -250,6 +251,7 @@ static bool one_step(loop *l, error *err)
     train_metrics m = { .finite = true };
     if (!t->begin(t->self, l->step, err) || !t->end(t->self, l->step, &m, err)) return false;
     ++l->step;
+    if (!l->stepped++) progress_first_step(&l->progress, l->step);
     if (!log_step(l, &m, err) || !judge(l, &m, err) || !evaluate(l, err) || !draw(l, err)) return false;
     return !is_due(l, l->options->save_every) || save(l, err);
 }
