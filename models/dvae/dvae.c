@@ -167,6 +167,16 @@ static tensor *pixel_error(const dvae_config *c, tensor *stats, tensor *target)
     return op_add(op_mean_all(absolute), op_scale(op_mean_all(op_square(off)), 5.0f));
 }
 
+/* KL(mean posterior || uniform) in nats.  The paper's KL flattens each token's posterior and leaves it
+ * open whether all tokens share the same few codes; this one asks only that codes share the work. */
+static tensor *imbalance(tensor *logits)
+{
+    int64_t k = tensor_last(logits);
+    tensor *rows = op_softmax(op_reshape(logits, 2, (int64_t[]){ -1, k }));
+    tensor *mean = op_affine(op_sum_rows(rows), 1.0f / (float)tensor_rows(rows), 1e-9f); /* [K] */
+    return op_sum_all(op_mul(mean, op_log(op_scale(mean, (float)k))));
+}
+
 dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae_controls *controls)
 {
     dvae_losses l = { 0 };
@@ -186,11 +196,14 @@ dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae
     }
     tensor *stats = dvae_decoder(g, c, z); /* [B,Y,X,6] */
     tensor *target = op_scale(op_cast(pixels, DTYPE_F32), 1.0f / 255.0f);
-    l.reconstruction = c->reconstruction[0] == 'p' ? pixel_error(c, stats, target)
-                                                   : op_scale(op_sum_all(op_logit_laplace(x, stats)), 1.0f / values);
+    l.reconstruction = c->reconstruction[0] == 'p'
+                           ? pixel_error(c, stats, target)
+                           : op_scale(op_sum_all(op_logit_laplace(x, stats)), 1.0f / values);
 
     tensor *weighted = dvae_is_vq(c) ? l.regulariser : op_mul(l.regulariser, controls->kl_weight);
     l.loss = op_add(l.reconstruction, weighted);
+    if (!dvae_is_vq(c) && c->code_balance > 0)
+        l.loss = op_add(l.loss, op_scale(imbalance(encoded), (float)c->code_balance));
     l.squared_error = op_mean_all(op_square(op_sub(op_stop_gradient(dvae_reconstruction(c, stats)), target)));
     return l;
 }

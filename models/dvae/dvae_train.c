@@ -99,10 +99,11 @@ static const char *warn(void *self, const train_metrics *m)
     dvae_trainer *t = self;
     for (int i = 0; i < m->count; ++i) {
         if (strcmp(m->at[i].name, "codes") != 0 || m->at[i].value * 10 >= (double)t->config.codes) continue;
-        snprintf(t->warning, sizeof t->warning,
-                 "codebook collapse: %.0f of %lld codes in use; try quantiser=vq, a lower kl_weight or a "
-                 "higher temperature_end",
-                 m->at[i].value, (long long)t->config.codes);
+        snprintf(t->warning, sizeof t->warning, "codebook collapse: %.0f of %lld codes in use; try %s",
+                 m->at[i].value, (long long)t->config.codes,
+                 dvae_is_vq(&t->config)
+                     ? "a lower codebook_decay, a higher codebook_revive or a lower learning_rate"
+                     : "quantiser=vq, a lower kl_weight or a higher temperature_end");
         return t->warning;
     }
     return NULL;

@@ -117,15 +117,15 @@ static bool begin(void *self, int64_t step, error *err)
 static bool end(void *self, int64_t step, train_metrics *out, error *err)
 {
     prior_trainer *t = self;
-    float loss, text, image, status[4];
-    if (!graph_read(t->train.losses.loss, &loss, err) || !graph_read(t->train.losses.text, &text, err) ||
-        !graph_read(t->train.losses.image, &image, err) ||
+    float loss, of_text, of_image, status[4];
+    if (!graph_read(t->train.losses.loss, &loss, err) || !graph_read(t->train.losses.text, &of_text, err) ||
+        !graph_read(t->train.losses.image, &of_image, err) ||
         !graph_read(optimizer_status(t->optimizer), status, err))
         return false;
     out->finite = status[2] != 0.0f;
     train_metrics_add(out, "loss", loss, "%.4f");
-    train_metrics_add(out, "text", text, "%.3f");
-    train_metrics_add(out, "image", image, "%.4f");
+    train_metrics_add(out, "text", of_text, "%.3f");
+    train_metrics_add(out, "image", of_image, "%.4f");
     train_metrics_add(out, "gradient_norm", status[1], NULL);
     train_metrics_add(out, "learning_rate", learning_rate_at(t, step), NULL);
     return true;
@@ -185,7 +185,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
             n = image_tokens(t);
     if (count > MOST_VALIDATED) count = MOST_VALIDATED;
     int64_t batches = (count + batch - 1) / batch;
-    double loss = 0, text = 0, image = 0;
+    double loss = 0, of_text = 0, of_image = 0;
     bool ok = need_check_graph(t, err);
     for (int64_t k = 0; ok && k < batches; ++k) {
         for (int64_t i = 0; ok && i < batch; ++i) {
@@ -202,15 +202,15 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
              graph_read(t->check.losses.image, &values[2], err);
         if (!ok) break;
         loss += values[0] / (double)batches;
-        text += values[1] / (double)batches;
-        image += values[2] / (double)batches;
+        of_text += values[1] / (double)batches;
+        of_image += values[2] / (double)batches;
     }
     if (!ok) return false;
     t->factor = schedule_plateau_observe(&t->plateau, loss);
     out->finite = isfinite(loss);
     train_metrics_add(out, "loss", loss, "%.4f");
-    train_metrics_add(out, "text", text, "%.3f");
-    train_metrics_add(out, "image", image, "%.4f");
+    train_metrics_add(out, "text", of_text, "%.3f");
+    train_metrics_add(out, "image", of_image, "%.4f");
     return true;
 }
 
