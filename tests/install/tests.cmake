@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+if(BUILD_SHARED_LIBS AND TARGET dalle-cl AND NOT DALLE_CL_SANITIZE)
+    add_test(NAME installed COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/install/installed.sh ${PROJECT_SOURCE_DIR}
+        ${PROJECT_BINARY_DIR} ${CMAKE_C_COMPILER} ${CMAKE_CXX_COMPILER})
+    set_tests_properties(installed PROPERTIES LABELS "api;install" ENVIRONMENT "${ENV_COMMON}" SKIP_RETURN_CODE 77 TIMEOUT 900)
+endif()
