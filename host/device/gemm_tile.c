@@ -47,9 +47,10 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Right anywhere, but one work-item a group would waste a GPU. */
 static bool tile_supports(device *d, const gemm_desc *desc)
 {
-    return device_get_info(d)->kind == DEVICE_CPU && !(desc->a.image.kernel && desc->b.image.kernel);
+    return device_get_info(d)->kind != DEVICE_GPU && !(desc->a.image.kernel && desc->b.image.kernel);
 }
 
 /* The tile that wastes least past C's last column and row. */

@@ -362,7 +362,8 @@ static void test_convolution_forward(void **state)
     (void)state;
     for (int i = 0; i < image_case_count(); ++i) {
         const image_case t = image_cases[i];
-        for (int half = 0; half < 2; ++half) {
+        {
+            const bool half = i % 2;
             gemm_desc s = plain_desc((int64_t)t.pictures * t.height * t.width, t.filters,
                                      (int64_t)t.kernel * t.kernel * t.channels, DTYPE_F32);
             s.a = image(half ? DTYPE_F16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
@@ -379,7 +380,8 @@ static void test_convolution_weights(void **state)
     (void)state;
     for (int i = 0; i < image_case_count(); ++i) {
         const image_case t = image_cases[i];
-        for (int half = 0; half < 2; ++half) {
+        {
+            const bool half = i % 3 == 1;
             gemm_desc s = plain_desc(t.filters, (int64_t)t.kernel * t.kernel * t.channels,
                                      (int64_t)t.pictures * t.height * t.width, DTYPE_F32);
             s.a = matrix(half ? DTYPE_F16 : DTYPE_F32, COLUMNS, s.m, s.k);
