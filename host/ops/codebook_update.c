@@ -45,10 +45,9 @@ static bool codebook_update_infer(node *n)
 
 static int64_t codebook_update_workspace(const node *n, device *d, error *err)
 {
-    (void)n;
     (void)d;
     (void)err;
-    return (int64_t)sizeof(float);
+    return (1 + n->in[CODEBOOK]->dim[0]) * (int64_t)sizeof(float);
 }
 
 static bool codebook_update_bind(const node *n, binder *b)
@@ -58,19 +57,19 @@ static bool codebook_update_bind(const node *n, binder *b)
     float rest = (float)(1.0 - (double)a->decay);
     kernel_call usage = call_begin(b, n, "codebook_usage");
     call_tensor(&usage, "USAGE", n->out[1]);
-    call_workspace(&usage, "TOTAL");
+    call_workspace(&usage, "SCRATCH");
     call_tensor(&usage, "COUNTS", n->in[COUNTS]);
     call_tensor(&usage, "FLAG", n->in[FLAG]);
     call_int(&usage, codes);
     call_float(&usage, a->decay);
     call_float(&usage, rest);
+    call_float(&usage, a->revive);
     if (!call_rows(&usage, 1)) return false;
 
     kernel_call c = call_begin(b, n, "codebook_codes");
     call_tensor(&c, "CODEBOOK", n->out[0]);
-    call_tensor(&c, "USAGE", n->out[1]);
     call_tensor(&c, "MEAN", n->out[2]);
-    call_workspace(&c, "TOTAL");
+    call_workspace(&c, "SCRATCH");
     call_tensor(&c, "SUMS", n->in[SUMS]);
     call_tensor(&c, "Z", n->in[ROWS_OF_Z]);
     call_tensor(&c, "RANDOM", n->in[RANDOM]);
