@@ -10,8 +10,7 @@ NO_KERNEL="reshape permute slice stop_gradient straight_through matmul linear ca
 # No operator: what operators share.
 HELPERS="expect sort_ids"
 # No operator: tests of several operators together.
-OTHER_TESTS=""
-# Tests that live in another operator's file: builders of one stem that are tried together.
+OTHER_TESTS="random"
 words=$(sed 's/#.*//' host/ops/ops.cmake | tr -s ' \t' '\n\n' | grep -v '^$')
 is_in() { case " $(echo $2) " in *" $1 "*) return 0 ;; esac; return 1; }
 

@@ -17,3 +17,11 @@ lint_test(format)
 lint_test(kernels)
 set_tests_properties(lint_kernels PROPERTIES RUN_SERIAL TRUE)
 lint_test(headers ${CMAKE_C_COMPILER} ${HEADER_FLAGS})
+
+# Forgetting an operator's test stops configuration.
+file(STRINGS ${PROJECT_SOURCE_DIR}/host/ops/ops.cmake words REGEX "^[a-z]")
+foreach(word IN LISTS words)
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/ops/test_${word}.c)
+        message(FATAL_ERROR "operator ${word}: tests/ops/test_${word}.c is missing")
+    endif()
+endforeach()
