@@ -30,15 +30,10 @@
 #endif
 
 #if LANES == 1
-#define SCRATCH float
 #define GROUP_BARRIER()
 #else
-#define SCRATCH __local float
 #define GROUP_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 #endif
-
-typedef __global const ELEMENT(X_STORE) *row_of_x;
-typedef __global float *row_of_weights;
 
 /* Larger floats have larger keys; -0 counts as 0. */
 static inline int key_of(const float v)
@@ -53,76 +48,19 @@ static inline intv keys_of(const floatv v)
     return bits ^ (bits >> 31 & 0x7fffffff);
 }
 
-/* This lane's share of the elements with a key of at least `least`: their weight, or their number (in a
- * float, which is exact up to 2^24). */
-static float share_from(row_of_x x, row_of_weights weights, const int columns, const bool weigh, const int least)
-{
-    floatv sum = (floatv)(0.0f);
-    float rest = 0.0f;
-    FOR_ROW_VECTORS(i, columns)
-    {
-        const floatv each = weigh ? VLOAD_F32(weights, i) : (floatv)(1.0f);
-        sum += keys_of(LOAD_VEC(X_STORE, x, i)) >= least ? each : (floatv)(0.0f);
-    }
-    FOR_ROW_REST(i, columns)
-    {
-        const float each = weigh ? weights[i] : 1.0f;
-        rest += key_of(LOAD(X_STORE, x, i)) >= least ? each : 0.0f;
-    }
-    return vector_sum(sum) + rest;
-}
-
-/* Keeps the largest elements until their weight, or number, reaches `target`; the others' weights become 0. */
-static void keep_largest(row_of_x x, row_of_weights weights, const int columns, const bool weigh,
-                         const float target, SCRATCH *scratch)
-{
-    /* The largest key that still has enough; keys are walked as unsigned numbers from the top bits down. */
-    uint found = 0;
-    for (int shift = 30; shift >= 0; shift -= 2) {
-        uint digit = 0;
-        for (uint next = 1; next < 4; ++next) {
-            const int least = as_int((found | next << shift) ^ 0x80000000u);
-            if (reduce_sum(share_from(x, weights, columns, weigh, least), scratch) < target) break;
-            digit = next;
-        }
-        found |= digit << shift;
-    }
-    const int least = as_int(found ^ 0x80000000u);
-    float above = 0.0f, above_count = 0.0f;
-    if (least < INT_MAX) {
-        above = reduce_sum(share_from(x, weights, columns, weigh, least + 1), scratch);
-        above_count = reduce_sum(share_from(x, weights, columns, false, least + 1), scratch);
-    }
-    const float equal = reduce_sum(share_from(x, weights, columns, false, least), scratch) - above_count;
-
-    /* Of the elements at that key, the first `ties` are kept; they all weigh the same. */
-    float weight = 1.0f;
-    if (weigh) {
-        float own = 0.0f;
-        for (int i = (int)get_local_id(0); i < columns; i += LANES)
-            if (key_of(LOAD(X_STORE, x, i)) == least) own = fmax(own, weights[i]);
-        weight = reduce_max(own, scratch);
-    }
-    float ties = fmax(ceil((target - above) / weight), 1.0f);
-    for (int i = (int)get_local_id(0); i < columns; i += LANES)
-        if (key_of(LOAD(X_STORE, x, i)) < least) weights[i] = 0.0f;
-    GROUP_BARRIER();
-    if (ties < equal && get_local_id(0) == 0)
-        for (int i = 0; i < columns; ++i)
-            if (key_of(LOAD(X_STORE, x, i)) == least && --ties < 0.0f) weights[i] = 0.0f;
-    GROUP_BARRIER();
-}
+/* The weights of elements i .. i + VEC - 1, or ones. */
+#define EACH(weigh, i) ((weigh) ? VLOAD_F32(weights, i) : (floatv)(1.0f))
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(WEIGHTS_STORE, weights), TENSOR_IN(X_STORE, x),
             TENSOR_IN(SETTINGS_STORE, settings), TENSOR_IN(RANDOM_STORE, random),
             TENSOR_IN(POSITION_STORE, position), const int columns, const uint stream)
 {
+    REDUCE_DECLARE(scratch);
 #if LANES == 1
-    float *scratch = 0;
     float part[1];
 #else
-    __local float scratch[LANES], part[LANES];
+    __local float part[LANES];
 #endif
     TENSOR_BEGIN(ids);
     TENSOR_BEGIN(settings);
@@ -131,29 +69,92 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(WEIGHTS_STORE, weights), TENS
     x += x_offset + (long)row * columns;
     weights += weights_offset + (long)row * columns;
     const float temperature = settings[0], top_k = settings[1], top_p = settings[2];
+    const bool draws = temperature > 0.0f;
+    const float rate = draws ? 1.0f / temperature : 1.0f;
+    const floatv none = (floatv)(0.0f);
 
-    float most = -INFINITY;
-    for (int i = lane; i < columns; i += LANES) most = fmax(most, LOAD(X_STORE, x, i));
-    const float top = reduce_max(most, scratch);
-    if (!(temperature > 0.0f)) {
-        float last = -INFINITY; /* minus the lowest index */
-        for (int i = lane; i < columns; i += LANES)
-            if (LOAD(X_STORE, x, i) == top) last = fmax(last, -convert_float(i));
-        last = reduce_max(last, scratch);
-        if (lane == 0) ids[row] = last == -INFINITY ? 0 : convert_int(-last);
-        return;
-    }
-    const float rate = 1.0f / temperature;
+    floatv most = (floatv)(-INFINITY);
+    float most_rest = -INFINITY;
+    FOR_ROW_VECTORS(i, columns) most = fmax(most, LOAD_VEC(X_STORE, x, i));
+    FOR_ROW_REST(i, columns) most_rest = fmax(most_rest, LOAD(X_STORE, x, i));
+    const float top = reduce_max(fmax(vector_max(most), most_rest), scratch);
+
+    float minus_first = -INFINITY; /* minus the lowest index of the largest logit */
+    for (int i = lane; i < columns; i += LANES)
+        if (LOAD(X_STORE, x, i) == top) minus_first = fmax(minus_first, -convert_float(i));
+    minus_first = reduce_max(minus_first, scratch);
+
     FOR_ROW_VECTORS(i, columns) VSTORE_F32(exp((LOAD_VEC(X_STORE, x, i) - top) * rate), weights, i);
     FOR_ROW_REST(i, columns) weights[i] = exp((LOAD(X_STORE, x, i) - top) * rate);
-    GROUP_BARRIER();
 
-    if (top_k >= 1.0f && top_k < convert_float(columns))
-        keep_largest(x, weights, columns, false, floor(top_k), scratch);
-    if (top_p < 1.0f) {
-        const float whole = reduce_sum(share_from(x, weights, columns, true, INT_MIN), scratch);
-        keep_largest(x, weights, columns, true, fmax(top_p * whole, 1e-30f), scratch);
+    /* First top-k, then top-p.  Barriers stay out of branches: what is not asked for scans nothing. */
+    for (int mode = 0; mode < 2; ++mode) {
+        const bool weigh = mode == 1;
+        const bool asked = draws && (weigh ? top_p < 1.0f : top_k >= 1.0f && top_k < convert_float(columns));
+        const int scanned = asked ? columns : 0, passes = asked ? 16 : 0;
+        GROUP_BARRIER();
+        floatv sum = none;
+        float rest = 0.0f;
+        FOR_ROW_VECTORS(i, scanned) sum += EACH(weigh, i);
+        FOR_ROW_REST(i, scanned) rest += weigh ? weights[i] : 1.0f;
+        const float whole = reduce_sum(vector_sum(sum) + rest, scratch);
+        const float target = weigh ? fmax(top_p * whole, 1e-30f) : floor(top_k);
+
+        /* The largest key from which on there is enough; as an unsigned number, from the top bits down. */
+        uint found = 0;
+        for (int pass = 0; pass < passes; ++pass) {
+            const int shift = 30 - 2 * pass;
+            const int least1 = as_int((found | 1u << shift) ^ 0x80000000u);
+            const int least2 = as_int((found | 2u << shift) ^ 0x80000000u);
+            const int least3 = as_int((found | 3u << shift) ^ 0x80000000u);
+            floatv sum1 = none, sum2 = none, sum3 = none;
+            float rest1 = 0.0f, rest2 = 0.0f, rest3 = 0.0f;
+            FOR_ROW_VECTORS(i, columns)
+            {
+                const intv key = keys_of(LOAD_VEC(X_STORE, x, i));
+                const floatv each = EACH(weigh, i);
+                sum1 += key >= least1 ? each : none;
+                sum2 += key >= least2 ? each : none;
+                sum3 += key >= least3 ? each : none;
+            }
+            FOR_ROW_REST(i, columns)
+            {
+                const int key = key_of(LOAD(X_STORE, x, i));
+                const float each = weigh ? weights[i] : 1.0f;
+                rest1 += key >= least1 ? each : 0.0f;
+                rest2 += key >= least2 ? each : 0.0f;
+                rest3 += key >= least3 ? each : 0.0f;
+            }
+            const float from1 = reduce_sum(vector_sum(sum1) + rest1, scratch);
+            const float from2 = reduce_sum(vector_sum(sum2) + rest2, scratch);
+            const float from3 = reduce_sum(vector_sum(sum3) + rest3, scratch);
+            const uint digit = from3 >= target ? 3u : from2 >= target ? 2u : from1 >= target ? 1u : 0u;
+            found |= digit << shift;
+        }
+        const int least = as_int(found ^ 0x80000000u);
+
+        /* What lies above that key, and how many there are at it; these all weigh the same. */
+        float above = 0.0f, equal = 0.0f, weight = 0.0f;
+        for (int i = lane; i < scanned; i += LANES) {
+            const int key = key_of(LOAD(X_STORE, x, i));
+            const float each = weigh ? weights[i] : 1.0f;
+            if (key > least) above += each;
+            if (key == least) {
+                equal += 1.0f;
+                weight = fmax(weight, each);
+            }
+            if (key < least) weights[i] = 0.0f;
+        }
+        above = reduce_sum(above, scratch);
+        equal = reduce_sum(equal, scratch);
+        weight = reduce_max(weight, scratch);
+        GROUP_BARRIER();
+        float ties = fmax(ceil((target - above) / weight), 1.0f);
+        if (lane == 0 && asked && ties < equal)
+            for (int i = 0; i < columns; ++i)
+                if (key_of(LOAD(X_STORE, x, i)) == least && --ties < 0.0f) weights[i] = 0.0f;
     }
+    GROUP_BARRIER();
 
     /* Each lane adds up one stretch; lane 0 finds the stretch, then the element. */
     const int each = (columns + LANES - 1) / LANES;
@@ -167,18 +168,18 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(WEIGHTS_STORE, weights), TENS
         const uint draw_stream = stream + as_uint(random[3]) + (uint)row;
         const uint element = as_uint(position[position_offset]);
         const float target = philox_uniform(philox_begin(random, draw_stream), element) * whole;
+        const int first = minus_first == -INFINITY ? 0 : convert_int(-minus_first);
         float before = 0.0f;
         int found = -1;
         for (int l = 0; l < LANES && found < 0; ++l) {
-            if (before + part[l] > target) {
-                float run = 0.0f;
-                for (int i = l * each; i < min((l + 1) * each, columns) && found < 0; ++i) {
-                    run += weights[i];
-                    if (before + run > target) found = i;
-                }
+            float run = 0.0f;
+            const bool here = before + part[l] > target;
+            for (int i = l * each; here && i < min((l + 1) * each, columns) && found < 0; ++i) {
+                run += weights[i];
+                if (before + run > target) found = i;
             }
             before += part[l];
         }
-        ids[row] = found < 0 ? 0 : found; /* only where logits are not numbers */
+        ids[row] = draws && found >= 0 ? found : first; /* found < 0: logits that are not numbers */
     }
 }
