@@ -1,0 +1,191 @@
+/* test_sampler.c -- drawing with a cache gives the logits of the whole stream, and picture i depends on
+ * model, caption, seed and i only.
+ * SPDX-License-Identifier: MIT */
+#include "tests/models/small_prior.h"
+#include "tests/support/device_or_skip.h"
+
+enum { MOST = 19 };
+
+static device *hardware;
+
+static void whole_stream(store *s, const prior_config *c, const int32_t *text, const int32_t *tokens,
+                         float *logits)
+{
+    error err;
+    graph *g = graph_create(s, &err);
+    graph_set_trainable(g, false);
+    tensor *t = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ 1, TEXT });
+    tensor *i = graph_input(g, "image", DTYPE_I32, 2, (int64_t[]){ 1, TOKENS });
+    prior_places places = prior_places_input(g, &small_shape);
+    prior_weights w = prior_declare(g, c, &small_shape, false);
+    tensor *out =
+        prior_image_logits(c, &w, prior_states(g, c, &small_shape, &w, &places, t, i, NULL)); /* [1,N,K] */
+    graph_keep(out);
+    bool ok = graph_compile(g, 3, "batch", &err) && prior_write_places(&places, &small_shape, &err) &&
+              graph_write(t, text, &err) && graph_write(i, tokens, &err) && graph_run(g, &err) &&
+              graph_read_f32(out, logits, &err);
+    if (!ok) fail_msg("%s", err.message);
+    graph_destroy(g);
+}
+
+static void compare_logits(const char *const *sets)
+{
+    error err;
+    prior_config c = small_config(sets);
+    store *s = store_create(hardware, &err);
+    int32_t text[TEXT], real[TOKENS];
+    static float cached[TOKENS * CODES], whole[TOKENS * CODES];
+    for (int which = 0; which < 2; ++which) {
+        small_text(which, text);
+        for (int i = 0; which == 1 && i < TEXT; ++i) text[i] = -1; /* padding alone */
+        small_image(which, real);
+        whole_stream(s, &c, text, real, whole);
+        for (int64_t batch = 1; batch <= 3; batch += 2) {
+            prior_sampler *p = prior_sampler_create(s, &c, &small_shape, batch, false, &err);
+            if (!p || !prior_sampler_logits(p, text, real, cached, &err)) fail_msg("%s", err.message);
+            prior_sampler_destroy(p);
+            float worst = 0, largest = 0;
+            for (int i = 0; i < TOKENS * CODES; ++i) {
+                worst = fmaxf(worst, fabsf(cached[i] - whole[i]));
+                largest = fmaxf(largest, fabsf(whole[i]));
+            }
+            print_message("layers %lld, %s, window %lld, batch %lld: %.1e\n", (long long)c.layers,
+                          c.attention, (long long)c.window, (long long)batch, (double)(worst / largest));
+            assert_true(worst <= 1e-4f * largest && largest > 0.1f);
+        }
+    }
+    store_destroy(s);
+}
+
+static void test_cached_logits(void **state)
+{
+    (void)state;
+    compare_logits((const char *const[]){ "layers=1", "window=3", NULL });  /* convolution */
+    compare_logits((const char *const[]){ "layers=2", "window=1", NULL });  /* row, convolution of one */
+    compare_logits((const char *const[]){ "layers=3", "window=11", NULL }); /* column; wider than the side */
+    compare_logits((const char *const[]){ "layers=5", "window=5", "tie_embeddings=yes", NULL });
+    compare_logits((const char *const[]){ "layers=2", "attention=full", NULL });
+}
+
+typedef struct drawing {
+    store *store;
+    prior_config config;
+    int32_t text[TEXT];
+} drawing;
+
+static drawing drawing_open(void)
+{
+    error err;
+    drawing d = { .store = store_create(hardware, &err),
+                  .config = small_config((const char *const[]){ NULL }) };
+    small_text(3, d.text);
+    return d;
+}
+
+static void draw(const drawing *d, int64_t batch, prior_draw how, int32_t *tokens)
+{
+    error err;
+    how.text = d->text;
+    prior_sampler *p = prior_sampler_create(d->store, &d->config, &small_shape, batch, false, &err);
+    if (!p || !prior_sampler_draw(p, &how, tokens, &err)) fail_msg("%s", err.message);
+    for (int64_t i = 0; i < how.count * TOKENS; ++i) assert_in_range(tokens[i], 0, CODES - 1);
+    prior_sampler_destroy(p);
+}
+
+static void test_same_pictures(void **state)
+{
+    (void)state;
+    static int32_t all[MOST * TOKENS], some[MOST * TOKENS];
+    static const struct {
+        int64_t batch, first, count;
+    } ways[] = {
+        { 1, 0, 1 }, { 1, 4, 3 }, { 3, 0, 3 }, { 4, 0, 16 }, { 16, 0, 1 }, { 16, 3, 16 }, { 5, 18, 1 },
+    };
+    drawing d = drawing_open();
+    prior_draw how = { .seed = 77, .count = MOST, .temperature = 1, .top_k = 12, .top_p = 0.95 };
+    draw(&d, 16, how, all);
+    for (int i = 1; i < MOST; ++i) assert_memory_not_equal(all, all + i * TOKENS, TOKENS * sizeof *all);
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; ++w) {
+        how.first = ways[w].first;
+        how.count = ways[w].count;
+        draw(&d, ways[w].batch, how, some);
+        assert_memory_equal(some, all + ways[w].first * TOKENS,
+                            (size_t)(ways[w].count * TOKENS) * sizeof *some);
+    }
+    store_destroy(d.store);
+}
+
+static void test_greedy_and_seeds(void **state)
+{
+    (void)state;
+    int32_t greedy[3 * TOKENS], other[3 * TOKENS];
+    drawing d = drawing_open();
+    prior_draw how = { .seed = 1, .count = 3, .temperature = 0, .top_p = 1 };
+    draw(&d, 3, how, greedy);
+    assert_memory_equal(greedy, greedy + TOKENS, TOKENS * sizeof *greedy);
+    assert_memory_equal(greedy, greedy + 2 * TOKENS, TOKENS * sizeof *greedy);
+
+    how = (prior_draw){ .seed = 2, .count = 3, .temperature = 1, .top_k = 1, .top_p = 1 };
+    draw(&d, 3, how, other);
+    assert_memory_equal(greedy, other, sizeof greedy);
+    how = (prior_draw){ .seed = 2, .count = 3, .temperature = 1, .top_p = 0 };
+    draw(&d, 3, how, other);
+    assert_memory_equal(greedy, other, sizeof greedy);
+
+    /* Greedy tokens are the largest logits of the path that drew them. */
+    error err;
+    static float logits[TOKENS * CODES];
+    prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 1, false, &err);
+    if (!p || !prior_sampler_logits(p, d.text, greedy, logits, &err)) fail_msg("%s", err.message);
+    for (int i = 0; i < TOKENS; ++i)
+        for (int k = 0; k < CODES; ++k) assert_true(logits[i * CODES + k] <= logits[i * CODES + greedy[i]]);
+    prior_sampler_destroy(p);
+
+    how = (prior_draw){ .seed = 1, .count = 3, .temperature = 1, .top_p = 1 };
+    draw(&d, 3, how, greedy);
+    how.seed = 2;
+    draw(&d, 3, how, other);
+    assert_memory_not_equal(greedy, other, sizeof greedy);
+    how.seed = 1 + (1ull << 32); /* all of the seed counts */
+    draw(&d, 3, how, other);
+    assert_memory_not_equal(greedy, other, sizeof greedy);
+    store_destroy(d.store);
+}
+
+static bool stop_at_once(void *context, int64_t done, int64_t total)
+{
+    (void)total;
+    *(int64_t *)context = done;
+    return false;
+}
+
+static void test_progress_stops(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    int64_t seen = -1;
+    int32_t tokens[2 * TOKENS];
+    drawing d = drawing_open();
+    prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 1, false, &err);
+    prior_draw how = { .text = d.text, .count = 2, .top_p = 1, .progress = stop_at_once, .context = &seen };
+    /* Sixteen tokens a picture: reported at the end of a picture, and the second is not begun. */
+    bool ok = p && prior_sampler_draw(p, &how, tokens, &err);
+    assert_true(seen > 0);
+    if (!ok) assert_int_equal(err.code, ERROR_INTERRUPTED);
+    prior_sampler_destroy(p);
+    store_destroy(d.store);
+}
+
+int main(void)
+{
+    hardware = device_or_skip();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cached_logits),
+        cmocka_unit_test(test_same_pictures),
+        cmocka_unit_test(test_greedy_and_seeds),
+        cmocka_unit_test(test_progress_stops),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    device_close(hardware);
+    return failed;
+}
