@@ -46,7 +46,11 @@ bool part_files_find(const char *folder, const char *part, part_files *out, erro
 {
     char config[64], weights[64];
     *out = (part_files){ 0 };
-    if (!file_is_folder(folder)) return error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
+    if (!file_is_folder(folder))
+        return file_exists(folder)
+                   ? error_set(err, ERROR_USAGE, "'%s' is a file; the folder of a model or run is needed",
+                               folder)
+                   : error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
     snprintf(config, sizeof config, "%s.cfg", part);
     snprintf(weights, sizeof weights, "%s.safetensors", part);
     out->config = existing(folder, config);

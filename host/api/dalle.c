@@ -30,12 +30,17 @@ const char *dalle_version(void)
     return DALLE_CL_VERSION;
 }
 
-static bool has_prior(const char *folder)
+/* False without an error: the folder has no prior.  Half of one is an error. */
+static bool has_prior(const char *folder, error *err)
 {
     part_files files;
-    bool has = part_files_find(folder, "prior", &files, NULL);
-    part_files_free(&files);
-    return has;
+    error none = { 0 };
+    if (part_files_find(folder, "prior", &files, &none)) {
+        part_files_free(&files);
+        return true;
+    }
+    if (none.code != ERROR_USAGE) *err = none;
+    return false;
 }
 
 static bool open_parts(dalle_model *m, const char *folder, const char *selector, error *err)
@@ -43,7 +48,8 @@ static bool open_parts(dalle_model *m, const char *folder, const char *selector,
     if (!(m->device = device_open(selector, err))) return false;
     if (!(m->dvae = dvae_part_open(m->device, folder, CODEC_BOTH, AT_ONCE, err))) return false;
     prior_shape shape = { dvae_tokens_side(&m->dvae->config), m->dvae->config.codes };
-    return !has_prior(folder) || (m->prior = prior_part_open(m->device, folder, &shape, err)) != NULL;
+    if (!has_prior(folder, err)) return err->code == ERROR_NONE;
+    return (m->prior = prior_part_open(m->device, folder, &shape, err)) != NULL;
 }
 
 dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *out)
