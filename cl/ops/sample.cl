@@ -132,6 +132,7 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(WEIGHTS_STORE, weights), TENS
             found |= digit << shift;
         }
         const int least = as_int(found ^ 0x80000000u);
+        GROUP_BARRIER();
 
         /* What lies above that key, and how many there are at it; these all weigh the same. */
         float above = 0.0f, equal = 0.0f, weight = 0.0f;
