@@ -1,0 +1,369 @@
+/* test_program.c -- dalle-cl as a user runs it, from pictures to a drawing, and what it says to mistakes.
+ * SPDX-License-Identifier: MIT */
+#include "data/safetensors.h"
+#include "tests/models/drawings.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { SKIPPED = 77, MOST_ARGUMENTS = 40 };
+
+static room base;
+
+typedef struct outcome {
+    int status; /* exit status; negative: the signal that ended it */
+    char *out, *err;
+} outcome;
+
+static outcome last; /* of the latest call; freed by the next */
+
+/* Stays as it is until the folder changes, so that any number may be held. */
+static const char *path_of(const char *name)
+{
+    enum { MOST = 128 };
+    static char paths[MOST][200];
+    static int count;
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", base.path, name);
+    for (int i = 0; i < count; ++i)
+        if (strcmp(paths[i], path) == 0) return paths[i];
+    assert_true(count < MOST);
+    return memcpy(paths[count++], path, sizeof path);
+}
+
+static void into(const char *path, int descriptor)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (file < 0 || dup2(file, descriptor) < 0) _exit(126);
+}
+
+/* Runs the program with these arguments, NULL-terminated. */
+static int call(const char *const *arguments)
+{
+    char *argv[MOST_ARGUMENTS] = { (char *)(uintptr_t) "dalle-cl" };
+    int count = 1, status = 0;
+    for (; arguments[count - 1]; ++count) argv[count] = (char *)(uintptr_t)arguments[count - 1];
+    free(last.out);
+    free(last.err);
+    pid_t child = fork();
+    if (child == 0) {
+        into(path_of("stdout"), STDOUT_FILENO);
+        into(path_of("stderr"), STDERR_FILENO);
+        execv(PROGRAM, argv);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    last.out = file_read(path_of("stdout"), NULL, NULL);
+    last.err = file_read(path_of("stderr"), NULL, NULL);
+    return last.status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+#define CALL(...) call((const char *const[]){ __VA_ARGS__, NULL })
+
+static void show(void)
+{
+    print_message("status %d\n%s%s", last.status, last.out ? last.out : "", last.err ? last.err : "");
+}
+
+#define SUCCEEDS(...) \
+    do { \
+        if (CALL(__VA_ARGS__) != 0) { \
+            show(); \
+            fail_msg("did not succeed"); \
+        } \
+    } while (0)
+
+/* Fails with this status and a message on standard error that has `part` in it. */
+#define FAILS(wanted, part, ...) \
+    do { \
+        CALL(__VA_ARGS__); \
+        if (last.status != (wanted) || !strstr(last.err, part)) { \
+            show(); \
+            fail_msg("not status %d with '%s'", wanted, part); \
+        } \
+    } while (0)
+
+static void says(const char *part)
+{
+    if (!strstr(last.out, part)) {
+        show();
+        fail_msg("does not say '%s'", part);
+    }
+}
+
+static json_t *parsed(void)
+{
+    json_error_t problem;
+    json_t *o = json_loads(last.out, 0, &problem);
+    if (!o) {
+        show();
+        fail_msg("no JSON: %s", problem.text);
+    }
+    return o;
+}
+
+static void is_picture(const char *path, int width, int height)
+{
+    error err;
+    image picture;
+    if (!image_read(path, &picture, &err)) fail_msg("%s", err.message);
+    if (width) assert_int_equal(picture.width, width);
+    if (height) assert_int_equal(picture.height, height);
+    image_free(&picture);
+}
+
+static void same_files(const char *a, const char *b)
+{
+    size_t m = 0, n = 0;
+    char *x = file_read(a, &m, NULL), *y = file_read(b, &n, NULL);
+    assert_int_equal(m, n);
+    assert_memory_equal(x, y, m);
+    free(x);
+    free(y);
+}
+
+/* ---- In the order of a user's work: later tests use what earlier ones made ---- */
+
+static void test_data(void **state)
+{
+    (void)state;
+    drawings_tar(path_of("set.tar"), DRAWINGS);
+    drawings_folder(path_of("set"), DRAWINGS);
+    SUCCEEDS("data", "info", path_of("set.tar"), "--json");
+    json_t *o = parsed();
+    assert_int_equal(json_integer_value(json_object_get(o, "pictures")), DRAWINGS);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "sizes"), "16x16")), DRAWINGS);
+    json_decref(o);
+    SUCCEEDS("data", "info", path_of("set"));
+    says("pictures: 8");
+    SUCCEEDS("data", "captions", path_of("set"));
+    says("black over a white\n");
+    FAILS(1, "no-set", "data", "info", path_of("no-set"));
+}
+
+static void test_tokenizer(void **state)
+{
+    (void)state;
+    const char *model = path_of("tokenizer.model");
+    SUCCEEDS("tokenizer", "train", "--data", path_of("set.tar"), "--vocabulary", "288", "-o", model);
+    SUCCEEDS("tokenizer", "encode", "-m", model, "a Red square");
+    char text[512], *rest = NULL;
+    const char *arguments[MOST_ARGUMENTS] = { "tokenizer", "decode", "-m", model };
+    int count = 4;
+    snprintf(text, sizeof text, "%s", last.out);
+    for (char *w = strtok_r(text, " \n", &rest); w && count < MOST_ARGUMENTS - 2;
+         w = strtok_r(NULL, " \n", &rest))
+        arguments[count++] = w;
+    assert_int_equal(call(arguments), 0);
+    assert_string_equal(last.out, "a red square\n");
+    FAILS(2, "289", "tokenizer", "decode", "-m", model, "289");
+    FAILS(1, "set.tar", "tokenizer", "encode", "-m", path_of("set.tar"), "a");
+    FAILS(2, "--data", "tokenizer", "train");
+}
+
+static void test_training(void **state)
+{
+    (void)state;
+    SUCCEEDS("train", "dvae", "--preset", "tiny", "--data", path_of("set.tar"), "--run", path_of("dvae"),
+             "--set", "steps=24", "--set", "sample_every=12", "--quiet");
+    is_picture(path_of("dvae/samples/step-000012.png"), 0, 0);
+    SUCCEEDS("train", "dvae", "--run", path_of("dvae"), "--resume", "--quiet");
+    SUCCEEDS("train", "prior", "--preset", "tiny", "--data", path_of("set"), "--dvae", path_of("dvae"),
+             "--run", path_of("prior"), "-s", "steps=20", "-s", "sample_every=20");
+    assert_non_null(strstr(last.err, "loss"));
+    is_picture(path_of("prior/samples/step-000020.png"), 0, 0);
+    FAILS(2, "already holds a run", "train", "prior", "--preset", "tiny", "--data", path_of("set"), "--dvae",
+          path_of("dvae"), "--run", path_of("prior"));
+    SUCCEEDS("info", path_of("dvae"));
+    SUCCEEDS("pack", path_of("dvae"), path_of("prior"), "-o", path_of("model"));
+    FAILS(2, "no trained prior", "pack", path_of("dvae"), path_of("dvae"), "-o", path_of("wrong"));
+}
+
+static void test_generate(void **state)
+{
+    (void)state;
+    const char *m = path_of("model"), *one = path_of("one.png"), *again = path_of("again.png");
+    SUCCEEDS("generate", "-m", m, "a red square", "-o", one, "--seed", "3");
+    is_picture(one, 16, 16);
+    SUCCEEDS("generate", "-m", m, "a red square", "-o", again, "--seed", "3", "--quiet");
+    assert_string_equal(last.out, "");
+    same_files(one, again);
+    SUCCEEDS("generate", "-m", m, "a red zebra", "-n", "3", "-o", path_of("three.png"), "--tokens",
+             path_of("drawn.json"), "--temperature", "0.7", "--top-k", "8", "--top-p", "0.9", "--json");
+    assert_non_null(strstr(last.err, "zebra"));
+    json_t *o = parsed();
+    assert_int_equal(json_integer_value(json_object_get(o, "count")), 3);
+    json_decref(o);
+    is_picture(path_of("three.png"), 0, 0);
+    FAILS(1, "no/such", "generate", "-m", m, "a", "-o", path_of("no/such/place.png"));
+    FAILS(2, "UTF-8", "generate", "-m", m, "\xff\xff");
+    FAILS(2, "caption", "generate", "-m", m, "");
+    FAILS(2, "nowhere", "generate", "-m", path_of("nowhere"), "a");
+    FAILS(2, "count", "generate", "-m", m, "a", "-n", "0");
+    FAILS(2, "top-p", "generate", "-m", m, "a", "--top-p", "2");
+    FAILS(2, "temperature", "generate", "-m", m, "a", "-t", "nan");
+    FAILS(2, "model", "generate", "a");
+}
+
+static void test_codec(void **state)
+{
+    (void)state;
+    const char *m = path_of("model"), *picture = path_of("set/0.png"), *tokens = path_of("tokens.json");
+    SUCCEEDS("encode", "-m", m, picture, path_of("set/5.png"), "-o", tokens);
+    SUCCEEDS("decode", "-m", m, tokens, "-o", path_of("decoded.png"));
+    is_picture(path_of("decoded.png"), 0, 0);
+    SUCCEEDS("decode", "-m", m, path_of("drawn.json"), "-o", path_of("three-again.png"));
+    same_files(path_of("three.png"), path_of("three-again.png"));
+    SUCCEEDS("reconstruct", "-m", m, picture, path_of("set/1.png"), "-o", path_of("both.png"), "--json");
+    json_t *o = parsed();
+    assert_int_equal(json_integer_value(json_object_get(o, "codes")), 32);
+    json_decref(o);
+    is_picture(path_of("both.png"), 0, 0);
+    write_text(path_of("bad.json"), "{\"side\": 8, \"pictures\": [[1, 2]]}");
+    FAILS(1, "bad.json", "decode", "-m", m, path_of("bad.json"));
+    write_text(path_of("bad.png"), "no picture");
+    FAILS(1, "bad.png", "encode", "-m", m, path_of("bad.png"));
+    FAILS(1, "missing.png", "reconstruct", "-m", m, path_of("missing.png"));
+}
+
+static void test_info(void **state)
+{
+    (void)state;
+    SUCCEEDS("info", path_of("model"));
+    says("prior.safetensors");
+    SUCCEEDS("info", path_of("model"), "--json");
+    json_decref(parsed());
+    SUCCEEDS("info", path_of("model/dvae.safetensors"));
+    says("dvae.safetensors");
+    copy_cut(path_of("model/dvae.safetensors"), path_of("cut.safetensors"), 300);
+    FAILS(1, "cut.safetensors", "info", path_of("cut.safetensors"));
+    FAILS(1, "set.tar", "info", path_of("set.tar"));
+}
+
+static void test_devices(void **state)
+{
+    (void)state;
+    SUCCEEDS("devices", "--json");
+    json_t *o = parsed(), *list = json_is_array(o) ? o : json_object_get(o, "devices");
+    assert_true(json_array_size(list) >= 1);
+    json_decref(o);
+    SUCCEEDS("devices");
+    FAILS(2, "no-such", "generate", "-m", path_of("model"), "a", "--device", "no-such");
+    FAILS(2, "99", "train", "dvae", "-p", "tiny", "--data", path_of("set"), "-r", path_of("r"), "--device",
+          "99");
+}
+
+/* ---- Without any device ---- */
+
+static void test_help(void **state)
+{
+    (void)state;
+    static const char *const commands[][2] = {
+        { "generate", NULL }, { "devices", NULL },      { "data", "emoji" },       { "data", "captions" },
+        { "data", "info" },   { "tokenizer", "train" }, { "tokenizer", "encode" }, { "tokenizer", "decode" },
+        { "train", "dvae" },  { "train", "prior" },     { "pack", NULL },          { "encode", NULL },
+        { "decode", NULL },   { "reconstruct", NULL },  { "info", NULL },          { "config", NULL },
+        { "bench", NULL },    { "completion", NULL },   { "man", NULL },
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; ++i) {
+        const char *const *c = commands[i];
+        if (c[1])
+            SUCCEEDS(c[0], c[1], "--help");
+        else
+            SUCCEEDS(c[0], "--help");
+        /* The example comes before the options. */
+        const char *example = strstr(last.out, "dalle-cl "), *options = strstr(last.out, "--help");
+        assert_non_null(example);
+        assert_true(!options || example < options);
+    }
+    SUCCEEDS("--help");
+    says("generate");
+    SUCCEEDS("--version");
+    says("0.");
+    SUCCEEDS("train", "--help");
+    says("train prior");
+}
+
+static void test_mistakes(void **state)
+{
+    (void)state;
+    FAILS(2, "generate", "generat", "a");
+    FAILS(2, "--temperature", "generate", "--temprature", "1", "a");
+    FAILS(2, "prior", "train", "prio");
+    FAILS(2, "tiny", "train", "dvae", "--preset", "tinny", "--data", path_of("set"), "--run", path_of("r"));
+    FAILS(2, "channels", "train", "dvae", "--preset", "tiny", "--data", path_of("set"), "--run", path_of("r"),
+          "-s", "chanels=8");
+    FAILS(2, "batch", "train", "dvae", "--preset", "tiny", "--data", path_of("set"), "--run", path_of("r"),
+          "-s", "batch=many");
+    FAILS(2, "--run", "train", "dvae", "--data", path_of("set"));
+    FAILS(2, "--data", "train", "dvae", "--run", path_of("r"));
+    FAILS(2, "count", "generate", "-m", "x", "a", "-n", "three");
+    assert_int_equal(CALL("train"), 2);
+    write_text(path_of("plain"), "x");
+    CALL("train", "dvae", "-p", "tiny", "--data", path_of("set"), "-r", path_of("plain/run"));
+    assert_int_equal(last.status, 1);
+}
+
+static void test_texts(void **state)
+{
+    (void)state;
+    SUCCEEDS("man");
+    says(".TH");
+    says("generate");
+    static const char *const shells[] = { "zsh", "fish", "bash" };
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; ++i) {
+        SUCCEEDS("completion", shells[i]);
+        says("generate");
+    }
+    char command[300];
+    snprintf(command, sizeof command, "bash -n '%s'", path_of("stdout"));
+    if (system("command -v bash > /dev/null") == 0) assert_int_equal(system(command), 0);
+    FAILS(2, "bash", "completion", "tcsh");
+    SUCCEEDS("config", "prior");
+    says("text_tokens");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    base = room_create();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(last.out);
+    free(last.err);
+    room_remove(&base);
+    return 0;
+}
+
+/* Is there a device to test with? */
+static bool have_device(void)
+{
+    base = room_create();
+    bool found = CALL("devices", "--json") == 0;
+    room_remove(&base);
+    return found;
+}
+
+int main(void)
+{
+    const struct CMUnitTest texts[] = {
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_texts),
+    };
+    const struct CMUnitTest work[] = {
+        cmocka_unit_test(test_data),     cmocka_unit_test(test_tokenizer), cmocka_unit_test(test_training),
+        cmocka_unit_test(test_generate), cmocka_unit_test(test_codec),     cmocka_unit_test(test_info),
+        cmocka_unit_test(test_devices),
+    };
+    int failed = cmocka_run_group_tests(texts, set_up, tear_down);
+    last = (outcome){ 0 };
+    if (failed) return failed;
+    if (!have_device()) return SKIPPED;
+    return cmocka_run_group_tests(work, set_up, tear_down);
+}
