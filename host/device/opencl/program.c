@@ -82,6 +82,15 @@ static bool remember(device *d, const char *file, const char *options, cl_progra
     return true;
 }
 
+/* A driver may take a minute over a model's kernels: say once why nothing else happens.  The probes'
+ * kernels are quick and nobody's concern. */
+static void announce(device *d, const char *file)
+{
+    if (d->announced || strncmp(file, "device/", 7) == 0) return;
+    d->announced = true;
+    log_info("building kernels for '%s': once for this device and driver, then they are kept", d->info.name);
+}
+
 cl_program program_get(device *d, const char *file, const char *options, error *err)
 {
     cl_program built = find(d, file, options);
@@ -97,6 +106,7 @@ cl_program program_get(device *d, const char *file, const char *options, error *
     program_cache_key(d, source, full, key);
     built = program_cache_load(d, key, full);
     if (!built) {
+        announce(d, file);
         log_verbose("compiling %s.cl %s", file, options);
         built = build_from_source(d, file, options, full, source, err);
         if (built) program_cache_save(d, key, built);
