@@ -8,14 +8,14 @@
 #define GROUP 1 /* work-items in a group; neighbours read neighbouring columns of B */
 #endif
 
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1)))
-void gemm_plain(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
-                TENSOR_OUT(C_STORE, preactivation), const int m, const int n, const int k, const int batch1,
-                const float alpha, const long a_row, const long a_column, const long a_batch0, const long a_batch1,
-                const long b_row, const long b_column, const long b_batch0, const long b_batch1, const long c_row,
-                const long c_column, const long c_batch0, const long c_batch1, const int a_height,
-                const int a_width, const int a_channels, const int b_height, const int b_width,
-                const int b_channels)
+__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
+gemm_plain(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
+           TENSOR_OUT(C_STORE, preactivation), const int m, const int n, const int k, const int batch1,
+           const float alpha, const long a_row, const long a_column, const long a_batch0, const long a_batch1,
+           const long b_row, const long b_column, const long b_batch0, const long b_batch1, const long c_row,
+           const long c_column, const long c_batch0, const long c_batch1, const int a_height,
+           const int a_width, const int a_channels, const int b_height, const int b_width,
+           const int b_channels)
 {
     const int column = (int)get_global_id(0), row = (int)get_global_id(1);
     const int batch_outer = (int)get_global_id(2) / batch1, batch_inner = (int)get_global_id(2) % batch1;

@@ -27,12 +27,12 @@
 #endif
 
 /* VEC elements `stride` apart. */
-#define DEFINE_GATHER(name, store)                                                        \
-    static inline floatv name(__global const ELEMENT(store) *p, const long stride)               \
-    {                                                                                     \
-        float part[VEC];                                                                  \
+#define DEFINE_GATHER(name, store) \
+    static inline floatv name(__global const ELEMENT(store) * p, const long stride) \
+    { \
+        float part[VEC]; \
         _Pragma("unroll") for (int j = 0; j < VEC; ++j) part[j] = LOAD(store, p, j * stride); \
-        return VLOAD_F32(part, 0);                                                        \
+        return VLOAD_F32(part, 0); \
     }
 DEFINE_GATHER(gather_a, A_STORE)
 DEFINE_GATHER(gather_b, B_STORE)
@@ -48,69 +48,69 @@ static inline float add_across(floatv v)
 {
     float part[VEC];
     VSTORE_F32(v, part, 0);
-    #pragma unroll
+#pragma unroll
     for (int half_width = VEC / 2; half_width >= 1; half_width /= 2) {
-        #pragma unroll
+#pragma unroll
         for (int j = 0; j < half_width; ++j) part[j] += part[j + half_width];
     }
     return part[0];
 }
 
-#define ARGUMENTS                                                                         \
+#define ARGUMENTS \
     TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias), \
         TENSOR_OUT(C_STORE, preactivation), const int m, const int n, const int k, const int batch1, \
         const float alpha, const long a_row, const long a_column, const long a_batch0, const long a_batch1, \
         const long b_row, const long b_column, const long b_batch0, const long b_batch1, const long c_row, \
         const long c_column, const long c_batch0, const long c_batch1
 
-#define BEGIN                                                                             \
+#define BEGIN \
     const int outer = (int)get_group_id(2) / batch1, inner = (int)get_group_id(2) % batch1; \
-    a += a_offset + outer * a_batch0 + inner * a_batch1;                                  \
-    b += b_offset + outer * b_batch0 + inner * b_batch1;                                  \
-    c += c_offset + outer * c_batch0 + inner * c_batch1;                                  \
-    preactivation += preactivation_offset + outer * c_batch0 + inner * c_batch1;          \
+    a += a_offset + outer * a_batch0 + inner * a_batch1; \
+    b += b_offset + outer * b_batch0 + inner * b_batch1; \
+    c += c_offset + outer * c_batch0 + inner * c_batch1; \
+    preactivation += preactivation_offset + outer * c_batch0 + inner * c_batch1; \
     TENSOR_BEGIN(bias)
 
-__kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
-void gemm_thin_dot(ARGUMENTS)
+__kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void gemm_thin_dot(ARGUMENTS)
 {
 #if LANES > 1
     __local float parts[ROWS * COLUMNS * LANES];
 #endif
     const int lane = (int)get_local_id(0), first = (int)get_group_id(0) * COLUMNS;
     BEGIN;
-    __global const ELEMENT(B_STORE) *columns[COLUMNS];
-    #pragma unroll
+    __global const ELEMENT(B_STORE) * columns[COLUMNS];
+#pragma unroll
     for (int j = 0; j < COLUMNS; ++j) columns[j] = b + min(first + j, n - 1) * b_column;
 
     for (int top = 0; top < m; top += ROWS) {
-        __global const ELEMENT(A_STORE) *rows[ROWS];
+        __global const ELEMENT(A_STORE) * rows[ROWS];
         floatv sum[ROWS][COLUMNS];
-        #pragma unroll
+#pragma unroll
         for (int r = 0; r < ROWS; ++r) {
             rows[r] = a + min(top + r, m - 1) * a_row;
-            #pragma unroll
+#pragma unroll
             for (int j = 0; j < COLUMNS; ++j) sum[r][j] = (floatv)(0.0f);
         }
         const int whole = k - k % VEC;
         for (int i = lane * VEC; i < whole; i += LANES * VEC) {
             floatv y[COLUMNS];
-            #pragma unroll
+#pragma unroll
             for (int j = 0; j < COLUMNS; ++j) y[j] = LOAD_VEC(B_STORE, columns[j], i);
-            #pragma unroll
+#pragma unroll
             for (int r = 0; r < ROWS; ++r) {
                 const floatv x = LOAD_A_VEC(rows[r], i);
-                #pragma unroll
+#pragma unroll
                 for (int j = 0; j < COLUMNS; ++j) sum[r][j] = MULTIPLY_ADD(x, y[j], sum[r][j]);
             }
         }
-        #pragma unroll
+#pragma unroll
         for (int r = 0; r < ROWS; ++r) {
-            #pragma unroll
+#pragma unroll
             for (int j = 0; j < COLUMNS; ++j) {
                 float total = add_across(sum[r][j]);
                 for (int i = whole + lane; i < k; i += LANES)
-                    total = MULTIPLY_ADD(LOAD(A_STORE, rows[r], i * a_column), LOAD(B_STORE, columns[j], i), total);
+                    total = MULTIPLY_ADD(LOAD(A_STORE, rows[r], i * a_column), LOAD(B_STORE, columns[j], i),
+                                         total);
 #if LANES > 1
                 parts[(r * COLUMNS + j) * LANES + lane] = total;
 #else
@@ -134,7 +134,8 @@ void gemm_thin_dot(ARGUMENTS)
 }
 
 /* VEC columns of row i of B from column `first`; those past n repeat the last and are never stored. */
-static inline floatv sweep_load(__global const ELEMENT(B_STORE) *b, const int first, const int n, const long b_column)
+static inline floatv sweep_load(__global const ELEMENT(B_STORE) * b, const int first, const int n,
+                                const long b_column)
 {
 #if B_UNIT
     if (first + VEC <= n) return LOAD_VEC(B_STORE, b, first);
@@ -146,8 +147,7 @@ static inline floatv sweep_load(__global const ELEMENT(B_STORE) *b, const int fi
 
 #define LANES_K (LANES / LANES_X)
 
-__kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
-void gemm_thin_sweep(ARGUMENTS)
+__kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void gemm_thin_sweep(ARGUMENTS)
 {
 #if LANES > 1
     __local float parts[ROWS * LANES * VEC];
@@ -156,21 +156,21 @@ void gemm_thin_sweep(ARGUMENTS)
     const int group_first = (int)get_group_id(0) * LANES_X * VEC, first = group_first + lane_x * VEC;
     BEGIN;
     for (int top = 0; top < m; top += ROWS) {
-        __global const ELEMENT(A_STORE) *rows[ROWS];
+        __global const ELEMENT(A_STORE) * rows[ROWS];
         floatv sum[ROWS];
-        #pragma unroll
+#pragma unroll
         for (int r = 0; r < ROWS; ++r) {
             rows[r] = a + min(top + r, m - 1) * a_row;
             sum[r] = (floatv)(0.0f);
         }
         for (int i = lane_k; i < k; i += LANES_K) {
             const floatv y = sweep_load(b + i * b_row, first, n, b_column);
-            #pragma unroll
+#pragma unroll
             for (int r = 0; r < ROWS; ++r)
                 sum[r] = MULTIPLY_ADD((floatv)(LOAD(A_STORE, rows[r], i * a_column)), y, sum[r]);
         }
 #if LANES > 1
-        #pragma unroll
+#pragma unroll
         for (int r = 0; r < ROWS; ++r) VSTORE_F32(sum[r], parts, (r * LANES + lane) * VEC);
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int e = lane; e < ROWS * LANES_X * VEC; e += LANES) {
@@ -182,7 +182,7 @@ void gemm_thin_sweep(ARGUMENTS)
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 #else
-        #pragma unroll
+#pragma unroll
         for (int r = 0; r < ROWS; ++r) {
             float part[VEC];
             VSTORE_F32(sum[r], part, 0);

@@ -10,12 +10,14 @@
 
 /* Ends a tile whose columns are neighbours in memory and all inside C. */
 static inline void finish_whole(floatv sum[MR][NV], const int rows, const float alpha,
-                                __global const ELEMENT(BIAS_STORE) *bias, __global ELEMENT(C_STORE) *c,
-                                __global ELEMENT(C_STORE) *preactivation, const long c_row)
+                                __global const ELEMENT(BIAS_STORE) * bias, __global ELEMENT(C_STORE) * c,
+                                __global ELEMENT(C_STORE) * preactivation, const long c_row)
 {
-    UNROLLED for (int i = 0; i < MR; ++i) {
+    UNROLLED for (int i = 0; i < MR; ++i)
+    {
         if (i < rows) {
-            UNROLLED for (int j = 0; j < NV; ++j) {
+            UNROLLED for (int j = 0; j < NV; ++j)
+            {
                 floatv v = alpha * sum[i][j];
                 if (BIAS) v += LOAD_VEC(BIAS_STORE, bias, j * VEC);
                 if (PREACTIVATION) STORE_VEC(C_STORE, v, preactivation, i * c_row + j * VEC);
@@ -28,11 +30,13 @@ static inline void finish_whole(floatv sum[MR][NV], const int rows, const float 
 }
 
 static inline void finish_part(floatv sum[MR][NV], const int rows, const int columns, const float alpha,
-                               __global const ELEMENT(BIAS_STORE) *bias, __global ELEMENT(C_STORE) *c,
-                               __global ELEMENT(C_STORE) *preactivation, const long c_row, const long c_column)
+                               __global const ELEMENT(BIAS_STORE) * bias, __global ELEMENT(C_STORE) * c,
+                               __global ELEMENT(C_STORE) * preactivation, const long c_row,
+                               const long c_column)
 {
     float part[MR * NR];
-    UNROLLED for (int i = 0; i < MR; ++i) {
+    UNROLLED for (int i = 0; i < MR; ++i)
+    {
         UNROLLED for (int j = 0; j < NV; ++j) VSTORE_F32(sum[i][j], part, i * NR + j * VEC);
     }
     for (int i = 0; i < rows; ++i)
@@ -42,14 +46,14 @@ static inline void finish_part(floatv sum[MR][NV], const int rows, const int col
 /* Launch: (groups).  A group takes every (number of groups)-th job; a job is a batch, `row_block` rows
  * (lines of one picture, for an image) and `column_block` columns.  k is walked in `pieces` pieces of
  * `piece` for each of the image's runs, or all at once when pieces is 0. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
-               TENSOR_OUT(C_STORE, preactivation), TENSOR_OUT(STORE_F32, scratch), const int m, const int n, const int k,
-               const int batch1, const float alpha, const long a_row, const long a_column, const long a_batch0,
-               const long a_batch1, const long b_batch0, const long b_batch1, const long c_row, const long c_column,
-               const long c_batch0, const long c_batch1, const int height, const int width, const int channels,
-               const int row_block, const int column_block, const int pieces, const int piece, const int jobs,
-               const int table_size, const int copy_size, const int scratch_size)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
+          TENSOR_OUT(C_STORE, preactivation), TENSOR_OUT(STORE_F32, scratch), const int m, const int n,
+          const int k, const int batch1, const float alpha, const long a_row, const long a_column,
+          const long a_batch0, const long a_batch1, const long b_batch0, const long b_batch1,
+          const long c_row, const long c_column, const long c_batch0, const long c_batch1, const int height,
+          const int width, const int channels, const int row_block, const int column_block, const int pieces,
+          const int piece, const int jobs, const int table_size, const int copy_size, const int scratch_size)
 {
     __global int *table = (__global int *)(scratch + scratch_offset + (long)get_group_id(0) * scratch_size);
     __global float *copy = (__global float *)table + table_size;
@@ -78,7 +82,8 @@ void gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STOR
 #if A_KIND == A_IMAGE
         const int top = block % blocks * row_block, lines = min(row_block, height - top);
         const int first_row = (block / blocks * height + top) * width, rows = lines * width;
-        copy_lines(copy, a_here + (long)(block / blocks) * height * width * channels, top, lines, height, width, channels, channels);
+        copy_lines(copy, a_here + (long)(block / blocks) * height * width * channels, top, lines, height,
+                   width, channels, channels);
         for (int r = 0; r < rows + MR; ++r) {
             const int pixel = min(r, rows - 1);
             table[r] = pixel / width * line + pixel % width * channels;
@@ -118,12 +123,14 @@ void gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STOR
                         save_sums(sum, saved, NR);
                         continue;
                     }
-                    const long to = outer * c_batch0 + inner * c_batch1 + (first_row + row) * c_row + column * c_column;
+                    const long to =
+                        outer * c_batch0 + inner * c_batch1 + (first_row + row) * c_row + column * c_column;
                     if (c_column == 1 && column + NR <= n)
-                        finish_whole(sum, rows - row, alpha, bias + (BIAS ? column : 0), c + to, preactivation + to, c_row);
+                        finish_whole(sum, rows - row, alpha, bias + (BIAS ? column : 0), c + to,
+                                     preactivation + to, c_row);
                     else
-                        finish_part(sum, min(MR, rows - row), min(NR, n - column), alpha, bias + (BIAS ? column : 0), c + to,
-                                    preactivation + to, c_row, c_column);
+                        finish_part(sum, min(MR, rows - row), min(NR, n - column), alpha,
+                                    bias + (BIAS ? column : 0), c + to, preactivation + to, c_row, c_column);
                 }
             }
         }

@@ -3,10 +3,11 @@
 #include "gemm_tile.clh"
 
 /* Launch: (columns, rows, batches), any size of group.  Ends C from the parts of gemm_tile_split. */
-__kernel void gemm_tile_reduce(TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias), TENSOR_OUT(C_STORE, preactivation),
-                               TENSOR_IN(STORE_F32, partial), const int m, const int n, const int parts,
-                               const int batch1, const float alpha, const long c_row, const long c_column,
-                               const long c_batch0, const long c_batch1)
+__kernel void gemm_tile_reduce(TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
+                               TENSOR_OUT(C_STORE, preactivation), TENSOR_IN(STORE_F32, partial), const int m,
+                               const int n, const int parts, const int batch1, const float alpha,
+                               const long c_row, const long c_column, const long c_batch0,
+                               const long c_batch1)
 {
     const int row = (int)get_global_id(1), first = (int)get_global_id(0) * NR, batch = (int)get_global_id(2);
     const long rows = (m + MR - 1) / MR * MR, panels = (n + NR - 1) / NR;

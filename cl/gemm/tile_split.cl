@@ -5,13 +5,14 @@
 /* Launch: (row blocks, parts, batches).  Part p takes units p*U/P .. (p+1)*U/P of k; a unit is `unit`
  * lines of one picture, or `unit` of k.  partial: [batch][part][m rounded up to MR][n rounded up to NR],
  * each register tile in one piece. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F32, partial),
-                     TENSOR_OUT(STORE_F32, scratch), const int m, const int n, const int k, const int batch1,
-                     const long a_row, const long a_column, const long a_batch0, const long a_batch1, const long b_row,
-                     const long b_column, const long b_batch0, const long b_batch1, const int height, const int width,
-                     const int channels, const int pixel, const int row_block, const int unit, const int units, const int table_size,
-                     const int copy_size, const int scratch_size)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F32, partial),
+                TENSOR_OUT(STORE_F32, scratch), const int m, const int n, const int k, const int batch1,
+                const long a_row, const long a_column, const long a_batch0, const long a_batch1,
+                const long b_row, const long b_column, const long b_batch0, const long b_batch1,
+                const int height, const int width, const int channels, const int pixel, const int row_block,
+                const int unit, const int units, const int table_size, const int copy_size,
+                const int scratch_size)
 {
     const int part = (int)get_group_id(1), parts = (int)get_num_groups(1), batch = (int)get_group_id(2);
     const int outer = batch / batch1, inner = batch % batch1;
@@ -37,7 +38,8 @@ void gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(ST
 #if A_KIND == A_IMAGE
         const int top = u % blocks * unit, segments = min(unit, height - top), length = width;
         const int first = (u / blocks * height + top) * width, count = segments * width, step = pixel;
-        copy_lines(copy, a + (long)(u / blocks) * height * width * channels, top, segments, height, width, channels, pixel);
+        copy_lines(copy, a + (long)(u / blocks) * height * width * channels, top, segments, height, width,
+                   channels, pixel);
 #else
         const int first = u * unit, count = min(unit, k - first), line = 0, segments = 1, length = count;
         const int step = A_KIND == A_BY_COLUMNS ? MR : 1, row_stride = count + ROW_PAD;
@@ -54,7 +56,8 @@ void gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(ST
                     clear_sums(sum);
                 else
                     load_sums(sum, saved, NR);
-                multiply(sum, A_KIND == A_BY_COLUMNS ? copy + row * count : copy, offset, step, segments, length, line, panels);
+                multiply(sum, A_KIND == A_BY_COLUMNS ? copy + row * count : copy, offset, step, segments,
+                         length, line, panels);
                 save_sums(sum, saved, NR);
             }
         }
