@@ -292,6 +292,30 @@ static void test_damaged_models(void **state)
     refused(path_of("bad"), "prior.cfg"); /* half a prior is no model without one */
 }
 
+/* A prior with another dVAE than its own, or another tokenizer. */
+static void test_parts_of_other_models(void **state)
+{
+    (void)state;
+    static const char *const others[][4] = { { "steps=1", "codes=16", "sample_every=0", NULL },
+                                             { "steps=1", "image_size=8", "sample_every=0", NULL } };
+    error err;
+    device *d = device_open(NULL, &err);
+    for (int i = 0; i < 2; ++i) {
+        const char *run = path_of(i ? "smaller" : "fewer");
+        if (!d || !train_tiny("dvae", path_of("data.tar"), NULL, run, others[i], &err))
+            fail_msg("%s", err.message);
+        assert_false(pack_model(d, run, path_of("prior"), path_of("mixed"), DTYPE_F16, &err));
+        print_message("%s\n", err.message);
+        assert_says(&err, "does not fit its dVAE");
+        assert_false(file_exists(path_of("mixed/model.json")));
+    }
+    device_close(d);
+    copy_model();
+    if (!tokenizer_train(drawing_captions, DRAWINGS, 280, path_of("bad/tokenizer.model"), &err))
+        fail_msg("%s", err.message);
+    refused(path_of("bad"), "not trained together");
+}
+
 static void test_without_prior(void **state)
 {
     (void)state;
@@ -345,12 +369,19 @@ int main(void)
 {
     device_close(device_or_skip());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_info),          cmocka_unit_test(test_generate),
-        cmocka_unit_test(test_codec),         cmocka_unit_test(test_wrong_requests),
-        cmocka_unit_test(test_long_caption),  cmocka_unit_test(test_progress),
-        cmocka_unit_test(test_unknown_words), cmocka_unit_test(test_pack_equals_run),
-        cmocka_unit_test(test_packed_sizes),  cmocka_unit_test(test_damaged_models),
-        cmocka_unit_test(test_without_prior), cmocka_unit_test(test_no_such_device),
+        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_codec),
+        cmocka_unit_test(test_wrong_requests),
+        cmocka_unit_test(test_long_caption),
+        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_unknown_words),
+        cmocka_unit_test(test_pack_equals_run),
+        cmocka_unit_test(test_packed_sizes),
+        cmocka_unit_test(test_damaged_models),
+        cmocka_unit_test(test_parts_of_other_models),
+        cmocka_unit_test(test_without_prior),
+        cmocka_unit_test(test_no_such_device),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

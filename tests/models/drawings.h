@@ -98,7 +98,7 @@ static UNUSED void make_model(const room *base, const char *dvae_steps, const ch
     snprintf(model, sizeof model, "%s/model", base->path);
     drawings_tar(data, DRAWINGS);
     const char *const first[] = { dvae_steps, "batch=8", "sample_every=0", NULL };
-    const char *const second[] = { prior_steps, "batch=8", "sample_every=0", NULL };
+    const char *const second[] = { prior_steps, "text_vocabulary=288", "batch=8", "sample_every=0", NULL };
     device *d = device_open(NULL, &err);
     bool ok = d && train_tiny("dvae", data, NULL, dvae, first, &err) &&
               train_tiny("prior", data, dvae, prior, second, &err) &&

@@ -28,7 +28,8 @@ static const char *const dvae_sets[] = { "steps=23",         "batch=3",       "t
                                          "augment=listing1", "save_every=9",  "sample_every=0",
                                          "eval_every=6",     "image_size=16", "holdout=0.2",
                                          "quantiser=gumbel", "log_every=4",   NULL };
-static const char *const prior_sets[] = { "steps=23",
+static const char *const prior_sets[] = { "text_vocabulary=288",
+                                          "steps=23",
                                           "batch=3",
                                           "threads=2",
                                           "augment=listing2",
