@@ -3,6 +3,7 @@
 #include "models/parts.h"
 
 #include "host/base/file.h"
+#include "models/request.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -94,7 +95,8 @@ dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int6
     ok = ok && read_config(&files, &dvae_config_table, &p->config, err) &&
          dvae_config_check(&p->config, err) && (p->store = store_create(d, err)) &&
          (p->codec = dvae_codec_create(p->store, &p->config, parts, batch, false, err)) &&
-         checkpoint_import(p->store, files.weights, files.run || parts != CODEC_BOTH, &p->metadata, err);
+         checkpoint_import(p->store, files.weights, files.run || parts != CODEC_BOTH, &p->metadata, err) &&
+         request_hash_file(files.weights, p->hash, err);
     part_files_free(&files);
     if (ok) return p;
     dvae_part_close(p);

@@ -27,6 +27,7 @@ typedef struct dvae_part {
     dvae_config config;
     store *store;
     dvae_codec *codec;
+    char hash[65]; /* SHA-256 of the file of its parameters */
     checkpoint_metadata metadata;
 } dvae_part;
 dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int64_t batch, error *err);

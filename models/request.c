@@ -4,6 +4,7 @@
 
 #include "host/base/embedded.h"
 #include "host/base/file.h"
+#include "host/base/hash.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -153,4 +154,31 @@ double ema_decay_at(double ema, int64_t step)
 {
     double rising = (double)step / ((double)step + 10.0);
     return rising < ema ? rising : ema;
+}
+
+bool request_train(const train_request *r, device *d, const train_task *task, const train_options *options,
+                   error *err)
+{
+    if (!r->profile) return train_run(task, options, err);
+    if (!device_profile_start(d, err)) return false;
+    bool ok = train_run(task, options, err);
+    char *table = device_profile_report(d, NULL);
+    if (table) fprintf(stderr, "%s", table);
+    free(table);
+    return ok;
+}
+
+bool request_hash_file(const char *path, char hex[65], error *err)
+{
+    size_t size;
+    char *bytes = file_read(path, &size, err);
+    hash *h = bytes ? hash_create() : NULL;
+    if (h) {
+        hash_bytes(h, bytes, size);
+        hash_finish(h, hex);
+    } else if (bytes) {
+        error_set(err, ERROR_MEMORY, "out of memory for the hash of '%s'", path);
+    }
+    free(bytes);
+    return h != NULL;
 }

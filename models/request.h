@@ -20,6 +20,7 @@ typedef struct train_request {
     int64_t seed;          /* over the settings' seed; -1 = theirs */
     double minutes;        /* stop and save after that long; 0 = no limit */
     bool resume, force, quiet, json;
+    bool profile; /* end with a table of device time by operator */
     const volatile sig_atomic_t *interrupted;
 } train_request;
 
@@ -37,6 +38,13 @@ char *request_path(const train_request *r, const char *key, const char *given, c
 
 /* The loop's options as far as the request decides them. */
 train_options request_options(const train_request *r, const char *config_text, json_t *provenance);
+
+/* train_run, with a profile around it if the request asks for one. */
+bool request_train(const train_request *r, device *d, const train_task *task, const train_options *options,
+                   error *err);
+
+/* SHA-256 of a file, for run.json. */
+bool request_hash_file(const char *path, char hex[65], error *err);
 
 /* The decay of averaged parameters at a step: they start as a copy and forget that start fast, by
  * step / (step + 10) until that reaches `ema`. (ours) */

@@ -102,7 +102,9 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c)
             const int row_stride = (int)a_row;
             __global const float *a_block = a_here + start;
 #else
+#if A_KIND == A_BY_ROWS
             const int row_stride = count + ROW_PAD;
+#endif
             __global const float *a_block = copy;
             copy_block(copy, a_here + start * a_column, a_row, a_column, rows, count);
 #endif

@@ -68,7 +68,8 @@ static bool make_folders(const char *path, mode_t mode, error *err)
         done = *end == '\0';
         *end = '\0';
         if (*copy && mkdir(copy, mode) != 0 && !file_is_folder(copy)) {
-            error_set(err, ERROR_IO, "cannot make folder '%s': %s", copy, strerror(errno));
+            error_set(err, ERROR_IO, "cannot make folder '%s': %s", copy,
+                      errno == EEXIST ? "a file that is not a folder has this name" : strerror(errno));
             free(copy);
             return false;
         }

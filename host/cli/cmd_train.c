@@ -19,6 +19,7 @@ static train_request request_of(const cli_call *call)
         .force = cli_flag(call, "force"),
         .quiet = cli_flag(call, "quiet"),
         .json = cli_flag(call, "json"),
+        .profile = cli_flag(call, "profile"),
         .interrupted = cli_interrupted(),
     };
     r.sets = cli_list(call, "set", &r.set_count);
@@ -54,23 +55,19 @@ static bool run_prior(const cli_call *call, error *err)
     return prior_train(&r, err);
 }
 
-#define SHARED_OPTIONS \
-    { \
-        "run", 'r', CLI_TEXT, "FOLDER", \
-        NULL,  0,   0,        "the run's folder: settings, metrics, samples, checkpoints" \
-    }, \
-        { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0, "a tar or folder of name.png (or .jpg) and name.txt" }, \
-        { "preset", 'p', \
-          CLI_TEXT, "NAME", \
-          NULL,     0, \
-          0,        "settings to start from: a preset ('dalle-cl config' lists them) or a .cfg file" }, \
-        { "set", 's', CLI_LIST, "KEY=VALUE", NULL, 0, 0, "change a setting" }, \
-        { "init", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "start from the parameters of a packed model or a run" }, \
-        { "resume", 0, CLI_FLAG, NULL, NULL, 0, 0, "go on exactly where the run was" }, \
-        { "force", 0, CLI_FLAG, NULL, NULL, 0, 0, "resume although device, kernels, data or settings differ" }, \
-    { \
-        "minutes", 0, CLI_REAL, "N", "0", 0, 1e7, "stop and save after that long; 0 = no limit" \
-    }
+/* clang-format off */
+#define SHARED_OPTIONS                                                                                                \
+    { "run", 'r', CLI_TEXT, "FOLDER", NULL, 0, 0, "the run's folder: settings, metrics, samples, checkpoints" },     \
+    { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0, "a tar or folder of name.png (or .jpg) and name.txt" },               \
+    { "preset", 'p', CLI_TEXT, "NAME", NULL, 0, 0,                                                                   \
+      "settings to start from: a preset ('dalle-cl config' lists them) or a .cfg file" },                            \
+    { "set", 's', CLI_LIST, "KEY=VALUE", NULL, 0, 0, "change a setting" },                                           \
+    { "init", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "start from the parameters of a packed model or a run" },           \
+    { "resume", 0, CLI_FLAG, NULL, NULL, 0, 0, "go on exactly where the run was" },                                  \
+    { "force", 0, CLI_FLAG, NULL, NULL, 0, 0, "resume although device, kernels, data or settings differ" },          \
+    { "profile", 0, CLI_FLAG, NULL, NULL, 0, 0, "end with a table of the device's time by operator (slower)" },      \
+    { "minutes", 0, CLI_REAL, "N", "0", 0, 1e7, "stop and save after that long; 0 = no limit" }
+/* clang-format on */
 
 static const cli_option dvae_options[] = { SHARED_OPTIONS };
 static const cli_option prior_options[] = {

@@ -280,7 +280,7 @@ bool dvae_train(const train_request *r, error *err)
         options.sample_every = c->sample_every;
         options.stop_after_bad = c->stop_after_bad;
         options.patience = c->patience;
-        ok = train_run(&task, &options, err);
+        ok = request_train(r, t.device, &task, &options, err);
     }
     json_decref(provenance);
     free(text);

@@ -376,8 +376,9 @@ bool prior_train(const train_request *r, error *err)
               (text = config_format(&prior_config_table, &t.config));
     if (ok) {
         const prior_config *c = &t.config;
-        provenance = json_pack("{s:s, s:s, s:s, s:s}", "data", data, "pictures", training_data_hash(t.data),
-                               "dvae", dvae, "tokenizer", tokenizer_hash(prior_text_tokenizer(t.text)));
+        provenance = json_pack("{s:s, s:s, s:s, s:s, s:s}", "data", data, "pictures",
+                               training_data_hash(t.data), "dvae", dvae, "dvae_parameters", t.dvae->hash,
+                               "tokenizer", tokenizer_hash(prior_text_tokenizer(t.text)));
         train_task task = { "prior", &t, t.store, begin, end, evaluate, draw, save_state, load_state, NULL };
         train_options options = request_options(r, text, provenance);
         options.steps = c->steps;
@@ -387,7 +388,7 @@ bool prior_train(const train_request *r, error *err)
         options.sample_every = c->sample_every;
         options.stop_after_bad = c->stop_after_bad;
         options.patience = c->patience;
-        ok = train_run(&task, &options, err);
+        ok = request_train(r, t.device, &task, &options, err);
     }
     json_decref(provenance);
     free(text);

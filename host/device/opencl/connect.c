@@ -3,6 +3,8 @@
 #include "host/device/opencl/opencl.h"
 #include "host/base/file.h"
 
+#include <clblast_c.h>
+
 #include <stdlib.h>
 
 device *device_connect(cl_platform_id platform, cl_device_id id, const device_info *info, error *err)
@@ -40,6 +42,8 @@ void device_close(device *d)
         }
     device_buffer_destroy(d->scratch);
     program_release_all(d);
+    /* CLBlast keeps programs of the context in a static cache that would outlive it. */
+    if (d->context) CLBlastClearCache();
     if (d->context) clReleaseContext(d->context);
     profile_destroy(d->profile);
     free(d->cache_folder);

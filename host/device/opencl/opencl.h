@@ -21,7 +21,7 @@ struct device {
     size_t max_items[3];       /* work-items per axis of a work-group */
     char *cache_folder;        /* NULL: no disk cache */
     program *programs;
-    bool announced; /* that kernels are being built */
+    bool announced;          /* that kernels are being built */
     profile *profile;        /* not NULL while profiling */
     device_buffer *scratch;  /* gemm_clblast.c's, shared by its calls */
     bool clblast_parameters; /* gemm_clblast.c has overridden this device's parameters */
