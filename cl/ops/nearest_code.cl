@@ -1,6 +1,6 @@
 /* nearest_code.cl -- the index of the code nearest to each row of z: argmin |c|^2 - 2 z.c.
  * z [rows, columns], codebook [codes, columns].  A work-group owns ROWS rows; each of its LANES walks the
- * codes lane, lane + LANES, .. two at a time, so that a vector of a code is loaded once for all rows.
+ * codes lane, lane + LANES, .. and compares one with all rows, BLOCK of them at once.
  * Every code's sum runs in the same order: equal codes tie exactly, and the lowest index wins.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
@@ -19,9 +19,11 @@
 #define NORMS_STORE STORE_F32
 #endif
 #ifndef ROWS
-#define ROWS 4 /* rows of z compared at once: more reuse of the codes, more registers */
+#define ROWS 16 /* rows of z a work-group owns, a multiple of BLOCK: a code is fetched once for all of them */
 #endif
-#define CODES 2 /* codes compared at once */
+#ifndef BLOCK
+#define BLOCK 4 /* rows compared at once: more reuse of a code's vectors, more registers */
+#endif
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void nearest_code_norms(TENSOR_OUT(NORMS_STORE, norms), TENSOR_IN(CODEBOOK_STORE, codebook), const int columns)
@@ -69,40 +71,32 @@ void nearest_code_search(TENSOR_OUT(IDS_STORE, ids), TENSOR_IN(Z_STORE, z),
         least[r] = INFINITY;
         best[r] = 0;
     }
-    for (int k = lane; k < codes; k += LANES * CODES) {
-        const int pair[CODES] = { k, min(k + LANES, codes - 1) };
-        floatv sum[CODES][ROWS];
-        float rest[CODES][ROWS];
-        for (int j = 0; j < CODES; ++j)
-            for (int r = 0; r < ROWS; ++r) {
-                sum[j][r] = (floatv)(0.0f);
-                rest[j][r] = 0.0f;
+    for (int k = lane; k < codes; k += LANES) {
+        __global const ELEMENT(CODEBOOK_STORE) *code = codebook + (long)k * columns;
+        for (int from = 0; from < ROWS; from += BLOCK) {
+            floatv sum[BLOCK];
+            float rest[BLOCK];
+            for (int r = 0; r < BLOCK; ++r) {
+                sum[r] = (floatv)(0.0f);
+                rest[r] = 0.0f;
             }
-        for (int i = 0; i < whole; i += VEC) {
-            floatv c[CODES];
-            #pragma unroll
-            for (int j = 0; j < CODES; ++j) c[j] = LOAD_VEC(CODEBOOK_STORE, codebook, (long)pair[j] * columns + i);
-            #pragma unroll
-            for (int r = 0; r < ROWS; ++r) {
-                const floatv v = LOAD_VEC(Z_STORE, z, at[r] + i);
+            for (int i = 0; i < whole; i += VEC) {
+                const floatv c = LOAD_VEC(CODEBOOK_STORE, code, i);
                 #pragma unroll
-                for (int j = 0; j < CODES; ++j) sum[j][r] = fma(c[j], v, sum[j][r]);
+                for (int r = 0; r < BLOCK; ++r) sum[r] = fma(c, LOAD_VEC(Z_STORE, z, at[from + r] + i), sum[r]);
             }
-        }
-        for (int i = whole; i < columns; ++i)
-            for (int j = 0; j < CODES; ++j) {
-                const float c = LOAD(CODEBOOK_STORE, codebook, (long)pair[j] * columns + i);
-                for (int r = 0; r < ROWS; ++r) rest[j][r] = fma(c, LOAD(Z_STORE, z, at[r] + i), rest[j][r]);
+            for (int i = whole; i < columns; ++i) {
+                const float c = LOAD(CODEBOOK_STORE, code, i);
+                for (int r = 0; r < BLOCK; ++r) rest[r] = fma(c, LOAD(Z_STORE, z, at[from + r] + i), rest[r]);
             }
-        for (int j = 0; j < CODES; ++j)
-            for (int r = 0; r < ROWS; ++r) {
-                const float score = fma(-2.0f, vector_sum(sum[j][r]) + rest[j][r], norms[pair[j]]);
-                /* The clamped second code of the last pair may come before this lane's best: compare both. */
-                if (score < least[r] || (score == least[r] && pair[j] < best[r])) {
-                    least[r] = score;
-                    best[r] = pair[j];
+            for (int r = 0; r < BLOCK; ++r) {
+                const float score = fma(-2.0f, vector_sum(sum[r]) + rest[r], norms[k]);
+                if (score < least[from + r]) { /* codes come in order: the first of equals stays */
+                    least[from + r] = score;
+                    best[from + r] = k;
                 }
             }
+        }
     }
 #if LANES > 1
     for (int r = 0; r < ROWS; ++r) {

@@ -4,7 +4,7 @@
 #include "host/ops/expect.h"
 #include "host/ops/ops.h"
 
-#define NEAREST_ROWS 4 /* rows of z a work-group compares at once; sets ROWS of the kernel */
+#define NEAREST_ROWS 16 /* rows of z a work-group owns; sets ROWS of the kernel */
 
 static bool nearest_code_infer(node *n)
 {
