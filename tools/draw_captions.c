@@ -1,7 +1,8 @@
 /* draw_captions.c -- draws one picture for each caption of a data set's split, seed 1 and the model's own
  * settings, into FOLDER/KEY.png, and a contact sheet: real pictures over the drawn ones.
  *     draw_captions MODEL DATA.tar SPLIT COUNT FOLDER [SHEET.png PAIRS]
- * COUNT 0 takes all; otherwise, like PAIRS, that many evenly spaced through the split.
+ * COUNT 0 takes all; otherwise, like PAIRS, that many evenly spaced through the split.  SPLIT may be
+ * "train:0.1:1": the tenth of `train` that training with holdout=0.1 and seed=1 kept aside.
  * SPDX-License-Identifier: MIT */
 #include "data/augment.h"
 #include "data/dataset.h"
@@ -72,6 +73,18 @@ static bool draw_all(dalle_model *model, const dataset *set, const dataset_selec
     return ok;
 }
 
+/* "train", or "train:0.1:1". */
+static bool select_split(const dataset *set, const char *text, dataset_selection *of, error *err)
+{
+    char split[64];
+    double holdout = 0;
+    unsigned long long seed = 0;
+    int fields = sscanf(text, "%63[^:]:%lf:%llu", split, &holdout, &seed);
+    if (fields != 1 && fields != 3)
+        return error_set(err, ERROR_USAGE, "'%s' is neither SPLIT nor SPLIT:HOLDOUT:SEED", text);
+    return dataset_select(set, split, holdout, seed, holdout > 0, of, err);
+}
+
 static bool write_sheet(const sheet *s, const char *path, error *err)
 {
     image out = { 0 };
@@ -97,7 +110,7 @@ int main(int argc, char **argv)
     if (!model) error_set(&err, ERROR_MODEL, "%s", failure.message);
     s.pairs = calloc((size_t)s.wanted + 1, sizeof *s.pairs);
     s.captions = calloc((size_t)s.wanted + 1, sizeof *s.captions);
-    bool ok = set && model && s.pairs && s.captions && dataset_select(set, argv[3], 0, 0, false, &of, &err) &&
+    bool ok = set && model && s.pairs && s.captions && select_split(set, argv[3], &of, &err) &&
               file_make_folders(argv[5], &err);
     int64_t count = ok && atoll(argv[4]) > 0 && atoll(argv[4]) < of.count ? atoll(argv[4]) : of.count;
     ok = ok && draw_all(model, set, &of, count, argv[5], &s, &err);
