@@ -43,15 +43,34 @@ static bool is_run_of(const char *folder, const char *part)
     return is;
 }
 
+/* "runs/x/checkpoint.safetensors": that checkpoint of the run in runs/x. */
+static bool find_checkpoint(const char *path, const char *part, part_files *out, error *err)
+{
+    const char *name = strrchr(path, '/'), *end = strrchr(path, '.');
+    char *folder =
+        name && end > name && strcmp(end, ".safetensors") == 0 ? strndup(path, (size_t)(name - path)) : NULL;
+    bool ok = folder && is_run_of(folder, part) && part_files_find(folder, part, out, err);
+    if (ok) {
+        free(out->weights);
+        out->weights = strdup(path);
+        ok = out->weights ? true : error_set(err, ERROR_MEMORY, "out of memory for a path");
+    } else {
+        error_set(
+            err, ERROR_USAGE,
+            "'%s' is a file; the folder of a model or run is needed, or a checkpoint in the run of a %s",
+            path, part);
+    }
+    free(folder);
+    return ok;
+}
+
 bool part_files_find(const char *folder, const char *part, part_files *out, error *err)
 {
     char config[64], weights[64];
     *out = (part_files){ 0 };
     if (!file_is_folder(folder))
-        return file_exists(folder)
-                   ? error_set(err, ERROR_USAGE, "'%s' is a file; the folder of a model or run is needed",
-                               folder)
-                   : error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
+        return file_exists(folder) ? find_checkpoint(folder, part, out, err)
+                                   : error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
     snprintf(config, sizeof config, "%s.cfg", part);
     snprintf(weights, sizeof weights, "%s.safetensors", part);
     out->config = existing(folder, config);
