@@ -1,5 +1,5 @@
-/* draw_captions.c -- draws one picture for each caption of a data set's split, seed 1 and the model's own
- * settings, into FOLDER/KEY.png, and a contact sheet: real pictures over the drawn ones.
+/* draw_captions.c -- draws one picture for each caption of a data set's split, always taking the likeliest
+ * token, into FOLDER/KEY.png, and a contact sheet: real pictures over the drawn ones.
  *     draw_captions MODEL DATA.tar SPLIT COUNT FOLDER [SHEET.png PAIRS]
  * COUNT 0 takes all; otherwise, like PAIRS, that many evenly spaced through the split.  SPLIT may be
  * "train:0.1:1": the tenth of `train` that training with holdout=0.1 and seed=1 kept aside.
@@ -19,6 +19,7 @@ static bool draw_one(dalle_model *model, const char *caption, const char *path, 
     dalle_error failure;
     dalle_request request = DALLE_REQUEST_DEFAULTS;
     request.caption = caption;
+    request.temperature = 0;
     dalle_pictures drawn;
     if (!dalle_generate(model, &request, &drawn, &failure))
         return error_set(err, ERROR_MODEL, "%s", failure.message);
