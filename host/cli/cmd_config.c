@@ -49,10 +49,10 @@ static bool print_reference(const config_table *table, const char *model, error 
         /* A preset's first line says what it is. */
         const char *text = file ? (const char *)file->bytes : "";
         int line = *text == '#' ? (int)strcspn(text, "\n") - 1 : 0;
-        printf("  %-10s%.*s\n", names[i], line, text + (*text == '#'));
+        printf("  %-14s%.*s\n", names[i], line, text + (*text == '#'));
     }
     free(names);
-    printf("\nSettings of %s, for --set key=value or a file for --config:\n%s", model, help);
+    printf("\nSettings of %s, for --set key=value or a .cfg file for --preset:\n%s", model, help);
     free(help);
     return true;
 }
