@@ -36,9 +36,10 @@ const cli_command cmd_pack = {
     .least = 1,
     .most = 2,
     .example = "dalle-cl pack runs/dvae runs/prior -o models/mine",
-    .text = "Takes the best checkpoint of each run, averaged parameters where there are some; name the run's\n"
-            "checkpoint.safetensors for the latest instead. Without a prior, the model can encode, decode and\n"
-            "reconstruct.",
+    .text =
+        "Takes the best checkpoint of each run, averaged parameters where there are some; name the run's\n"
+        "checkpoint.safetensors for the latest instead. Without a prior, the model can encode, decode and\n"
+        "reconstruct.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_pack,
