@@ -53,7 +53,7 @@ static bool attention_decode_bind(const node *n, binder *b)
     call_int(&c, (int64_t)a->pattern.kind);
     call_int(&c, a->pattern.text);
     call_int(&c, a->pattern.side);
-    call_int(&c, a->pattern.window);
+    call_int(&c, mask_extent(&a->pattern));
     call_float(&c, a->scale);
     return call_rows(&c, keys->dim[0] * keys->dim[1]);
 }

@@ -7,6 +7,11 @@
 
 #include <math.h>
 
+int32_t mask_extent(const mask *m)
+{
+    return m->kind != MASK_ROW ? m->window : m->reach ? m->reach : m->side;
+}
+
 bool mask_visible(const mask *m, int32_t query, int32_t key)
 {
     if (key < 0 || key > query) return false;
@@ -16,7 +21,7 @@ bool mask_visible(const mask *m, int32_t query, int32_t key)
     case MASK_FULL:
         return true;
     case MASK_ROW:
-        return distance <= m->side;
+        return distance <= mask_extent(m);
     case MASK_COLUMN:
         return distance % m->side == 0;
     case MASK_CONV:
@@ -77,7 +82,7 @@ static bool mask_bind(const node *n, binder *b)
     call_int(&c, (int64_t)a->pattern.kind);
     call_int(&c, a->pattern.text);
     call_int(&c, a->pattern.side);
-    call_int(&c, a->pattern.window);
+    call_int(&c, mask_extent(&a->pattern));
     call_float(&c, a->fill);
     return call_rows(&c, queries * ((batches + MASK_SHARED - 1) / MASK_SHARED));
 }

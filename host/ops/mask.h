@@ -2,7 +2,7 @@
  * The stream is `text` text positions followed by side x side image tokens in raster order.
  *   text query q:   keys 0..q                                             (causal)
  *   image query at raster index i: all text, itself, and of earlier image tokens j < i
- *     ROW     i - j <= side        the previous side+1 raster positions including i itself, so it
+ *     ROW     i - j <= reach       the previous side+1 raster positions including i itself, so it
  *                                  crosses row boundaries (Fig. 11 of arXiv 2102.12092)
  *     COLUMN  same column: (i - j) mod side == 0
  *     CONV    causal half of a window x window square around i, "with wraparound behavior (similar to the
@@ -23,10 +23,13 @@ typedef struct mask {
     int32_t text;   /* text positions before the image */
     int32_t side;   /* image tokens a side */
     int32_t window; /* CONV: 11 in the paper */
+    int32_t reach;  /* ROW: the largest raster distance; 0 = side, as Fig. 11 is read here */
 } mask;
 
 /* The definition; cl/mask.clh is the same function and a test compares them. */
 bool mask_visible(const mask *m, int32_t query, int32_t key);
 const char *mask_kind_name(mask_kind kind);
+/* The kernels' `window` argument (cl/mask.clh): the reach for ROW, the window's side otherwise. */
+int32_t mask_extent(const mask *m);
 
 #endif

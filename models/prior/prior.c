@@ -14,7 +14,8 @@ mask prior_mask(const prior_config *c, const prior_shape *shape, int64_t layer)
     mask m = { .kind = MASK_FULL,
                .text = (int32_t)c->text_tokens,
                .side = (int32_t)shape->side,
-               .window = (int32_t)c->window };
+               .window = (int32_t)c->window,
+               .reach = (int32_t)c->row_reach };
     if (c->attention[0] == 'f') return m;
     m.kind = layer == c->layers ? MASK_CONV : (layer + 2) % 4 == 0 ? MASK_COLUMN : MASK_ROW;
     return m;

@@ -9,7 +9,8 @@
 static void draw_row(const mask *m, int i, bool *seen)
 {
     /* "the previous W + 1 raster positions including itself" */
-    for (int left = m->side + 1, j = i; left > 0 && j >= 0; --left, --j) seen[m->text + j] = true;
+    for (int left = (m->reach ? m->reach : m->side) + 1, j = i; left > 0 && j >= 0; --left, --j)
+        seen[m->text + j] = true;
 }
 
 static void draw_column(const mask *m, int i, bool *seen)
@@ -46,7 +47,8 @@ static void draw(const mask *m, int query, bool *seen)
 static const mask grids[] = { { MASK_FULL, 0, 1, 11 },  { MASK_FULL, 5, 4, 3 },   { MASK_FULL, 3, 4, 11 },
                               { MASK_FULL, 7, 13, 11 }, { MASK_FULL, 2, 12, 11 }, { MASK_FULL, 0, 11, 11 },
                               { MASK_FULL, 4, 10, 11 }, { MASK_FULL, 1, 6, 5 },   { MASK_FULL, 3, 2, 11 },
-                              { MASK_FULL, 6, 16, 7 },  { MASK_FULL, 2, 3, 1 } };
+                              { MASK_FULL, 6, 16, 7 },  { MASK_FULL, 2, 3, 1 },   { MASK_FULL, 2, 6, 3, 4 },
+                              { MASK_FULL, 3, 4, 3, 9 } };
 
 static int compare_definition(const mask *m)
 {
@@ -81,7 +83,7 @@ static int compare_kernel(rig *r, const mask *m)
                              .rank = 1,
                              .global = { (size_t)length },
                              .local = { 1 } };
-    int64_t values[] = { length, (int64_t)m->kind, m->text, m->side, m->window };
+    int64_t values[] = { length, (int64_t)m->kind, m->text, m->side, mask_extent(m) };
     launch.args[0] = (device_arg){ .kind = DEVICE_ARG_BUFFER, .buffer = b };
     for (int i = 0; i < 5; ++i)
         launch.args[1 + i] = (device_arg){ .kind = DEVICE_ARG_INT, .integer = values[i] };
