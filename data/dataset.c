@@ -281,13 +281,14 @@ bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *er
 
 void dataset_hash(const dataset *d, char hex[65])
 {
-    hash *h = hash_create();
+    hash h;
+    hash_start(&h);
     for (int64_t i = 0; i < d->count; ++i) {
         char size[32];
         snprintf(size, sizeof size, "%lld", (long long)d->items[i].picture.size);
-        hash_text(h, d->items[i].sample.key);
-        hash_text(h, d->items[i].sample.caption);
-        hash_text(h, size);
+        hash_text(&h, d->items[i].sample.key);
+        hash_text(&h, d->items[i].sample.caption);
+        hash_text(&h, size);
     }
-    hash_finish(h, hex);
+    hash_finish(&h, hex);
 }

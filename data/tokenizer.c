@@ -73,9 +73,10 @@ tokenizer *tokenizer_open(const char *path, error *err)
         error_set(err, ERROR_FORMAT, "%s: not a usable tokenizer: %s", path, problem ? problem : message);
         goto failed;
     }
-    hash *h = hash_create();
-    hash_bytes(h, t->bytes, t->size);
-    hash_finish(h, t->hash);
+    hash h;
+    hash_start(&h);
+    hash_bytes(&h, t->bytes, t->size);
+    hash_finish(&h, t->hash);
     return t;
 failed:
     tokenizer_close(t);

@@ -172,13 +172,11 @@ bool request_hash_file(const char *path, char hex[65], error *err)
 {
     size_t size;
     char *bytes = file_read(path, &size, err);
-    hash *h = bytes ? hash_create() : NULL;
-    if (h) {
-        hash_bytes(h, bytes, size);
-        hash_finish(h, hex);
-    } else if (bytes) {
-        error_set(err, ERROR_MEMORY, "out of memory for the hash of '%s'", path);
-    }
+    if (!bytes) return false;
+    hash h;
+    hash_start(&h);
+    hash_bytes(&h, bytes, size);
+    hash_finish(&h, hex);
     free(bytes);
-    return h != NULL;
+    return true;
 }

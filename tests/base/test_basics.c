@@ -60,21 +60,23 @@ static void hashes(void **state)
 {
     (void)state;
     char hex[65], other[65];
-    hash_finish(hash_create(), hex);
+    hash h;
+    hash_start(&h);
+    hash_finish(&h, hex);
     assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    hash *h = hash_create();
-    hash_bytes(h, "a", 1);
-    hash_bytes(h, "bc", 2);
-    hash_finish(h, hex);
+    hash_start(&h);
+    hash_bytes(&h, "a", 1);
+    hash_bytes(&h, "bc", 2);
+    hash_finish(&h, hex);
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    h = hash_create();
-    hash_text(h, "ab");
-    hash_text(h, "c");
-    hash_finish(h, hex);
-    h = hash_create();
-    hash_text(h, "a");
-    hash_text(h, "bc");
-    hash_finish(h, other);
+    hash_start(&h);
+    hash_text(&h, "ab");
+    hash_text(&h, "c");
+    hash_finish(&h, hex);
+    hash_start(&h);
+    hash_text(&h, "a");
+    hash_text(&h, "bc");
+    hash_finish(&h, other);
     assert_string_not_equal(hex, other);
 }
 

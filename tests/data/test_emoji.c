@@ -38,10 +38,11 @@ static void builds_the_set(void **state)
     dataset *d = dataset_open(&path, 1, true, &err);
     if (!d) fail_msg("%s", err.message);
     assert_int_equal(dataset_count(d), COUNT);
-    hash *h = hash_create();
-    for (int i = 0; i < COUNT; ++i) add_line(h, dataset_at(d, i));
+    hash h;
+    hash_start(&h);
+    for (int i = 0; i < COUNT; ++i) add_line(&h, dataset_at(d, i));
     char hex[65];
-    hash_finish(h, hex);
+    hash_finish(&h, hex);
     assert_string_equal(hex, DIGEST);
     dataset_selection held;
     assert_true(dataset_select(d, "val", 0, 0, false, &held, &err));

@@ -34,15 +34,15 @@ static bool caches(const device *d)
 
 void program_cache_key(const device *d, const char *source, const char *options, char hex[65])
 {
-    hash *h = hash_create();
-    CHECK(h, "out of memory for a hash");
+    hash h;
+    hash_start(&h);
     char version[32];
     snprintf(version, sizeof version, "%d", FORMAT_VERSION);
     const char *fields[] = { version,        source,           options,
                              d->info.name,   d->info.vendor,   d->info.version,
                              d->info.driver, d->info.platform, d->info.platform_version };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; ++i) hash_text(h, fields[i]);
-    hash_finish(h, hex);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; ++i) hash_text(&h, fields[i]);
+    hash_finish(&h, hex);
 }
 
 static char *entry_path(const device *d, const char key[65])
@@ -52,13 +52,12 @@ static char *entry_path(const device *d, const char key[65])
     return file_join(d->cache_folder, name);
 }
 
-static bool checksum(const void *bytes, size_t length, char hex[65])
+static void checksum(const void *bytes, size_t length, char hex[65])
 {
-    hash *h = hash_create();
-    if (!h) return false;
-    hash_bytes(h, bytes, length);
-    hash_finish(h, hex);
-    return true;
+    hash h;
+    hash_start(&h);
+    hash_bytes(&h, bytes, length);
+    hash_finish(&h, hex);
 }
 
 /* The binary inside a whole, undamaged file, or NULL. */
@@ -70,7 +69,7 @@ static const unsigned char *entry_binary(const char *file, size_t size, size_t *
     memcpy(&header, file, sizeof header);
     if (memcmp(header.magic, MAGIC, sizeof MAGIC) != 0 || header.version != FORMAT_VERSION) return NULL;
     if (header.length != size - sizeof header || header.length == 0) return NULL;
-    if (!checksum(file + sizeof header, size - sizeof header, sum)) return NULL;
+    checksum(file + sizeof header, size - sizeof header, sum);
     if (memcmp(sum, header.checksum, sizeof header.checksum) != 0) return NULL;
     *length = size - sizeof header;
     return (const unsigned char *)file + sizeof header;
@@ -111,7 +110,7 @@ static bool write_entry(const char *path, const unsigned char *binary, size_t le
 {
     entry_header header = { .version = FORMAT_VERSION, .length = length };
     char sum[65];
-    if (!checksum(binary, length, sum)) return false;
+    checksum(binary, length, sum);
     memcpy(header.magic, MAGIC, sizeof MAGIC);
     memcpy(header.checksum, sum, sizeof header.checksum);
     file_atomic f;

@@ -108,13 +108,13 @@ char *source_load(const char *file, error *err)
 
 void device_kernels_hash(char hex[65])
 {
-    hash *h = hash_create();
-    CHECK(h, "out of memory for a hash");
+    hash h;
+    hash_start(&h);
     for (const embedded_file *const *file = embedded_files; *file; ++file) {
         size_t length = strlen((*file)->name);
         if (length < 3 || strcmp((*file)->name + length - 3, ".cl") != 0) continue;
-        hash_text(h, (*file)->name);
-        hash_bytes(h, (*file)->bytes, (*file)->size + 1);
+        hash_text(&h, (*file)->name);
+        hash_bytes(&h, (*file)->bytes, (*file)->size + 1);
     }
-    hash_finish(h, hex);
+    hash_finish(&h, hex);
 }
