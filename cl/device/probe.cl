@@ -1,6 +1,6 @@
 /* probe.cl -- small kernels that show what a device can do; see host/device/opencl/probe.c.
  * Each option adds one kernel, because a device without the feature cannot compile it.
- * Options: VEC (probe_rate), PROBE_HALF, PROBE_SUBGROUPS.
+ * Options: VEC (probe_rate), PROBE_HALF, PROBE_SUBGROUPS with PROBE_SUBGROUP_SIZE (0: any), PROBE_LOCAL (ints).
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 
@@ -61,8 +61,13 @@ __kernel void probe_half_arithmetic(__global float *out, const long out_offset, 
 #ifdef cl_intel_subgroups
 #pragma OPENCL EXTENSION cl_intel_subgroups : enable
 #endif
+#if PROBE_SUBGROUP_SIZE
+#define SIZE_ASKED_FOR __attribute__((intel_reqd_sub_group_size(PROBE_SUBGROUP_SIZE)))
+#else
+#define SIZE_ASKED_FOR
+#endif
 /* out = { size of the first subgroup, 1 if every work-item saw its subgroup's right sum }. */
-__kernel void probe_subgroups(__global int *out, const long out_offset, __global const float *in,
+SIZE_ASKED_FOR __kernel void probe_subgroups(__global int *out, const long out_offset, __global const float *in,
                               const long in_offset, const int count)
 {
     __local int wrong[1024];
@@ -77,5 +82,19 @@ __kernel void probe_subgroups(__global int *out, const long out_offset, __global
     out[out_offset] = size;
     out[out_offset + 1] = bad == 0 ? 1 : 0;
     if (in[in_offset] > 1e30f) out[out_offset + 1] = 2;
+}
+#endif
+
+#ifdef PROBE_LOCAL
+/* Work-items fill a local array in turns and read it in the opposite order: out[id] = how many were wrong. */
+__kernel void probe_local(__global int *out, const long out_offset, __global const float *in, const long in_offset,
+                          const int base)
+{
+    __local int memory[PROBE_LOCAL];
+    int id = (int)get_local_id(0), items = (int)get_local_size(0), wrong = 0;
+    for (int i = id; i < PROBE_LOCAL; i += items) memory[i] = base + 7 * i;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int i = PROBE_LOCAL - 1 - id; i >= 0; i -= items) wrong += memory[i] != base + 7 * i;
+    out[out_offset + id] = wrong;
 }
 #endif

@@ -16,6 +16,24 @@
 
 typedef enum device_kind { DEVICE_CPU, DEVICE_GPU, DEVICE_OTHER } device_kind;
 
+/* Matrix units that a kernel can reach from OpenCL C.  Each has a probe (cl/device/matrix.cl) that multiplies
+ * two matrices and compares every element; no provider uses them yet. */
+#define DEVICE_UNITS(X) \
+    X(NVIDIA_MMA, "NVIDIA mma.sync (PTX)") \
+    X(INTEL_DPAS, "Intel DPAS") \
+    X(AMD_WMMA, "AMD WMMA") \
+    X(AMD_MFMA, "AMD MFMA")
+typedef enum device_unit {
+#define DEVICE_UNIT_ENUM(name, text) DEVICE_UNIT_##name,
+    DEVICE_UNITS(DEVICE_UNIT_ENUM)
+#undef DEVICE_UNIT_ENUM
+        DEVICE_UNIT_COUNT
+} device_unit;
+const char *device_unit_name(device_unit unit);
+
+/* What became of a probe: not tried (another vendor's unit), tried without a right answer, or it works. */
+typedef enum device_found { DEVICE_NOT_TRIED, DEVICE_ABSENT, DEVICE_PRESENT } device_found;
+
 /* What a device says of itself, and what probes that were compiled and run on it found. */
 typedef struct device_info {
     int index; /* in device_list order; accepted by --device */
@@ -39,6 +57,16 @@ typedef struct device_info {
     /* The shape of row- and element-wise kernels (STYLE.md): LANES work-items times VEC-wide vectors. */
     int lanes, vec;
     double probe_gflops; /* measured multiply-add rate, remembered per device and driver; 0: not measured */
+
+    /* Found by device_list with `measure` alone, because nothing is chosen by them; `measured` says so. */
+    bool measured;
+    int subgroup_sizes;                    /* bit i: kernels that ask for subgroups of 2^i run right */
+    device_found units[DEVICE_UNIT_COUNT]; /* by device_unit */
+    device_found command_buffers;          /* cl_khr_command_buffer records and replays a kernel */
+    int64_t probed_buffer_bytes;     /* largest single buffer whose two ends could be written and read */
+    int64_t probed_local_bytes;      /* largest local array that a work-group could write and read */
+    double launch_us, round_trip_us; /* one of many launches in a row; one launch and the wait for it */
+    double copy_gbs;                 /* buffer to buffer: 10^9 bytes read and written a second */
 } device_info;
 
 /* Lists every device of every platform into *infos (to be freed); returns how many, or -1.
@@ -50,8 +78,11 @@ typedef struct device device;
 
 /* `selector`: NULL or "" = $DALLE_CL_DEVICE, else the fastest usable one by the remembered probe;
  * an index, "cpu", "gpu", a vendor word, or a part of a name in any case.  Unknown: ERROR_USAGE, with
- * the devices there are and the nearest name. */
+ * the devices there are and the nearest name.  A list, "0,1" or "gpu,cpu", names several: each of them must
+ * be usable and no two the same, and the first is opened, because one process drives one device. */
 device *device_open(const char *selector, error *err);
+/* The devices that a list of selectors names, in its order, as indices to be freed; how many, or -1. */
+int device_select(const char *selectors, int **indices, error *err);
 void device_close(device *d); /* after everything made from it; NULL is harmless */
 const device_info *device_get_info(const device *d);
 /* Why this device was chosen, one line: "fastest of 2 by measured multiply-add rate". */

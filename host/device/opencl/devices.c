@@ -15,6 +15,7 @@
 
 #define PLATFORMS_MAX 32
 #define DEVICES_MAX   64 /* per platform */
+#define SELECTED_MAX  16
 
 /* Handles beside what the list shows. */
 typedef struct found {
@@ -211,7 +212,7 @@ int device_list(device_info **infos, bool measure, error *err)
     *infos = NULL;
     if (!listing_make(&l, err)) return -1;
     for (int i = 0; measure && i < l.count; ++i)
-        if (l.infos[i].usable) probe_device(l.handles[i].platform, l.handles[i].id, &l.infos[i]);
+        if (l.infos[i].usable) probe_device(l.handles[i].platform, l.handles[i].id, true, &l.infos[i]);
     *infos = l.infos;
     l.infos = NULL;
     int count = l.count;
@@ -271,7 +272,7 @@ static int choose(listing *l, const char *selector, char reason[256], error *err
         if (selector && !matches(&l->infos[i], selector)) continue;
         ++matched;
         last = i;
-        if (l->infos[i].usable) probe_device(l->handles[i].platform, l->handles[i].id, &l->infos[i]);
+        if (l->infos[i].usable) probe_device(l->handles[i].platform, l->handles[i].id, false, &l->infos[i]);
         if (!l->infos[i].usable) continue;
         ++usable;
         if (best < 0 || l->infos[i].probe_gflops > l->infos[best].probe_gflops) best = i;
@@ -293,20 +294,78 @@ static int choose(listing *l, const char *selector, char reason[256], error *err
     return best;
 }
 
-device *device_open(const char *selector, error *err)
+/* Splits at commas, unless the whole text is a device's name (some have commas), and chooses for each part.
+ * Returns how many indices are in `chosen`, or -1; `reason` is the first one's. */
+static int select_each(listing *l, const char *selectors, int chosen[SELECTED_MAX], char reason[256],
+                       error *err)
 {
-    if (!selector || !*selector) selector = getenv("DALLE_CL_DEVICE");
-    if (selector && !*selector) selector = NULL;
-    listing l;
+    char part[256], other[256];
+    int count = 0;
+    bool named = false;
+    for (int i = 0; i < l->count; ++i) named = named || strcasecmp(l->infos[i].name, selectors) == 0;
+    for (const char *at = selectors; at; ++count) {
+        const char *comma = named ? NULL : strchr(at, ',');
+        size_t length = comma ? (size_t)(comma - at) : strlen(at);
+        if (count == SELECTED_MAX || length == 0 || length >= sizeof part) {
+            error_set(err, ERROR_USAGE,
+                      "'%.200s' is no list of devices: give at most %d selectors with a comma between two",
+                      selectors, SELECTED_MAX);
+            return -1;
+        }
+        memcpy(part, at, length);
+        part[length] = 0;
+        int index = choose(l, part, count == 0 ? reason : other, err);
+        if (index < 0) return -1;
+        for (int i = 0; i < count; ++i)
+            if (chosen[i] == index) {
+                error_set(err, ERROR_USAGE, "'%.200s' names device %d (%s) twice", selectors, index,
+                          l->infos[index].name);
+                return -1;
+            }
+        chosen[count] = index;
+        at = comma ? comma + 1 : NULL;
+    }
+    return count;
+}
+
+/* The selection of `selectors`, of $DALLE_CL_DEVICE, or the fastest device. */
+static int select_devices(listing *l, const char *selectors, int chosen[SELECTED_MAX], char reason[256],
+                          error *err)
+{
+    if (!selectors || !*selectors) selectors = getenv("DALLE_CL_DEVICE");
+    if (!listing_make(l, err) || !listing_none(l, err)) return -1;
+    if (selectors && *selectors) return select_each(l, selectors, chosen, reason, err);
+    chosen[0] = choose(l, NULL, reason, err);
+    return chosen[0] < 0 ? -1 : 1;
+}
+
+device *device_open(const char *selectors, error *err)
+{
+    listing l = { 0 };
     device *d = NULL;
     char reason[256];
-    if (!listing_make(&l, err)) return NULL;
-    if (listing_none(&l, err)) {
-        int index = choose(&l, selector, reason, err);
-        if (index >= 0)
-            d = device_connect(l.handles[index].platform, l.handles[index].id, &l.infos[index], err);
-        if (d) snprintf(d->choice, sizeof d->choice, "%s", reason);
-    }
+    int chosen[SELECTED_MAX], count = select_devices(&l, selectors, chosen, reason, err);
+    if (count > 0)
+        d = device_connect(l.handles[chosen[0]].platform, l.handles[chosen[0]].id, &l.infos[chosen[0]], err);
+    if (d && count == 1) snprintf(d->choice, sizeof d->choice, "%s", reason);
+    if (d && count > 1)
+        snprintf(d->choice, sizeof d->choice, "the first of %d asked for: one process drives one device",
+                 count);
     listing_free(&l);
     return d;
+}
+
+int device_select(const char *selectors, int **indices, error *err)
+{
+    listing l = { 0 };
+    char reason[256];
+    int chosen[SELECTED_MAX], count = select_devices(&l, selectors, chosen, reason, err);
+    *indices = count > 0 ? malloc((size_t)count * sizeof **indices) : NULL;
+    if (*indices) memcpy(*indices, chosen, (size_t)count * sizeof **indices);
+    listing_free(&l);
+    if (count > 0 && !*indices) {
+        error_set(err, ERROR_MEMORY, "out of memory for a list of %d devices", count);
+        return -1;
+    }
+    return count;
 }

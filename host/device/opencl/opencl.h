@@ -45,9 +45,9 @@ const char *status_name(cl_int status);
 bool status_error(error *err, cl_int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* probe.c */
-/* Fills in what is found by running code; what is remembered in the cache folder is used.
- * A failure is not an error: it makes the device unusable and says why in `reason`. */
-void probe_device(cl_platform_id platform, cl_device_id id, device_info *info);
+/* Fills in what is found by running code, with `all` also what only the list shows; what is remembered in the
+ * cache folder is used.  A failure is not an error: it makes the device unusable and says why in `reason`. */
+void probe_device(cl_platform_id platform, cl_device_id id, bool all, device_info *info);
 
 /* program.c: the program stays owned by the device. */
 cl_program program_get(device *d, const char *file, const char *options, error *err);

@@ -2,7 +2,7 @@
  * (cl/device/probe.cl), because extension strings lie in both directions.  The result is remembered
  * as <cache folder>/device-<key>.json, the key being a hash of device, driver and probe source.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/opencl/probe.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
 #include "host/base/log.h"
@@ -12,9 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define PROBE_VALUES   256
 #define PROBE_TARGET_S 0.04 /* length of the measured run */
 
 /* ---- Remembered results ---------------------------------------------------------------------- */
@@ -31,6 +29,28 @@ static char *memory_path(const device *d)
     free(source);
     snprintf(name, sizeof name, "device-%.32s.json", key);
     return file_join(d->cache_folder, name);
+}
+
+static bool recall_measured(const json_t *root, device_info *info)
+{
+    int sizes, buffers;
+    json_int_t buffer_bytes, local_bytes;
+    const json_t *units;
+    bool ok =
+        json_unpack((json_t *)root, "{s:{s:i, s:o, s:i, s:I, s:I, s:F, s:F, s:F}}", "measured",
+                    "subgroup_sizes", &sizes, "units", &units, "command_buffers", &buffers, "buffer_bytes",
+                    &buffer_bytes, "local_bytes", &local_bytes, "launch_us", &info->launch_us,
+                    "round_trip_us", &info->round_trip_us, "copy_gbs", &info->copy_gbs) == 0 &&
+        json_array_size(units) == DEVICE_UNIT_COUNT;
+    if (!ok) return false;
+    info->measured = true;
+    info->subgroup_sizes = sizes;
+    info->command_buffers = (device_found)buffers;
+    info->probed_buffer_bytes = buffer_bytes;
+    info->probed_local_bytes = local_bytes;
+    for (int i = 0; i < DEVICE_UNIT_COUNT; ++i)
+        info->units[i] = (device_found)json_integer_value(json_array_get(units, (size_t)i));
+    return true;
 }
 
 static bool recall(const char *path, device_info *info)
@@ -52,9 +72,21 @@ static bool recall(const char *path, device_info *info)
         info->subgroup_size = subgroups;
         info->preferred_multiple = multiple;
         info->probe_gflops = gflops;
+        recall_measured(root, info);
     }
     json_decref(root);
     return ok;
+}
+
+static json_t *measured_json(const device_info *info)
+{
+    json_t *units = json_array();
+    for (int i = 0; i < DEVICE_UNIT_COUNT; ++i) json_array_append_new(units, json_integer(info->units[i]));
+    return json_pack("{s:i, s:o, s:i, s:I, s:I, s:f, s:f, s:f}", "subgroup_sizes", info->subgroup_sizes,
+                     "units", units, "command_buffers", (int)info->command_buffers, "buffer_bytes",
+                     (json_int_t)info->probed_buffer_bytes, "local_bytes",
+                     (json_int_t)info->probed_local_bytes, "launch_us", info->launch_us, "round_trip_us",
+                     info->round_trip_us, "copy_gbs", info->copy_gbs);
 }
 
 static void remember(const char *path, const device_info *info)
@@ -65,6 +97,7 @@ static void remember(const char *path, const device_info *info)
                              info->half_storage, "half_arithmetic", info->half_arithmetic, "subgroup_size",
                              info->subgroup_size, "preferred_multiple", info->preferred_multiple, "gflops",
                              info->probe_gflops);
+    if (info->measured && root) json_object_set_new(root, "measured", measured_json(info));
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     if (text && !file_write(path, text, strlen(text), NULL)) log_verbose("could not write %s", path);
     free(text);
@@ -72,40 +105,6 @@ static void remember(const char *path, const device_info *info)
 }
 
 /* ---- Probes ---------------------------------------------------------------------------------- */
-
-/* Records one probe kernel (out, in, number) over `global` items in groups of `local`. */
-static device_launches *record_probe(device *d, const char *kernel, const char *options, device_buffer *out,
-                                     device_buffer *in, int number, size_t global, size_t local, error *err)
-{
-    device_launches *list = device_launches_create(d, err);
-    device_launch launch = { .file = "device/probe",
-                             .kernel = kernel,
-                             .options = options,
-                             .rank = 1,
-                             .global = { global },
-                             .local = { local },
-                             .arg_count = 3,
-                             .args = { { .kind = DEVICE_ARG_BUFFER, .buffer = out },
-                                       { .kind = DEVICE_ARG_BUFFER, .buffer = in },
-                                       { .kind = DEVICE_ARG_INT, .integer = number } } };
-    if (list && device_launches_add(list, &launch, err)) return list;
-    device_launches_destroy(list);
-    return NULL;
-}
-
-static bool run_and_wait(device *d, device_launches *list, error *err)
-{
-    return device_launches_run(list, 0, 1, err) && device_finish(d, err);
-}
-
-static bool run_probe(device *d, const char *kernel, const char *options, device_buffer *out,
-                      device_buffer *in, int number, size_t global, size_t local, error *err)
-{
-    device_launches *list = record_probe(d, kernel, options, out, in, number, global, local, err);
-    bool ok = list && run_and_wait(d, list, err);
-    device_launches_destroy(list);
-    return ok;
-}
 
 /* A spread of magnitudes, signs, ties and halves' subnormals. */
 static float probe_input(int i)
@@ -123,7 +122,8 @@ static bool half_storage(device *d, device_buffer *out, device_buffer *in, error
         dtype_store(DTYPE_F16, want, i, values[i]);
     }
     if (!device_write(d, in, 0, values, sizeof values, err) ||
-        !run_probe(d, "probe_half_storage", "", out, in, PROBE_VALUES, PROBE_VALUES, 1, err) ||
+        !probe_run(d, "device/probe", "probe_half_storage", "", out, in, PROBE_VALUES, PROBE_VALUES, 1,
+                   err) ||
         !device_read(d, out, 0, got, sizeof got, err))
         return false;
     for (int i = 0; i < PROBE_VALUES; ++i)
@@ -139,8 +139,8 @@ static bool half_arithmetic(device *d, device_buffer *out, device_buffer *in)
     float got[PROBE_VALUES], values[PROBE_VALUES];
     for (int i = 0; i < PROBE_VALUES; ++i) values[i] = (float)(i - 128) / 16.0f;
     if (!device_write(d, in, 0, values, sizeof values, NULL) ||
-        !run_probe(d, "probe_half_arithmetic", "-DPROBE_HALF", out, in, PROBE_VALUES, PROBE_VALUES, 1,
-                   NULL) ||
+        !probe_run(d, "device/probe", "probe_half_arithmetic", "-DPROBE_HALF", out, in, PROBE_VALUES,
+                   PROBE_VALUES, 1, NULL) ||
         !device_read(d, out, 0, got, sizeof got, NULL))
         return false;
     for (int i = 0; i < PROBE_VALUES; ++i) {
@@ -148,24 +148,6 @@ static bool half_arithmetic(device *d, device_buffer *out, device_buffer *in)
         if (!(fabsf(got[i] - exact) <= 2e-3f * (values[i] * values[i] + fabsf(values[i])))) return false;
     }
     return true;
-}
-
-/* The size of a subgroup whose sums come out right, or 0. */
-static int subgroup_size(device *d, device_buffer *out, device_buffer *in)
-{
-    int got[2] = { 0 }, items = d->info.max_group < 64 ? (int)d->info.max_group : 64;
-    if (!run_probe(d, "probe_subgroups", "-DPROBE_SUBGROUPS", out, in, items, (size_t)items, (size_t)items,
-                   NULL) ||
-        !device_read(d, out, 0, got, sizeof got, NULL))
-        return 0;
-    return got[1] == 1 && got[0] > 1 ? got[0] : 0;
-}
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* Seconds of one launch of `rounds`, or 0 if it cannot run.  It runs once before, because drivers compile
@@ -177,13 +159,13 @@ static double time_rate(device *d, device_buffer *out, device_buffer *in, int ro
     char options[64];
     snprintf(options, sizeof options, "-DVEC=%d", d->info.vec);
     device_launches *list =
-        record_probe(d, "probe_rate", options, out, in, rounds, groups * local, local, NULL);
+        probe_record(d, "device/probe", "probe_rate", options, out, in, rounds, groups * local, local, NULL);
     float last = 0, each = 6.0f * (float)d->info.vec;
-    bool ok = list && run_and_wait(d, list, NULL) && device_read(d, out, 0, &last, sizeof last, NULL);
-    double before = seconds();
-    ok = ok && run_and_wait(d, list, NULL) &&
+    bool ok = list && probe_wait(d, list, NULL) && device_read(d, out, 0, &last, sizeof last, NULL);
+    double before = probe_seconds();
+    ok = ok && probe_wait(d, list, NULL) &&
          device_read(d, out, (int64_t)(groups * local - 1) * 4, &last, sizeof last, NULL);
-    double elapsed = seconds() - before;
+    double elapsed = probe_seconds() - before;
     device_launches_destroy(list);
     return ok && last > 0.4f * each && last < 1.4f * each ? elapsed + 1e-9 : 0;
 }
@@ -220,45 +202,37 @@ static void probe_multiple(device *d)
     clReleaseKernel(kernel);
 }
 
-/* PoCL and Oclgrind complain on the terminal about what they cannot compile, so there, and only there,
- * an extension that is not listed is not tried. */
-static bool worth_trying(const device *d, const char *extension)
-{
-    char text[8192] = "";
-    if (strcmp(d->info.vendor_word, "pocl") != 0 && strcmp(d->info.vendor_word, "oclgrind") != 0) return true;
-    return clGetDeviceInfo(d->id, CL_DEVICE_EXTENSIONS, sizeof text - 1, text, NULL) != CL_SUCCESS ||
-           strstr(text, extension) != NULL;
-}
-
 static void run_all(device *d, device_buffer *out, device_buffer *in, error *err)
 {
     d->info.half_storage = half_storage(d, out, in, err);
     d->info.usable = d->info.half_storage;
     if (!d->info.usable) return;
     probe_multiple(d);
-    if (worth_trying(d, "cl_khr_fp16")) d->info.half_arithmetic = half_arithmetic(d, out, in);
-    if (worth_trying(d, "subgroups")) d->info.subgroup_size = subgroup_size(d, out, in);
+    if (probe_worth_trying(d, "cl_khr_fp16")) d->info.half_arithmetic = half_arithmetic(d, out, in);
+    if (probe_worth_trying(d, "subgroups")) d->info.subgroup_size = probe_subgroup_size(d, out, in, 0);
     d->info.probe_gflops = measure(d, out, in);
     d->info.usable = d->info.probe_gflops > 0;
     if (!d->info.usable) error_set(err, ERROR_DEVICE, "the multiply-add probe does not run");
 }
 
-void probe_device(cl_platform_id platform, cl_device_id id, device_info *info)
+void probe_device(cl_platform_id platform, cl_device_id id, bool all, device_info *info)
 {
     error err = { 0 };
     device_buffer *out = NULL, *in = NULL;
     char *path = NULL;
+    bool known = false;
     device *d = device_connect(platform, id, info, &err);
     if (!d) goto cleanup;
     path = memory_path(d);
-    if (recall(path, info)) goto cleanup;
+    known = recall(path, info);
+    if (known && (info->measured || !all || !info->usable)) goto cleanup;
     log_verbose("measuring device '%s'", info->name);
-    out = device_buffer_create(d, 1 << 20, &err);
-    in = device_buffer_create(d, PROBE_VALUES * 4, &err);
-    if (out && in) {
-        run_all(d, out, in, &err);
-        *info = d->info;
-    }
+    d->info = *info;
+    out = device_buffer_create(d, PROBE_OUT_BYTES, &err);
+    in = device_buffer_create(d, PROBE_IN_BYTES, &err);
+    if (out && in && !known) run_all(d, out, in, &err);
+    if (out && in && all && d->info.usable) probe_more(d, out, in);
+    if (out && in) *info = d->info;
     if (err.code == ERROR_NONE || info->usable) remember(path, info);
 cleanup:
     if (err.code != ERROR_NONE && (!d || info->probe_gflops <= 0)) {
