@@ -1,6 +1,7 @@
 /* attention.c -- multi-head attention under an analytic mask, over a whole stream or one token at a
  * time against a cache.  The composition matmul, mask, softmax, matmul is the reference that a fused
- * kernel is to equal.
+ * kernel is to equal.  The keys' bias adds the same to all of a query's scores, which softmax takes out
+ * again: its gradient is 0, and what devices compute for it is rounding (1e-11 of the others').
  * B batch, T stream positions, H heads, D head size, C = H D.
  * SPDX-License-Identifier: MIT */
 #include "host/nn/nn.h"

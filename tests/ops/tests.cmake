@@ -1,16 +1,23 @@
-# Every operator's tests once more under Oclgrind.
+# Every operator's tests once more under Oclgrind, and those of the device and graph rooms; and that with the
+# training steps of agree/ no kernel is left out.
 # SPDX-License-Identifier: MIT
 file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/ops/test_*.c)
-# Optimised, Philox gives the simulator an instruction that it does not know.
-set(NOT_OPTIMISED random gumbel_softmax sample)
+set(OCLGRIND_TESTS device_common device_gemm device_clblast device_launch graph_graph)
 foreach(file IN LISTS files)
     get_filename_component(stem ${file} NAME_WE)
-    string(REPLACE "test_" "" stem ${stem})
+    string(REPLACE "test_" "ops_" stem ${stem})
+    list(APPEND OCLGRIND_TESTS ${stem})
+endforeach()
+
+# Optimised, Philox gives the simulator an instruction that it does not know.
+set(NOT_OPTIMISED ops_random ops_gumbel_softmax ops_sample)
+foreach(stem IN LISTS OCLGRIND_TESTS)
     set(options)
     if(stem IN_LIST NOT_OPTIMISED)
         set(options -cl-opt-disable)
     endif()
     add_test(NAME oclgrind_${stem} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/ops/oclgrind.sh
-        $<TARGET_FILE:test_ops_${stem}> ${CMAKE_CURRENT_BINARY_DIR}/oclgrind_${stem}.log ${options})
+        $<TARGET_FILE:test_${stem}> ${CMAKE_CURRENT_BINARY_DIR}/oclgrind_${stem}.log ${options})
     set_tests_properties(oclgrind_${stem} PROPERTIES LABELS oclgrind SKIP_RETURN_CODE 77 TIMEOUT 900)
+    list(APPEND OCLGRIND_NAMES oclgrind_${stem})
 endforeach()

@@ -1,0 +1,88 @@
+# suite.sh -- the tests on every stack, each at its size, and one table of them all.  Read by ci/dev.
+# SPDX-License-Identifier: MIT
+
+RESULTS=build/results
+# Rooms whose tests need no device, or bring their own: once is enough.
+ONCE='^(base|data|lint|kernels|faults|install|host)$'
+ELSEWHERE='^(base|data|lint|kernels|faults|install|host|oclgrind|two|gpu|slow)$'
+
+# suite_run STACK COMMAND...: ctest, with its results and how long it took in files.
+suite_run() {
+    stack=$1
+    shift
+    printf '\n==== %s\n' "$stack"
+    began=$(date +%s)
+    failed=0
+    "$@" --test-dir build --output-on-failure --parallel "$JOBS" --no-tests=error \
+        --output-junit "results/$stack.xml" || failed=1
+    echo $(($(date +%s) - began)) >$RESULTS/$stack.seconds
+    return $failed
+}
+
+# suite_stack STACK: which tests, and at which size.
+suite_stack() {
+    case $1 in
+        host) suite_run host on_stack host ctest -L "$ONCE" -LE '^slow$' ;;
+        pocl | intel) suite_run "$1" on_stack "$1" ctest -LE "$ELSEWHERE" ;;
+        rusticl) suite_run rusticl on_stack rusticl env DALLE_CL_TINY=1 ctest -LE "$ELSEWHERE" ;;
+        oclgrind) suite_run oclgrind on_stack oclgrind ctest -L '^oclgrind$' -LE '^slow$' ;;
+        two) suite_run two on_stack two ctest -L '^two$' ;;
+    esac
+}
+
+# Other devices are compared with what PoCL computed.
+suite_reference() {
+    [ ! -f $RESULTS/pocl.xml ] || return 0
+    printf '\n==== recording what PoCL computes, for comparison\n'
+    on_stack pocl ctest --test-dir build -R '^agree_(full|least)$' --output-on-failure
+}
+
+# A stack that is installed but does not work is as good as missing; PoCL and Oclgrind must work.
+suite_works() {
+    reason=$(stack_missing "$1") && { echo "$reason" >"$RESULTS/$1.missing"; return 1; }
+    case $1 in host | pocl | oclgrind) return 0 ;; esac
+    reason=$(on_stack "$1" build/dalle-cl devices 2>&1) && return 0
+    echo "it is installed but does not work: $(echo "$reason" | tail -n 1)" >"$RESULTS/$1.missing"
+    return 1
+}
+
+suite_table() {
+    files=
+    for stack in "$@"; do
+        for ending in xml seconds missing; do
+            [ ! -f "$RESULTS/$stack.$ending" ] || files="$files $RESULTS/$stack.$ending"
+        done
+    done
+    # shellcheck disable=SC2086
+    awk -f ci/summary.awk $files
+    for size in full least; do
+        others=$(find build/agree -name "*-$size.safetensors" ! -name "pocl-*" | sort)
+        # shellcheck disable=SC2086
+        [ -z "$others" ] || { echo; build/tests/agree_compare build/agree/pocl-$size.safetensors $others; }
+    done
+}
+
+# suite STACK...
+suite() {
+    status=0
+    rm -rf $RESULTS build/agree
+    mkdir -p $RESULTS
+    for stack in "$@"; do
+        suite_works "$stack" || continue
+        case $stack in intel | rusticl | oclgrind) suite_reference || status=1 ;; esac
+        suite_stack "$stack" || status=1
+    done
+    suite_table "$@" || status=1
+    return $status
+}
+
+# suite_device WORD: all of it on one of the machine's own devices, by its own drivers.
+suite_device() {
+    status=0
+    rm -rf $RESULTS build/agree
+    mkdir -p $RESULTS
+    suite_reference || status=1
+    suite_run "$1" env DALLE_CL_DEVICE="$1" ctest -LE '^(lint|kernels|faults|oclgrind|two|slow)$' || status=1
+    suite_table "$1" || status=1
+    return $status
+}
