@@ -18,7 +18,8 @@
  *     int main(void) { return op_check_main(&(op_test){ "softmax", build, reference, OP_CASES(cases) }); }
  *
  * The device is $DALLE_CL_DEVICE; without a device the exit status is 77.  DALLE_CL_TINY=1 runs two
- * shapes and skips cases marked `large`, for Oclgrind.
+ * shapes and skips cases marked `large`, for Oclgrind.  DALLE_CL_COMPILE_ONLY=1 compiles the graphs and runs
+ * none of them: tests/kernels records what they would launch.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_OP_CHECK_H
 #define DALLE_CL_TESTS_OP_CHECK_H

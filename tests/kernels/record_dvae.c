@@ -1,0 +1,25 @@
+/* record_dvae.c -- every graph of a dVAE's run and of its use, without data.
+ * The trainer's own file is included, so that the step is the one that training builds.
+ * SPDX-License-Identifier: MIT */
+#define dvae_train recorded_dvae_train /* the linked one is another */
+#include "models/dvae/dvae_train.c"
+
+#include "tests/kernels/record.h"
+
+bool record_dvae(const char *preset, const char *on, error *err)
+{
+    static const int64_t batches[] = RECORD_BATCHES;
+    dvae_trainer t = { 0 };
+    config_defaults(&dvae_config_table, &t.config);
+    bool ok = preset_read(&dvae_config_table, preset, &t.config, err) && dvae_config_check(&t.config, err) &&
+              (t.device = device_open(on, err));
+    if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
+    ok = ok && build(&t, err) && need_codec(&t, err);
+    for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {
+        dvae_codec *k = dvae_codec_create(t.store, &t.config, CODEC_BOTH, batches[i], false, err);
+        ok = k != NULL;
+        dvae_codec_destroy(k);
+    }
+    clean_up(&t);
+    return ok;
+}

@@ -1,0 +1,27 @@
+/* record_prior.c -- every graph of a prior's run and of its use, without data.
+ * The trainer's own file is included, so that the step is the one that training builds.
+ * SPDX-License-Identifier: MIT */
+#define prior_train recorded_prior_train /* the linked one is another */
+#include "models/prior/prior_train.c"
+
+#include "tests/kernels/record.h"
+
+bool record_prior(const char *preset, const dvae_config *dvae, const char *on, error *err)
+{
+    static const int64_t batches[] = RECORD_BATCHES;
+    prior_trainer t = { .shape = { dvae_tokens_side(dvae), dvae->codes } };
+    config_defaults(&prior_config_table, &t.config);
+    bool ok = preset_read(&prior_config_table, preset, &t.config, err) &&
+              prior_config_check(&t.config, &t.shape, err) && (t.device = device_open(on, err));
+    if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
+    if (t.config.layers > RECORD_LAYERS) t.config.layers = RECORD_LAYERS;
+    ok = ok && build(&t, err) && need_check_graph(&t, err) &&
+         (t.sampler = prior_sampler_create(t.store, &t.config, &t.shape, 1, t.config.ema > 0, err));
+    for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {
+        prior_sampler *s = prior_sampler_create(t.store, &t.config, &t.shape, batches[i], false, err);
+        ok = s != NULL;
+        prior_sampler_destroy(s);
+    }
+    clean_up(&t);
+    return ok;
+}

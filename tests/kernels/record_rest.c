@@ -1,0 +1,80 @@
+/* record_rest.c -- what a device may be asked for though no preset and no operator's test does: products by
+ * the providers that stand in where the fast ones cannot, and the sum of gradients that are views.
+ * SPDX-License-Identifier: MIT */
+#include "host/graph/internal.h"
+#include "host/ops/ops.h"
+#include "tests/kernels/record.h"
+
+/* m x 24 x 40 of one storage type: B's columns contiguous (a linear layer's weight), else its rows. */
+static gemm_desc product(dtype type, int64_t m, bool columns)
+{
+    gemm_desc s = { .m = m, .n = 24, .k = 40, .batch = { 1, 1 }, .alpha = 1, .bias = true };
+    s.a = (gemm_operand){ .type = type, .row = 40, .column = 1 };
+    s.b = (gemm_operand){ .type = type, .row = columns ? 1 : 24, .column = columns ? 40 : 1 };
+    s.c = (gemm_operand){ .type = type, .row = 24, .column = 1 };
+    s.bias_type = type;
+    return s;
+}
+
+static bool record_product(device *d, const char *provider, const gemm_desc *s, error *err)
+{
+    device_buffer *b = device_buffer_create(d, 1 << 20, err);
+    device_launches *list = device_launches_create(d, err);
+    gemm_plan *p = gemm_plan_create_with(d, provider, s, err);
+    const gemm_buffers buffers = { b, b, b, b, b, b, 0, 0, 0, 0, 0, 0 };
+    bool ok = b && list && p && gemm_plan_record(p, list, provider, &buffers, err);
+    gemm_plan_destroy(p);
+    device_launches_destroy(list);
+    device_buffer_destroy(b);
+    return ok;
+}
+
+static bool record_products(device *d, dtype type, error *err)
+{
+    const gemm_operand image = { .type = type, .image = { 3, 4, 5, 6 } };
+    for (int64_t m = 1; m <= 16; m *= 2)
+        for (int columns = 0; columns < 2; ++columns) {
+            gemm_desc s = product(type, m, columns);
+            if (!record_product(d, "thin", &s, err) || !record_product(d, "plain", &s, err)) return false;
+        }
+    gemm_desc s = product(type, 20, true);
+    s.a = image;
+    s.k = 3 * 3 * 6;
+    s.activation = GEMM_RELU;
+    if (!record_product(d, "plain", &s, err)) return false;
+    s = product(type, 20, false);
+    s.b = image;
+    s.k = 20;
+    s.n = 3 * 3 * 6;
+    s.c.row = s.n;
+    s.accumulate = true;
+    return record_product(d, "plain", &s, err);
+}
+
+static bool record_views(device *d, dtype type, error *err)
+{
+    store *s = store_create(d, err);
+    graph *g = s ? graph_create(s, err) : NULL;
+    bool ok = g != NULL;
+    if (ok) {
+        tensor *a = graph_input(g, "a", type, 2, (int64_t[]){ 6, 10 });
+        tensor *b = graph_input(g, "b", type, 2, (int64_t[]){ 10, 6 });
+        tensor *parts[2] = { a, op_permute(b, (int[]){ 1, 0 }) };
+        graph_keep(graph_accumulate(g, 2, parts));
+        ok = graph_compile(g, 1, NULL, err);
+    }
+    graph_destroy(g);
+    store_destroy(s);
+    return ok;
+}
+
+bool record_rest(const char *on, error *err)
+{
+    static const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+    device *d = device_open(on, err);
+    bool ok = d != NULL;
+    for (int i = 0; ok && i < 3; ++i)
+        ok = record_products(d, types[i], err) && record_views(d, types[i], err);
+    device_close(d);
+    return ok;
+}

@@ -1,0 +1,33 @@
+# Which kernels are launched, with which options; and the GPU vendors' compilers on all of them.
+# SPDX-License-Identifier: MIT
+
+# Each operator's test with main renamed, so that one program holds them all.
+file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/ops/test_*.c)
+set(wrappers)
+set(declared)
+set(listed)
+foreach(file IN LISTS files)
+    get_filename_component(stem ${file} NAME_WE)
+    set(wrapper ${CMAKE_CURRENT_BINARY_DIR}/recorded/${stem}.c)
+    file(CONFIGURE OUTPUT ${wrapper} CONTENT "#define main ${stem}_main\n#include \"${file}\"\n" @ONLY)
+    list(APPEND wrappers ${wrapper})
+    string(APPEND declared "int ${stem}_main(void);\n")
+    string(APPEND listed "    { \"${stem}\", ${stem}_main },\n")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/recorded/table.c CONTENT
+"${declared}const struct { const char *name; int (*main)(void); } operator_tests[] = {\n${listed}    { 0, 0 }\n};\n" @ONLY)
+
+# host/device without OpenCL: what plans launches, on a device that only writes them down.
+file(GLOB planners CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/device/*.c)
+set(objects)
+foreach(room base graph ops nn data train models)
+    list(APPEND objects $<TARGET_OBJECTS:room_${room}>)
+endforeach()
+add_executable(record_kernels kernels/record.c kernels/record_dvae.c kernels/record_prior.c kernels/record_rest.c
+    kernels/dry_device.c
+    support/op_check.c ${wrappers} ${CMAKE_CURRENT_BINARY_DIR}/recorded/table.c ${planners}
+    ${PROJECT_SOURCE_DIR}/host/device/opencl/gemm_clblast.c ${PROJECT_SOURCE_DIR}/host/device/opencl/status.c
+    ${PROJECT_SOURCE_DIR}/host/device/opencl/source.c ${objects} $<TARGET_OBJECTS:embedded>)
+target_include_directories(record_kernels PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(record_kernels PRIVATE ${DALLE_LIBRARIES})
+target_link_options(record_kernels PRIVATE -Wl,--wrap=philox_normal)
