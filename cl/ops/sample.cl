@@ -35,17 +35,17 @@
 #define GROUP_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 #endif
 
-/* Larger floats have larger keys; -0 counts as 0. */
+/* Larger floats have larger keys; -0 counts as 0.  (v + 0.0f would turn -0 into 0, but Mesa drops it.) */
 static inline int key_of(const float v)
 {
-    const int bits = as_int(v + 0.0f);
-    return bits ^ (bits >> 31 & 0x7fffffff);
+    const int bits = as_int(v), key = bits ^ (bits >> 31 & 0x7fffffff);
+    return key == -1 ? 0 : key;
 }
 
 static inline intv keys_of(const floatv v)
 {
-    const intv bits = AS_INTV(v + 0.0f);
-    return bits ^ (bits >> 31 & 0x7fffffff);
+    const intv bits = AS_INTV(v), key = bits ^ (bits >> 31 & 0x7fffffff);
+    return key == -1 ? (intv)(0) : key;
 }
 
 /* The weights of elements i .. i + VEC - 1, or ones. */
