@@ -48,7 +48,7 @@ typedef struct device_info {
     int preferred_multiple; /* work-group size multiple: a hint for LANES, never an assumption */
 
     bool usable; /* probes passed; if not, `reason` says why and it is never chosen */
-    char reason[256];
+    char reason[512];
     bool half_storage;    /* vload_half / vstore_half give right numbers */
     bool half_arithmetic; /* cl_khr_fp16 arithmetic gives right numbers */
     int subgroup_size;    /* 0: no working subgroups */

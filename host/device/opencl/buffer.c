@@ -25,15 +25,17 @@ device_buffer *device_buffer_create(device *d, int64_t bytes, error *err)
     device_buffer *b = calloc(1, sizeof *b);
     if (!b) return error_null(err, ERROR_MEMORY, "out of memory for a buffer's handle");
     cl_int status;
+    const char *call = "clCreateBuffer";
     b->memory = clCreateBuffer(d->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &status);
     if (status == CL_SUCCESS) {
         cl_command_queue queue = d->queue[DEVICE_COMPUTE];
+        call = "clEnqueueMigrateMemObjects";
         status = clEnqueueMigrateMemObjects(queue, 1, &b->memory, CL_MIGRATE_MEM_OBJECT_CONTENT_UNDEFINED, 0,
                                             NULL, NULL);
         if (status != CL_SUCCESS) clReleaseMemObject(b->memory);
     }
     if (status != CL_SUCCESS) {
-        status_error(err, status, "clCreateBuffer(%.2f GiB, with %.2f of %.2f GiB in use on '%s')",
+        status_error(err, status, "%s(%.2f GiB, with %.2f of %.2f GiB in use on '%s')", call,
                      (double)bytes / GIB, (double)d->allocated / GIB, (double)info->memory_bytes / GIB,
                      info->name);
         free(b);

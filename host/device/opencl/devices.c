@@ -5,6 +5,7 @@
 #include "host/device/opencl/opencl.h"
 #include "host/base/config.h"
 #include "host/base/file.h"
+#include "host/base/log.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ typedef struct listing {
     device_info *infos;
     found *handles;
     int count;
+    error empty; /* why a platform has no device, the last one's */
 } listing;
 
 static void listing_free(listing *l)
@@ -36,36 +38,60 @@ static void listing_free(listing *l)
     *l = (listing){ 0 };
 }
 
-static void device_text(cl_device_id id, cl_device_info what, char *out, size_t size)
+/* A device being described, and the first of the driver's answers that failed to come. */
+typedef struct asked {
+    cl_platform_id platform;
+    cl_device_id id;
+    error err;
+} asked;
+
+static void note(asked *a, cl_int status, const char *call, const char *what)
+{
+    if (status != CL_SUCCESS && a->err.code == ERROR_NONE)
+        status_error(&a->err, status, "%s(%s)", call, what);
+}
+
+static void ask_device(asked *a, cl_device_info what, const char *name, void *out, size_t size)
+{
+    note(a, clGetDeviceInfo(a->id, what, size, out, NULL), "clGetDeviceInfo", name);
+}
+
+static void device_text(asked *a, cl_device_info what, const char *name, char *out, size_t size)
 {
     char text[1024] = "";
-    if (clGetDeviceInfo(id, what, sizeof text - 1, text, NULL) != CL_SUCCESS) text[0] = 0;
+    ask_device(a, what, name, text, sizeof text - 1);
     const char *start = text;
     while (isspace((unsigned char)*start)) ++start;
     snprintf(out, size, "%s", start);
     for (size_t n = strlen(out); n > 0 && isspace((unsigned char)out[n - 1]); --n) out[n - 1] = 0;
 }
 
-static void platform_text(cl_platform_id id, cl_platform_info what, char *out, size_t size)
+static void platform_text(asked *a, cl_platform_info what, const char *name, char *out, size_t size)
 {
     char text[1024] = "";
-    if (clGetPlatformInfo(id, what, sizeof text - 1, text, NULL) != CL_SUCCESS) text[0] = 0;
+    note(a, clGetPlatformInfo(a->platform, what, sizeof text - 1, text, NULL), "clGetPlatformInfo", name);
     snprintf(out, size, "%s", text);
 }
 
-static int64_t device_ulong(cl_device_id id, cl_device_info what)
+static int64_t device_ulong(asked *a, cl_device_info what, const char *name)
 {
     cl_ulong value = 0;
-    clGetDeviceInfo(id, what, sizeof value, &value, NULL);
+    ask_device(a, what, name, &value, sizeof value);
     return value > (cl_ulong)INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
-static int device_uint(cl_device_id id, cl_device_info what)
+static int device_uint(asked *a, cl_device_info what, const char *name)
 {
     cl_uint value = 0;
-    clGetDeviceInfo(id, what, sizeof value, &value, NULL);
+    ask_device(a, what, name, &value, sizeof value);
     return (int)value;
 }
+
+#define PLATFORM_TEXT(a, what, out) platform_text(a, what, #what, out, sizeof(out))
+#define DEVICE_TEXT(a, what, out)   device_text(a, what, #what, out, sizeof(out))
+#define DEVICE_ULONG(a, what)       device_ulong(a, what, #what)
+#define DEVICE_UINT(a, what)        device_uint(a, what, #what)
+#define DEVICE_VALUE(a, what, out)  ask_device(a, what, #what, out, sizeof *(out))
 
 static bool contains(const char *text, const char *part)
 {
@@ -94,10 +120,10 @@ static int64_t machine_memory(void)
     return pages > 0 && page > 0 ? (int64_t)pages * (int64_t)page : 0;
 }
 
-static device_kind kind_of(cl_device_id id)
+static device_kind kind_of(asked *a)
 {
     cl_device_type type = 0;
-    clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+    DEVICE_VALUE(a, CL_DEVICE_TYPE, &type);
     bool cpu = (type & CL_DEVICE_TYPE_CPU) != 0, gpu = (type & CL_DEVICE_TYPE_GPU) != 0;
     return cpu == gpu ? DEVICE_OTHER : cpu ? DEVICE_CPU : DEVICE_GPU;
 }
@@ -117,41 +143,45 @@ void device_default_shape(device_info *info)
     info->vec = 4;
 }
 
+/* Nothing is guessed: a device that does not answer is not used, for a wrong kind or limit would choose other
+ * kernels and so other sums. */
 static void describe(cl_platform_id platform, cl_device_id id, device_info *info)
 {
-    platform_text(platform, CL_PLATFORM_NAME, info->platform, sizeof info->platform);
-    platform_text(platform, CL_PLATFORM_VERSION, info->platform_version, sizeof info->platform_version);
-    device_text(id, CL_DEVICE_NAME, info->name, sizeof info->name);
-    device_text(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
-    device_text(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
-    device_text(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
-    snprintf(info->vendor_word, sizeof info->vendor_word, "%s", vendor_word(info));
-    info->kind = kind_of(id);
-    info->compute_units = device_uint(id, CL_DEVICE_MAX_COMPUTE_UNITS);
-    info->memory_bytes = device_ulong(id, CL_DEVICE_GLOBAL_MEM_SIZE);
-    info->max_buffer_bytes = device_ulong(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-    info->local_bytes = device_ulong(id, CL_DEVICE_LOCAL_MEM_SIZE);
+    asked a = { .platform = platform, .id = id };
     size_t group = 1;
-    clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
+    PLATFORM_TEXT(&a, CL_PLATFORM_NAME, info->platform);
+    PLATFORM_TEXT(&a, CL_PLATFORM_VERSION, info->platform_version);
+    DEVICE_TEXT(&a, CL_DEVICE_NAME, info->name);
+    DEVICE_TEXT(&a, CL_DEVICE_VENDOR, info->vendor);
+    DEVICE_TEXT(&a, CL_DEVICE_VERSION, info->version);
+    DEVICE_TEXT(&a, CL_DRIVER_VERSION, info->driver);
+    snprintf(info->vendor_word, sizeof info->vendor_word, "%s", vendor_word(info));
+    info->kind = kind_of(&a);
+    info->compute_units = DEVICE_UINT(&a, CL_DEVICE_MAX_COMPUTE_UNITS);
+    info->memory_bytes = DEVICE_ULONG(&a, CL_DEVICE_GLOBAL_MEM_SIZE);
+    info->max_buffer_bytes = DEVICE_ULONG(&a, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    info->local_bytes = DEVICE_ULONG(&a, CL_DEVICE_LOCAL_MEM_SIZE);
+    DEVICE_VALUE(&a, CL_DEVICE_MAX_WORK_GROUP_SIZE, &group);
     info->max_group = (int64_t)group;
-    info->vector_width = device_uint(id, CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT);
+    info->vector_width = DEVICE_UINT(&a, CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT);
     info->preferred_multiple = 1;
     if (info->kind == DEVICE_CPU && machine_memory() > 0) info->memory_bytes = machine_memory();
     info->usable = true;
     int major = 0, minor = 0;
     cl_bool available = CL_TRUE, compiler = CL_TRUE, little = CL_TRUE;
-    clGetDeviceInfo(id, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
-    clGetDeviceInfo(id, CL_DEVICE_ENDIAN_LITTLE, sizeof little, &little, NULL);
+    DEVICE_VALUE(&a, CL_DEVICE_AVAILABLE, &available);
+    DEVICE_VALUE(&a, CL_DEVICE_COMPILER_AVAILABLE, &compiler);
+    DEVICE_VALUE(&a, CL_DEVICE_ENDIAN_LITTLE, &little);
     const char *fault = NULL;
     if (sscanf(info->version, "OpenCL %d.%d", &major, &minor) == 2 && major * 10 + minor < 12)
         fault = "it is older than OpenCL 1.2";
     if (!available) fault = "the driver says that it is not available";
     if (!compiler) fault = "its driver has no compiler";
     if (!little) fault = "it is big-endian";
+    if (a.err.code != ERROR_NONE) fault = a.err.message;
     if (fault) {
         info->usable = false;
-        snprintf(info->reason, sizeof info->reason, "%s", fault);
+        snprintf(info->reason, sizeof info->reason, "%.500s", fault);
     }
     device_default_shape(info);
 }
@@ -176,17 +206,22 @@ static bool listing_make(listing *l, error *err)
     *l = (listing){ 0 };
     cl_int status = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count);
     if (status != CL_SUCCESS || platform_count == 0)
-        return error_set(
-            err, ERROR_DEVICE,
-            "no OpenCL platform is installed (%s); install a driver: package pocl-opencl-icd for "
-            "CPUs, or the GPU vendor's (nvidia-opencl-icd, intel-opencl-icd, mesa-opencl-icd)",
-            status == CL_SUCCESS ? "the list is empty" : status_name(status));
+        return error_set(err, ERROR_DEVICE,
+                         "no OpenCL platform is installed (clGetPlatformIDs: %s (%d)); install a driver: "
+                         "package pocl-opencl-icd for "
+                         "CPUs, or the GPU vendor's (nvidia-opencl-icd, intel-opencl-icd, mesa-opencl-icd)",
+                         status == CL_SUCCESS ? "the list is empty" : status_name(status), (int)status);
     if (platform_count > PLATFORMS_MAX) platform_count = PLATFORMS_MAX;
     for (cl_uint i = 0; i < platform_count; ++i) {
         cl_device_id ids[DEVICES_MAX];
         cl_uint count = 0;
-        if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &count) != CL_SUCCESS)
+        status = clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &count);
+        if (status != CL_SUCCESS) {
+            /* A platform without a device of its kind in this machine is nothing unusual. */
+            status_error(&l->empty, status, "clGetDeviceIDs");
+            if (status != CL_DEVICE_NOT_FOUND) log_warn("a platform is left out: %s", l->empty.message);
             continue;
+        }
         if (count > DEVICES_MAX) count = DEVICES_MAX;
         for (cl_uint j = 0; j < count; ++j)
             if (!listing_append(l, platforms[i], ids[j], err)) {
@@ -200,10 +235,10 @@ static bool listing_make(listing *l, error *err)
 static bool listing_none(const listing *l, error *err)
 {
     if (l->count > 0) return true;
-    return error_set(
-        err, ERROR_DEVICE,
-        "OpenCL is installed but no platform has a device; install pocl-opencl-icd for CPUs or "
-        "the GPU vendor's driver, and check that this user may open the device files in /dev/dri");
+    error_set(err, ERROR_DEVICE,
+              "OpenCL is installed but no platform has a device; install pocl-opencl-icd for CPUs or "
+              "the GPU vendor's driver, and check that this user may open the device files in /dev/dri");
+    return l->empty.code == ERROR_NONE ? false : error_prefix(err, "%s", l->empty.message);
 }
 
 int device_list(device_info **infos, bool measure, error *err)
@@ -211,6 +246,7 @@ int device_list(device_info **infos, bool measure, error *err)
     listing l;
     *infos = NULL;
     if (!listing_make(&l, err)) return -1;
+    if (l.empty.code != ERROR_NONE && !listing_none(&l, err)) return -1;
     for (int i = 0; measure && i < l.count; ++i)
         if (l.infos[i].usable) probe_device(l.handles[i].platform, l.handles[i].id, true, &l.infos[i]);
     *infos = l.infos;

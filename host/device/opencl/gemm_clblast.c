@@ -6,7 +6,6 @@
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_provider.h"
 #include "host/device/opencl/opencl.h"
-#include "host/base/log.h"
 
 #include <clblast_c.h>
 #include <stdio.h>
@@ -47,16 +46,16 @@ static int64_t smaller(int64_t x, int64_t y)
 }
 
 /* PoCL's devices are unknown to CLBlast's database, whose general defaults run at less than half. */
-static void override_parameters(device *d)
+static bool override_parameters(device *d, error *err)
 {
     static const char *names[] = { "GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
                                    "NDIMC", "NWG",  "SA",  "SB",  "STRM",  "STRN",  "VWM", "VWN" };
     static const size_t values[] = { 0, 1, 32, 2, 8, 8, 64, 8, 8, 64, 1, 1, 0, 0, 4, 4 };
-    if (d->clblast_parameters || d->info.kind != DEVICE_CPU) return;
-    d->clblast_parameters = true;
+    if (d->clblast_parameters || d->info.kind != DEVICE_CPU) return true;
     CLBlastStatusCode status = CLBlastOverrideParameters(d->id, "Xgemm", CLBlastPrecisionSingle,
                                                          sizeof names / sizeof *names, names, values);
-    if (status != CLBlastSuccess) log_verbose("CLBlastOverrideParameters: %s", status_name((cl_int)status));
+    d->clblast_parameters = status == CLBlastSuccess;
+    return status == CLBlastSuccess || status_error(err, (cl_int)status, "CLBlastOverrideParameters");
 }
 
 static view view_of(int64_t rows, int64_t columns, int64_t row, int64_t column, bool f32)
@@ -185,8 +184,8 @@ static bool sgemm_call(device *d, void *context, error *err)
                                             s->c_ld, s->c_stride, s->batches, queue, NULL);
     }
     if (status == CLBlastSuccess) return true;
-    return status_error(err, (cl_int)status, "CLBlastSgemm(m %zu, n %zu, k %zu, batches %zu)", s->m, s->n,
-                        s->k, s->batches);
+    return status_error(err, (cl_int)status, "CLBlastSgemm%s(m %zu, n %zu, k %zu, batches %zu)",
+                        s->batches == 1 ? "WithTempBuffer" : "StridedBatched", s->m, s->n, s->k, s->batches);
 }
 
 /* ---- Recording ------------------------------------------------------------------------------- */
@@ -385,7 +384,7 @@ static bool clblast_record(device *d, const gemm_desc *g, void *state, device_la
 {
     (void)state;
     recorder r = { .d = d, .g = g, .buffers = buffers, .list = list, .label = label, .l = make_layout(g) };
-    override_parameters(d);
+    if (!override_parameters(d, err)) return false;
     for (int64_t outer = 0; outer < r.l.outer; ++outer)
         for (int64_t first = 0; first < r.l.inner; first += r.l.chunk) {
             block at = { .outer = outer, .first = first, .batches = smaller(r.l.chunk, r.l.inner - first) };

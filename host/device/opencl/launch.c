@@ -155,12 +155,16 @@ static bool check_sizes(const device *d, cl_kernel kernel, const device_launch *
                              l->kernel, sizes, d->info.name, d->max_items[i], i);
         items *= l->local[i];
     }
-    clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    cl_int status =
+        clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    if (status == CL_SUCCESS)
+        status = clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes,
+                                          &local_bytes, NULL);
+    if (status != CL_SUCCESS) return status_error(err, status, "clGetKernelWorkGroupInfo(%s)", l->kernel);
     if (items > limit)
         return error_set(err, ERROR_DEVICE,
                          "kernel %s (%s): '%s' allows work-groups of %zu for it; use fewer lanes", l->kernel,
                          sizes, d->info.name, limit);
-    clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes, &local_bytes, NULL);
     if (local_bytes > (cl_ulong)d->info.local_bytes)
         return error_set(err, ERROR_DEVICE, "kernel %s needs %llu bytes of local memory, '%s' has %lld",
                          l->kernel, (unsigned long long)local_bytes, d->info.name,
@@ -196,6 +200,15 @@ static void check_range(const device_buffer *b, int64_t offset, int64_t bytes, c
           (long long)b->bytes);
 }
 
+/* A reference of the launch's own. */
+static bool hold(cl_mem *memory, const device_buffer *b, const char *label, error *err)
+{
+    cl_int status = clRetainMemObject(b->memory);
+    if (status != CL_SUCCESS) return status_error(err, status, "%s: clRetainMemObject", label);
+    *memory = b->memory;
+    return true;
+}
+
 bool device_launches_add_copy(device_launches *list, const char *label, device_buffer *to,
                               int64_t to_offset_bytes, const device_buffer *from, int64_t from_offset_bytes,
                               int64_t bytes, error *err)
@@ -203,14 +216,13 @@ bool device_launches_add_copy(device_launches *list, const char *label, device_b
     check_range(to, to_offset_bytes, bytes, label);
     check_range(from, from_offset_bytes, bytes, label);
     launch item = { .kind = LAUNCH_COPY,
-                    .to = to->memory,
-                    .from = from->memory,
                     .to_offset = (size_t)to_offset_bytes,
                     .from_offset = (size_t)from_offset_bytes,
                     .bytes = (size_t)bytes };
-    clRetainMemObject(item.to);
-    clRetainMemObject(item.from);
-    return append(list, &item, label, err);
+    if (!hold(&item.to, to, label, err)) return false;
+    if (hold(&item.from, from, label, err)) return append(list, &item, label, err);
+    launch_clear(&item);
+    return false;
 }
 
 bool device_launches_add_fill(device_launches *list, const char *label, device_buffer *to,
@@ -219,13 +231,10 @@ bool device_launches_add_fill(device_launches *list, const char *label, device_b
     check_range(to, offset_bytes, bytes, label);
     CHECK(offset_bytes % 4 == 0 && bytes % 4 == 0, "%s: fill of %lld bytes at %lld", label, (long long)bytes,
           (long long)offset_bytes);
-    launch item = { .kind = LAUNCH_FILL,
-                    .to = to->memory,
-                    .to_offset = (size_t)offset_bytes,
-                    .bytes = (size_t)bytes,
-                    .pattern = pattern };
-    clRetainMemObject(item.to);
-    return append(list, &item, label, err);
+    launch item = {
+        .kind = LAUNCH_FILL, .to_offset = (size_t)offset_bytes, .bytes = (size_t)bytes, .pattern = pattern
+    };
+    return hold(&item.to, to, label, err) && append(list, &item, label, err);
 }
 
 bool device_launches_add_call(device_launches *list, const char *label, device_call call, void *context,
@@ -290,8 +299,10 @@ static bool run_timed(device *d, const launch *item, error *err)
         clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS &&
         end > start)
         milliseconds = (double)(end - start) * 1e-6;
-    if (event) clReleaseEvent(event);
-    if (status != CL_SUCCESS) return status_error(err, status, "%s: waiting for the launch", item->label);
+    bool timed = event != NULL;
+    if (timed) clReleaseEvent(event);
+    if (status != CL_SUCCESS)
+        return status_error(err, status, "%s: %s", item->label, timed ? "clWaitForEvents" : "clFinish");
     profile_add(d->profile, item->label, milliseconds);
     return true;
 }

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/probe.h"
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
 #include "host/base/hash.h"
 #include "host/base/log.h"
 
@@ -56,7 +57,7 @@ static bool recall_measured(const json_t *root, device_info *info)
 static bool recall(const char *path, device_info *info)
 {
     if (!path || !file_exists(path)) return false;
-    json_t *root = json_load_file(path, 0, NULL);
+    json_t *root = json_tree_open(path, NULL);
     int usable, storage, arithmetic, subgroups, multiple;
     double gflops;
     const char *reason;
@@ -81,7 +82,7 @@ static bool recall(const char *path, device_info *info)
 static json_t *measured_json(const device_info *info)
 {
     json_t *units = json_array();
-    for (int i = 0; i < DEVICE_UNIT_COUNT; ++i) json_array_append_new(units, json_integer(info->units[i]));
+    for (int i = 0; i < DEVICE_UNIT_COUNT; ++i) json_tree_add(&units, json_integer(info->units[i]));
     return json_pack("{s:i, s:o, s:i, s:I, s:I, s:f, s:f, s:f}", "subgroup_sizes", info->subgroup_sizes,
                      "units", units, "command_buffers", (int)info->command_buffers, "buffer_bytes",
                      (json_int_t)info->probed_buffer_bytes, "local_bytes",
@@ -97,11 +98,10 @@ static void remember(const char *path, const device_info *info)
                              info->half_storage, "half_arithmetic", info->half_arithmetic, "subgroup_size",
                              info->subgroup_size, "preferred_multiple", info->preferred_multiple, "gflops",
                              info->probe_gflops);
-    if (info->measured && root) json_object_set_new(root, "measured", measured_json(info));
-    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    if (info->measured) json_tree_put(&root, "measured", measured_json(info));
+    char *text = json_tree_text(root, JSON_INDENT(2), path, NULL);
     if (text && !file_write(path, text, strlen(text), NULL)) log_verbose("could not write %s", path);
     free(text);
-    json_decref(root);
 }
 
 /* ---- Probes ---------------------------------------------------------------------------------- */
@@ -134,14 +134,14 @@ static bool half_storage(device *d, device_buffer *out, device_buffer *in, error
 }
 
 /* a * a + a in half: within two units in the last place of the exact value. */
-static bool half_arithmetic(device *d, device_buffer *out, device_buffer *in)
+static bool half_arithmetic(device *d, device_buffer *out, device_buffer *in, error *err)
 {
     float got[PROBE_VALUES], values[PROBE_VALUES];
     for (int i = 0; i < PROBE_VALUES; ++i) values[i] = (float)(i - 128) / 16.0f;
-    if (!device_write(d, in, 0, values, sizeof values, NULL) ||
+    if (!device_write(d, in, 0, values, sizeof values, err) ||
         !probe_run(d, "device/probe", "probe_half_arithmetic", "-DPROBE_HALF", out, in, PROBE_VALUES,
-                   PROBE_VALUES, 1, NULL) ||
-        !device_read(d, out, 0, got, sizeof got, NULL))
+                   PROBE_VALUES, 1, err) ||
+        !device_read(d, out, 0, got, sizeof got, err))
         return false;
     for (int i = 0; i < PROBE_VALUES; ++i) {
         float exact = values[i] * values[i] + values[i];
@@ -150,28 +150,32 @@ static bool half_arithmetic(device *d, device_buffer *out, device_buffer *in)
     return true;
 }
 
-/* Seconds of one launch of `rounds`, or 0 if it cannot run.  It runs once before, because drivers compile
+/* Seconds of one launch of `rounds`, or 0 with *err if it cannot run.  It runs once before, because drivers compile
  * as late as the first launch of a kernel object; and its result is read, because rusticl 22.3 returns
  * from clFinish before the work is done. */
 static double time_rate(device *d, device_buffer *out, device_buffer *in, int rounds, size_t groups,
-                        size_t local)
+                        size_t local, error *err)
 {
     char options[64];
     snprintf(options, sizeof options, "-DVEC=%d", d->info.vec);
     device_launches *list =
-        probe_record(d, "device/probe", "probe_rate", options, out, in, rounds, groups * local, local, NULL);
+        probe_record(d, "device/probe", "probe_rate", options, out, in, rounds, groups * local, local, err);
     float last = 0, each = 6.0f * (float)d->info.vec;
-    bool ok = list && probe_wait(d, list, NULL) && device_read(d, out, 0, &last, sizeof last, NULL);
+    bool ok = list && probe_wait(d, list, err) && device_read(d, out, 0, &last, sizeof last, err);
     double before = probe_seconds();
-    ok = ok && probe_wait(d, list, NULL) &&
-         device_read(d, out, (int64_t)(groups * local - 1) * 4, &last, sizeof last, NULL);
+    ok = ok && probe_wait(d, list, err) &&
+         device_read(d, out, (int64_t)(groups * local - 1) * 4, &last, sizeof last, err);
     double elapsed = probe_seconds() - before;
     device_launches_destroy(list);
-    return ok && last > 0.4f * each && last < 1.4f * each ? elapsed + 1e-9 : 0;
+    if (!ok) return 0;
+    if (last > 0.4f * each && last < 1.4f * each) return elapsed + 1e-9;
+    error_set(err, ERROR_DEVICE, "the multiply-add probe gives %g instead of about %g", (double)last,
+              (double)each);
+    return 0;
 }
 
-/* Multiply-adds per second, from a run just long enough for the clock; 0 if it cannot run. */
-static double measure(device *d, device_buffer *out, device_buffer *in)
+/* Multiply-adds per second, from a run just long enough for the clock; 0 with *err if it cannot run. */
+static double measure(device *d, device_buffer *out, device_buffer *in, error *err)
 {
     bool cpu = d->info.kind == DEVICE_CPU;
     size_t local = (size_t)(cpu ? 1 : d->info.lanes);
@@ -179,40 +183,47 @@ static double measure(device *d, device_buffer *out, device_buffer *in)
     size_t limit = (size_t)(device_buffer_bytes(out) / 4) / local;
     if (groups > limit) groups = limit;
     int rounds = 16;
-    double elapsed = time_rate(d, out, in, rounds, groups, local);
+    double elapsed = time_rate(d, out, in, rounds, groups, local, err);
     for (int more = 0; more < 2 && elapsed > 0 && elapsed < PROBE_TARGET_S / 2; ++more) {
         double factor = PROBE_TARGET_S / (elapsed > 2e-5 ? elapsed : 2e-5);
         rounds = (int)(rounds * factor) + 1;
-        elapsed = time_rate(d, out, in, rounds, groups, local);
+        elapsed = time_rate(d, out, in, rounds, groups, local, err);
     }
     double flops = 2.0 * 6 * d->info.vec * (double)rounds * (double)(groups * local);
     return elapsed > 0 ? flops / elapsed * 1e-9 : 0;
 }
 
-static void probe_multiple(device *d)
+/* Lanes follow from it, and so do sums: it is no guess. */
+static bool probe_multiple(device *d, error *err)
 {
     size_t multiple = 1;
     cl_int status;
-    cl_program built = program_get(d, "device/probe", "", NULL);
-    cl_kernel kernel = built ? clCreateKernel(built, "probe_half_storage", &status) : NULL;
-    if (!kernel) return;
-    clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE, sizeof multiple,
-                             &multiple, NULL);
-    if (multiple >= 1 && multiple <= 1024) d->info.preferred_multiple = (int)multiple;
+    cl_program built = program_get(d, "device/probe", "", err);
+    if (!built) return false;
+    cl_kernel kernel = clCreateKernel(built, "probe_half_storage", &status);
+    if (status != CL_SUCCESS)
+        return status_error(err, status, "clCreateKernel(probe_half_storage in device/probe.cl)");
+    status = clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE,
+                                      sizeof multiple, &multiple, NULL);
     clReleaseKernel(kernel);
+    if (status != CL_SUCCESS)
+        return status_error(err, status, "clGetKernelWorkGroupInfo(probe_half_storage)");
+    if (multiple >= 1 && multiple <= 1024) d->info.preferred_multiple = (int)multiple;
+    return true;
 }
 
-static void run_all(device *d, device_buffer *out, device_buffer *in, error *err)
+/* *passing: something was found absent for want of memory, which may be otherwise the next time. */
+static void run_all(device *d, device_buffer *out, device_buffer *in, bool *passing, error *err)
 {
+    error half = { .code = ERROR_NONE };
     d->info.half_storage = half_storage(d, out, in, err);
-    d->info.usable = d->info.half_storage;
+    d->info.usable = d->info.half_storage && probe_multiple(d, err);
     if (!d->info.usable) return;
-    probe_multiple(d);
-    if (probe_worth_trying(d, "cl_khr_fp16")) d->info.half_arithmetic = half_arithmetic(d, out, in);
+    if (probe_worth_trying(d, "cl_khr_fp16")) d->info.half_arithmetic = half_arithmetic(d, out, in, &half);
     if (probe_worth_trying(d, "subgroups")) d->info.subgroup_size = probe_subgroup_size(d, out, in, 0);
-    d->info.probe_gflops = measure(d, out, in);
+    d->info.probe_gflops = measure(d, out, in, err);
     d->info.usable = d->info.probe_gflops > 0;
-    if (!d->info.usable) error_set(err, ERROR_DEVICE, "the multiply-add probe does not run");
+    *passing = half.code == ERROR_MEMORY;
 }
 
 void probe_device(cl_platform_id platform, cl_device_id id, bool all, device_info *info)
@@ -220,7 +231,7 @@ void probe_device(cl_platform_id platform, cl_device_id id, bool all, device_inf
     error err = { 0 };
     device_buffer *out = NULL, *in = NULL;
     char *path = NULL;
-    bool known = false;
+    bool known = false, passing = false;
     device *d = device_connect(platform, id, info, &err);
     if (!d) goto cleanup;
     path = memory_path(d);
@@ -230,14 +241,14 @@ void probe_device(cl_platform_id platform, cl_device_id id, bool all, device_inf
     d->info = *info;
     out = device_buffer_create(d, PROBE_OUT_BYTES, &err);
     in = device_buffer_create(d, PROBE_IN_BYTES, &err);
-    if (out && in && !known) run_all(d, out, in, &err);
+    if (out && in && !known) run_all(d, out, in, &passing, &err);
     if (out && in && all && d->info.usable) probe_more(d, out, in);
     if (out && in) *info = d->info;
-    if (err.code == ERROR_NONE || info->usable) remember(path, info);
+    if (err.code == ERROR_NONE && !passing) remember(path, info);
 cleanup:
     if (err.code != ERROR_NONE && (!d || info->probe_gflops <= 0)) {
         info->usable = false;
-        snprintf(info->reason, sizeof info->reason, "%.250s", err.message);
+        snprintf(info->reason, sizeof info->reason, "%.500s", err.message);
     }
     if (info->usable) device_default_shape(info);
     device_buffer_destroy(out);

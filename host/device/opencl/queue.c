@@ -7,7 +7,13 @@
 
 struct device_event {
     cl_event event;
+    cl_command_queue queue; /* where it comes from */
 };
+
+static const char *queue_name(device_queue q)
+{
+    return q == DEVICE_COMPUTE ? "compute" : "transfer";
+}
 
 bool queue_create(device *d, device_queue q, bool timed, error *err)
 {
@@ -15,29 +21,35 @@ bool queue_create(device *d, device_queue q, bool timed, error *err)
     cl_command_queue queue =
         clCreateCommandQueue(d->context, d->id, timed ? CL_QUEUE_PROFILING_ENABLE : 0, &status);
     if (status != CL_SUCCESS) return status_error(err, status, "clCreateCommandQueue(%s)", d->info.name);
-    if (d->queue[q]) {
-        clFinish(d->queue[q]);
-        clReleaseCommandQueue(d->queue[q]);
+    /* What was enqueued on the old one comes before all that the new one will be given. */
+    status = d->queue[q] ? clFinish(d->queue[q]) : CL_SUCCESS;
+    if (status != CL_SUCCESS) {
+        clReleaseCommandQueue(queue);
+        return status_error(err, status, "clFinish(%s queue)", queue_name(q));
     }
+    if (d->queue[q]) clReleaseCommandQueue(d->queue[q]);
     d->queue[q] = queue;
     return true;
 }
 
-static const char *queue_name(device_queue q)
-{
-    return q == DEVICE_COMPUTE ? "compute" : "transfer";
-}
-
-/* Takes over the driver's event. */
-static device_event *event_wrap(cl_event event, error *err)
+/* Starts what was enqueued and takes over the driver's event.  The caller gives the host's memory back when
+ * this fails, so that the transfer must have ended by then. */
+static device_event *start(device *d, device_queue q, cl_event event, error *err)
 {
     device_event *e = malloc(sizeof *e);
-    if (!e) {
-        clReleaseEvent(event);
-        return error_null(err, ERROR_MEMORY, "out of memory for an event");
+    cl_int status = e ? clFlush(d->queue[q]) : CL_SUCCESS;
+    if (e && status == CL_SUCCESS) {
+        *e = (device_event){ event, d->queue[q] };
+        return e;
     }
-    e->event = event;
-    return e;
+    if (e)
+        status_error(err, status, "clFlush(%s queue)", queue_name(q));
+    else
+        error_set(err, ERROR_MEMORY, "out of memory for an event");
+    clWaitForEvents(1, &event);
+    clReleaseEvent(event);
+    free(e);
+    return NULL;
 }
 
 static void check_range(const device_buffer *b, int64_t offset, int64_t bytes, const char *what)
@@ -75,8 +87,7 @@ static device_event *marker(device *d, device_queue q, device_event *after, erro
     cl_event event;
     cl_int status =
         clEnqueueMarkerWithWaitList(d->queue[q], after ? 1 : 0, after ? &after->event : NULL, &event);
-    if (status == CL_SUCCESS) status = clFlush(d->queue[q]);
-    if (status == CL_SUCCESS) return event_wrap(event, err);
+    if (status == CL_SUCCESS) return start(d, q, event, err);
     status_error(err, status, "clEnqueueMarkerWithWaitList(%s queue)", queue_name(q));
     return NULL;
 }
@@ -90,10 +101,7 @@ device_event *device_write_begin(device *d, device_queue q, device_buffer *to, i
     cl_int status =
         clEnqueueWriteBuffer(d->queue[q], to->memory, CL_FALSE, (size_t)offset_bytes, (size_t)bytes, from,
                              after ? 1 : 0, after ? &after->event : NULL, &event);
-    if (status == CL_SUCCESS) {
-        clFlush(d->queue[q]);
-        return event_wrap(event, err);
-    }
+    if (status == CL_SUCCESS) return start(d, q, event, err);
     status_error(err, status, "clEnqueueWriteBuffer(%s queue, %lld bytes)", queue_name(q), (long long)bytes);
     return NULL;
 }
@@ -107,10 +115,7 @@ device_event *device_read_begin(device *d, device_queue q, const device_buffer *
     cl_int status =
         clEnqueueReadBuffer(d->queue[q], from->memory, CL_FALSE, (size_t)offset_bytes, (size_t)bytes, to,
                             after ? 1 : 0, after ? &after->event : NULL, &event);
-    if (status == CL_SUCCESS) {
-        clFlush(d->queue[q]);
-        return event_wrap(event, err);
-    }
+    if (status == CL_SUCCESS) return start(d, q, event, err);
     status_error(err, status, "clEnqueueReadBuffer(%s queue, %lld bytes)", queue_name(q), (long long)bytes);
     return NULL;
 }
@@ -124,9 +129,10 @@ bool device_fill(device *d, device_buffer *b, int64_t offset_bytes, int64_t byte
     if (bytes == 0) return true;
     cl_int status = clEnqueueFillBuffer(d->queue[DEVICE_COMPUTE], b->memory, &pattern, sizeof pattern,
                                         (size_t)offset_bytes, (size_t)bytes, 0, NULL, NULL);
-    if (status == CL_SUCCESS) status = clFlush(d->queue[DEVICE_COMPUTE]);
-    if (status == CL_SUCCESS) return true;
-    return status_error(err, status, "clEnqueueFillBuffer(%lld bytes)", (long long)bytes);
+    if (status != CL_SUCCESS)
+        return status_error(err, status, "clEnqueueFillBuffer(%lld bytes)", (long long)bytes);
+    status = clFlush(d->queue[DEVICE_COMPUTE]);
+    return status == CL_SUCCESS || status_error(err, status, "clFlush(compute queue)");
 }
 
 device_event *device_event_record(device *d, device_queue q, error *err)
@@ -145,6 +151,8 @@ bool device_event_wait(device_event *e, error *err)
 {
     cl_int status = clWaitForEvents(1, &e->event);
     if (status == CL_SUCCESS) return true;
+    /* Whoever waited may now free the host's memory: nothing must still be under way there. */
+    clFinish(e->queue);
     return status_error(err, status, "clWaitForEvents");
 }
 
@@ -157,10 +165,11 @@ void device_event_release(device_event *e)
 
 bool device_finish(device *d, error *err)
 {
+    bool ok = true;
     for (int q = 0; q < 2; ++q) {
         cl_int status = clFinish(d->queue[q]);
-        if (status != CL_SUCCESS)
-            return status_error(err, status, "clFinish(%s queue)", queue_name((device_queue)q));
+        if (status != CL_SUCCESS && ok)
+            ok = status_error(err, status, "clFinish(%s queue)", queue_name((device_queue)q));
     }
-    return true;
+    return ok;
 }
