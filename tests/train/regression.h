@@ -113,14 +113,14 @@ static inline tensor *regression_parameter(graph *g, const char *name, int64_t c
     return graph_parameter(g, name, spec, 1, &count);
 }
 
-/* `ballast`: elements of a state entry that makes checkpoints, and so saving, take longer. */
-static inline bool regression_open(regression *r, int64_t ballast, error *err)
+/* `ballast`: elements of a state entry that makes checkpoints, and so saving, take longer.  The device, which
+ * may be NULL after a failure with *err, becomes the regression's. */
+static inline bool regression_open_on(regression *r, device *d, int64_t ballast, error *err)
 {
-    *r = (regression){ .interrupt_at = -1, .fail_at = -1, .worse_from = -1, .factor = 1.0 };
+    *r = (regression){ .device = d, .interrupt_at = -1, .fail_at = -1, .worse_from = -1, .factor = 1.0 };
     r->plateau = (schedule_plateau){ .threshold = 0.05, .patience = 2, .most = 3 };
     schedule_plateau_start(&r->plateau);
-    if (!(r->device = device_open(NULL, err)) || !(r->store = store_create(r->device, err))) return false;
-    if (!(r->graph = graph_create(r->store, err))) return false;
+    if (!d || !(r->store = store_create(d, err)) || !(r->graph = graph_create(r->store, err))) return false;
     graph *g = r->graph;
     if (ballast) store_declare(r->store, "ballast", STORE_STATE, DTYPE_F32, 1, &ballast);
     r->x = graph_input(g, "x", DTYPE_F32, 2, (int64_t[]){ REGRESSION_BATCH, REGRESSION_WIDTH });
@@ -134,6 +134,11 @@ static inline bool regression_open(regression *r, int64_t ballast, error *err)
     optimizer_settings settings = { 0.9f, 0.96f, 1e-8f, 0.01f, 4.0f, true };
     r->optimizer = optimizer_append(g, r->loss, &settings);
     return graph_compile(g, 7, "batch", err);
+}
+
+static inline bool regression_open(regression *r, int64_t ballast, error *err)
+{
+    return regression_open_on(r, device_open(NULL, err), ballast, err);
 }
 
 static inline void regression_close(regression *r)
