@@ -35,6 +35,7 @@ static inline floatv row_vector(__global const ELEMENT(CACHE_STORE) *row, const 
 #if HEAD % VEC != 0
     if ((i + 1) * VEC > HEAD) {
         float part[VEC];
+        #pragma unroll
         for (int j = 0; j < VEC; ++j) part[j] = i * VEC + j < HEAD ? LOAD(CACHE_STORE, row, i * VEC + j) : 0.0f;
         return VLOAD_F32(part, 0);
     }
@@ -108,6 +109,7 @@ void attention_decode(TENSOR_OUT(Y_STORE, y), TENSOR_IN(Q_STORE, q), TENSOR_IN(C
         if (vector >= VECTORS) break;
         float part[VEC];
         VSTORE_F32(sum[i] / total, part, 0);
+        #pragma unroll
         for (int j = 0; j < VEC; ++j)
             if (vector * VEC + j < HEAD) STORE(Y_STORE, part[j], y, vector * VEC + j);
     }

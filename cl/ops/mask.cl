@@ -20,7 +20,19 @@
 #ifndef HAVE_POSITION
 #define HAVE_POSITION 0
 #endif
-#define BLOCK 8 /* keys a work-item holds the visibility of, VEC times */
+#define BLOCK 32 /* keys a work-item holds the visibility of: the bits of a register */
+
+#if VEC == 1
+#define BITS 1
+#elif VEC == 2
+#define BITS (int2)(1, 2)
+#elif VEC == 4
+#define BITS (int4)(1, 2, 4, 8)
+#elif VEC == 8
+#define BITS (int8)(1, 2, 4, 8, 16, 32, 64, 128)
+#else
+#define BITS (int16)(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+#endif
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void mask_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x),
@@ -39,25 +51,21 @@ void mask_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x),
 #if HAVE_POSITION
     query += position[position_offset];
 #endif
-    for (int start = (int)get_local_id(0) * VEC * BLOCK; start < keys; start += LANES * VEC * BLOCK) {
-        const int end = min(start + VEC * BLOCK, keys), whole = (end - start) / VEC * VEC;
-        int sees[VEC * BLOCK];
-        for (int j = 0; j < end - start; ++j)
-            sees[j] = mask_visible(kind, text, side, window, query, start + j) ? -1 : 0;
+    for (int start = (int)get_local_id(0) * BLOCK; start < keys; start += LANES * BLOCK) {
+        const int count = min(BLOCK, keys - start), whole = count / VEC * VEC;
+        uint sees = 0; /* bit j: key start + j */
+        for (int j = 0; j < count; ++j)
+            if (mask_visible(kind, text, side, window, query, start + j)) sees |= 1u << j;
         for (int b = first_batch; b < end_batch; ++b) {
             const long at = ((long)b * queries + row0) * keys + start;
             for (int j = 0; j < whole; j += VEC) {
-#if VEC == 1
-                const intv seen = sees[j];
-#else
-                const intv seen = CONCAT(vload, VEC)(0, sees + j);
-#endif
+                const intv seen = ((intv)((int)(sees >> j)) & BITS) != 0;
                 const floatv v = LOAD_VEC(X_STORE, x, at + j);
                 STORE_VEC(Y_STORE, seen ? v : (floatv)(fill), y, at + j);
             }
-            for (int j = whole; j < end - start; ++j) {
+            for (int j = whole; j < count; ++j) {
                 const float v = LOAD(X_STORE, x, at + j);
-                STORE(Y_STORE, sees[j] ? v : fill, y, at + j);
+                STORE(Y_STORE, sees >> j & 1 ? v : fill, y, at + j);
             }
         }
     }

@@ -58,8 +58,10 @@ __kernel void max_pool2_backward(TENSOR_OUT(X_STORE, dx), TENSOR_IN(X_STORE, x),
             const long at[4] = { s, s + channels, s + down, s + down + channels };
             const floatv none = (floatv)(0.0f);
             floatv v[4], left = LOAD_VEC(Y_STORE, dy, i);
+            #pragma unroll
             for (int j = 0; j < 4; ++j) v[j] = LOAD_VEC(X_STORE, x, at[j]);
             const floatv most = fmax(fmax(v[0], v[1]), fmax(v[2], v[3]));
+            #pragma unroll
             for (int j = 0; j < 4; ++j) {
                 STORE_VEC(X_STORE, v[j] == most ? left : none, dx, at[j]);
                 left = v[j] == most ? none : left;
@@ -69,8 +71,10 @@ __kernel void max_pool2_backward(TENSOR_OUT(X_STORE, dx), TENSOR_IN(X_STORE, x),
                 const long s = pool_source(e, width, channels);
                 const long at[4] = { s, s + channels, s + down, s + down + channels };
                 float v[4], left = LOAD(Y_STORE, dy, e);
+                #pragma unroll
                 for (int j = 0; j < 4; ++j) v[j] = LOAD(X_STORE, x, at[j]);
                 const float most = fmax(fmax(v[0], v[1]), fmax(v[2], v[3]));
+                #pragma unroll
                 for (int j = 0; j < 4; ++j) {
                     const float mine = v[j] == most ? left : 0.0f;
                     STORE(X_STORE, mine, dx, at[j]);

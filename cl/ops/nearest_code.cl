@@ -48,14 +48,25 @@ void nearest_code_norms(TENSOR_OUT(NORMS_STORE, norms), TENSOR_IN(CODEBOOK_STORE
     if (get_local_id(0) == 0) norms[code] = total;
 }
 
+/* A lane's nearest code of each row so far: in local memory where lanes meet in the end, and where private
+ * arrays walked by a loop would lie in global memory. */
+#if LANES > 1
+#define PLACE(r) ((r) * LANES + lane)
+#else
+#define PLACE(r) (r)
+#endif
+
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void nearest_code_search(TENSOR_OUT(IDS_STORE, ids), TENSOR_IN(Z_STORE, z),
                          TENSOR_IN(CODEBOOK_STORE, codebook), TENSOR_IN(NORMS_STORE, norms), const int rows,
                          const int codes, const int columns)
 {
 #if LANES > 1
-    __local float lane_least[ROWS * LANES];
-    __local int lane_best[ROWS * LANES];
+    __local float least[ROWS * LANES];
+    __local int best[ROWS * LANES];
+#else
+    float least[ROWS];
+    int best[ROWS];
 #endif
     TENSOR_BEGIN(ids);
     TENSOR_BEGIN(z);
@@ -63,58 +74,59 @@ void nearest_code_search(TENSOR_OUT(IDS_STORE, ids), TENSOR_IN(Z_STORE, z),
     TENSOR_BEGIN(norms);
     const int lane = (int)get_local_id(0), first = (int)get_group_id(0) * ROWS;
     const int whole = ROW_WHOLE(columns);
-    long at[ROWS];
-    float least[ROWS];
-    int best[ROWS];
     for (int r = 0; r < ROWS; ++r) {
-        at[r] = (long)min(first + r, rows - 1) * columns; /* rows past the end repeat the last one */
-        least[r] = INFINITY;
-        best[r] = 0;
+        least[PLACE(r)] = INFINITY;
+        best[PLACE(r)] = 0;
     }
     for (int k = lane; k < codes; k += LANES) {
         __global const ELEMENT(CODEBOOK_STORE) *code = codebook + (long)k * columns;
         for (int from = 0; from < ROWS; from += BLOCK) {
             floatv sum[BLOCK];
             float rest[BLOCK];
+            long at[BLOCK];
+            #pragma unroll
             for (int r = 0; r < BLOCK; ++r) {
+                at[r] = (long)min(first + from + r, rows - 1) * columns; /* past the end the last row again */
                 sum[r] = (floatv)(0.0f);
                 rest[r] = 0.0f;
             }
             for (int i = 0; i < whole; i += VEC) {
                 const floatv c = LOAD_VEC(CODEBOOK_STORE, code, i);
                 #pragma unroll
-                for (int r = 0; r < BLOCK; ++r) sum[r] = fma(c, LOAD_VEC(Z_STORE, z, at[from + r] + i), sum[r]);
+                for (int r = 0; r < BLOCK; ++r) sum[r] = fma(c, LOAD_VEC(Z_STORE, z, at[r] + i), sum[r]);
             }
             for (int i = whole; i < columns; ++i) {
                 const float c = LOAD(CODEBOOK_STORE, code, i);
-                for (int r = 0; r < BLOCK; ++r) rest[r] = fma(c, LOAD(Z_STORE, z, at[from + r] + i), rest[r]);
+                #pragma unroll
+                for (int r = 0; r < BLOCK; ++r) rest[r] = fma(c, LOAD(Z_STORE, z, at[r] + i), rest[r]);
             }
+            #pragma unroll
             for (int r = 0; r < BLOCK; ++r) {
                 const float score = fma(-2.0f, vector_sum(sum[r]) + rest[r], norms[k]);
-                if (score < least[from + r]) { /* codes come in order: the first of equals stays */
-                    least[from + r] = score;
-                    best[from + r] = k;
+                const int place = PLACE(from + r);
+                if (score < least[place]) { /* codes come in order: the first of equals stays */
+                    least[place] = score;
+                    best[place] = k;
                 }
             }
         }
     }
 #if LANES > 1
-    for (int r = 0; r < ROWS; ++r) {
-        lane_least[r * LANES + lane] = least[r];
-        lane_best[r * LANES + lane] = best[r];
-    }
     barrier(CLK_LOCAL_MEM_FENCE);
-    if (lane == 0)
-        for (int r = 0; r < ROWS; ++r)
-            for (int l = 1; l < LANES; ++l) {
-                const float score = lane_least[r * LANES + l];
-                const int code = lane_best[r * LANES + l];
-                if (score < least[r] || (score == least[r] && code < best[r])) {
-                    least[r] = score;
-                    best[r] = code;
-                }
+    for (int r = lane; r < min(ROWS, rows - first); r += LANES) {
+        float score = least[r * LANES];
+        int code = best[r * LANES];
+        for (int l = 1; l < LANES; ++l) {
+            const float other = least[r * LANES + l];
+            const int its = best[r * LANES + l];
+            if (other < score || (other == score && its < code)) {
+                score = other;
+                code = its;
             }
+        }
+        ids[first + r] = code;
+    }
+#else
+    for (int r = 0; r < min(ROWS, rows - first); ++r) ids[first + r] = best[r];
 #endif
-    if (lane == 0)
-        for (int r = 0; r < min(ROWS, rows - first); ++r) ids[first + r] = best[r];
 }
