@@ -21,41 +21,42 @@ attention_weights nn_attention_weights(graph *g, const char *name, int64_t size,
     return w;
 }
 
-/* [B,T,C] -> [B,H,T,D], a view */
+/* [B,T,C] -> [B,T,H,D] and back, views */
 static tensor *split_heads(const attention_weights *w, tensor *x)
 {
-    tensor *parts = op_reshape(x, 4, (int64_t[]){ x->dim[0], x->dim[1], w->heads, w->head_size });
-    return op_permute(parts, (int[]){ 0, 2, 1, 3 });
+    return op_reshape(x, 4, (int64_t[]){ x->dim[0], x->dim[1], w->heads, w->head_size });
 }
-
-/* [B,H,T,D] -> [B,T,C] */
 static tensor *merge_heads(tensor *x)
 {
-    tensor *rows = op_permute(x, (int[]){ 0, 2, 1, 3 });
-    return op_reshape(rows, 3, (int64_t[]){ x->dim[0], x->dim[2], x->dim[1] * x->dim[3] });
+    return op_reshape(x, 3, (int64_t[]){ x->dim[0], x->dim[1], x->dim[2] * x->dim[3] });
+}
+
+/* [B,T,H,D] -> [B,H,T,D] and back, views */
+static tensor *swap_heads(tensor *x)
+{
+    return op_permute(x, (int[]){ 0, 2, 1, 3 });
 }
 
 tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern, attention_fill *fill)
 {
-    tensor *q = split_heads(w, nn_linear(&w->query, x)); /* [B,H,T,D] */
+    tensor *q = split_heads(w, nn_linear(&w->query, x)); /* [B,T,H,D] */
     tensor *k = split_heads(w, nn_linear(&w->key, x));
     tensor *v = split_heads(w, nn_linear(&w->value, x));
-    if (fill) *fill = (attention_fill){ k, v };
+    if (fill) *fill = (attention_fill){ swap_heads(k), swap_heads(v) };
 
-    tensor *scores = op_scale(op_matmul_nt(q, k), 1.0f / sqrtf((float)w->head_size)); /* [B,H,T,T] */
-    tensor *mixed = op_matmul(op_softmax(op_mask(scores, pattern, NULL)), v);         /* [B,H,T,D] */
+    tensor *mixed = op_attention(q, k, v, pattern, 1.0f / sqrtf((float)w->head_size));
     return nn_linear(&w->output, merge_heads(mixed));
 }
 
 tensor *nn_attention_step(const attention_weights *w, tensor *x, const mask *pattern,
                           const attention_cache *cache)
 {
-    tensor *q = split_heads(w, nn_linear(&w->query, x)); /* [B,H,1,D] */
-    tensor *k = split_heads(w, nn_linear(&w->key, x));
-    tensor *v = split_heads(w, nn_linear(&w->value, x));
+    tensor *q = swap_heads(split_heads(w, nn_linear(&w->query, x))); /* [B,H,1,D] */
+    tensor *k = swap_heads(split_heads(w, nn_linear(&w->key, x)));
+    tensor *v = swap_heads(split_heads(w, nn_linear(&w->value, x)));
     tensor *keys = op_cache_write(cache->keys, op_contiguous(k), cache->position); /* [B,H,T,D] */
     tensor *values = op_cache_write(cache->values, op_contiguous(v), cache->position);
     tensor *mixed = op_attention_decode(op_contiguous(q), keys, values, pattern, cache->position,
                                         1.0f / sqrtf((float)w->head_size));
-    return nn_linear(&w->output, merge_heads(mixed));
+    return nn_linear(&w->output, merge_heads(swap_heads(mixed)));
 }

@@ -20,6 +20,7 @@ code_statistics
 codebook_update
 sum_squares
 gradient_scale
+attention
 attention_decode
 sample
 reshape

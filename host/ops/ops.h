@@ -79,6 +79,8 @@ struct mask;
 /* scores [.., Tq, Tk] + (0 where visible, -inf where not).  `position` (I32 [1]) is the first query's
  * place in the stream, or NULL for 0. */
 tensor *op_mask(tensor *scores, const struct mask *pattern, tensor *position);
+/* softmax(scale q k^T + mask) v without storing scores: q, k, v [B,T,H,D], the whole stream -> [B,T,H,D] */
+tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern, float scale);
 
 /* ---- Random numbers ---------------------------------------------------------------------------- */
 /* `random`: I32 [4] control tensor {seed low, seed high, step, first sample}.  The stream is the hash
