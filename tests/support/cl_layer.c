@@ -4,6 +4,7 @@
 
 #include <execinfo.h>
 #include <stdbool.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,7 +261,7 @@ static void read_environment(void)
     int code;
     if (fail && sscanf(fail, "%63[^:]:%ld:%d", name, &nth, &code) == 3)
         for (int i = 0; i < CALL_COUNT; ++i)
-            if (strcmp(call_name(i), name) == 0) layer_fail(i, nth, 1, code);
+            if (strcmp(call_name(i), name) == 0) layer_fail(i, nth ? nth : 1, nth ? 1 : LONG_MAX / 2, code);
     if (!limits) return;
     static const char *const words[] = {
 #define WORD(bit, word) word,

@@ -7,7 +7,7 @@
  * A program whose build was made to fail with CL_BUILD_PROGRAM_FAILURE reports an error and a log.
  * State is the process's; calls are taken to come from one thread at a time.
  *
- * Without code: CL_LAYER_FAIL="clFinish:3:-5" makes the third use fail, CL_LAYER_LIMITS="group,local"
+ * Without code: CL_LAYER_FAIL="clFinish:3:-5" makes the third use fail, "clFinish:0:-5" every one, CL_LAYER_LIMITS="group,local"
  * (or "all") lowers limits.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_SUPPORT_CL_LAYER_H
