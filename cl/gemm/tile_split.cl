@@ -42,14 +42,14 @@ gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F
                    channels, pixel);
 #else
         const int first = u * unit, count = min(unit, k - first), line = 0, segments = 1, length = count;
-        const int step = A_KIND == A_BY_COLUMNS ? MR : 1, row_stride = count + ROW_PAD;
+        const int step = A_KIND == A_BY_COLUMNS ? MR : 1;
         copy_block(copy, a + first_row * a_row + first * a_column, a_row, a_column, rows, count);
 #endif
         for (int p = 0; p < panel_count; ++p) {
             pack_panel(panels, b, b_row, b_column, first, count, p * NR, n);
             for (int row = 0; row < rows; row += MR) {
                 int offset[MR];
-                UNROLLED for (int i = 0; i < MR; ++i) offset[i] = ROW_OFFSET(row, rows, row_stride, i);
+                UNROLLED for (int i = 0; i < MR; ++i) offset[i] = ROW_OFFSET(row, rows, count + ROW_PAD, i);
                 __global float *saved = partial + ((long)row * panel_count + p * MR) * NR;
                 floatv sum[MR][NV];
                 if (u == begin)

@@ -31,3 +31,11 @@ add_executable(record_kernels kernels/record.c kernels/record_dvae.c kernels/rec
 target_include_directories(record_kernels PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(record_kernels PRIVATE ${DALLE_LIBRARIES})
 target_link_options(record_kernels PRIVATE -Wl,--wrap=philox_normal)
+
+add_test(NAME kernels_launched COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/kernels/launched.sh $<TARGET_FILE:record_kernels>)
+set_tests_properties(kernels_launched PROPERTIES LABELS kernels TIMEOUT 900)
+
+# One target of each vendor here; `ci/dev kernels` compiles for all.
+add_test(NAME kernels_compile COMMAND sh ${PROJECT_SOURCE_DIR}/ci/kernels.sh --out ${CMAKE_CURRENT_BINARY_DIR}/kernels
+    sm_90 gfx1030 dg2)
+set_tests_properties(kernels_compile PROPERTIES LABELS kernels PROCESSORS 2 SKIP_RETURN_CODE 77 TIMEOUT 1800)

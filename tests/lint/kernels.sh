@@ -1,41 +1,31 @@
 #!/bin/sh
-# kernels.sh ROOT -- every kernel compiles offline, in every storage type and shape, with each line of
-# options that tests/lint/kernels.txt has for its file.
+# kernels.sh ROOT -- every kernel file is among those launched or probed, and passes clang's front end with every
+# set of options in tests/kernels/launched.txt and probes.txt, without a warning.
 # SPDX-License-Identifier: MIT
 cd "$1" || exit 1
-clang=$(command -v clang-14 || command -v clang) || { echo "skipped: clang is not there (apt-get install clang-14)"; exit 77; }
+clang=$(command -v clang-14 || command -v clang-15 || command -v clang) ||
+    { echo "skipped: clang is not there (apt-get install clang-14)"; exit 77; }
+launched=tests/kernels/launched.txt
+probes=tests/kernels/probes.txt
+status=0
+
+for file in cl/*/*.cl; do
+    name=${file#cl/}
+    cut -d' ' -f2 $launched $probes | grep -qxF "${name%.cl}" && continue
+    echo "$file: in neither $launched (\`./ci/dev kernels --record\` writes it anew) nor $probes" >&2
+    status=1
+done
+grep -oh -- '-DPROBE_[A-Z_]*' host/device/opencl/*.c | sort -u | while read -r option; do
+    grep -q -- "$option" $probes || echo "$option of host/device/opencl is not in $probes"
+done | grep . >&2 && status=1
+
+# Probes of one vendor's units speak that vendor's dialect: ci/kernels.sh gives them to its compiler.
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
-
-# Operands whose default is a float take the storage type under test; ids and positions stay I32.
-float_operands() {
-    headers=$(sed -n 's/^#include "\(.*\)"/cl\/\1/p' "$1")
-    for header in $headers; do headers="$headers $(sed -n 's/^#include "\(.*\)"/cl\/\1/p' "$header")"; done
-    always=$(sed -n "s|^float ${name%.cl}:||p" tests/lint/kernels.txt)
-    # shellcheck disable=SC2086
-    sed -n 's/^#define \([A-Z0-9_]*_STORE\) STORE_F32.*/\1/p' "$1" $headers | sort -u |
-        grep -vE "^($(echo $always none | tr ' ' '|'))_STORE\$"
-}
-
-for file in cl/ops/*.cl cl/gemm/*.cl cl/graph/*.cl cl/device/*.cl; do
-    name=${file#cl/}
-    operands=$(float_operands "$file")
-    { echo; sed -n "s|^${name%.cl}:||p" tests/lint/kernels.txt; } | while IFS= read -r extra; do
-        for type in F32 F16 BF16; do
-            stores=
-            for operand in $operands; do stores="$stores -D$operand=STORE_$type"; done
-            for shape in "1 16" "1 8" "1 1" "4 4" "64 4"; do
-                # shellcheck disable=SC2086
-                set -- $shape
-                # Storage types and shapes are independent: 16 bits in two shapes.
-                [ $type = F32 ] || [ "$shape" = "1 16" ] || [ "$shape" = "64 4" ] || continue
-                echo "-DLANES=$1 -DVEC=$2 $stores $(echo "$extra" | sed "s/%/STORE_$type/g") $file"
-            done
-        done
-    done
-done >"$list"
-
-# Helpers of a shared header that one kernel does not call are no mistake.
+{ grep -v '^#' $launched; grep '^\.\* ' $probes; } | cut -d' ' -f2,5- | LC_ALL=C sort -u |
+    sed 's|^\([^ ]*\)\(.*\)|\2 cl/\1.cl|' >"$list"
 echo "$(wc -l <"$list") compilations"
-xargs -P "$(nproc)" -L 1 "$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -fsyntax-only \
-    -Wall -Werror -Wno-unused-function -Icl <"$list"
+# Helpers of a shared header that one kernel does not call are no mistake.
+xargs -P "$(nproc)" -L 1 "$clang" -x cl -cl-std=CL1.2 -fsyntax-only -Wall -Werror -Wno-unused-function -Icl \
+    <"$list" || status=1
+exit $status

@@ -1,0 +1,126 @@
+#!/bin/sh
+# kernels.sh [--write] [--out FOLDER] [TARGET...] -- the GPU vendors' compilers, without their GPUs: compiles every
+# kernel with every set of options it is launched with (tests/kernels/launched.txt, probes.txt).
+#   build/kernels.tsv    a line per target, kernel and set of options: registers, spills, local memory, occupancy
+#   build/kernels.md     the worst of each kernel; docs/kernels.md holds it as of the last --write
+# Fails where a compiler complains, or where a kernel spills that ci/kernels_spills.txt does not explain.
+# A target whose compiler is not installed is skipped with the reason; status 77 if all are.
+# SPDX-License-Identifier: MIT
+set -u
+cd "$(dirname "$0")/.." || exit 1
+ALL="sm_70 sm_80 sm_90 gfx90a gfx1030 gfx1100 tgllp dg2 pvc"
+write=
+targets=
+out=build
+while [ $# -gt 0 ]; do
+    case $1 in
+        --write) write=1 ;;
+        --out) out=$2; shift ;;
+        -*) echo "usage: ci/kernels.sh [--write] [--out FOLDER] [TARGET...]    targets: $ALL" >&2; exit 2 ;;
+        *) case " $ALL " in
+            *" $1 "*) targets="$targets $1" ;;
+            *) echo "unknown target '$1'; there are $ALL" >&2; exit 2 ;;
+        esac ;;
+    esac
+    shift
+done
+mkdir -p "$out"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# ---- What is installed ----
+
+PATH=$PATH:/usr/local/cuda/bin
+bitcode=/usr/lib/x86_64-linux-gnu/amdgcn/bitcode
+libclc=/usr/lib/clc/nvptx64--nvidiacl.bc
+# ocloc unpacked by `ci/dev setup`, or installed: installing it would make its driver one of OpenCL's.
+ocloc=${OCLOC:-build/ocloc/usr/bin/ocloc}
+[ -x "$ocloc" ] || ocloc=$(command -v ocloc || echo none)
+
+# why TARGET: the reason for skipping it, or nothing.
+why() {
+    case $1 in
+        sm_* | gfx*) command -v clang-15 >/dev/null || { echo "clang-15 is not there (apt-get install clang-15)"; return; } ;;
+    esac
+    case $1 in
+        sm_*)
+            [ -f $libclc ] || { echo "libclc is not there (apt-get install libclc-15)"; return; }
+            command -v ptxas >/dev/null || { echo "ptxas is not there (it comes with NVIDIA's CUDA toolkit)"; return; }
+            ptxas --help | grep -q "'$1'" ||
+                echo "the ptxas here has no $1 ($(ptxas --version | sed -n 's/.*\(release [0-9.]*\).*/\1/p'))" ;;
+        gfx*) [ -f $bitcode/ocml.bc ] || echo "AMD's device libraries are not there (apt-get install rocm-device-libs)" ;;
+        *) [ -x "$ocloc" ] || echo "ocloc is not there (ci/dev setup unpacks Debian's intel-opencl-icd)" ;;
+    esac
+}
+
+chosen=
+for target in ${targets:-$ALL}; do
+    reason=$(why "$target")
+    if [ -n "$reason" ]; then
+        echo "skipped: $target: $reason"
+        echo "$target $reason" >>"$work/skipped"
+    else
+        chosen="$chosen $target"
+    fi
+done
+[ -n "$chosen" ] || exit 77
+
+# ---- Compile ----
+
+# Which device of launched.txt a target is: groups are as wide as its driver prefers.
+shape() { case $1 in gfx90a) echo gpu64 ;; *) echo gpu32 ;; esac; }
+
+# A job a line: number, targets, file, options.  NVIDIA's targets share the front end's work.
+nvidia=$(for t in $chosen; do case $t in sm_*) printf '%s ' "$t" ;; esac; done)
+for target in ${nvidia:+nvidia} $(for t in $chosen; do case $t in sm_*) ;; *) echo "$t" ;; esac; done); do
+    { grep "^$(shape "$target") " tests/kernels/launched.txt
+      awk -v target="$target" '!/^#/ && target ~ "^(" $1 ")$"' tests/kernels/probes.txt; } |
+        cut -d' ' -f2,5- | LC_ALL=C sort -u | sed "s/ /$(printf '\t')/; s/^/$target$(printf '\t')/"
+done | awk '{ print NR "\t" $0 }' >"$work/jobs"
+
+echo "$(wc -l <"$work/jobs") compilations for$chosen"
+export work nvidia bitcode libclc ocloc
+xargs -P "$(nproc)" -d '\n' -n 1 sh ci/kernels_one.sh <"$work/jobs"
+if [ -s "$work/errors" ]; then
+    head -n 100 "$work/errors" >&2
+    echo "$(grep -c '^FAIL' "$work/errors") of $(wc -l <"$work/jobs") compilations failed" >&2
+    exit 1
+fi
+
+# ---- Tables ----
+
+printf 'target\tfile\tkernel\tgroup\tregisters\tspill_bytes\tprivate_bytes\tlocal_bytes\toccupancy\twidth\toptions\n' >"$out/kernels.tsv"
+for target in $chosen; do
+    { grep "^$(shape "$target") " tests/kernels/launched.txt
+      awk -v target="$target" -v vendor="${target%%_*}" '!/^#/ && (target ~ "^(" $1 ")$" || vendor == "sm" && "nvidia" ~ "^(" $1 ")$")' \
+          tests/kernels/probes.txt; } | awk -v target="$target" -f ci/kernels_join.awk "$work/results" -
+done >"$work/table"
+grep '^missing' "$work/table" && { echo "launched, but not among the kernels compiled" >&2; exit 1; }
+LC_ALL=C sort "$work/table" >>"$out/kernels.tsv"
+awk -v targets="$chosen" -f ci/kernels_page.awk "$out/kernels.tsv" >"$out/kernels.md"
+echo "$(($(wc -l <"$out/kernels.tsv") - 1)) lines in $out/kernels.tsv, the worst of each kernel in $out/kernels.md"
+
+if [ -n "$write" ]; then
+    awk -v table="$out/kernels.md" '
+        /^<!-- end -->/ { inside = 0 }
+        !inside { print }
+        /^<!-- table/ { inside = 1; while ((getline line < table) > 0) print line }' docs/kernels.md >"$work/md"
+    cp "$work/md" docs/kernels.md
+    echo "docs/kernels.md is up to date"
+fi
+
+# ---- Spills ----
+
+# ci/kernels_spills.txt: kernel, targets (an expression), bytes at most, and the reason.
+awk -F'\t' '
+    FNR == NR { if (!/^#/ && NF >= 4) { n++; kernel[n] = $1; target[n] = $2; most[n] = $3 } next }
+    FNR > 1 && $6 > 0 {
+        for (i = n; i > 0; --i) if ($3 == kernel[i] && $1 ~ "^(" target[i] ")$" && $6 <= most[i]) break
+        if (i) { used[i] = 1; next }
+        printf "spills: %s on %s: %d bytes (%s)\n", $3, $1, $6, $11; bad = 1
+    }
+    FNR > 1 && $8 > 32768 { printf "local memory: %s on %s: %d bytes, 32768 are sure to be there\n", $3, $1, $8; bad = 1 }
+    END { exit bad }' ci/kernels_spills.txt "$out/kernels.tsv" >"$work/spills"
+bad=$?
+LC_ALL=C sort -u "$work/spills" | head -n 40
+[ $bad -eq 0 ] || { echo "these need mending, or a reason in ci/kernels_spills.txt" >&2; exit 1; }

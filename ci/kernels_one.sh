@@ -1,0 +1,99 @@
+# kernels_one.sh "NUMBER<tab>TARGET<tab>FILE<tab>OPTIONS" -- one compilation for ci/kernels.sh, which sets the
+# environment; appends a line per kernel to $work/results:
+#   target file options kernel registers spill_bytes private_bytes local_bytes occupancy width
+# occupancy: what the compiler says of it, or -; width: work-items that run as one.
+# SPDX-License-Identifier: MIT
+IFS=$(printf '\t') read -r number target file options <<END
+$1
+END
+base=$work/$number
+set -f
+# Helpers of a shared header that one kernel does not call are no mistake.
+clang="clang-15 -x cl -cl-std=CL1.2 -O2 -S -Icl -Wall -Werror -Wno-unused-function -Wno-linker-warnings"
+
+fail() {
+    { echo "FAIL $target: $file.cl $options"; head -n 20 "$base.log"; } >"$base.fail"
+    cat "$base.fail" >>"$work/errors" # short enough to be appended whole
+    rm -f "$base".*
+    exit 0
+}
+
+# emit TARGET: completes what a parser prints.
+emit() {
+    awk -v target="$1" -v file="$file" -v options="$options" \
+        '{ print target "\t" file "\t" options "\t" $0 }' >>"$base.rows"
+}
+
+# Words of options are split on purpose.
+# shellcheck disable=SC2086
+case $target in
+    nvidia)
+        # libclc knows no compute capability above 2.0; code for 7.0 is what every target of ours runs.
+        capability=sm_70
+        case $options in *PROBE_NVIDIA_MMA*) capability=sm_80 ;; esac
+        $clang -target nvptx64-nvidia-nvcl -Xclang -target-cpu -Xclang $capability \
+            -Xclang -mlink-builtin-bitcode -Xclang "$libclc" $options "cl/$file.cl" -o "$base.ptx" \
+            >"$base.log" 2>&1 || fail
+        for sm in $(echo "$nvidia" | tr ' ' '\n'); do
+            [ "$capability" = sm_80 ] && [ "$sm" = sm_70 ] && continue
+            ptxas -arch="$sm" -v "$base.ptx" -o /dev/null >"$base.log" 2>&1 || fail
+            awk '
+                /Function properties for/ { name = $NF }
+                /bytes stack frame/ { stack[name] = $1; spill[name] = $5 }
+                /Compiling entry function/ { split($0, part, "\047"); entry = part[2] }
+                /Used [0-9]+ registers/ {
+                    local_bytes = 0
+                    for (i = 2; i <= NF; ++i) if ($i ~ /^smem/) local_bytes = $(i - 2)
+                    for (i = 2; i <= NF; ++i) if ($i == "Used") registers = $(i + 1)
+                    print entry "\t" registers "\t" spill[entry] "\t" stack[entry] "\t" local_bytes "\t-\t32"
+                }' "$base.log" | emit "$sm"
+        done ;;
+    gfx*)
+        libraries=--rocm-device-lib-path=$bitcode
+        # The packaged libraries know no gfx1100: they are linked by hand, with gfx1036 as its nearest.
+        if [ "$target" = gfx1100 ]; then
+            libraries=-nogpulib
+            for part in opencl ocml ockl oclc_daz_opt_off oclc_unsafe_math_off oclc_finite_only_off \
+                oclc_correctly_rounded_sqrt_off oclc_wavefrontsize64_off oclc_isa_version_1036 oclc_abi_version_400; do
+                libraries="$libraries -Xclang -mlink-builtin-bitcode -Xclang $bitcode/$part.bc"
+            done
+        fi
+        $clang -target amdgcn-amd-amdhsa -mcpu="$target" $libraries $options "cl/$file.cl" -o "$base.s" \
+            >"$base.log" 2>&1 || fail
+        # The metadata counts spilled registers, four bytes a work-item each; the text has the occupancy.
+        awk '
+            /^[A-Za-z_][A-Za-z_0-9]*:/ { label = substr($1, 1, length($1) - 1) }
+            /^; Occupancy:/ { occupancy[label] = $3 }
+            /^    \.group_segment_fixed_size:/ { local_bytes = $2 }
+            /^    \.name:/ { name = $2 }
+            /^    \.private_segment_fixed_size:/ { private = $2 }
+            /^    \.vgpr_count:/ { registers = $2 }
+            /^    \.vgpr_spill_count:/ { spill = $2 }
+            /^    \.wavefront_size:/ {
+                print name "\t" registers "\t" 4 * spill "\t" private "\t" local_bytes "\t" occupancy[name] "\t" $2
+            }' "$base.s" | emit "$target" ;;
+    *)
+        # The ELF form of its output has what is wanted in readable text; the code is the same.
+        LD_LIBRARY_PATH=${ocloc%/bin/ocloc}/lib/x86_64-linux-gnu "$ocloc" compile -q -file "cl/$file.cl" \
+            -device "$target" -options "-cl-std=CL1.2 -Icl $options" --format zebin \
+            -output_no_suffix -output k -out_dir "$base.d" >"$base.log" 2>&1 || fail
+        grep -qiE 'error|warning: [^k]' "$base.log" && fail
+        readelf -p .ze_info "$base.d/k" 2>/dev/null | sed 's/\\n$//' | awk '
+            function flush() {
+                if (name != "") print name "\t" registers "\t" spill "\t" private "\t" local_bytes "\t-\t" width
+                name = ""
+            }
+            /kernels_misc_info:/ { flush(); exit }
+            /- name:/ { flush(); name = $3; registers = spill = private = local_bytes = 0; width = 0 }
+            /grf_count:/ { registers = $2 }
+            /simd_size:/ { width = $2 }
+            /slm_size:/ { local_bytes = $2 }
+            /usage:/ { usage = $2 }
+            /- type:/ { usage = "" }
+            / size:/ && usage == "spill_fill_space" { spill = $2; usage = "" }
+            / size:/ && usage ~ /private_space|single_space/ { private = $2; usage = "" }
+            END { flush() }' | emit "$target" ;;
+esac
+[ -s "$base.rows" ] || { echo "no kernel in the compiler's output" >>"$base.log"; fail; }
+cat "$base.rows" >>"$work/results"
+rm -rf "$base".*
