@@ -36,12 +36,12 @@ stack_vendors() {
 
 # on_stack NAME COMMAND...
 on_stack() {
-    stack=$1
+    driver=$1
     shift
-    case $stack in
-        host | oclgrind) stack=pocl ;;
+    case $driver in
+        host | oclgrind) driver=pocl ;;
     esac
-    env -u OCL_ICD_FILENAMES -u DALLE_CL_DEVICE OCL_ICD_VENDORS="$STACKS_FOLDER/vendors/$stack" \
+    env -u OCL_ICD_FILENAMES -u DALLE_CL_DEVICE OCL_ICD_VENDORS="$STACKS_FOLDER/vendors/$driver" \
         RUSTICL_ENABLE=llvmpipe "$@"
 }
 

@@ -6,16 +6,16 @@ RESULTS=build/results
 ONCE='^(base|data|lint|kernels|faults|install|host)$'
 ELSEWHERE='^(base|data|lint|kernels|faults|install|host|oclgrind|two|gpu|slow)$'
 
-# suite_run STACK COMMAND...: ctest, with its results and how long it took in files.
+# suite_run COLUMN COMMAND...: ctest, with its results and how long it took in files.
 suite_run() {
-    stack=$1
+    column=$1
     shift
-    printf '\n==== %s\n' "$stack"
+    printf '\n==== %s\n' "$column"
     began=$(date +%s)
     failed=0
     "$@" --test-dir build --output-on-failure --parallel "$JOBS" --no-tests=error \
-        --output-junit "results/$stack.xml" || failed=1
-    echo $(($(date +%s) - began)) >$RESULTS/$stack.seconds
+        --output-junit "results/$column.xml" || failed=1
+    echo $(($(date +%s) - began)) >"$RESULTS/$column.seconds"
     return $failed
 }
 
