@@ -1,6 +1,8 @@
 /* record.c -- writes what a device computes to a file, for comparison with another device's.
- *     agree_record FOLDER full|least [DEMO]
+ *     agree_record FOLDER full|least|prior [DEMO]
  * makes FOLDER/<vendor word>-<size>.safetensors with the device of $DALLE_CL_DEVICE, see recording.h.
+ * full: the tiny presets, and the likeliest tokens of the model in DEMO.  least: the smallest models that have
+ * all parts.  prior: of these the prior alone.
  * SPDX-License-Identifier: MIT */
 #include "tests/agree/recording.h"
 
@@ -57,19 +59,20 @@ static bool write_file(recording *r, const char *folder, const char *size, error
 int main(int argc, char **argv)
 {
     error err = { 0 };
-    bool least = argc > 2 && strcmp(argv[2], "least") == 0;
-    if (argc < 3 || argc > 4 || !(least || strcmp(argv[2], "full") == 0)) {
-        fprintf(stderr, "usage: agree_record FOLDER full|least [DEMO]\n");
+    const char *size = argc > 2 ? argv[2] : "";
+    bool full = strcmp(size, "full") == 0, alone = strcmp(size, "prior") == 0;
+    if (argc < 3 || argc > 4 || !(full || alone || strcmp(size, "least") == 0)) {
+        fprintf(stderr, "usage: agree_record FOLDER full|least|prior [DEMO]\n");
         return 2;
     }
     recording r = { .device = device_or_skip(),
-                    .least = least,
+                    .least = !full,
                     .demo = argc > 3 ? argv[3] : NULL,
                     .memory = arena_create(),
                     .writer = safetensors_writer_create() };
     bool ok = r.memory && r.writer ? true : error_set(&err, ERROR_MEMORY, "out of memory for a recording");
-    ok = ok && record_dvae(&r, "gumbel", &err) && record_dvae(&r, "vq", &err) && record_prior(&r, &err) &&
-         (!r.demo || record_demo(&r, &err)) && write_file(&r, argv[1], argv[2], &err);
+    ok = ok && (alone || (record_dvae(&r, "gumbel", &err) && record_dvae(&r, "vq", &err))) &&
+         record_prior(&r, &err) && (!r.demo || record_demo(&r, &err)) && write_file(&r, argv[1], size, &err);
     if (!ok) fprintf(stderr, "agree_record: %s\n", err.message);
     safetensors_writer_destroy(r.writer);
     arena_destroy(r.memory);

@@ -18,7 +18,7 @@ words=$(tr ',{' '\n\n' <"$folder/devices.json" | sed -n 's/^ *"vendor_word": *"\
 one=$(echo "$words" | sed -n 1p) two=$(echo "$words" | sed -n 2p)
 echo "training on $one, drawing on $two"
 
-train() { DALLE_CL_DEVICE=$one "$programs/agree_record" "$folder/$1" least >"$folder/$1-train.log" 2>&1; }
+train() { DALLE_CL_DEVICE=$one "$programs/agree_record" "$folder/$1" prior >"$folder/$1-train.log" 2>&1; }
 draw() { "$program" generate -m "$demo" "a green heart" -n 2 --seed 3 --device "$two" -o "$folder/$1.png" \
     >"$folder/$1-draw.log" 2>&1; }
 fail() { cat "$folder"/*.log; echo "$1"; exit 1; }
@@ -29,7 +29,7 @@ wait $training || fail "training on $one failed"
 wait $drawing || fail "drawing on $two failed"
 train alone || fail "training on $one alone failed"
 draw alone || fail "drawing on $two alone failed"
-cmp "$folder/together/$one-least.safetensors" "$folder/alone/$one-least.safetensors"
+cmp "$folder/together/$one-prior.safetensors" "$folder/alone/$one-prior.safetensors"
 cmp "$folder/together.png" "$folder/alone.png"
 rm -rf "$folder"
 echo "both computed what they compute alone"
