@@ -51,10 +51,12 @@
 #define BLOCKS 8 /* of VEC keys between two corrections of the running maximum */
 #define MANY_BLOCKS(block, end) min(BLOCKS, (end) - (block) + 1)
 #define UNROLLED_ON_GPU
+#define FEW_AT_ONCE
 #else
 #define BLOCKS 1
 #define MANY_BLOCKS(block, end) 1
 #define UNROLLED_ON_GPU UNROLLED
+#define FEW_AT_ONCE _Pragma("unroll 4") /* all at once, AMD's compiler loads them all first, and spills */
 #endif
 #define VECTORS  ((HEAD + VEC - 1) / VEC)
 #define HEAD_ROW (VECTORS * VEC)
@@ -187,7 +189,8 @@ static inline intv places(const int block)
 static inline void dot_panel(floatv sum[MR], __global const float *rows, __global const float *panel)
 {
     UNROLLED for (int i = 0; i < MR; ++i) sum[i] = (floatv)(0.0f);
-    for (int d = 0; d < HEAD; ++d) {
+    FEW_AT_ONCE for (int d = 0; d < HEAD; ++d)
+    {
         const floatv p = VLOAD_F32(panel, d * VEC);
         UNROLLED for (int i = 0; i < MR; ++i) sum[i] = MULTIPLY_ADD((floatv)(rows[i * HEAD_ROW + d]), p, sum[i]);
     }
