@@ -22,6 +22,7 @@ if [ "${2-}" = --write ]; then
     echo "$(grep -vc '^#' launched.txt) launches in tests/kernels/launched.txt"
     exit 0
 fi
-diff -u launched.txt "$work/launched.txt" && exit 0
+diff -u launched.txt "$work/launched.txt" >"$work/diff" && exit 0
+head -n 60 "$work/diff"
 echo "tests/kernels/launched.txt no longer says what is launched; \`./ci/dev kernels --record\` writes it anew" >&2
 exit 1
