@@ -2,12 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "data/dataset.h"
 #include "data/dataset_source.h"
-#include "data/utf8.h"
+#include "host/base/utf8.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
+#include "host/base/json_tree.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,8 +109,9 @@ static bool take_details(pairing *p, const member *m, dataset_sample *sample)
     if (!m->text)
         return error_set(p->err, ERROR_FORMAT, "%s: '%s.json' has %lld bytes; at most %d are read", path,
                          m->key, (long long)m->size, SOURCE_MAX_DETAILS);
-    json_error_t problem;
-    json_t *json = json_loads(m->text, 0, &problem);
+    json_tree_problem problem;
+    json_t *json = json_tree_read(m->text, strlen(m->text), true, &problem);
+    if (!json && problem.memory) return no_memory(p->err);
     if (!json)
         return error_set(p->err, ERROR_FORMAT, "%s: '%s.json', line %d: %s", path, m->key, problem.line,
                          problem.text);

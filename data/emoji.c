@@ -5,9 +5,10 @@
 #include "data/emoji_list.h"
 #include "data/emoji_split.h"
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
 #include <archive.h>
 #include <archive_entry.h>
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static bool need(const char *path, const char *package, error *err)
 
 static bool tar_failed(const builder *b)
 {
-    const char *why = archive_error_string(b->tar);
+    const char *why = b->tar ? archive_error_string(b->tar) : NULL;
     return error_set(b->err, ERROR_IO, "cannot write '%s': %s", b->path, why ? why : "no memory");
 }
 
@@ -52,20 +53,20 @@ static bool add_member(const builder *b, const char *key, const char *extension,
     return done || tar_failed(b);
 }
 
-static char *describe(const emoji_entry *e)
+static char *describe(const emoji_entry *e, error *err)
 {
     json_t *keywords = json_array();
     for (const char *word = e->keywords; *word;) {
         size_t length = strcspn(word, "|");
-        json_array_append_new(keywords, json_stringn(word, length));
+        json_tree_add(&keywords, json_stringn(word, length));
         word += length + (word[length] == '|');
     }
     json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:b, s:s}", "codepoints", e->codepoints, "group",
                                e->group, "subgroup", e->subgroup, "keywords", keywords, "skin_tone",
                                (int)e->skin_tone, "split", e->held_out ? "val" : "train");
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
-    json_decref(object);
-    return text;
+    char what[300];
+    snprintf(what, sizeof what, "the description of '%s'", e->caption);
+    return json_tree_text(object, JSON_COMPACT | JSON_PRESERVE_ORDER, what, err);
 }
 
 static bool add_picture(const builder *b, const emoji_entry *e, uint32_t glyph)
@@ -85,8 +86,8 @@ static bool add_picture(const builder *b, const emoji_entry *e, uint32_t glyph)
 
 static bool add_emoji(const builder *b, const emoji_entry *e, uint32_t glyph)
 {
-    char *text = describe(e);
-    if (!text) return error_set(b->err, ERROR_MEMORY, "no memory to describe '%s'", e->caption);
+    char *text = describe(e, b->err);
+    if (!text) return false;
     bool done = add_picture(b, e, glyph) && add_member(b, e->key, "txt", e->caption, strlen(e->caption)) &&
                 add_member(b, e->key, "json", text, strlen(text));
     free(text);
@@ -101,7 +102,8 @@ static bool keep_drawable(builder *b, uint32_t **glyphs)
     int kept = 0;
     for (int i = 0; i < b->list.count; ++i) {
         const emoji_entry *e = &b->list.entries[i];
-        uint32_t glyph = emoji_font_glyph(b->font, e->points, e->point_count);
+        uint32_t glyph;
+        if (!emoji_font_glyph(b->font, e->points, e->point_count, &glyph, b->err)) return false;
         if (!glyph) continue;
         (*glyphs)[kept] = glyph;
         b->list.entries[kept++] = *e;

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 
 #include FT_FREETYPE_H
+#include FT_MODULE_H
 #include <hb-ft.h>
+
+#define GRINNING_FACE 0x1f600 /* no font of emoji is without it */
 
 struct emoji_font {
     FT_Library library;
@@ -33,10 +36,19 @@ static bool load(emoji_font *font, const char *path, error *err)
     size_t size;
     font->bytes = file_read(path, &size, err);
     if (!font->bytes) return false;
-    if (FT_Init_FreeType(&font->library)) return error_set(err, ERROR_MEMORY, "FreeType cannot be started");
+    /* Modules that found no memory are missing without a word. */
+    if (FT_Init_FreeType(&font->library) || !FT_Get_Module(font->library, "sfnt") ||
+        !FT_Get_Module(font->library, "truetype"))
+        return error_set(err, ERROR_MEMORY, "no memory to start FreeType");
     FT_Error code =
         FT_New_Memory_Face(font->library, (const FT_Byte *)font->bytes, (FT_Long)size, 0, &font->face);
+    if (code == FT_Err_Out_Of_Memory)
+        return error_set(err, ERROR_MEMORY, "%s: no memory to open this font", path);
     if (code) return error_set(err, ERROR_FORMAT, "%s: not a font FreeType reads (code %d)", path, (int)code);
+    /* A character map that found no memory is missing without a word. */
+    if (!FT_Get_Char_Index(font->face, GRINNING_FACE))
+        return error_set(err, ERROR_FORMAT, "%s: has no emoji, or there was no memory for its character map",
+                         path);
     if (!FT_HAS_COLOR(font->face) || font->face->num_fixed_sizes < 1)
         return error_set(err, ERROR_FORMAT, "%s: holds no colour pictures; it needs to be a CBDT font", path);
     code = FT_Select_Size(font->face, 0);
@@ -46,8 +58,9 @@ static bool load(emoji_font *font, const char *path, error *err)
     font->side = strike->width > strike->height ? strike->width : strike->height;
     font->shaper = hb_ft_font_create_referenced(font->face);
     font->buffer = hb_buffer_create();
-    if (font->side < 1 || !hb_buffer_allocation_successful(font->buffer))
-        return error_set(err, ERROR_FORMAT, "%s: its strike has no size", path);
+    if (font->side < 1) return error_set(err, ERROR_FORMAT, "%s: its strike has no size", path);
+    if (font->shaper == hb_font_get_empty() || !hb_buffer_allocation_successful(font->buffer))
+        return error_set(err, ERROR_MEMORY, "%s: no memory to use this font", path);
     return true;
 }
 
@@ -60,7 +73,7 @@ emoji_font *emoji_font_open(const char *path, error *err)
     return NULL;
 }
 
-uint32_t emoji_font_glyph(const emoji_font *font, const uint32_t *points, int count)
+bool emoji_font_glyph(const emoji_font *font, const uint32_t *points, int count, uint32_t *glyph, error *err)
 {
     hb_buffer_t *buffer = font->buffer;
     hb_buffer_reset(buffer);
@@ -71,7 +84,9 @@ uint32_t emoji_font_glyph(const emoji_font *font, const uint32_t *points, int co
     hb_shape(font->shaper, buffer, NULL, 0);
     unsigned made;
     const hb_glyph_info_t *glyphs = hb_buffer_get_glyph_infos(buffer, &made);
-    return made == 1 ? glyphs[0].codepoint : 0;
+    *glyph = made == 1 ? glyphs[0].codepoint : 0;
+    return hb_buffer_allocation_successful(buffer) ||
+           error_set(err, ERROR_MEMORY, "no memory to find the glyph of %d code points", count);
 }
 
 /* FreeType's colours are blue, green, red, alpha, already multiplied by alpha. */
@@ -94,6 +109,7 @@ bool emoji_font_draw(const emoji_font *font, uint32_t glyph, image *out, error *
 {
     *out = (image){ 0 };
     FT_Error code = FT_Load_Glyph(font->face, glyph, FT_LOAD_COLOR);
+    if (code == FT_Err_Out_Of_Memory) return error_set(err, ERROR_MEMORY, "no memory for glyph %u", glyph);
     if (code) return error_set(err, ERROR_FORMAT, "glyph %u cannot be read (code %d)", glyph, (int)code);
     const FT_Bitmap *bitmap = &font->face->glyph->bitmap;
     if (bitmap->pixel_mode != FT_PIXEL_MODE_BGRA || bitmap->width == 0 || bitmap->rows == 0)

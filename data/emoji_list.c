@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "data/emoji_list.h"
 #include "data/emoji_split.h"
-#include "data/utf8.h"
+#include "host/base/utf8.h"
 #include "host/base/file.h"
 #include <expat.h>
 #include <stdio.h>

@@ -86,8 +86,10 @@ bool image_jpeg_decode(const void *bytes, size_t size, const char *name, image *
     work.manager.error_exit = on_error;
     work.manager.emit_message = on_message;
     bool done = decode(&work, bytes, size, out);
+    bool memory = work.manager.msg_code == JERR_OUT_OF_MEMORY;
     if (!done && work.problem[0])
-        error_set(err, ERROR_FORMAT, "%s: cannot decode this JPEG: %s", name, work.problem);
+        error_set(err, memory ? ERROR_MEMORY : ERROR_FORMAT, "%s: cannot decode this JPEG: %s", name,
+                  work.problem);
     jpeg_destroy_decompress(&work.jpeg);
     free(work.row);
     if (!done) image_free(out);

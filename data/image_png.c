@@ -15,6 +15,7 @@ typedef struct png_work {
     size_t size, position, room;
     uint8_t *rgba;
     png_bytep *rows;
+    bool memory; /* ran out */
     char problem[160];
 } png_work;
 
@@ -22,6 +23,7 @@ static void on_error(png_structp png, png_const_charp text)
 {
     png_work *work = png_get_error_ptr(png);
     snprintf(work->problem, sizeof work->problem, "%s", text);
+    work->memory = strcasestr(text, "memory") != NULL; /* the library has no other way to say so */
     png_longjmp(png, 1);
 }
 
@@ -117,7 +119,10 @@ bool image_png_decode(const void *bytes, size_t size, const char *name, image *o
     if (!work.rgba || !work.rows || !work.info) {
         error_set(err, ERROR_MEMORY, "%s: no memory to decode %d x %d pixels", name, columns, lines);
     } else if (!read_rgba(&work, columns, lines)) {
-        error_set(err, ERROR_FORMAT, "%s: cannot decode this PNG: %s", name, work.problem);
+        if (work.memory)
+            error_set(err, ERROR_MEMORY, "%s: no memory to decode %d x %d pixels", name, columns, lines);
+        else
+            error_set(err, ERROR_FORMAT, "%s: cannot decode this PNG: %s", name, work.problem);
     } else {
         put_on_white(work.rgba, out);
         done = true;
@@ -154,8 +159,8 @@ bool image_encode_png(const image *picture, void **bytes, size_t *size, error *e
     if (!work.info)
         error_set(err, ERROR_MEMORY, "no memory to write a PNG");
     else if (!write_rgb(&work, picture))
-        error_set(err, ERROR_MEMORY, "cannot write a PNG of %d x %d: %s", picture->width, picture->height,
-                  work.problem);
+        error_set(err, ERROR_MEMORY, "no memory to write a PNG of %d x %d: %s", picture->width,
+                  picture->height, work.problem);
     else
         done = true;
     png_destroy_write_struct(work.png ? &work.png : NULL, work.info ? &work.info : NULL);

@@ -1,7 +1,7 @@
 /* label.c -- fontconfig finds the font, FreeType draws its characters one by one.
  * SPDX-License-Identifier: MIT */
 #include "data/label.h"
-#include "data/utf8.h"
+#include "host/base/utf8.h"
 #include "host/base/log.h"
 #include <fontconfig/fontconfig.h>
 #include <ft2build.h>
@@ -79,7 +79,7 @@ static FT_UInt glyph_of(label_font *font, uint32_t character)
 
 static int advance_of(label_font *font, uint32_t character)
 {
-    if (FT_Load_Glyph(font->face, glyph_of(font, character), FT_LOAD_DEFAULT)) return 0;
+    if (FT_Load_Glyph(font->face, glyph_of(font, character), FT_LOAD_TARGET_LIGHT)) return 0;
     return (int)((font->face->glyph->advance.x + 32) >> 6);
 }
 
@@ -137,7 +137,7 @@ static void draw_line(label_font *font, const span *line, image *onto, int x, in
 {
     for (const char *at = line->begin; at < line->end;) {
         uint32_t character = utf8_next(&at);
-        if (FT_Load_Glyph(font->face, glyph_of(font, character), FT_LOAD_RENDER)) continue;
+        if (FT_Load_Glyph(font->face, glyph_of(font, character), FT_LOAD_RENDER | FT_LOAD_TARGET_LIGHT)) continue;
         const FT_GlyphSlot glyph = font->face->glyph;
         if (glyph->bitmap.pixel_mode == FT_PIXEL_MODE_GRAY) draw_glyph(glyph, onto, x, baseline);
         x += (int)((glyph->advance.x + 32) >> 6);

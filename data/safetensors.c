@@ -2,11 +2,10 @@
  * SPDX-License-Identifier: MIT */
 #include "data/safetensors.h"
 
-#include "host/base/file.h"
+#include "host/base/json_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -69,7 +68,8 @@ static bool map_file(safetensors *file, const char *path, error *err)
         good = file->map != MAP_FAILED;
         if (!good) {
             file->map = NULL;
-            error_set(err, ERROR_IO, "cannot map '%s': %s", path, strerror(errno));
+            error_set(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot map '%s': %s", path,
+                      strerror(errno));
         }
     }
     close(descriptor);
@@ -89,10 +89,13 @@ static bool read_header(safetensors *file, const char *path, error *err)
         return format_error(err, path,
                             "truncated: the header should have %llu bytes, the file ends after %zu",
                             (unsigned long long)length, rest);
-    json_error_t problem;
-    file->header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
+    json_tree_problem problem;
+    file->header = json_tree_read((const char *)bytes + 8, (size_t)length, false, &problem);
+    if (!file->header && problem.memory)
+        return error_set(err, ERROR_MEMORY, "%s: out of memory for a header of %llu bytes", path,
+                         (unsigned long long)length);
     if (!file->header)
-        return format_error(err, path, "the header is not valid JSON: byte %d: %s", problem.position,
+        return format_error(err, path, "the header is not valid JSON: byte %zu: %s", problem.byte,
                             problem.text);
     if (!json_is_object(file->header)) return format_error(err, path, "the header is not a JSON object");
 

@@ -3,8 +3,10 @@
 #include "data/safetensors.h"
 
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
+#include "host/base/utf8.h"
 
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,14 +69,12 @@ bool safetensors_add(safetensors_writer *writer, const char *name, dtype type, i
           (long long)wanted);
     if (json_object_get(writer->names, name) || strcmp(name, "__metadata__") == 0)
         return error_set(err, ERROR_MODEL, "two tensors of one file are named '%s'", name);
+    if (utf8_check(name) >= 0)
+        return error_set(err, ERROR_USAGE, "a tensor's name is not valid UTF-8: '%s'", name);
     piece p = { .name = strdup(name), .type = type, .rank = rank, .data = data, .bytes = bytes };
-    if (!p.name || !grow(writer)) {
+    if (!p.name || !grow(writer) || json_object_set_new(writer->names, name, json_true()) != 0) {
         free(p.name);
         return error_set(err, ERROR_MEMORY, "memory ran out while adding tensor '%s'", name);
-    }
-    if (json_object_set_new(writer->names, name, json_true()) != 0) {
-        free(p.name);
-        return error_set(err, ERROR_USAGE, "a tensor's name is not valid UTF-8: '%s'", name);
     }
     if (rank) memcpy(p.dim, dim, (size_t)rank * sizeof *dim);
     writer->pieces[writer->count++] = p;
@@ -83,15 +83,17 @@ bool safetensors_add(safetensors_writer *writer, const char *name, dtype type, i
 
 bool safetensors_add_metadata(safetensors_writer *writer, const char *key, const char *value, error *err)
 {
+    if (utf8_check(key) >= 0 || utf8_check(value) >= 0)
+        return error_set(err, ERROR_USAGE, "metadata '%s' is not valid UTF-8", key);
     if (json_object_set_new(writer->metadata, key, json_string(value)) == 0) return true;
-    return error_set(err, ERROR_USAGE, "metadata '%s' is not valid UTF-8", key);
+    return error_set(err, ERROR_MEMORY, "memory ran out while adding metadata '%s'", key);
 }
 
 /* One header entry; NULL when memory is out. */
 static json_t *describe(const piece *p, int64_t begin)
 {
     json_t *shape = json_array();
-    for (int i = 0; i < p->rank; ++i) json_array_append_new(shape, json_integer(p->dim[i]));
+    for (int i = 0; i < p->rank; ++i) json_tree_add(&shape, json_integer(p->dim[i]));
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_name(p->type), "shape", shape, "data_offsets",
                      (json_int_t)begin, (json_int_t)(begin + p->bytes));
 }
@@ -108,20 +110,21 @@ static const piece **arrange(const safetensors_writer *writer)
     return order;
 }
 
-static char *make_header(const safetensors_writer *writer, const piece *const *order)
+/* The header's text, to be freed. */
+static char *make_header(const safetensors_writer *writer, const piece *const *order, const char *path,
+                         error *err)
 {
     json_t *header = json_object();
     int64_t begin = 0;
-    bool good = header != NULL;
-    if (good && json_object_size(writer->metadata))
-        good = json_object_set(header, "__metadata__", writer->metadata) == 0;
-    for (int i = 0; good && i < writer->count; ++i) {
-        good = json_object_set_new(header, order[i]->name, describe(order[i], begin)) == 0;
+    if (json_object_size(writer->metadata))
+        json_tree_put(&header, "__metadata__", json_incref(writer->metadata));
+    for (int i = 0; header && i < writer->count; ++i) {
+        json_tree_put(&header, order[i]->name, describe(order[i], begin));
         begin += order[i]->bytes;
     }
-    char *text = good ? json_dumps(header, JSON_COMPACT) : NULL;
-    json_decref(header);
-    return text;
+    char what[300];
+    snprintf(what, sizeof what, "the header of '%s'", path);
+    return json_tree_text(header, JSON_COMPACT, what, err);
 }
 
 static void write_parts(const safetensors_writer *writer, const piece *const *order, const char *header,
@@ -138,11 +141,10 @@ static void write_parts(const safetensors_writer *writer, const piece *const *or
 bool safetensors_write(const safetensors_writer *writer, const char *path, error *err)
 {
     const piece **order = arrange(writer);
-    char *header = order ? make_header(writer, order) : NULL;
+    if (!order) return error_set(err, ERROR_MEMORY, "memory ran out while writing '%s'", path);
+    char *header = make_header(writer, order, path, err);
     file_atomic f;
-    bool good = header != NULL;
-    if (!good) error_set(err, ERROR_MEMORY, "memory ran out while writing '%s'", path);
-    good = good && file_atomic_open(&f, path, err);
+    bool good = header && file_atomic_open(&f, path, err);
     if (good) {
         write_parts(writer, order, header, f.stream);
         good = file_atomic_commit(&f, err);

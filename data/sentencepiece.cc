@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 #include <string>
@@ -63,6 +64,8 @@ template <typename Work> bool guarded(char *message, size_t size, Work work) noe
         std::string problem = work();
         if (problem.empty()) return true;
         std::snprintf(message, size, "%s", problem.c_str());
+    } catch (const std::bad_alloc &) {
+        std::snprintf(message, size, "%s", SENTENCEPIECE_NO_MEMORY);
     } catch (const std::exception &e) {
         std::snprintf(message, size, "%s", e.what());
     } catch (...) {

@@ -1,5 +1,6 @@
 /* sentencepiece.h -- the SentencePiece library behind a C door; data/tokenizer.h is for everyone else.
- * No exception leaves it.  A failing function fills `message` (`size` bytes) with the library's words.
+ * No exception leaves it.  A failing function fills `message` (`size` bytes) with the library's words, or with
+ * SENTENCEPIECE_NO_MEMORY.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_SENTENCEPIECE_H
 #define DALLE_CL_DATA_SENTENCEPIECE_H
@@ -11,6 +12,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#define SENTENCEPIECE_NO_MEMORY "out of memory"
 
 typedef struct bpe_model bpe_model; /* "sentencepiece" is the library's namespace */
 

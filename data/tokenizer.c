@@ -4,7 +4,7 @@
 
 #include "data/sentencepiece.h"
 #include "data/tokenizer_check.h"
-#include "data/utf8.h"
+#include "host/base/utf8.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
 
@@ -21,6 +21,12 @@ struct tokenizer {
     char hash[65];
 };
 
+/* The library's failure, or memory's. */
+static error_code code_of(const char *message)
+{
+    return strcmp(message, SENTENCEPIECE_NO_MEMORY) == 0 ? ERROR_MEMORY : ERROR_FORMAT;
+}
+
 /* Says in our words what the library reports about the size of the vocabulary. */
 static bool training_error(error *err, int vocabulary, const char *message)
 {
@@ -35,7 +41,7 @@ static bool training_error(error *err, int vocabulary, const char *message)
     if (high && sscanf(high, "to a value <= %d", &limit) == 1)
         return error_set(err, ERROR_USAGE, "a vocabulary of %d is too large: these captions allow at most %d",
                          vocabulary, limit);
-    return error_set(err, ERROR_FORMAT, "cannot train a tokenizer: %s", message);
+    return error_set(err, code_of(message), "cannot train a tokenizer: %s", message);
 }
 
 bool tokenizer_train(const char *const *captions, int64_t count, int vocabulary, const char *model_path,
@@ -69,6 +75,10 @@ tokenizer *tokenizer_open(const char *path, error *err)
     if (!t->bytes) goto failed;
     const char *problem = t->size ? tokenizer_check(t->bytes, t->size) : "the file is empty";
     if (!problem) t->model = sentencepiece_load(t->bytes, t->size, message, sizeof message);
+    if (!t->model && !problem && code_of(message) == ERROR_MEMORY) {
+        error_set(err, ERROR_MEMORY, "%s: %s for a tokenizer of %zu bytes", path, message, t->size);
+        goto failed;
+    }
     if (!t->model) {
         error_set(err, ERROR_FORMAT, "%s: not a usable tokenizer: %s", path, problem ? problem : message);
         goto failed;
@@ -135,7 +145,7 @@ int tokenizer_encode(const tokenizer *t, const char *text, int32_t **ids, error 
     char message[MESSAGE] = "";
     if (!check_text(text, err)) return -1;
     int count = sentencepiece_encode(t->model, text, ids, message, sizeof message);
-    if (count < 0) error_set(err, ERROR_FORMAT, "cannot encode the text: %s", message);
+    if (count < 0) error_set(err, code_of(message), "cannot encode the text: %s", message);
     return count;
 }
 
@@ -219,7 +229,7 @@ int tokenizer_encode_dropout(const tokenizer *t, const char *text, float dropout
     if (!check_text(text, err)) return -1;
     char *normalized = sentencepiece_normalize(t->model, text, message, sizeof message);
     if (!normalized) {
-        error_set(err, ERROR_FORMAT, "cannot encode the text: %s", message);
+        error_set(err, code_of(message), "cannot encode the text: %s", message);
         return -1;
     }
     size_t length = strlen(normalized);
@@ -248,6 +258,6 @@ char *tokenizer_decode(const tokenizer *t, const int32_t *ids, int count, error 
             return error_null(err, ERROR_USAGE, "token %d is outside the vocabulary of %d", ids[i],
                               vocabulary);
     char *text = sentencepiece_decode(t->model, ids, count, message, sizeof message);
-    if (!text) error_set(err, ERROR_FORMAT, "cannot decode %d tokens: %s", count, message);
+    if (!text) error_set(err, code_of(message), "cannot decode %d tokens: %s", count, message);
     return text;
 }

@@ -40,7 +40,9 @@ static char *read_stream(FILE *stream, const char *path, size_t *size, error *er
 char *file_read(const char *path, size_t *size, error *err)
 {
     FILE *stream = fopen(path, "rbe");
-    if (!stream) return error_null(err, ERROR_IO, "cannot open '%s': %s", path, strerror(errno));
+    if (!stream)
+        return error_null(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot open '%s': %s", path,
+                          strerror(errno));
     char *bytes = read_stream(stream, path, size, err);
     fclose(stream);
     return bytes;
@@ -110,20 +112,20 @@ bool file_atomic_open(file_atomic *f, const char *path, error *err)
     if (f->temporary) snprintf(f->temporary, room, "%s.tmp-%ld", path, (long)getpid());
     f->stream = fopen(direct ? path : f->temporary, "wbe");
     if (!f->stream) {
-        error_set(err, ERROR_IO, "cannot write '%s': %s", path, strerror(errno));
+        error_set(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot write '%s': %s", path,
+                  strerror(errno));
         forget(f);
         return false;
     }
     return true;
 }
 
-/* Makes the rename itself last; a file system that cannot do this for folders is no failure. */
-static void sync_folder_of(const char *path)
+/* Makes the rename itself last; a file system that cannot do this for folders is no failure.  Cuts the path. */
+static void sync_folder_of(char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    int descriptor = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    free(folder);
+    char *slash = strrchr(path, '/');
+    if (slash) slash[slash == path] = '\0'; /* "/name" becomes "/" */
+    int descriptor = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return;
     (void)fsync(descriptor);
     close(descriptor);

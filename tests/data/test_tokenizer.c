@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "data/tokenizer.h"
 
-#include "data/utf8.h"
+#include "host/base/utf8.h"
 #include "host/base/file.h"
 
 #include <math.h>

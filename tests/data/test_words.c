@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "data/words.h"
 
-#include "data/utf8.h"
+#include "host/base/utf8.h"
 #include "host/base/file.h"
 
 #include <setjmp.h>

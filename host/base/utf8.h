@@ -1,7 +1,7 @@
 /* utf8.h -- checks UTF-8 and walks through its characters.
  * SPDX-License-Identifier: MIT */
-#ifndef DALLE_CL_DATA_UTF8_H
-#define DALLE_CL_DATA_UTF8_H
+#ifndef DALLE_CL_BASE_UTF8_H
+#define DALLE_CL_BASE_UTF8_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* utf8.c -- well-formedness, decoding, and the little that is needed about letters.
  * SPDX-License-Identifier: MIT */
-#include "data/utf8.h"
+#include "host/base/utf8.h"
 
 #include <stddef.h>
 
