@@ -137,7 +137,8 @@ static void draw_line(label_font *font, const span *line, image *onto, int x, in
 {
     for (const char *at = line->begin; at < line->end;) {
         uint32_t character = utf8_next(&at);
-        if (FT_Load_Glyph(font->face, glyph_of(font, character), FT_LOAD_RENDER | FT_LOAD_TARGET_LIGHT)) continue;
+        if (FT_Load_Glyph(font->face, glyph_of(font, character), FT_LOAD_RENDER | FT_LOAD_TARGET_LIGHT))
+            continue;
         const FT_GlyphSlot glyph = font->face->glyph;
         if (glyph->bitmap.pixel_mode == FT_PIXEL_MODE_GRAY) draw_glyph(glyph, onto, x, baseline);
         x += (int)((glyph->advance.x + 32) >> 6);
