@@ -26,7 +26,7 @@ static bool add_part(graph *g, tensor *t, tensor *part)
     if (r->part_count == r->part_capacity) {
         int capacity = r->part_capacity ? r->part_capacity * 2 : 4;
         tensor **parts = arena_alloc(g->arena, (size_t)capacity * sizeof *parts);
-        if (!parts) return graph_fail(g, "out of memory for gradients");
+        if (!parts) return graph_no_memory(g);
         if (r->part_count) memcpy(parts, r->parts, (size_t)r->part_count * sizeof *parts);
         r->parts = parts;
         r->part_capacity = capacity;
@@ -69,7 +69,7 @@ static void copy_segment(graph *g, int segment, int before)
         for (int k = 0; k < n->in_count; ++k) in[k] = twin_of(n->in[k]);
         node *copy = arena_alloc(g->arena, sizeof *copy);
         if (!copy || !GROW(g->nodes, g->node_count, g->node_capacity)) {
-            graph_fail(g, "out of memory for recomputation");
+            graph_no_memory(g);
             return;
         }
         *copy = *n;
@@ -79,7 +79,7 @@ static void copy_segment(graph *g, int segment, int before)
         copy->live = false;
         copy->workspace = NULL;
         copy->index = g->node_count;
-        if (!n->def->infer(copy)) return;
+        if (!n->def->infer(copy) || g->failed) return;
         for (int k = 0; k < n->out_count; ++k) {
             copy->out[k]->needs_gradient = n->out[k]->needs_gradient;
             record_of(n->out[k])->twin = copy->out[k];
@@ -112,7 +112,7 @@ void graph_backward(graph *g, tensor *loss)
     int count = g->node_count;
     bool *copied = calloc((size_t)g->segment_count + 1, sizeof *copied);
     if (!copied) {
-        graph_fail(g, "out of memory for the backward pass");
+        graph_no_memory(g);
         return;
     }
     add_part(g, loss, graph_fill(g, 1.0f, loss->rank, loss->dim, loss->type));

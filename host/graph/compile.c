@@ -58,7 +58,9 @@ static bool bind_all(graph *g, error *err)
 {
     g->launches = device_launches_create(g->device, err);
     g->segment_launch = calloc((size_t)g->break_count + 2, sizeof *g->segment_launch);
-    if (!g->launches || !g->segment_launch) return false;
+    if (!g->launches) return false;
+    if (!g->segment_launch)
+        return error_set(err, ERROR_MEMORY, "out of memory for the launches of %d nodes", g->node_count);
     binder b = { g, err };
     int next_break = 0;
     g->segment_total = 0;

@@ -91,7 +91,7 @@ bool graph_fail(graph *g, const char *format, ...)
     return false;
 }
 
-static bool out_of_memory(graph *g)
+bool graph_no_memory(graph *g)
 {
     if (!g->failed) {
         g->failed = true;
@@ -125,14 +125,14 @@ const char *graph_scoped(graph *g, const char *name)
 {
     const char *text =
         g->scope[0] ? arena_printf(g->arena, "%s.%s", g->scope, name) : arena_strdup(g->arena, name);
-    if (!text) out_of_memory(g);
+    if (!text) graph_no_memory(g);
     return text ? text : name;
 }
 
 void *graph_allocate(graph *g, size_t bytes)
 {
     void *memory = arena_alloc(g->arena, bytes);
-    if (!memory) out_of_memory(g);
+    if (!memory) graph_no_memory(g);
     return memory;
 }
 
@@ -142,7 +142,7 @@ static int count_name(graph *g, const char *name)
     if (g->name_count * 2 >= g->name_slots) {
         int slots = g->name_slots ? g->name_slots * 2 : 256;
         name_count *table = calloc((size_t)slots, sizeof *table);
-        if (!table) return out_of_memory(g) ? 0 : 0;
+        if (!table) return graph_no_memory(g) ? 0 : 0;
         for (int i = 0; i < g->name_slots; ++i) {
             if (!g->names[i].name) continue;
             uint32_t to = philox_stream(g->names[i].name) & (uint32_t)(slots - 1);
@@ -175,7 +175,7 @@ storage *graph_new_storage(graph *g, storage_place place, const char *name, int6
 {
     storage *st = arena_alloc(g->arena, sizeof *st);
     if (!st || !GROW(g->storages, g->storage_count, g->storage_capacity)) {
-        out_of_memory(g);
+        graph_no_memory(g);
         return NULL;
     }
     st->place = place;
@@ -194,7 +194,7 @@ tensor *graph_new_tensor(graph *g, dtype type, int rank, const int64_t *dim)
     }
     tensor_record *record = arena_alloc(g->arena, sizeof *record);
     if (!record) {
-        out_of_memory(g);
+        graph_no_memory(g);
         return NULL;
     }
     tensor *t = &record->tensor;
@@ -220,7 +220,11 @@ tensor *graph_input(graph *g, const char *name, dtype type, int rank, const int6
     if (t)
         t->storage = graph_new_storage(g, STORAGE_INPUT, graph_scoped(g, name),
                                        storage_bytes_for(type, tensor_count(t)));
-    if (!t || !t->storage || !GROW(g->inputs, g->input_count, g->input_capacity)) return graph_poison(g);
+    if (!t || !t->storage) return graph_poison(g);
+    if (!GROW(g->inputs, g->input_count, g->input_capacity)) {
+        graph_no_memory(g);
+        return graph_poison(g);
+    }
     g->inputs[g->input_count++] = t;
     return t;
 }
@@ -244,20 +248,30 @@ tensor *graph_entry(graph *g, store_entry *e)
     return t;
 }
 
+store_entry *graph_declare(graph *g, const char *name, store_kind kind, dtype type, int rank,
+                           const int64_t *dim)
+{
+    store_entry *e = store_declare(g->store, name, kind, type, rank, dim);
+    if (!e && (store_find(g->store, name) || rank > TENSOR_RANK_MAX))
+        graph_fail(g, "'%s' is already declared with another shape, type or kind", name);
+    else if (!e)
+        graph_no_memory(g);
+    return e;
+}
+
 tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int rank, const int64_t *dim)
 {
     const char *scoped = graph_scoped(g, name);
     if (g->averages && spec.kind == STORE_PARAMETER) {
         const char *average = arena_printf(g->arena, "ema.%s", scoped);
+        if (!average) graph_no_memory(g);
         store_entry *e = average ? store_find(g->store, average) : NULL;
         if (e) return graph_entry(g, e);
     }
+    if (g->failed) return graph_poison(g); /* a name may be cut short */
     bool known = store_find(g->store, scoped) != NULL;
-    store_entry *e = store_declare(g->store, scoped, spec.kind, spec.type, rank, dim);
-    if (!e) {
-        graph_fail(g, "'%s' is already declared with another shape, type or kind", scoped);
-        return graph_poison(g);
-    }
+    store_entry *e = graph_declare(g, scoped, spec.kind, spec.type, rank, dim);
+    if (!e) return graph_poison(g);
     if (!known) {
         e->init = spec.init;
         e->deviation = spec.deviation;
@@ -297,23 +311,23 @@ node *graph_node(graph *g, const op_def *def, int in_count, tensor *const *in, c
         needs_gradient |= in[i]->needs_gradient;
     }
     node *n = arena_alloc(g->arena, sizeof *n);
-    if (!n || !GROW(g->nodes, g->node_count, g->node_capacity)) return out_of_memory(g) ? NULL : NULL;
+    if (!n || !GROW(g->nodes, g->node_count, g->node_capacity)) return graph_no_memory(g) ? NULL : NULL;
     n->graph = g;
     n->def = def;
     n->in_count = in_count;
     if (in_count) memcpy(n->in, in, (size_t)in_count * sizeof *in);
     if (attributes_size) {
         n->attributes = arena_alloc(g->arena, attributes_size);
-        if (!n->attributes) return out_of_memory(g) ? NULL : NULL;
+        if (!n->attributes) return graph_no_memory(g) ? NULL : NULL;
         memcpy(n->attributes, attributes, attributes_size);
     }
     const char *base = graph_scoped(g, def->name);
     int number = count_name(g, base);
     n->name = number ? arena_printf(g->arena, "%s.%d", base, number) : base;
-    if (!n->name) return out_of_memory(g) ? NULL : NULL;
+    if (!n->name) return graph_no_memory(g) ? NULL : NULL;
     n->segment = g->segment;
     n->index = g->node_count;
-    if (!def->infer(n)) {
+    if (!def->infer(n) || g->failed) { /* an output may be missing for want of memory */
         if (!g->failed) graph_fail(g, "%s: refused its inputs", def->name);
         return NULL;
     }
@@ -404,7 +418,7 @@ void graph_update(tensor *t)
 void graph_segment(graph *g)
 {
     if (!GROW(g->breaks, g->break_count, g->break_capacity)) {
-        out_of_memory(g);
+        graph_no_memory(g);
         return;
     }
     g->breaks[g->break_count++] = g->node_count;

@@ -126,6 +126,11 @@ tensor *node_output_view(node *n, int input, int rank, const int64_t *dim, const
 
 /* Latches a mistake: "scope: message".  Returns false. */
 bool graph_fail(graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Latches that host memory ran out.  Returns false. */
+bool graph_no_memory(graph *g);
+/* store_declare into the graph's store; what is declared otherwise already is latched, and NULL. */
+store_entry *graph_declare(graph *g, const char *name, store_kind kind, dtype type, int rank,
+                           const int64_t *dim);
 
 /* The operators between begin and end are computed again in the backward pass instead of being kept
  * (B.2 of arXiv 2102.12092 checkpoints its residual blocks so).  Not nested. */
