@@ -3,6 +3,7 @@
 #include "host/train/checkpoint.h"
 
 #include "data/safetensors.h"
+#include "host/base/json_tree.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -139,11 +140,12 @@ static json_t *read_header(const char *path)
     unsigned char length[8] = { 0 };
     uint64_t size = 0;
     json_t *header = NULL;
+    json_tree_problem problem;
     if (in && fread(length, 1, sizeof length, in) == sizeof length) {
         for (int i = 7; i >= 0; --i) size = size << 8 | length[i];
         char *text = size < SIZE_MAX ? malloc((size_t)size + 1) : NULL;
         if (text && fread(text, 1, (size_t)size, in) == size)
-            header = json_loadb(text, (size_t)size, 0, NULL);
+            header = json_tree_read(text, (size_t)size, true, &problem);
         free(text);
     }
     if (in) fclose(in);

@@ -30,9 +30,7 @@ static store_entry *declare_like(graph *g, const char *prefix, store_kind kind, 
 {
     char name[640];
     snprintf(name, sizeof name, "%s%s", prefix, e->name);
-    store_entry *made = store_declare(graph_store(g), name, kind, DTYPE_F32, e->rank, e->dim);
-    if (!made) graph_fail(g, "'%s' is already declared with another shape, type or kind", name);
-    return made;
+    return graph_declare(g, name, kind, DTYPE_F32, e->rank, e->dim);
 }
 
 static bool is_known(const update *updates, int count, const tensor *parameter)
@@ -141,17 +139,14 @@ static void append_updates(optimizer *o, tensor *loss, const update *updates, in
 
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings)
 {
-    store *s = graph_store(g);
     optimizer *o = graph_allocate(g, sizeof *o);
     if (!o) return NULL;
     *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
     o->control =
-        store_declare(s, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
+        graph_declare(g, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
     update *updates = NULL;
     int count = o->control ? find_updates(g, &updates) : 0;
-    if (!o->control)
-        graph_fail(g, "'optimizer.schedule' is already declared with another shape, type or kind");
-    if (count < 0) graph_fail(g, "out of memory for the optimizer of %d entries", store_count(s));
+    if (count < 0) graph_no_memory(g);
     if (o->control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
     if (count > 0) append_updates(o, loss, updates, count);
     free(updates);

@@ -3,6 +3,7 @@
 #include "host/train/run.h"
 
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
 #include "host/base/log.h"
 
 #include <dirent.h>
@@ -110,8 +111,10 @@ static void compare_json(differences *d, const char *path, const json_t *before,
         return;
     }
     if (before && json_equal(before, now)) return;
-    char *old = before ? json_dumps(before, JSON_ENCODE_ANY) : NULL, *new = json_dumps(now, JSON_ENCODE_ANY);
-    differ(d, path, old ? old : "not recorded", new ? new : "?");
+    char *old = before ? json_tree_text(json_incref((json_t *)(uintptr_t)before), JSON_ENCODE_ANY, path, NULL)
+                       : NULL,
+         *new = json_tree_text(json_incref((json_t *)(uintptr_t)now), JSON_ENCODE_ANY, path, NULL);
+    differ(d, path, old ? old : before ? "?" : "not recorded", new ? new : "?");
     free(old);
     free(new);
 }
@@ -152,11 +155,10 @@ static void compare_config(differences *d, const char *before, const char *now)
 
 static bool check_same(run *r, const json_t *now, const train_options *options, error *err)
 {
-    json_error_t problem;
-    json_t *before = json_load_file(r->info, 0, &problem);
-    if (!before)
-        return error_set(err, ERROR_FORMAT, "%s:%d: %s; --force goes on without comparing", r->info,
-                         problem.line, problem.text);
+    json_t *before = json_tree_open(r->info, err);
+    if (!before && err->code == ERROR_FORMAT)
+        return error_set(err, ERROR_FORMAT, "%s; --force goes on without comparing", err->message);
+    if (!before) return false;
     char *config = file_read(r->config, NULL, err);
     bool ok = config != NULL;
     differences d = { .count = 0 };
@@ -175,10 +177,10 @@ static bool check_same(run *r, const json_t *now, const train_options *options, 
     return ok;
 }
 
-static bool write_description(run *r, const json_t *info, const train_options *options, error *err)
+static bool write_description(run *r, json_t *info, const train_options *options, error *err)
 {
-    char *text = json_dumps(info, JSON_INDENT(2));
-    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", r->info);
+    char *text = json_tree_text(json_incref(info), JSON_INDENT(2), r->info, err);
+    if (!text) return false;
     bool ok = file_make_folders(r->samples, err) &&
               file_write(r->config, options->config_text, strlen(options->config_text), err) &&
               file_write(r->info, text, strlen(text), err);
@@ -212,9 +214,14 @@ bool run_open(run *r, const train_task *task, const train_options *options, erro
     json_t *info = describe(task, options);
     if (!info) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", r->info);
     bool ok = true;
-    if (options->resume && !check_same(r, info, options, err)) {
-        if (options->force && err) log_warn("%s", err->message);
-        ok = options->force;
+    error different = { 0 };
+    if (options->resume && !check_same(r, info, options, &different)) {
+        /* What could not be compared for want of memory is not the same either, but another matter. */
+        ok = options->force && different.code != ERROR_MEMORY;
+        if (ok)
+            log_warn("%s", different.message);
+        else if (err)
+            *err = different;
     }
     if (ok && (!options->resume || options->force)) ok = write_description(r, info, options, err);
     json_decref(info);
@@ -236,18 +243,22 @@ void run_close(run *r)
 
 /* ---- Metrics ---------------------------------------------------------------------------------- */
 
-/* Bytes of whole lines that belong to the first `step` steps. */
-static size_t lines_until(const char *text, int64_t step)
+/* Bytes of whole lines that belong to the first `step` steps.  Only a line that is wrong ends them. */
+static bool lines_until(const run *r, const char *text, int64_t step, size_t *keep, error *err)
 {
     const char *line = text;
+    json_tree_problem problem;
     for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        json_t *object = json_loadb(line, (size_t)(end - line), 0, NULL);
+        json_t *object = json_tree_read(line, (size_t)(end - line), true, &problem);
+        if (!object && problem.memory)
+            return error_set(err, ERROR_MEMORY, "out of memory for a line of '%s'", r->metrics);
         const json_t *at = json_object_get(object, "step");
-        bool keep = json_is_integer(at) && json_integer_value(at) <= step;
+        bool early = json_is_integer(at) && json_integer_value(at) <= step;
         json_decref(object);
-        if (!keep) break;
+        if (!early) break;
     }
-    return (size_t)(line - text);
+    *keep = (size_t)(line - text);
+    return true;
 }
 
 bool run_metrics_open(run *r, int64_t step, error *err)
@@ -256,8 +267,9 @@ bool run_metrics_open(run *r, int64_t step, error *err)
     if (file_exists(r->metrics)) {
         char *text = file_read(r->metrics, NULL, err);
         if (!text) return false;
-        keep = lines_until(text, step);
+        bool read = lines_until(r, text, step, &keep, err);
         free(text);
+        if (!read) return false;
     }
     r->lines = open(r->metrics, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (r->lines < 0 || ftruncate(r->lines, (off_t)keep) != 0)

@@ -4,6 +4,7 @@
 #include "host/train/train.h"
 
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/train/checkpoint.h"
 #include "host/train/progress.h"
@@ -52,10 +53,9 @@ static char *host_state(const loop *l, error *err)
                               "bad", (json_int_t)l->bad, "skipped", (json_int_t)l->skipped, "seconds",
                               l->seconds + progress_now() - l->progress.started, "task", own);
     /* 17 digits give every double back exactly. */
-    char *text = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    json_decref(state);
-    if (!text) error_set(err, ERROR_MEMORY, "out of memory for the state of run '%s'", l->options->folder);
-    return text;
+    char what[300];
+    snprintf(what, sizeof what, "the state of run '%s'", l->options->folder);
+    return json_tree_text(state, JSON_COMPACT | JSON_REAL_PRECISION(17), what, err);
 }
 
 static bool save_to(const loop *l, const char *path, error *err)
@@ -98,9 +98,8 @@ static bool save(loop *l, error *err)
 static bool read_state(loop *l, const char *text, error *err)
 {
     const train_task *t = l->task;
-    json_error_t problem;
-    json_t *state = json_loads(text, 0, &problem);
-    if (!state) return error_set(err, ERROR_FORMAT, "the host state is not JSON: %s", problem.text);
+    json_t *state = json_tree_parse(text, strlen(text), "its host state", err);
+    if (!state) return false;
     const json_t *best = json_object_get(state, "best"), *own = json_object_get(state, "task");
     l->best = json_is_number(best) ? json_number_value(best) : INFINITY;
     l->waited = json_integer_value(json_object_get(state, "waited"));
