@@ -1,9 +1,9 @@
 /* pack.c -- writes one folder that drawing needs, from the runs that trained its parts.
  * SPDX-License-Identifier: MIT */
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
 #include "models/parts.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,23 +12,26 @@ static bool export_part(store *s, const char *folder, const char *name, dtype ty
                         const checkpoint_metadata *metadata, error *err)
 {
     char *path = file_join(folder, name);
-    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path");
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for the path of '%s'", name);
     bool ok = checkpoint_export(s, path, false, type, metadata->at, metadata->count, err);
     free(path);
     return ok;
 }
 
 /* Says how the part was trained: what the run's checkpoint recorded, without the host's own state. */
-static checkpoint_metadata describe(const checkpoint_metadata *trained)
+static bool describe(const checkpoint_metadata *trained, checkpoint_metadata *kept, error *err)
 {
-    checkpoint_metadata kept = { .at = calloc((size_t)trained->count + 1, sizeof *kept.at) };
-    for (int i = 0; kept.at && i < trained->count; ++i) {
+    *kept = (checkpoint_metadata){ .at = calloc((size_t)trained->count + 1, sizeof *kept->at) };
+    bool ok = kept->at != NULL;
+    for (int i = 0; ok && i < trained->count; ++i) {
         const char *key = trained->at[i].key;
         if (strcmp(key, "step") != 0 && strcmp(key, "config") != 0 && strcmp(key, "kind") != 0) continue;
-        kept.at[kept.count].key = strdup(key);
-        kept.at[kept.count++].value = strdup(trained->at[i].value);
+        checkpoint_text *one = &kept->at[kept->count++];
+        one->key = strdup(key);
+        one->value = strdup(trained->at[i].value);
+        ok = one->key && one->value;
     }
-    return kept;
+    return ok || error_set(err, ERROR_MEMORY, "out of memory for what a checkpoint says of its training");
 }
 
 static bool write_config(const char *folder, const char *name, const config_table *table, const void *config,
@@ -45,7 +48,7 @@ static bool write_config(const char *folder, const char *name, const config_tabl
 static bool write_text_files(const prior_part *p, const char *folder, error *err)
 {
     char *path = file_join(folder, "tokenizer.model"), *list = file_join(folder, "words.txt");
-    bool ok = path && list ? true : error_set(err, ERROR_MEMORY, "out of memory for a path");
+    bool ok = path && list ? true : error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
     ok = ok && tokenizer_save(p->tokenizer, path, err) && (!p->words || words_save(p->words, list, err));
     free(path);
     free(list);
@@ -57,15 +60,15 @@ static bool write_index(const char *folder, const dvae_part *dvae, const prior_p
     json_t *index = json_pack("{s:s, s:i, s:{s:s, s:s, s:I}}", "format", "dalle-cl model", "version", 1,
                               "dvae", "config", "dvae.cfg", "weights", "dvae.safetensors", "parameters",
                               (json_int_t)store_elements(dvae->store, STORE_PARAMETER));
-    if (index && prior)
-        json_object_set_new(index, "prior",
-                            json_pack("{s:s, s:s, s:s, s:I}", "config", "prior.cfg", "weights",
-                                      "prior.safetensors", "tokenizer", "tokenizer.model", "parameters",
-                                      (json_int_t)store_elements(prior->store, STORE_PARAMETER)));
-    char *text = index ? json_dumps(index, JSON_INDENT(2)) : NULL, *path = file_join(folder, "model.json");
+    if (prior)
+        json_tree_put(&index, "prior",
+                      json_pack("{s:s, s:s, s:s, s:I}", "config", "prior.cfg", "weights", "prior.safetensors",
+                                "tokenizer", "tokenizer.model", "parameters",
+                                (json_int_t)store_elements(prior->store, STORE_PARAMETER)));
+    char *text = json_tree_text(index, JSON_INDENT(2), "model.json", err),
+         *path = file_join(folder, "model.json");
     bool ok = text && path ? file_write(path, text, strlen(text), err)
                            : error_set(err, ERROR_MEMORY, "out of memory for model.json");
-    json_decref(index);
     free(text);
     free(path);
     return ok;
@@ -78,10 +81,10 @@ bool pack_model(device *d, const char *dvae_run, const char *prior_run, const ch
     if (!dvae) return false;
     prior_part *prior = NULL;
     prior_shape shape = { dvae_tokens_side(&dvae->config), dvae->config.codes };
-    checkpoint_metadata of_dvae = describe(&dvae->metadata), of_prior = { 0 };
-    bool ok = !prior_run || (prior = prior_part_open(d, prior_run, &shape, err));
-    if (prior) of_prior = describe(&prior->metadata);
-    ok = ok && file_make_folders(out, err) &&
+    checkpoint_metadata of_dvae = { 0 }, of_prior = { 0 };
+    bool ok = describe(&dvae->metadata, &of_dvae, err) &&
+              (!prior_run || (prior = prior_part_open(d, prior_run, &shape, err)));
+    ok = ok && (!prior || describe(&prior->metadata, &of_prior, err)) && file_make_folders(out, err) &&
          export_part(dvae->store, out, "dvae.safetensors", type, &of_dvae, err) &&
          write_config(out, "dvae.cfg", &dvae_config_table, &dvae->config, err);
     if (ok && prior)

@@ -3,21 +3,25 @@
 #include "models/parts.h"
 
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
 #include "models/request.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Finding ---- */
 
-static char *existing(const char *folder, const char *name)
+/* *path = the file's, to be freed, or NULL if the folder has none of this name. */
+static bool find_file(const char *folder, const char *name, char **path, error *err)
 {
-    char *path = file_join(folder, name);
-    if (path && file_exists(path)) return path;
-    free(path);
-    return NULL;
+    *path = file_join(folder, name);
+    if (!*path)
+        return error_set(err, ERROR_MEMORY, "out of memory for the path of '%s' in '%s'", name, folder);
+    if (file_exists(*path)) return true;
+    free(*path);
+    *path = NULL;
+    return true;
 }
 
 void part_files_free(part_files *f)
@@ -29,39 +33,63 @@ void part_files_free(part_files *f)
     *f = (part_files){ 0 };
 }
 
-/* A run's folder says in run.json what it trains. */
-static bool is_run_of(const char *folder, const char *part)
+/* A run's folder says in run.json what it trains; one that is no JSON is no run's. */
+static bool is_run_of(const char *folder, const char *part, bool *is, error *err)
 {
-    char *path = existing(folder, "run.json");
-    char *text = path ? file_read(path, NULL, NULL) : NULL;
-    json_t *info = text ? json_loads(text, 0, NULL) : NULL;
+    *is = false;
+    char *path;
+    error problem = { 0 };
+    if (!find_file(folder, "run.json", &path, err)) return false;
+    json_t *info = path ? json_tree_open(path, &problem) : NULL;
     const char *kind = json_string_value(json_object_get(info, "kind"));
-    bool is = kind && strcmp(kind, part) == 0;
+    *is = kind && strcmp(kind, part) == 0;
     json_decref(info);
-    free(text);
     free(path);
-    return is;
+    if (problem.code == ERROR_NONE || problem.code == ERROR_FORMAT) return true;
+    if (err) *err = problem;
+    return false;
 }
 
 /* "runs/x/checkpoint.safetensors": that checkpoint of the run in runs/x. */
 static bool find_checkpoint(const char *path, const char *part, part_files *out, error *err)
 {
     const char *name = strrchr(path, '/'), *end = strrchr(path, '.');
-    char *folder =
-        name && end > name && strcmp(end, ".safetensors") == 0 ? strndup(path, (size_t)(name - path)) : NULL;
-    bool ok = folder && is_run_of(folder, part) && part_files_find(folder, part, out, err);
-    if (ok) {
-        free(out->weights);
-        out->weights = strdup(path);
-        ok = out->weights ? true : error_set(err, ERROR_MEMORY, "out of memory for a path");
-    } else {
-        error_set(
+    bool named = name && end > name && strcmp(end, ".safetensors") == 0, run = false;
+    char *folder = named ? strndup(path, (size_t)(name - path)) : NULL;
+    if (named && !folder) return error_set(err, ERROR_MEMORY, "out of memory for the folder of '%s'", path);
+    bool ok = !folder || is_run_of(folder, part, &run, err);
+    if (ok && !run)
+        ok = error_set(
             err, ERROR_USAGE,
             "'%s' is a file; the folder of a model or run is needed, or a checkpoint in the run of a %s",
             path, part);
+    ok = ok && part_files_find(folder, part, out, err);
+    if (ok) {
+        free(out->weights);
+        out->weights = strdup(path);
+        ok = out->weights ? true : error_set(err, ERROR_MEMORY, "out of memory for the path '%s'", path);
+        if (!ok) part_files_free(out);
     }
     free(folder);
     return ok;
+}
+
+/* Fills in what the folder holds of the part. */
+static bool look_into(const char *folder, const char *part, const char *config, const char *weights,
+                      part_files *out, error *err)
+{
+    if (!find_file(folder, config, &out->config, err) || !find_file(folder, weights, &out->weights, err))
+        return false;
+    if (!out->config && !out->weights) {
+        if (!is_run_of(folder, part, &out->run, err)) return false;
+        if (out->run && (!find_file(folder, "config.cfg", &out->config, err) ||
+                         !find_file(folder, "best.safetensors", &out->weights, err)))
+            return false;
+        if (out->run && !out->weights && !find_file(folder, "checkpoint.safetensors", &out->weights, err))
+            return false;
+    }
+    return find_file(folder, "tokenizer.model", &out->tokenizer, err) &&
+           find_file(folder, "words.txt", &out->words, err);
 }
 
 bool part_files_find(const char *folder, const char *part, part_files *out, error *err)
@@ -73,16 +101,10 @@ bool part_files_find(const char *folder, const char *part, part_files *out, erro
                                    : error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
     snprintf(config, sizeof config, "%s.cfg", part);
     snprintf(weights, sizeof weights, "%s.safetensors", part);
-    out->config = existing(folder, config);
-    out->weights = existing(folder, weights);
-    if (!out->config && !out->weights && is_run_of(folder, part)) {
-        out->run = true;
-        out->config = existing(folder, "config.cfg");
-        out->weights = existing(folder, "best.safetensors");
-        if (!out->weights) out->weights = existing(folder, "checkpoint.safetensors");
+    if (!look_into(folder, part, config, weights, out, err)) {
+        part_files_free(out);
+        return false;
     }
-    out->tokenizer = existing(folder, "tokenizer.model");
-    out->words = existing(folder, "words.txt");
     if (out->config && out->weights) return true;
     bool half = out->config || out->weights;
     part_files_free(out);

@@ -5,6 +5,7 @@
 #include "host/base/embedded.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
+#include "host/base/json_tree.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -84,7 +85,7 @@ bool preset_read(const config_table *table, const char *name, void *config, erro
 static bool read_run_config(const train_request *r, const config_table *table, void *config, error *err)
 {
     char *path = file_join(r->run, "config.cfg");
-    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path");
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", r->run);
     if (!file_exists(path)) {
         error_set(err, ERROR_USAGE, "'%s' holds no run to resume: there is no '%s'", r->run, path);
         free(path);
@@ -113,26 +114,34 @@ bool request_config(const train_request *r, const config_table *table, void *con
     return config_assign(table, config, seed, "--seed", err);
 }
 
+char *request_config_text(const config_table *table, const void *config, error *err)
+{
+    char *text = config_format(table, config);
+    return text ? text
+                : error_null(err, ERROR_MEMORY, "out of memory for the settings of the %s", table->name);
+}
+
 char *request_path(const train_request *r, const char *key, const char *given, const char *option, error *err)
 {
     char full[PATH_MAX];
     if (given) {
         char *found = realpath(given, full); /* the run may be resumed from another folder */
         char *kept = strdup(found ? found : given);
-        if (!kept) error_set(err, ERROR_MEMORY, "out of memory for a path");
+        if (!kept) error_set(err, ERROR_MEMORY, "out of memory for the path '%s'", given);
         return kept;
     }
     if (!r->resume) return error_null(err, ERROR_USAGE, "%s is missing: training needs it", option);
     char *path = file_join(r->run, "run.json");
-    char *text = path ? file_read(path, NULL, err) : NULL;
-    json_t *info = text ? json_loads(text, 0, NULL) : NULL;
+    if (!path) return error_null(err, ERROR_MEMORY, "out of memory for a path in '%s'", r->run);
+    json_t *info = json_tree_open(path, err);
     const char *recorded = json_string_value(json_object_get(json_object_get(info, "data"), key));
     char *kept = recorded ? strdup(recorded) : NULL;
-    if (text && !kept)
+    if (recorded && !kept)
+        error_set(err, ERROR_MEMORY, "out of memory for the path '%s'", recorded);
+    else if (info && !kept)
         error_set(err, ERROR_FORMAT, "'%s' does not say which %s the run used; name it with %s", path, key,
                   option);
     json_decref(info);
-    free(text);
     free(path);
     return kept;
 }

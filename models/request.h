@@ -31,6 +31,8 @@ bool preset_read(const config_table *table, const char *name, void *config, erro
 
 /* The request's settings: defaults, preset or the resumed run's config.cfg, then --set and --seed. */
 bool request_config(const train_request *r, const config_table *table, void *config, error *err);
+/* The settings as text, to be freed. */
+char *request_config_text(const config_table *table, const void *config, error *err);
 /* A path the run recorded in run.json under `key`, when the request resumes without naming one; else
  * `given`.  NULL with an error when neither is there.  To be freed. */
 char *request_path(const train_request *r, const char *key, const char *given, const char *option,

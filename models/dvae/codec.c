@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/dvae/codec.h"
 
+#include "host/base/json_tree.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,8 +177,7 @@ json_t *code_counter_save(const code_counter *c)
 {
     json_t *list = json_array();
     for (int64_t i = 0; list && i < c->codes; ++i)
-        if (c->counts[i])
-            json_array_append_new(list, json_pack("[I, I]", (json_int_t)i, (json_int_t)c->counts[i]));
+        if (c->counts[i]) json_tree_add(&list, json_pack("[I, I]", (json_int_t)i, (json_int_t)c->counts[i]));
     return json_pack("{s:o}", "codes", list);
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/dvae/dvae_train.h"
 
+#include "host/base/json_tree.h"
 #include "host/train/optimizer.h"
 #include "host/train/schedule.h"
 #include "models/data.h"
@@ -267,10 +268,15 @@ bool dvae_train(const train_request *r, error *err)
     json_t *provenance = NULL;
     bool ok = request_config(r, &dvae_config_table, &t.config, err) && dvae_config_check(&t.config, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) && set_up(&t, r, data, err) &&
-              (text = config_format(&dvae_config_table, &t.config));
+              (text = request_config_text(&dvae_config_table, &t.config, err));
+    if (ok) {
+        provenance =
+            json_pack("{s:o, s:s}", "data", json_tree_string(data), "pictures", training_data_hash(t.data));
+        ok = provenance ? true
+                        : error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", r->run);
+    }
     if (ok) {
         const dvae_config *c = &t.config;
-        provenance = json_pack("{s:s, s:s}", "data", data, "pictures", training_data_hash(t.data));
         train_task task = { "dvae", &t, t.store, begin, end, evaluate, draw, save_state, load_state, warn };
         train_options options = request_options(r, text, provenance);
         options.steps = c->steps;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/prior_train.h"
 
+#include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/train/optimizer.h"
 #include "host/train/schedule.h"
@@ -375,12 +376,16 @@ bool prior_train(const train_request *r, error *err)
               prior_config_check(&t.config, NULL, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (dvae = request_path(r, "dvae", r->dvae, "--dvae", err)) && set_up(&t, r, data, dvae, err) &&
-              (text = config_format(&prior_config_table, &t.config));
+              (text = request_config_text(&prior_config_table, &t.config, err));
+    if (ok) {
+        provenance = json_pack("{s:o, s:s, s:o, s:s, s:s}", "data", json_tree_string(data), "pictures",
+                               training_data_hash(t.data), "dvae", json_tree_string(dvae), "dvae_parameters",
+                               t.dvae->hash, "tokenizer", tokenizer_hash(prior_text_tokenizer(t.text)));
+        ok = provenance ? true
+                        : error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", r->run);
+    }
     if (ok) {
         const prior_config *c = &t.config;
-        provenance = json_pack("{s:s, s:s, s:s, s:s, s:s}", "data", data, "pictures",
-                               training_data_hash(t.data), "dvae", dvae, "dvae_parameters", t.dvae->hash,
-                               "tokenizer", tokenizer_hash(prior_text_tokenizer(t.text)));
         train_task task = { "prior", &t, t.store, begin, end, evaluate, draw, save_state, load_state, NULL };
         train_options options = request_options(r, text, provenance);
         options.steps = c->steps;
