@@ -4,10 +4,10 @@
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
 
+#include "host/base/json_tree.h"
 #include "host/base/philox.h"
 #include "host/device/device.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +183,8 @@ static bool time_runs(const bench *bn, problem *p, double *median, error *err)
     return true;
 }
 
-static void print_result(const bench *bn, const shape *s, const char *provider, double wrong, double median)
+static bool print_result(const bench *bn, const shape *s, const char *provider, double wrong, double median,
+                         error *err)
 {
     const device_info *info = device_get_info(bn->device);
     char text[64];
@@ -193,16 +194,16 @@ static void print_result(const bench *bn, const shape *s, const char *provider, 
         printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.2g\t%.4g\t%.1f\n", DALLE_CL_VERSION, info->name, info->driver,
                s->op, text, dtype_name(bn->type), provider, wrong, 1e3 * median, gflops);
         fflush(stdout);
-        return;
+        return true;
     }
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:f}", "version", DALLE_CL_VERSION,
-                          "device", info->name, "driver", info->driver, "op", s->op, "shape", text, "storage",
-                          dtype_name(bn->type), "provider", provider, "error", wrong, "median_ms",
-                          1e3 * median, "gflops", gflops);
-    char *line = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    json_t *o = json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:f, s:f, s:f}", "version", DALLE_CL_VERSION,
+                          "device", json_tree_string(info->name), "driver", json_tree_string(info->driver),
+                          "op", s->op, "shape", text, "storage", dtype_name(bn->type), "provider", provider,
+                          "error", wrong, "median_ms", 1e3 * median, "gflops", gflops);
+    char *line = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "a result as JSON", err);
     if (line) puts(line);
     free(line);
-    json_decref(o);
+    return line != NULL;
 }
 
 static bool one_shape(const bench *bn, const shape *s, error *err)
@@ -225,7 +226,7 @@ static bool one_shape(const bench *bn, const shape *s, error *err)
                           device_get_info(bn->device)->name);
     }
     ok = ok && time_runs(bn, &p, &median, err);
-    if (ok) print_result(bn, s, gemm_plan_provider(p.plan), wrong, median);
+    ok = ok && print_result(bn, s, gemm_plan_provider(p.plan), wrong, median, err);
     release(&p);
     return ok;
 }

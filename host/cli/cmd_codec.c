@@ -3,8 +3,8 @@
 #include "host/cli/cli.h"
 #include "host/cli/pictures.h"
 #include "host/api/dalle.h"
+#include "host/base/json_tree.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -115,23 +115,26 @@ static uint8_t *interleave(const work *w, const encoded *e, const uint8_t *again
     return all;
 }
 
-static void print_figures(const cli_call *call, const work *w, const encoded *e, const uint8_t *again)
+static bool print_figures(const cli_call *call, const work *w, const encoded *e, const uint8_t *again,
+                          error *err)
 {
     double entropy, psnr = pictures_psnr(e->rgb, again, e->count * w->picture);
-    int used = pictures_code_usage(e->tokens, e->count * w->tokens, w->info.codes, &entropy);
+    int used = pictures_code_usage(e->tokens, e->count * w->tokens, w->info.codes, &entropy, err);
+    if (used < 0) return false;
     if (cli_flag(call, "json")) {
         json_t *o = json_pack("{s:i, s:i, s:i, s:f}", "pictures", e->count, "codes", w->info.codes,
                               "codes_used", used, "entropy_bits", entropy);
-        json_object_set_new(o, "psnr", isfinite(psnr) ? json_real(psnr) : json_null());
-        char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        if (text) puts(text);
+        json_tree_put(&o, "psnr", isfinite(psnr) ? json_real(psnr) : json_null());
+        char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the figures as JSON", err);
+        if (!text) return false;
+        puts(text);
         free(text);
-        json_decref(o);
     } else if (!cli_flag(call, "quiet")) {
         printf("%s: %d picture%s, %.2f dB; %d of %d codes in use, %.2f bits a token\n",
                cli_text(call, "output"), e->count, e->count == 1 ? "" : "s", psnr, used, w->info.codes,
                entropy);
     }
+    return true;
 }
 
 static bool reconstruct(const cli_call *call, const work *w, encoded *e, error *err)
@@ -148,7 +151,7 @@ static bool reconstruct(const cli_call *call, const work *w, encoded *e, error *
     if (ok) ok = (grid = interleave(w, e, again, columns, &cells)) != NULL;
     if (!ok) error_set(err, ERROR_MEMORY, "out of memory for %d pictures", e->count);
     ok = ok && pictures_write_grid(cli_text(call, "output"), grid, cells, w->info.side, columns, err);
-    if (ok) print_figures(call, w, e, again);
+    ok = ok && print_figures(call, w, e, again, err);
     free(grid);
     free(again);
     return ok;

@@ -41,8 +41,12 @@ static bool print_reference(const config_table *table, const char *model, error 
     char *help = config_help(table);
     if (!help) return error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", model);
     const char **names = preset_names(model);
+    if (!names) {
+        free(help);
+        return error_set(err, ERROR_MEMORY, "out of memory for the presets of '%s'", model);
+    }
     printf("Presets of %s:\n", model);
-    for (int i = 0; names && names[i]; ++i) {
+    for (int i = 0; names[i]; ++i) {
         char path[160];
         snprintf(path, sizeof path, "%s/presets/%s.cfg", model, names[i]);
         const embedded_file *file = embedded_find(path);

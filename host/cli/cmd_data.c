@@ -3,8 +3,9 @@
 #include "host/cli/cli.h"
 
 #include "data/dataset.h"
+#include "host/base/json_tree.h"
+#include "host/base/utf8.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +21,14 @@ static dataset *open_arguments(const cli_call *call, bool need_captions, error *
 }
 
 /* Adds one to the count of `name` in an object. */
-static void count_in(json_t *object, const char *name)
+static void count_in(json_t **object, const char *name)
 {
     const char *key = *name ? name : "(none)";
-    json_object_set_new(object, key, json_integer(json_integer_value(json_object_get(object, key)) + 1));
+    json_tree_put(object, key, json_integer(json_integer_value(json_object_get(*object, key)) + 1));
 }
 
 /* Reads every picture, so that a broken one is found before a training finds it. */
-static bool check_pictures(const dataset *d, json_t *sizes, error *err)
+static bool check_pictures(const dataset *d, json_t **sizes, error *err)
 {
     for (int64_t i = 0; i < dataset_count(d); ++i) {
         image picture = { 0 };
@@ -49,7 +50,7 @@ static json_t *describe(const dataset *d)
     size_t longest = 0;
     for (int64_t i = 0; i < dataset_count(d); ++i) {
         const dataset_sample *s = dataset_at(d, i);
-        count_in(splits, s->split);
+        count_in(&splits, s->split);
         captions += *s->caption != '\0';
         keywords += s->keyword_count;
         if (strlen(s->caption) > longest) longest = strlen(s->caption);
@@ -83,18 +84,19 @@ static bool run_info(const cli_call *call, error *err)
     dataset *d = open_arguments(call, false, err);
     if (!d) return false;
     json_t *o = describe(d), *sizes = json_object();
-    bool ok = o && sizes;
-    if (!ok) error_set(err, ERROR_MEMORY, "out of memory for a description of the set");
+    bool ok = true;
     cli_catch_interrupts();
-    if (ok && !cli_flag(call, "fast")) {
-        ok = check_pictures(d, sizes, err);
-        json_object_set(o, "sizes", sizes);
+    if (!cli_flag(call, "fast")) {
+        ok = check_pictures(d, &sizes, err);
+        json_tree_put(&o, "sizes", json_incref(sizes));
     }
-    char *text = ok && cli_flag(call, "json") ? json_dumps(o, JSON_INDENT(2)) : NULL;
-    if (text)
-        puts(text);
+    if (ok && !o) ok = error_set(err, ERROR_MEMORY, "out of memory for a description of the set");
+    char *text = NULL;
+    if (ok && cli_flag(call, "json"))
+        ok = (text = json_tree_text(json_incref(o), JSON_INDENT(2), "a description of the set", err)) != NULL;
     else if (ok)
         print_people(o, "");
+    if (text) puts(text);
     free(text);
     json_decref(o);
     json_decref(sizes);
@@ -110,17 +112,17 @@ static bool print_captions(const cli_call *call, const dataset *d, const dataset
             puts(sample->caption);
             continue;
         }
-        json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "key", sample->key, "caption", sample->caption, "split",
-                              sample->split, "group", sample->group);
-        json_t *keywords = json_array();
-        for (int k = 0; k < sample->keyword_count; ++k)
-            json_array_append_new(keywords, json_string(sample->keywords[k]));
-        json_object_set_new(o, "keywords", keywords);
-        char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
-        json_decref(o);
-        if (!line)
+        /* All but the key was checked when the set was read. */
+        if (utf8_check(sample->key) >= 0)
             return error_set(err, ERROR_FORMAT, "sample '%s' is not valid UTF-8, which JSON needs",
                              sample->key);
+        json_t *keywords = json_array();
+        for (int k = 0; k < sample->keyword_count; ++k)
+            json_tree_add(&keywords, json_string(sample->keywords[k]));
+        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:o}", "key", sample->key, "caption", sample->caption,
+                              "split", sample->split, "group", sample->group, "keywords", keywords);
+        char *line = json_tree_text(o, JSON_COMPACT, "a sample as JSON", err);
+        if (!line) return false;
         puts(line);
         free(line);
     }

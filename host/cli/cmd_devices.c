@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
 
+#include "host/base/json_tree.h"
 #include "host/device/device.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,53 +42,53 @@ static int place_in(const selection *s, int index)
     return 0;
 }
 
-static void add_measured(json_t *o, const device_info *d)
+static void add_measured(json_t **o, const device_info *d)
 {
     json_t *sizes = json_array(), *units = json_object();
     for (int bit = 0; bit < 31; ++bit)
-        if (d->subgroup_sizes >> bit & 1) json_array_append_new(sizes, json_integer(1 << bit));
+        if (d->subgroup_sizes >> bit & 1) json_tree_add(&sizes, json_integer(1 << bit));
     for (int i = 0; i < DEVICE_UNIT_COUNT; ++i)
-        json_object_set_new(units, device_unit_name((device_unit)i), json_string(found_name(d->units[i])));
-    json_object_set_new(o, "subgroup_sizes", sizes);
-    json_object_set_new(o, "matrix_units", units);
-    json_object_set_new(o, "command_buffers", json_string(found_name(d->command_buffers)));
-    json_object_set_new(o, "probed_buffer_bytes", json_integer(d->probed_buffer_bytes));
-    json_object_set_new(o, "probed_local_bytes", json_integer(d->probed_local_bytes));
-    json_object_set_new(o, "launch_us", json_real(d->launch_us));
-    json_object_set_new(o, "round_trip_us", json_real(d->round_trip_us));
-    json_object_set_new(o, "copy_gb_per_s", json_real(d->copy_gbs));
+        json_tree_put(&units, device_unit_name((device_unit)i), json_string(found_name(d->units[i])));
+    json_tree_put(o, "subgroup_sizes", sizes);
+    json_tree_put(o, "matrix_units", units);
+    json_tree_put(o, "command_buffers", json_string(found_name(d->command_buffers)));
+    json_tree_put(o, "probed_buffer_bytes", json_integer(d->probed_buffer_bytes));
+    json_tree_put(o, "probed_local_bytes", json_integer(d->probed_local_bytes));
+    json_tree_put(o, "launch_us", json_real(d->launch_us));
+    json_tree_put(o, "round_trip_us", json_real(d->round_trip_us));
+    json_tree_put(o, "copy_gb_per_s", json_real(d->copy_gbs));
 }
 
 static json_t *to_json(const device_info *d, const selection *chosen)
 {
     json_t *o = json_object();
     int place = place_in(chosen, d->index);
-    json_object_set_new(o, "index", json_integer(d->index));
-    json_object_set_new(o, "kind", json_string(kind_name(d->kind)));
-    json_object_set_new(o, "name", json_string(d->name));
-    json_object_set_new(o, "vendor", json_string(d->vendor));
-    json_object_set_new(o, "vendor_word", json_string(d->vendor_word));
-    json_object_set_new(o, "platform", json_string(d->platform));
-    json_object_set_new(o, "version", json_string(d->version));
-    json_object_set_new(o, "driver", json_string(d->driver));
-    json_object_set_new(o, "compute_units", json_integer(d->compute_units));
-    json_object_set_new(o, "memory_bytes", json_integer(d->memory_bytes));
-    json_object_set_new(o, "max_buffer_bytes", json_integer(d->max_buffer_bytes));
-    json_object_set_new(o, "local_bytes", json_integer(d->local_bytes));
-    json_object_set_new(o, "max_group", json_integer(d->max_group));
-    json_object_set_new(o, "usable", json_boolean(d->usable));
-    if (!d->usable) json_object_set_new(o, "reason", json_string(d->reason));
-    json_object_set_new(o, "half_storage", json_boolean(d->half_storage));
-    json_object_set_new(o, "half_arithmetic", json_boolean(d->half_arithmetic));
-    json_object_set_new(o, "subgroup_size", json_integer(d->subgroup_size));
-    json_object_set_new(o, "vector_width", json_integer(d->vector_width));
-    json_object_set_new(o, "lanes", json_integer(d->lanes));
-    json_object_set_new(o, "vec", json_integer(d->vec));
-    json_object_set_new(o, "probe_gflops", json_real(d->probe_gflops));
-    if (d->measured) add_measured(o, d);
-    json_object_set_new(o, "default", json_boolean(place == 1));
-    if (place) json_object_set_new(o, "place", json_integer(place));
-    if (place == 1) json_object_set_new(o, "default_because", json_string(chosen->reason));
+    json_tree_put(&o, "index", json_integer(d->index));
+    json_tree_put(&o, "kind", json_string(kind_name(d->kind)));
+    json_tree_put(&o, "name", json_tree_string(d->name));
+    json_tree_put(&o, "vendor", json_tree_string(d->vendor));
+    json_tree_put(&o, "vendor_word", json_tree_string(d->vendor_word));
+    json_tree_put(&o, "platform", json_tree_string(d->platform));
+    json_tree_put(&o, "version", json_tree_string(d->version));
+    json_tree_put(&o, "driver", json_tree_string(d->driver));
+    json_tree_put(&o, "compute_units", json_integer(d->compute_units));
+    json_tree_put(&o, "memory_bytes", json_integer(d->memory_bytes));
+    json_tree_put(&o, "max_buffer_bytes", json_integer(d->max_buffer_bytes));
+    json_tree_put(&o, "local_bytes", json_integer(d->local_bytes));
+    json_tree_put(&o, "max_group", json_integer(d->max_group));
+    json_tree_put(&o, "usable", json_boolean(d->usable));
+    if (!d->usable) json_tree_put(&o, "reason", json_tree_string(d->reason));
+    json_tree_put(&o, "half_storage", json_boolean(d->half_storage));
+    json_tree_put(&o, "half_arithmetic", json_boolean(d->half_arithmetic));
+    json_tree_put(&o, "subgroup_size", json_integer(d->subgroup_size));
+    json_tree_put(&o, "vector_width", json_integer(d->vector_width));
+    json_tree_put(&o, "lanes", json_integer(d->lanes));
+    json_tree_put(&o, "vec", json_integer(d->vec));
+    json_tree_put(&o, "probe_gflops", json_real(d->probe_gflops));
+    if (d->measured) add_measured(&o, d);
+    json_tree_put(&o, "default", json_boolean(place == 1));
+    if (place) json_tree_put(&o, "place", json_integer(place));
+    if (place == 1) json_tree_put(&o, "default_because", json_string(chosen->reason));
     return o;
 }
 
@@ -144,10 +144,9 @@ static void print_people(const device_info *d, const selection *chosen)
 static bool print_json(const device_info *infos, int count, const selection *chosen, error *err)
 {
     json_t *all = json_array();
-    for (int i = 0; i < count; ++i) json_array_append_new(all, to_json(&infos[i], chosen));
-    char *text = json_dumps(all, JSON_INDENT(2));
-    json_decref(all);
-    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for the list of %d devices", count);
+    for (int i = 0; i < count; ++i) json_tree_add(&all, to_json(&infos[i], chosen));
+    char *text = json_tree_text(all, JSON_INDENT(2), "the list of devices", err);
+    if (!text) return false;
     puts(text);
     free(text);
     return true;
@@ -164,7 +163,8 @@ static bool run_devices(const cli_call *call, error *err)
     device *d = device_open(cli_text(call, "device"), &none);
     if (d) chosen.count = device_select(cli_text(call, "device"), &chosen.indices, &none);
     bool ok = true;
-    if (none.code != ERROR_NONE && (cli_given(call, "device") || none.code == ERROR_USAGE)) {
+    if (none.code != ERROR_NONE &&
+        (cli_given(call, "device") || none.code == ERROR_USAGE || none.code == ERROR_MEMORY)) {
         ok = false;
         if (err) *err = none;
     } else {

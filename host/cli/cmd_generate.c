@@ -3,8 +3,9 @@
 #include "host/cli/cli.h"
 #include "host/cli/pictures.h"
 #include "host/api/dalle.h"
+#include "host/base/json_tree.h"
+#include "host/base/utf8.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -68,14 +69,14 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
                    p->count == 1 ? "" : "s", p->side, p->side, (unsigned long long)r->seed, seconds, device);
         return true;
     }
+    if (utf8_check(path) >= 0 || utf8_check(r->caption) >= 0)
+        return error_set(err, ERROR_USAGE,
+                         "generate: a path or the caption is not valid UTF-8, which JSON needs");
     json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:f, s:s}", "file", path, "caption", r->caption,
                           "count", p->count, "first", r->first, "side", p->side, "seed", (json_int_t)r->seed,
                           "seconds", seconds, "device", device);
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
-    json_decref(o);
-    if (!text)
-        return error_set(err, ERROR_USAGE,
-                         "generate: a path or the caption is not valid UTF-8, which JSON needs");
+    char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the result as JSON", err);
+    if (!text) return false;
     puts(text);
     free(text);
     return true;

@@ -4,10 +4,10 @@
 
 #include "data/safetensors.h"
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +51,7 @@ static int64_t elements(const safetensors_tensor *t)
 static json_t *tensor_json(const safetensors_tensor *t)
 {
     json_t *shape = json_array();
-    for (int i = 0; i < t->rank; ++i) json_array_append_new(shape, json_integer(t->dim[i]));
+    for (int i = 0; i < t->rank; ++i) json_tree_add(&shape, json_integer(t->dim[i]));
     return json_pack("{s:s, s:s, s:o}", "name", t->name, "type", t->type_name, "shape", shape);
 }
 
@@ -63,7 +63,7 @@ static json_t *metadata_json(const safetensors *file)
     json_t *all = json_object();
     for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i) {
         const char *value = safetensors_metadata(file, keys[i]);
-        if (value) json_object_set_new(all, keys[i], json_string(value));
+        if (value) json_tree_put(&all, keys[i], json_string(value));
     }
     return all;
 }
@@ -72,23 +72,20 @@ static json_t *file_json(const char *path, bool tensors, error *err)
 {
     safetensors *file = safetensors_open(path, err);
     if (!file) return NULL;
-    json_t *groups = json_object(), *list = json_array();
+    json_t *groups = json_object(), *list = tensors ? json_array() : NULL;
     int64_t bytes = 0;
     bool checkpoint = has_moments(file);
     for (int i = 0; i < safetensors_count(file); ++i) {
         const safetensors_tensor *t = safetensors_at(file, i);
         const char *group = group_of(file, checkpoint, t->name);
         int64_t before = json_integer_value(json_object_get(groups, group));
-        json_object_set_new(groups, group, json_integer(before + elements(t)));
+        json_tree_put(&groups, group, json_integer(before + elements(t)));
         bytes += t->bytes;
-        if (tensors) json_array_append_new(list, tensor_json(t));
+        if (tensors) json_tree_add(&list, tensor_json(t));
     }
     json_t *o = json_pack("{s:s, s:i, s:I, s:o, s:o}", "file", path, "tensors", safetensors_count(file),
                           "bytes", (json_int_t)bytes, "elements", groups, "metadata", metadata_json(file));
-    if (tensors)
-        json_object_set_new(o, "list", list);
-    else
-        json_decref(list);
+    if (tensors) json_tree_put(&o, "list", list);
     safetensors_close(file);
     if (!o) error_set(err, ERROR_MEMORY, "out of memory for the content of '%s'", path);
     return o;
@@ -97,6 +94,12 @@ static json_t *file_json(const char *path, bool tensors, error *err)
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void forget_parts(char **names, int count)
+{
+    for (int i = 0; i < count; ++i) free(names[i]);
+    free(names);
 }
 
 /* Names in the folder that end in .safetensors, sorted; each to be freed. */
@@ -110,9 +113,13 @@ static char **list_parts(const char *folder, int *count, error *err)
         const char *end = strrchr(e->d_name, '.');
         if (!end || strcmp(end, ".safetensors") != 0) continue;
         char **more = realloc(names, (size_t)(*count + 1) * sizeof *names);
-        if (!more) break;
-        names = more;
-        if ((names[*count] = strdup(e->d_name)) != NULL) ++*count;
+        if (more) names = more;
+        if (more && (names[*count] = strdup(e->d_name)) != NULL) {
+            ++*count;
+            continue;
+        }
+        forget_parts(names, *count);
+        names = NULL;
     }
     closedir(dir);
     if (!names) return error_null(err, ERROR_MEMORY, "out of memory for the content of '%s'", folder);
@@ -121,16 +128,15 @@ static char **list_parts(const char *folder, int *count, error *err)
 }
 
 /* Adds a JSON file of the folder under `key`, if there is one. */
-static bool add_document(json_t *to, const char *folder, const char *name, const char *key, error *err)
+static bool add_document(json_t **to, const char *folder, const char *name, const char *key, error *err)
 {
     char *path = file_join(folder, name);
     if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
     bool ok = true;
     if (file_exists(path)) {
-        json_error_t problem;
-        json_t *content = json_load_file(path, 0, &problem);
-        ok = content ? json_object_set_new(to, key, content) == 0
-                     : error_set(err, ERROR_FORMAT, "%s:%d: %s", path, problem.line, problem.text);
+        json_t *content = json_tree_open(path, err);
+        ok = content != NULL;
+        if (ok) json_tree_put(to, key, content);
     }
     free(path);
     return ok;
@@ -142,24 +148,25 @@ static json_t *folder_json(const char *folder, bool tensors, error *err)
     char **names = list_parts(folder, &count, err);
     if (!names) return NULL;
     json_t *all = json_object(), *parts = json_array();
-    bool ok = add_document(all, folder, "model.json", "model", err) &&
-              add_document(all, folder, "run.json", "run", err);
-    if (ok && !count && json_object_size(all) == 0)
+    bool ok = add_document(&all, folder, "model.json", "model", err) &&
+              add_document(&all, folder, "run.json", "run", err);
+    if (ok && all && !count && json_object_size(all) == 0)
         ok = error_set(
             err, ERROR_USAGE,
             "'%s' is neither a model nor a run: it has no model.json, run.json or safetensors file", folder);
     for (int i = 0; i < count; ++i) {
         char *path = ok ? file_join(folder, names[i]) : NULL;
         json_t *part = path ? file_json(path, tensors, err) : NULL;
-        ok = part != NULL && json_array_append_new(parts, part) == 0;
+        if (ok && !path) error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+        ok = part != NULL;
+        json_tree_add(&parts, part);
         free(path);
-        free(names[i]);
     }
-    free(names);
-    json_object_set_new(all, "parts", parts);
-    if (ok) return all;
+    forget_parts(names, count);
+    json_tree_put(&all, "parts", parts);
+    if (ok && all) return all;
     json_decref(all);
-    return NULL;
+    return ok ? error_null(err, ERROR_MEMORY, "out of memory for the content of '%s'", folder) : NULL;
 }
 
 /* ---- For people -------------------------------------------------------------------------------- */
@@ -174,7 +181,7 @@ static void print_indented(const char *text, const char *indent)
     }
 }
 
-static void print_value(const char *key, const json_t *value, const char *indent)
+static bool print_value(const char *key, json_t *value, const char *indent, error *err)
 {
     const char *text = json_string_value(value);
     if (text && strchr(text, '\n')) {
@@ -183,17 +190,23 @@ static void print_value(const char *key, const json_t *value, const char *indent
     } else if (text) {
         printf("%s%s: %s\n", indent, key, text);
     } else {
-        char *encoded = json_dumps(value, JSON_ENCODE_ANY);
-        printf("%s%s: %s\n", indent, key, encoded ? encoded : "?");
+        char *encoded = json_tree_text(json_incref(value), JSON_ENCODE_ANY, "a value as JSON", err);
+        if (!encoded) return false;
+        printf("%s%s: %s\n", indent, key, encoded);
         free(encoded);
     }
+    return true;
 }
 
-static void print_object(json_t *object, const char *indent)
+static bool print_object(json_t *object, const char *indent, error *err)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) print_value(key, value, indent);
+    json_object_foreach(object, key, value)
+    {
+        if (!print_value(key, value, indent, err)) return false;
+    }
+    return true;
 }
 
 /* 53786240 as 53,786,240. */
@@ -208,7 +221,7 @@ static void grouped(int64_t number, char text[32])
     text[at] = '\0';
 }
 
-static void print_part(const json_t *part)
+static bool print_part(const json_t *part, error *err)
 {
     const char *key;
     json_t *value;
@@ -221,18 +234,21 @@ static void print_part(const json_t *part)
         grouped(json_integer_value(value), number);
         printf("  %s: %s\n", key, number);
     }
-    print_object(json_object_get(part, "metadata"), "  ");
+    if (!print_object(json_object_get(part, "metadata"), "  ", err)) return false;
     size_t index;
     json_array_foreach(json_object_get(part, "list"), index, value)
     {
-        char *shape = json_dumps(json_object_get(value, "shape"), JSON_COMPACT);
+        char *shape = json_tree_text(json_incref(json_object_get(value, "shape")), JSON_COMPACT,
+                                     "a shape as JSON", err);
+        if (!shape) return false;
         printf("    %s %s %s\n", json_string_value(json_object_get(value, "name")),
-               json_string_value(json_object_get(value, "type")), shape ? shape : "?");
+               json_string_value(json_object_get(value, "type")), shape);
         free(shape);
     }
+    return true;
 }
 
-static void print_people(const json_t *all)
+static bool print_people(const json_t *all, error *err)
 {
     json_t *parts = json_object_get(all, "parts"), *part;
     static const char *const documents[] = { "model", "run" };
@@ -240,11 +256,14 @@ static void print_people(const json_t *all)
         json_t *document = json_object_get(all, documents[i]);
         if (!document) continue;
         printf("%s\n", documents[i]);
-        print_object(document, "  ");
+        if (!print_object(document, "  ", err)) return false;
     }
     size_t index;
-    json_array_foreach(parts, index, part) print_part(part);
-    if (!parts) print_part(all);
+    json_array_foreach(parts, index, part)
+    {
+        if (!print_part(part, err)) return false;
+    }
+    return parts || print_part(all, err);
 }
 
 static bool run_info(const cli_call *call, error *err)
@@ -253,15 +272,15 @@ static bool run_info(const cli_call *call, error *err)
     bool tensors = cli_flag(call, "tensors");
     json_t *all = file_is_folder(path) ? folder_json(path, tensors, err) : file_json(path, tensors, err);
     if (!all) return false;
-    if (cli_flag(call, "json")) {
-        char *text = json_dumps(all, JSON_INDENT(2));
-        if (text) puts(text);
-        free(text);
-    } else {
-        print_people(all);
+    if (!cli_flag(call, "json")) {
+        bool ok = print_people(all, err);
+        json_decref(all);
+        return ok;
     }
-    json_decref(all);
-    return true;
+    char *text = json_tree_text(all, JSON_INDENT(2), "the description as JSON", err);
+    if (text) puts(text);
+    free(text);
+    return text != NULL;
 }
 
 static const cli_option options[] = {

@@ -5,9 +5,10 @@
 #include "data/dataset.h"
 #include "data/tokenizer.h"
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
+#include "host/base/utf8.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,13 +86,12 @@ static bool print_tokens(const cli_call *call, const tokenizer *t, const int32_t
     }
     json_t *numbers = json_array(), *pieces = json_array();
     for (int i = 0; i < count; ++i) {
-        json_array_append_new(numbers, json_integer(ids[i]));
-        json_array_append_new(pieces, json_string(tokenizer_piece(t, ids[i])));
+        json_tree_add(&numbers, json_integer(ids[i]));
+        json_tree_add(&pieces, json_string(tokenizer_piece(t, ids[i])));
     }
-    json_t *o = json_pack("{s:o, s:o}", "ids", numbers, "pieces", pieces);
-    char *text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for %d tokens", count);
+    char *text = json_tree_text(json_pack("{s:o, s:o}", "ids", numbers, "pieces", pieces), JSON_COMPACT,
+                                "the tokens as JSON", err);
+    if (!text) return false;
     puts(text);
     free(text);
     return true;
@@ -132,10 +132,10 @@ static bool read_ids(const cli_call *call, const tokenizer *t, int32_t *ids, err
 static bool print_text(const cli_call *call, const char *text, error *err)
 {
     if (!cli_flag(call, "json")) return puts(text) >= 0;
-    json_t *o = json_pack("{s:s}", "text", text);
-    char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    if (!line) return error_set(err, ERROR_FORMAT, "these tokens are no valid UTF-8, which JSON needs");
+    if (utf8_check(text) >= 0)
+        return error_set(err, ERROR_FORMAT, "these tokens are no valid UTF-8, which JSON needs");
+    char *line = json_tree_text(json_pack("{s:s}", "text", text), JSON_COMPACT, "the text as JSON", err);
+    if (!line) return false;
     puts(line);
     free(line);
     return true;

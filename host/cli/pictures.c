@@ -4,8 +4,8 @@
 
 #include "data/grid.h"
 #include "host/base/file.h"
+#include "host/base/json_tree.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,18 +65,16 @@ static json_t *tokens_json(const int32_t *tokens, int count, int side)
     for (int i = 0; i < count; ++i) {
         json_t *one = json_array();
         for (int j = 0; j < side * side; ++j)
-            json_array_append_new(one, json_integer(tokens[(int64_t)i * side * side + j]));
-        json_array_append_new(pictures, one);
+            json_tree_add(&one, json_integer(tokens[(int64_t)i * side * side + j]));
+        json_tree_add(&pictures, one);
     }
     return json_pack("{s:i, s:o}", "side", side, "pictures", pictures);
 }
 
 bool pictures_write_tokens(const char *path, const int32_t *tokens, int count, int side, error *err)
 {
-    json_t *all = tokens_json(tokens, count, side);
-    char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
-    json_decref(all);
-    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for the tokens of %d pictures", count);
+    char *text = json_tree_text(tokens_json(tokens, count, side), JSON_COMPACT, "the pictures' tokens", err);
+    if (!text) return false;
     bool ok = true;
     if (strcmp(path, "-") == 0)
         puts(text);
@@ -107,17 +105,11 @@ static bool read_picture_tokens(const json_t *one, const char *path, size_t numb
 
 int32_t *pictures_read_tokens(const char *path, int side, int codes, int *count, error *err)
 {
-    json_error_t problem;
-    size_t size = 0;
-    char *text = file_read(path, &size, err);
-    if (!text) return NULL;
-    json_t *all = json_loadb(text, size, 0, &problem), *pictures = json_object_get(all, "pictures");
-    free(text);
+    json_t *all = json_tree_open(path, err), *pictures = json_object_get(all, "pictures");
+    if (!all) return NULL;
     size_t number = json_array_size(pictures);
     int32_t *tokens = NULL;
-    if (!all)
-        error_set(err, ERROR_FORMAT, "%s:%d: %s", path, problem.line, problem.text);
-    else if (!number || number > 100000)
+    if (!number || number > 100000)
         error_set(err, ERROR_FORMAT,
                   "'%s' has %zu pictures; it needs 1 to 100,000, as 'dalle-cl encode' writes them", path,
                   number);
@@ -147,11 +139,14 @@ double pictures_psnr(const uint8_t *a, const uint8_t *b, int64_t bytes)
     return 10.0 * log10(255.0 * 255.0 * (double)bytes / sum);
 }
 
-int pictures_code_usage(const int32_t *tokens, int64_t count, int codes, double *entropy)
+int pictures_code_usage(const int32_t *tokens, int64_t count, int codes, double *entropy, error *err)
 {
     int64_t *times = calloc((size_t)codes, sizeof *times);
     *entropy = 0;
-    if (!times) return 0;
+    if (!times) {
+        error_set(err, ERROR_MEMORY, "out of memory for counting %d codes", codes);
+        return -1;
+    }
     for (int64_t i = 0; i < count; ++i) ++times[tokens[i]];
     int used = 0;
     for (int i = 0; i < codes; ++i) {

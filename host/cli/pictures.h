@@ -23,7 +23,7 @@ int32_t *pictures_read_tokens(const char *path, int side, int codes, int *count,
 
 /* Decibels between two sets of bytes; infinite if equal. */
 double pictures_psnr(const uint8_t *a, const uint8_t *b, int64_t bytes);
-/* How many of `codes` tokens occur, and the entropy of their use in bits. */
-int pictures_code_usage(const int32_t *tokens, int64_t count, int codes, double *entropy);
+/* How many of `codes` tokens occur, and the entropy of their use in bits; -1 when memory is out. */
+int pictures_code_usage(const int32_t *tokens, int64_t count, int codes, double *entropy, error *err);
 
 #endif
