@@ -79,9 +79,11 @@ static int64_t lowest_gap(storage *const *placed, int count, const storage *st, 
 static bool place_one(graph *g, storage **placed, int count, storage *st, int64_t limit, error *err)
 {
     if (st->bytes > limit)
-        return error_set(err, ERROR_MEMORY,
-                         "one tensor of '%s' needs %.2f GiB, the device's largest buffer is %.2f GiB",
-                         st->name, (double)st->bytes / (1 << 30), (double)limit / (1 << 30));
+        return error_set(
+            err, ERROR_MEMORY,
+            "one tensor of '%s' needs %.2f GiB, the device's largest buffer is %.2f GiB; lower the "
+            "batch, or choose another --device",
+            st->name, (double)st->bytes / (1 << 30), (double)limit / (1 << 30));
     for (int slab = 0;; ++slab) {
         if (slab == g->slab_count) {
             int64_t *bytes = realloc(g->slab_bytes, (size_t)(slab + 1) * sizeof *bytes);

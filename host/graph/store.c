@@ -186,8 +186,11 @@ bool store_allocate(store *s, uint64_t seed, error *err)
         fresh[i] = true;
         int64_t own = padded_bytes(e);
         if (own > limit)
-            ok = error_set(err, ERROR_MEMORY, "'%s' needs %lld bytes, the device's largest buffer is %lld",
-                           e->name, (long long)own, (long long)limit);
+            ok = error_set(
+                err, ERROR_MEMORY,
+                "'%s' needs %lld bytes, the device's largest buffer is %lld; choose another --device, or a "
+                "smaller model",
+                e->name, (long long)own, (long long)limit);
         if (ok && bytes + own > limit) {
             ok = allocate_range(s, first, i, bytes, err);
             first = i;

@@ -198,15 +198,20 @@ static void set_up(void)
     if (!mkdtemp(folder)) abort();
 }
 
+/* Scenarios empty their cache folder, which is therefore not shared. */
+static void own_cache(const char *name)
+{
+    char cache[600];
+    const char *base = getenv("DALLE_CL_CACHE");
+    snprintf(cache, sizeof cache, "%s/faults-%s", base && *base ? base : folder, name);
+    setenv("DALLE_CL_CACHE", cache, 1);
+}
+
 static int child_main(char **argv, const cl_layer *layer)
 {
     const scenario *s = find(argv[2]);
-    char cache[600];
-    const char *base = getenv("DALLE_CL_CACHE");
     snprintf(folder, sizeof folder, "%s", argv[6]);
-    /* Scenarios empty their cache folder, which is therefore not shared. */
-    snprintf(cache, sizeof cache, "%s/faults-%s", base && *base ? base : folder, s->name);
-    setenv("DALLE_CL_CACHE", cache, 1);
+    own_cache(s->name);
     int status = walk_child(layer, s, strcmp(argv[3], "all") == 0, atoi(argv[4]), atoi(argv[5]));
     fflush(NULL);
     _exit(status); /* leaks have been looked for */
@@ -224,8 +229,10 @@ int main(int argc, char **argv)
         return EXIT_SKIPPED;
     }
     if (child) return child_main(argv, layer);
-    int status =
-        strcmp(argv[1], "reached") == 0 ? reached(layer, argv[2]) : walk(find(argv[1])->name, argc > 2);
+    bool reaching = argc == 3 && strcmp(argv[1], "reached") == 0;
+    if (reaching) own_cache("reached");
+    int status = reaching ? reached(layer, argv[2])
+                          : walk(find(argv[1])->name, argc == 3 && strcmp(argv[2], "all") == 0);
     char command[300];
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     if (system(command) != 0) fprintf(stderr, "cannot remove %s\n", folder);

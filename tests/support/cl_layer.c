@@ -22,6 +22,7 @@ enum {
 #define NUMBER_REFERENCE(kind, name, type)                       CALL_##name,
     CL_LAYER_CALLS(NUMBER_CALL, NUMBER_MAKE, NUMBER_CALL, NUMBER_REFERENCE, NUMBER_REFERENCE)
         CALL_clBuildProgram,
+    CALL_clGetExtensionFunctionAddressForPlatform,
     CALL_binary,
     CALL_COUNT
 };
@@ -33,7 +34,7 @@ static const char *call_name(int call)
 #define NAME_MAKE(kind, type, name, by, parameters, arguments) #name,
 #define NAME_REFERENCE(kind, name, type)                       #name,
         CL_LAYER_CALLS(NAME_CALL, NAME_MAKE, NAME_CALL, NAME_REFERENCE, NAME_REFERENCE) "clBuildProgram",
-        "clBuildProgram(binary)"
+        "clGetExtensionFunctionAddressForPlatform", "clBuildProgram(binary)"
     };
     return names[call];
 }
@@ -238,6 +239,12 @@ static cl_int CL_API_CALL layer_clBuildProgram(cl_program p, cl_uint n, const cl
     return state.code;
 }
 
+static void *CL_API_CALL layer_clGetExtensionFunctionAddressForPlatform(cl_platform_id p, const char *name)
+{
+    if (fails(CALL_clGetExtensionFunctionAddressForPlatform)) return NULL;
+    return layer_below.clGetExtensionFunctionAddressForPlatform(p, name);
+}
+
 /* ---- The loader's way in ---------------------------------------------------------------------- */
 
 EXPORTED cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void *out, size_t *used)
@@ -286,6 +293,7 @@ EXPORTED cl_int CL_API_CALL clInitLayer(cl_uint count, const cl_icd_dispatch *ta
 #define SET_REFERENCE(kind, name, type)                       table.name = layer_##name;
     CL_LAYER_CALLS(SET_CALL, SET_MAKE, SET_CALL, SET_REFERENCE, SET_REFERENCE)
     table.clBuildProgram = layer_clBuildProgram;
+    table.clGetExtensionFunctionAddressForPlatform = layer_clGetExtensionFunctionAddressForPlatform;
     *ours = &table;
     *used = (cl_uint)(sizeof table / sizeof(void *));
     read_environment();

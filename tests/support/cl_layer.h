@@ -24,7 +24,8 @@
     X(LOCAL, "local")       /* a launch of a kernel with over 16 KiB of local memory: CL_OUT_OF_RESOURCES */ \
     X(HALF, "half")         /* a source that enables cl_khr_fp16 where the preprocessor sees it: no build */ \
     X(SUBGROUP, "subgroup") /* likewise an extension of subgroups, or a function of theirs */ \
-    X(UNIT, "unit")         /* one compute unit */
+    X(UNIT, "unit")         /* one compute unit */ \
+    X(GPU, "gpu")           /* no limit: a CPU says that it is a GPU, so that those kernels meet the limits */
 
 enum {
 #define CL_LAYER_INDEX(name, word) CL_LAYER_INDEX_##name,
@@ -33,7 +34,7 @@ enum {
 };
 enum {
 #define CL_LAYER_BIT(name, word) CL_LAYER_##name = 1 << CL_LAYER_INDEX_##name,
-    CL_LAYER_LIMITS(CL_LAYER_BIT) CL_LAYER_ALL = (1 << CL_LAYER_LIMIT_COUNT) - 1
+    CL_LAYER_LIMITS(CL_LAYER_BIT) CL_LAYER_ALL = CL_LAYER_GPU - 1 /* all limits */
 #undef CL_LAYER_BIT
 };
 #define CL_LAYER_MOST_BYTES (64 << 20)

@@ -116,6 +116,8 @@ cl_int small_clGetDeviceInfo(cl_device_id d, cl_device_info what, size_t size, v
     cl_int status = layer_below.clGetDeviceInfo(d, what, size, out, used);
     if (status != CL_SUCCESS || !out) return status;
     const cl_uint one = 1;
+    const cl_device_type gpu = CL_DEVICE_TYPE_GPU;
+    if (what == CL_DEVICE_TYPE && is_limited(CL_LAYER_GPU)) memcpy(out, &gpu, sizeof gpu);
     if (what == CL_DEVICE_MAX_MEM_ALLOC_SIZE && is_limited(CL_LAYER_BUFFER))
         lower_ulong(out, CL_LAYER_MOST_BYTES);
     if (what == CL_DEVICE_LOCAL_MEM_SIZE && is_limited(CL_LAYER_LOCAL)) lower_ulong(out, CL_LAYER_MOST_LOCAL);

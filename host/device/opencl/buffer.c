@@ -13,9 +13,11 @@ device_buffer *device_buffer_create(device *d, int64_t bytes, error *err)
     CHECK(bytes > 0, "a buffer of %lld bytes", (long long)bytes);
     const device_info *info = &d->info;
     if (bytes > info->max_buffer_bytes)
-        return error_null(
-            err, ERROR_MEMORY, "device '%s' allows %.2f GiB in one buffer, asked for %.2f GiB (%lld bytes)",
-            info->name, (double)info->max_buffer_bytes / GIB, (double)bytes / GIB, (long long)bytes);
+        return error_null(err, ERROR_MEMORY,
+                          "device '%s' allows %.2f GiB in one buffer, asked for %.2f GiB (%lld bytes); lower "
+                          "the batch, or choose another --device",
+                          info->name, (double)info->max_buffer_bytes / GIB, (double)bytes / GIB,
+                          (long long)bytes);
     if (bytes > info->memory_bytes - d->allocated)
         return error_null(err, ERROR_MEMORY,
                           "device '%s' has %.2f GiB, %.2f GiB are in use, and %.2f GiB more are needed; "
