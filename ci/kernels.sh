@@ -72,14 +72,38 @@ shape() { case $1 in gfx90a) echo gpu64 ;; *) echo gpu32 ;; esac; }
 
 # A job a line: number, targets, file, options.  NVIDIA's targets share the front end's work.
 nvidia=$(for t in $chosen; do case $t in sm_*) printf '%s ' "$t" ;; esac; done)
-for target in ${nvidia:+nvidia} $(for t in $chosen; do case $t in sm_*) ;; *) echo "$t" ;; esac; done); do
-    { grep "^$(shape "$target") " tests/kernels/launched.txt
-      awk -v target="$target" '!/^#/ && target ~ "^(" $1 ")$"' tests/kernels/probes.txt; } |
-        cut -d' ' -f2,5- | LC_ALL=C sort -u | sed "s/ /$(printf '\t')/; s/^/$target$(printf '\t')/"
+fronts="${nvidia:+nvidia }$(for t in $chosen; do case $t in sm_*) ;; *) printf '%s ' "$t" ;; esac; done)"
+
+# launches TARGET: its lines of launched.txt and probes.txt.
+launches() {
+    vendor=$1
+    case $1 in sm_*) vendor=nvidia ;; esac
+    grep "^$(shape "$1") " tests/kernels/launched.txt
+    awk -v target="$vendor" '!/^#/ && target ~ "^(" $1 ")$"' tests/kernels/probes.txt
+}
+
+# sets TARGET: the file and options of each, once.
+sets() { launches "$1" | cut -d' ' -f2,5- | LC_ALL=C sort -u; }
+
+# Options that say nothing to a file leave its text as it is, and texts alike are compiled once.
+export work
+for front in $fronts; do sets "$front"; done | LC_ALL=C sort -u | xargs -P "$(nproc)" -d '\n' -n 20 sh -c '
+    for set in "$@"; do
+        file=${set%% *}; options=${set#"$file"}
+        text=$(cpp -P -undef -xc -nostdinc -Icl $options "cl/$file.cl" 2>/dev/null | cksum)
+        printf "%s\t%s\t%s\n" "$file $text" "$file" "${options# }"
+    done >>"$work/texts"' sets
+LC_ALL=C sort "$work/texts" | awk -F'\t' '
+    $1 != last { last = $1; first = $3 }
+    { print $2 "\t" $3 "\t" first }' >"$work/same"
+for front in $fronts; do
+    sets "$front" | sed 's/ /\t/' | awk -F'\t' -v OFS='\t' -v front="$front" '
+        FNR == NR { first[$1, $2] = $3; next }
+        !(($1, first[$1, $2]) in done) { done[$1, first[$1, $2]] = 1; print front, $1, first[$1, $2] }' "$work/same" -
 done | awk '{ print NR "\t" $0 }' >"$work/jobs"
 
 echo "$(wc -l <"$work/jobs") compilations for$chosen"
-export work nvidia bitcode libclc ocloc
+export nvidia bitcode libclc ocloc
 xargs -P "$(nproc)" -d '\n' -n 1 sh ci/kernels_one.sh <"$work/jobs"
 if [ -s "$work/errors" ]; then
     head -n 100 "$work/errors" >&2
@@ -91,9 +115,7 @@ fi
 
 printf 'target\tfile\tkernel\tgroup\tregisters\tspill_bytes\tprivate_bytes\tlocal_bytes\toccupancy\twidth\toptions\n' >"$out/kernels.tsv"
 for target in $chosen; do
-    { grep "^$(shape "$target") " tests/kernels/launched.txt
-      awk -v target="$target" -v vendor="${target%%_*}" '!/^#/ && (target ~ "^(" $1 ")$" || vendor == "sm" && "nvidia" ~ "^(" $1 ")$")' \
-          tests/kernels/probes.txt; } | awk -v target="$target" -f ci/kernels_join.awk "$work/results" -
+    launches "$target" | awk -v target="$target" -f ci/kernels_join.awk "$work/same" "$work/results" -
 done >"$work/table"
 grep '^missing' "$work/table" && { echo "launched, but not among the kernels compiled" >&2; exit 1; }
 LC_ALL=C sort "$work/table" >>"$out/kernels.tsv"

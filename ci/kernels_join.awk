@@ -1,4 +1,4 @@
-# kernels_join.awk -v target=T RESULTS LAUNCHES -- what the compiler found of each launched kernel, and how many
+# kernels_join.awk -v target=T SAME RESULTS - <LAUNCHES -- what the compiler found of each launched kernel, and how many
 # of the device's threads its groups can keep busy at once.  Used by ci/kernels.sh.
 # SPDX-License-Identifier: MIT
 function least(a, b) { return a < b ? a : b }
@@ -26,6 +26,11 @@ function intel(registers, bytes, group, width,    threads, memory, each) {
     return least(int(threads / each), int(memory * 1024 / (1024 * up(bytes, 1024)))) * each / threads
 }
 
+FILENAME ~ /same$/ {
+    split($0, f, "\t")
+    first[f[1], f[2]] = f[3] # the options of the same text that were compiled
+    next
+}
 FILENAME != "-" {
     split($0, f, "\t")
     if (f[1] != target) next
@@ -37,7 +42,7 @@ FILENAME != "-" {
 {
     options = $0
     sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ ?/, "", options)
-    key = $2 "\t" $3 "\t" options
+    key = $2 "\t" $3 "\t" first[$2, options]
     if (!(key in known)) { print "missing " target " " $0; next }
     registers = found[key, 5]; spill = found[key, 6]; private = found[key, 7]; bytes = found[key, 8]
     width = found[key, 10]
