@@ -1,8 +1,9 @@
 /* record.c -- writes what a device computes to a file, for comparison with another device's.
- *     agree_record FOLDER full|least|prior [DEMO]
- * makes FOLDER/<vendor word>-<size>.safetensors with the device of $DALLE_CL_DEVICE, see recording.h.
- * full: the tiny presets, and the likeliest tokens of the model in DEMO.  least: the smallest models that have
- * all parts.  prior: of these the prior alone.
+ *     agree_record FOLDER full|least|prior
+ *     agree_record FOLDER demo MODEL
+ * makes FOLDER/<vendor word>-<what>.safetensors with the device of $DALLE_CL_DEVICE, see recording.h.
+ * full: training of the tiny presets.  least: of the smallest models that have all parts.  prior: of these the
+ * prior alone.  demo: the likeliest tokens of a trained model.
  * SPDX-License-Identifier: MIT */
 #include "tests/agree/recording.h"
 
@@ -38,41 +39,47 @@ bool recording_add_store(recording *r, const char *model, const char *when, stor
     return ok;
 }
 
-static bool write_file(recording *r, const char *folder, const char *size, error *err)
+static bool write_file(recording *r, const char *folder, const char *what, error *err)
 {
     const device_info *info = device_get_info(r->device);
     char kernels[65];
     device_kernels_hash(kernels);
-    char *name = arena_printf(r->memory, "%s-%s.safetensors", info->vendor_word, size);
+    char *name = arena_printf(r->memory, "%s-%s.safetensors", info->vendor_word, what);
     char *device_text = arena_printf(r->memory, "%s, %s", info->name, info->driver);
     char *path = name ? file_join(folder, name) : NULL;
     bool ok = path && device_text ? true : error_set(err, ERROR_MEMORY, "out of memory for a path");
     ok = ok && safetensors_add_metadata(r->writer, "device", device_text, err) &&
          safetensors_add_metadata(r->writer, "kernels", kernels, err) &&
-         safetensors_add_metadata(r->writer, "size", size, err) && file_make_folders(folder, err) &&
+         safetensors_add_metadata(r->writer, "what", what, err) && file_make_folders(folder, err) &&
          safetensors_write(r->writer, path, err);
     if (ok) printf("%s\n", path);
     free(path);
     return ok;
 }
 
+static bool record(recording *r, const char *what, const char *model, error *err)
+{
+    if (model) return record_demo(r, model, err);
+    bool dvae = strcmp(what, "prior") != 0;
+    return (!dvae || (record_dvae(r, "gumbel", err) && record_dvae(r, "vq", err))) && record_prior(r, err);
+}
+
 int main(int argc, char **argv)
 {
     error err = { 0 };
-    const char *size = argc > 2 ? argv[2] : "";
-    bool full = strcmp(size, "full") == 0, alone = strcmp(size, "prior") == 0;
-    if (argc < 3 || argc > 4 || !(full || alone || strcmp(size, "least") == 0)) {
-        fprintf(stderr, "usage: agree_record FOLDER full|least|prior [DEMO]\n");
+    const char *what = argc > 2 ? argv[2] : "";
+    bool demo = strcmp(what, "demo") == 0, full = strcmp(what, "full") == 0;
+    bool known = demo || full || strcmp(what, "least") == 0 || strcmp(what, "prior") == 0;
+    if (!known || argc != (demo ? 4 : 3)) {
+        fprintf(stderr, "usage: agree_record FOLDER full|least|prior, or agree_record FOLDER demo MODEL\n");
         return 2;
     }
     recording r = { .device = device_or_skip(),
                     .least = !full,
-                    .demo = argc > 3 ? argv[3] : NULL,
                     .memory = arena_create(),
                     .writer = safetensors_writer_create() };
     bool ok = r.memory && r.writer ? true : error_set(&err, ERROR_MEMORY, "out of memory for a recording");
-    ok = ok && (alone || (record_dvae(&r, "gumbel", &err) && record_dvae(&r, "vq", &err))) &&
-         record_prior(&r, &err) && (!r.demo || record_demo(&r, &err)) && write_file(&r, argv[1], size, &err);
+    ok = ok && record(&r, what, demo ? argv[3] : NULL, &err) && write_file(&r, argv[1], what, &err);
     if (!ok) fprintf(stderr, "agree_record: %s\n", err.message);
     safetensors_writer_destroy(r.writer);
     arena_destroy(r.memory);

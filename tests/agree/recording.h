@@ -7,7 +7,7 @@
  *   <model>.top, <model>.second  F32 [captions, tokens]: the two largest logits where a token was chosen
  *   <model>.other                I32 [captions, tokens]: the token of the second
  *   <model>.most                 F32 [captions, tokens]: max |logit|
- * Metadata: device (name and driver), kernels (hash of their sources), size.
+ * Metadata: device (name and driver), kernels (hash of their sources), what.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_AGREE_RECORDING_H
 #define DALLE_CL_TESTS_AGREE_RECORDING_H
@@ -20,9 +20,8 @@ enum { STEPS = 3 };
 
 typedef struct recording {
     device *device;
-    bool least;       /* the smallest sizes, for devices that are slow */
-    const char *demo; /* folder of the shipped model */
-    arena *memory;    /* holds what the writer borrows */
+    bool least;    /* the smallest sizes, for devices that are slow */
+    arena *memory; /* holds what the writer borrows */
     safetensors_writer *writer;
 } recording;
 
@@ -37,7 +36,7 @@ bool record_dvae(recording *r, const char *quantiser, error *err);
 /* Also four tokens of the small prior, when sizes are the smallest. */
 bool record_prior(recording *r, error *err);
 /* drawing.c */
-bool record_demo(recording *r, error *err);
+bool record_demo(recording *r, const char *folder, error *err);
 bool record_tokens(recording *r, const char *model, prior_sampler *p, const prior_shape *shape, int captions,
                    const int32_t *texts, int64_t text_tokens, error *err);
 

@@ -51,7 +51,7 @@ static void write_recording(const content *c, const char *path)
               ADD("other", I32, 2, tokens, other) && ADD("top", F32, 2, tokens, top) &&
               ADD("second", F32, 2, tokens, second) && ADD("most", F32, 2, tokens, most) &&
               safetensors_add_metadata(w, "kernels", c->kernels, &err) &&
-              safetensors_add_metadata(w, "size", "full", &err) && safetensors_write(w, path, &err);
+              safetensors_add_metadata(w, "what", "full", &err) && safetensors_write(w, path, &err);
 #undef ADD
     if (!ok) fail_msg("%s", err.message);
     safetensors_writer_destroy(w);
