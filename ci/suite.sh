@@ -34,7 +34,7 @@ suite_stack() {
 suite_reference() {
     [ ! -f $RESULTS/pocl.xml ] || return 0
     printf '\n==== recording what PoCL computes, for comparison\n'
-    on_stack pocl ctest --test-dir build -R '^agree_(full|least|demo)$' --output-on-failure
+    on_stack pocl ctest --test-dir build -R '^agree_(full|least|demo|caption)$' --output-on-failure
 }
 
 # A stack that is installed but does not work is as good as missing; PoCL and Oclgrind must work.
@@ -55,7 +55,7 @@ suite_table() {
     done
     # shellcheck disable=SC2086
     awk -f ci/summary.awk $files
-    for what in full least demo; do
+    for what in full least demo caption; do
         others=$(find build/agree -name "*-$what.safetensors" ! -name "pocl-*" | sort)
         # shellcheck disable=SC2086
         [ -z "$others" ] || { echo; build/tests/agree_compare build/agree/pocl-$what.safetensors $others; }

@@ -77,11 +77,11 @@ static bool read_shape(const char *folder, prior_shape *shape, error *err)
     return ok;
 }
 
-bool record_demo(recording *r, const char *folder, error *err)
+bool record_demo(recording *r, const char *folder, bool one_caption, error *err)
 {
     static const char *const captions[] = { "man mage: medium-dark skin tone", "a green heart",
                                             "two words that no emoji has", "" };
-    enum { CAPTIONS = (int)(sizeof captions / sizeof *captions) };
+    int count = one_caption ? 1 : (int)(sizeof captions / sizeof *captions);
     prior_shape shape;
     prior_part *prior =
         read_shape(folder, &shape, err) ? prior_part_open(r->device, folder, &shape, err) : NULL;
@@ -89,13 +89,13 @@ bool record_demo(recording *r, const char *folder, error *err)
     bool ok = prior != NULL;
     if (ok) {
         int64_t length = prior->config.text_tokens;
-        texts = calloc((size_t)(CAPTIONS * length), sizeof *texts);
+        texts = calloc((size_t)(count * length), sizeof *texts);
         ok = texts ? true : error_set(err, ERROR_MEMORY, "out of memory for captions");
-        for (int i = 0; ok && i < CAPTIONS; ++i) {
+        for (int i = 0; ok && i < count; ++i) {
             int cut = 0;
             ok = prior_part_tokens(prior, captions[i], texts + i * length, &cut, err);
         }
-        ok = ok && record_tokens(r, "demo", prior->sampler, &shape, CAPTIONS, texts, length, err);
+        ok = ok && record_tokens(r, "demo", prior->sampler, &shape, count, texts, length, err);
     }
     free(texts);
     prior_part_close(prior);

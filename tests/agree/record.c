@@ -1,9 +1,9 @@
 /* record.c -- writes what a device computes to a file, for comparison with another device's.
  *     agree_record FOLDER full|least|prior
- *     agree_record FOLDER demo MODEL
+ *     agree_record FOLDER demo|caption MODEL
  * makes FOLDER/<vendor word>-<what>.safetensors with the device of $DALLE_CL_DEVICE, see recording.h.
  * full: training of the tiny presets.  least: of the smallest models that have all parts.  prior: of these the
- * prior alone.  demo: the likeliest tokens of a trained model.
+ * prior alone.  demo: the likeliest tokens of a trained model for some captions.  caption: for one.
  * SPDX-License-Identifier: MIT */
 #include "tests/agree/recording.h"
 
@@ -59,7 +59,7 @@ static bool write_file(recording *r, const char *folder, const char *what, error
 
 static bool record(recording *r, const char *what, const char *model, error *err)
 {
-    if (model) return record_demo(r, model, err);
+    if (model) return record_demo(r, model, strcmp(what, "caption") == 0, err);
     bool dvae = strcmp(what, "prior") != 0;
     return (!dvae || (record_dvae(r, "gumbel", err) && record_dvae(r, "vq", err))) && record_prior(r, err);
 }
@@ -68,10 +68,11 @@ int main(int argc, char **argv)
 {
     error err = { 0 };
     const char *what = argc > 2 ? argv[2] : "";
-    bool demo = strcmp(what, "demo") == 0, full = strcmp(what, "full") == 0;
+    bool demo = strcmp(what, "demo") == 0 || strcmp(what, "caption") == 0, full = strcmp(what, "full") == 0;
     bool known = demo || full || strcmp(what, "least") == 0 || strcmp(what, "prior") == 0;
     if (!known || argc != (demo ? 4 : 3)) {
-        fprintf(stderr, "usage: agree_record FOLDER full|least|prior, or agree_record FOLDER demo MODEL\n");
+        fprintf(stderr,
+                "usage: agree_record FOLDER full|least|prior, or agree_record FOLDER demo|caption MODEL\n");
         return 2;
     }
     recording r = { .device = device_or_skip(),

@@ -36,7 +36,7 @@ bool record_dvae(recording *r, const char *quantiser, error *err);
 /* Also four tokens of the small prior, when sizes are the smallest. */
 bool record_prior(recording *r, error *err);
 /* drawing.c */
-bool record_demo(recording *r, const char *folder, error *err);
+bool record_demo(recording *r, const char *folder, bool one_caption, error *err);
 bool record_tokens(recording *r, const char *model, prior_sampler *p, const prior_shape *shape, int captions,
                    const int32_t *texts, int64_t text_tokens, error *err);
 

@@ -23,6 +23,7 @@ endfunction()
 agree_test(agree_full agree ${HERE}/agree.sh ${CMAKE_CURRENT_BINARY_DIR} ${RECORDINGS} full)
 agree_test(agree_least agree ${HERE}/agree.sh ${CMAKE_CURRENT_BINARY_DIR} ${RECORDINGS} least)
 agree_test(agree_demo agree ${HERE}/agree.sh ${CMAKE_CURRENT_BINARY_DIR} ${RECORDINGS} demo ${DEMO})
+agree_test(agree_caption agree ${HERE}/agree.sh ${CMAKE_CURRENT_BINARY_DIR} ${RECORDINGS} caption ${DEMO})
 agree_test(agree_at_once agree ${HERE}/at_once.sh ${CMAKE_CURRENT_BINARY_DIR} ${PROJECT_BINARY_DIR}/at-once)
 agree_test(two_devices two ${HERE}/two_devices.sh ${CMAKE_CURRENT_BINARY_DIR} $<TARGET_FILE:dalle-cl>
     ${PROJECT_BINARY_DIR}/two-devices ${DEMO})
