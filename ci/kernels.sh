@@ -135,7 +135,7 @@ fi
 
 # ci/kernels_spills.txt: kernel, targets (an expression), bytes at most, and the reason.
 awk -F'\t' '
-    FNR == NR { if (!/^#/ && NF >= 4) { n++; kernel[n] = $1; target[n] = $2; most[n] = $3 } next }
+    FILENAME == ARGV[1] { if (!/^#/ && NF >= 4) { n++; kernel[n] = $1; target[n] = $2; most[n] = $3 } next }
     FNR > 1 && $6 > 0 {
         for (i = n; i > 0; --i) if ($3 == kernel[i] && $1 ~ "^(" target[i] ")$" && $6 <= most[i]) break
         if (i) { used[i] = 1; next }

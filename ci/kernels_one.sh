@@ -73,25 +73,27 @@ case $target in
                 print name "\t" registers "\t" 4 * spill "\t" private "\t" local_bytes "\t" occupancy[name] "\t" $2
             }' "$base.s" | emit "$target" ;;
     *)
-        # The ELF form of its output has what is wanted in readable text; the code is the same.
-        LD_LIBRARY_PATH=${ocloc%/bin/ocloc}/lib/x86_64-linux-gnu "$ocloc" compile -q -file "cl/$file.cl" \
+        # The ELF form of its output has what is wanted in readable text; the code is the same.  Spills are in
+        # its log alone: registers of a thread, 32 bytes each.
+        LD_LIBRARY_PATH=${ocloc%/bin/ocloc}/lib/x86_64-linux-gnu "$ocloc" compile -file "cl/$file.cl" \
             -device "$target" -options "-cl-std=CL1.2 -Icl $options" --format zebin \
             -output_no_suffix -output k -out_dir "$base.d" >"$base.log" 2>&1 || fail
-        grep -qiE 'error|warning: [^k]' "$base.log" && fail
-        readelf -p .ze_info "$base.d/k" 2>/dev/null | sed 's/\\n$//' | awk '
+        grep -v ' regs and spilled around ' "$base.log" | grep -qiE 'error|warning' && fail
+        { grep ' regs and spilled around ' "$base.log"; readelf -p .ze_info "$base.d/k" 2>/dev/null | sed 's/\\n$//'; } | awk '
             function flush() {
-                if (name != "") print name "\t" registers "\t" spill "\t" private "\t" local_bytes "\t-\t" width
+                if (name != "")
+                    print name "\t" registers "\t" spilled[name] * 32 / width "\t" private "\t" local_bytes "\t-\t" width
                 name = ""
             }
+            / regs and spilled around / { spilled[$3] = $NF; next }
             /kernels_misc_info:/ { flush(); exit }
-            /- name:/ { flush(); name = $3; registers = spill = private = local_bytes = 0; width = 0 }
+            /- name:/ { flush(); name = $3; registers = private = local_bytes = width = 0 }
             /grf_count:/ { registers = $2 }
             /simd_size:/ { width = $2 }
             /slm_size:/ { local_bytes = $2 }
             /usage:/ { usage = $2 }
-            /- type:/ { usage = "" }
-            / size:/ && usage == "spill_fill_space" { spill = $2; usage = "" }
-            / size:/ && usage ~ /private_space|single_space/ { private = $2; usage = "" }
+            /- (arg_)?type:/ { usage = "" }
+            / size:/ && usage == "private_space" { private = $2 }
             END { flush() }' | emit "$target" ;;
 esac
 [ -s "$base.rows" ] || { echo "no kernel in the compiler's output" >>"$base.log"; fail; }
