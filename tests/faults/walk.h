@@ -1,6 +1,6 @@
 /* walk.h -- fault injection: a scenario is run again and again, and each time another OpenCL call of it fails.
  *
- * A point is (call, which use, how many uses from there, code).  The parent starts a child that walks the
+ * A point is (call, which use, code, and whether every call after it fails too).  The parent starts a child that walks the
  * points one by one in one process; when it crashes or hangs, that point is counted and a new child goes on
  * with the next.  A point passes if the scenario ends in an error that names call, symbol and remedy, or if
  * the list in allowed.c says why the failure may be absorbed; if nothing of OpenCL is alive that was not before;

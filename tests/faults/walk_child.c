@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "tests/faults/walk.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +27,7 @@ typedef struct code {
     cl_int code;
     const char *symbol;
     const char *calls; /* " clX clY ", or NULL: all */
-    bool lasting;      /* all uses from there on, as when a device is lost */
+    bool lost;         /* and every call after it fails too */
 } code;
 
 static const code codes[] = {
@@ -81,7 +80,7 @@ static void add_turn(points *p, const cl_layer *layer, int call, long nth, int t
     turn %= fitting;
     for (int i = 0; i < CODES; ++i) {
         if (!fits(&codes[i], layer->name(call)) || turn-- > 0) continue;
-        add(p, (point){ call, nth, codes[i].lasting ? LONG_MAX / 2 : 1, codes[i].code });
+        add(p, (point){ call, nth, codes[i].lost ? CL_LAYER_LOST : 1, codes[i].code });
         return;
     }
 }
@@ -90,28 +89,29 @@ static void add_every_code(points *p, const cl_layer *layer, int call, long nth)
 {
     for (int i = 0; i < CODES; ++i)
         if (fits(&codes[i], layer->name(call)))
-            add(p, (point){ call, nth, codes[i].lasting ? LONG_MAX / 2 : 1, codes[i].code });
+            add(p, (point){ call, nth, codes[i].lost ? CL_LAYER_LOST : 1, codes[i].code });
 }
 
-/* Whether an earlier use came the same way. */
-static bool is_seen(const cl_layer *layer, int call, long nth)
+/* Whether an earlier use came from the same place, `callers` of them looked at. */
+static bool is_seen(const cl_layer *layer, int call, long nth, int callers)
 {
     for (long i = 1; i < nth; ++i)
-        if (layer->place(call, i) == layer->place(call, nth)) return true;
+        if (layer->place(call, i, callers) == layer->place(call, nth, callers)) return true;
     return false;
 }
 
-/* Of `left` points at most: the first use; then, each with the next code, one use of every way through the code
- * that leads to the call (evenly taken if these are too many), and the last use; then others, evenly spread. */
+/* Each with the next code: one use of every place where the call stands, and the last use; and, of `left` points,
+ * one use of every way that leads there (evenly taken if these are too many); then others, evenly spread. */
 static void choose_spread(points *p, const cl_layer *layer, int call, int left)
 {
     long uses = layer->uses(call), ways = 0, way = 0;
     int turn = 0;
-    for (long nth = 1; nth <= uses; ++nth) ways += !is_seen(layer, call, nth);
+    for (long nth = 1; nth <= uses; ++nth) ways += !is_seen(layer, call, nth, 3);
     long each = ways / left + 1, step = uses > left ? uses / left + 1 : 1;
     for (long nth = 1; nth <= uses; ++nth) {
-        bool taken = !is_seen(layer, call, nth) && way++ % each == 0;
-        if (taken || nth == uses || (ways < left && nth % step == 0)) add_turn(p, layer, call, nth, turn++);
+        bool taken = !is_seen(layer, call, nth, 3) && way++ % each == 0;
+        if (taken || nth == uses || !is_seen(layer, call, nth, 1) || (ways < left && nth % step == 0))
+            add_turn(p, layer, call, nth, turn++);
     }
     /* Few uses: more codes for each. */
     for (int more = 1; uses * more < left && more < CODES; ++more)
@@ -148,16 +148,17 @@ static const char *symbol_of(cl_int wanted)
 }
 
 /* What the message lacks, or NULL. */
-static const char *lacks(const char *message, const char *call, cl_int wanted)
+static const char *lacks(const char *message, const char *call, bool lost, cl_int wanted)
 {
     static const char *const remedies[] = {
         "lower ", "update ", "choose ", "install ", "remove ", "report "
     };
     char name[64];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(call, "("), call);
+    /* What was absorbed at first may end in the error of a later call. */
+    snprintf(name, sizeof name, "%.*s", lost ? 2 : (int)strcspn(call, "("), call);
     if (!strstr(message, name) && !strstr(message, "CLBlast")) return "no name of the call";
     /* CLBlast asks for the size of each matrix's buffer, and says in its own code that it got no answer. */
-    bool translated = strcmp(name, "clGetMemObjectInfo") == 0 && strstr(message, "CLBLAST_INVALID_MATRIX_");
+    bool translated = strcmp(call, "clGetMemObjectInfo") == 0 && strstr(message, "CLBLAST_INVALID_MATRIX_");
     if (!strstr(message, symbol_of(wanted)) && !translated) return "no symbol";
     for (size_t i = 0; i < sizeof remedies / sizeof *remedies; ++i)
         if (strstr(message, remedies[i])) return NULL;
@@ -227,7 +228,9 @@ static void walk_point(const walker *w, int index, const point *p)
     why = allowed(call, callers);
     w->layer->reset();
     bool whole = !w->scenario->check || w->scenario->check(ran, &left);
-    if (!ran) missing = failed ? lacks(err.message, call, p->code) : "it failed by itself";
+    if (!ran)
+        missing =
+            failed ? lacks(err.message, call, p->times == CL_LAYER_LOST, p->code) : "it failed by itself";
     if (!same_books(w->layer, &w->before, leaks, sizeof leaks))
         verdict(w, index, "leak", leaks);
     else if (!whole)
@@ -263,7 +266,7 @@ static bool rest(const walker *w, int index)
 static void describe(const walker *w, int index, const point *p)
 {
     fprintf(w->out, "begin %d %s, use %ld%s, %s\n", index, w->layer->name(p->call), p->nth,
-            p->times > 1 ? " and all after" : "", symbol_of(p->code));
+            p->times == CL_LAYER_LOST ? " and every call after" : "", symbol_of(p->code));
     fflush(w->out);
 }
 

@@ -11,10 +11,14 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 #define FRAMES   40
-#define KEPT     3 /* of them, the nearest outside the loader */
+#define CALLERS  3 /* kept of a use: the nearest outside the loader */
 
 cl_icd_dispatch layer_below;
 static cl_icd_dispatch table; /* ours */
+
+typedef struct place {
+    uint64_t hash[CALLERS]; /* of the nearest caller, of the two nearest, and so on */
+} place;
 
 enum {
 #define NUMBER_CALL(name, by, parameters, arguments)             CALL_##name,
@@ -43,7 +47,7 @@ static const char *call_name(int call)
 
 static struct {
     long uses[CALL_COUNT];
-    uint64_t *places[CALL_COUNT];
+    place *places[CALL_COUNT];
     long kept[CALL_COUNT];
     int call; /* the one to fail */
     long first, times, failed;
@@ -65,15 +69,18 @@ static bool is_loader(const void *address)
     return is;
 }
 
-static uint64_t caller_hash(void)
+static place caller_place(void)
 {
     void *frames[FRAMES];
     int count = backtrace(frames, FRAMES), from = 1;
+    place p = { { 0 } };
     uint64_t hash = 1469598103934665603u;
     while (from < count && is_loader(frames[from])) ++from;
-    for (int i = from; i < count && i < from + KEPT; ++i)
-        hash = (hash ^ (uint64_t)(uintptr_t)frames[i]) * 1099511628211u;
-    return hash ? hash : 1;
+    for (int i = 0; i < CALLERS; ++i) {
+        if (from + i < count) hash = (hash ^ (uint64_t)(uintptr_t)frames[from + i]) * 1099511628211u;
+        p.hash[i] = hash;
+    }
+    return p;
 }
 
 static void keep_place(int call)
@@ -81,13 +88,13 @@ static void keep_place(int call)
     long use = state.uses[call];
     if (use > state.kept[call]) {
         long room = use * 2 + 64;
-        uint64_t *grown = realloc(state.places[call], (size_t)room * sizeof *grown);
+        place *grown = realloc(state.places[call], (size_t)room * sizeof *grown);
         if (!grown) abort();
         memset(grown + state.kept[call], 0, (size_t)(room - state.kept[call]) * sizeof *grown);
         state.places[call] = grown;
         state.kept[call] = room;
     }
-    state.places[call][use - 1] = caller_hash();
+    state.places[call][use - 1] = caller_place();
 }
 
 /* "library(function+0x12) [0x...]" */
@@ -112,7 +119,10 @@ static bool fails(int call)
 {
     long use = ++state.uses[call];
     if (state.watching) keep_place(call);
-    if (call != state.call || use < state.first || use - state.first >= state.times) return false;
+    bool lasting = state.times == CL_LAYER_LOST, lost = lasting && state.failed > 0;
+    long most = lasting ? 1 : state.times;
+    bool chosen = call == state.call && use >= state.first && use - state.first < most;
+    if (!chosen && !lost) return false;
     if (!state.failed++) name_callers();
     return true;
 }
@@ -157,9 +167,9 @@ static void layer_watch(int on)
     state.watching = on;
 }
 
-static uint64_t layer_place(int call, long nth)
+static uint64_t layer_place(int call, long nth, int callers)
 {
-    return nth >= 1 && nth <= state.kept[call] ? state.places[call][nth - 1] : 0;
+    return nth >= 1 && nth <= state.kept[call] ? state.places[call][nth - 1].hash[callers - 1] : 0;
 }
 
 static long layer_alive(cl_layer_kind kind)

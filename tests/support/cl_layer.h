@@ -37,6 +37,7 @@ enum {
     CL_LAYER_LIMITS(CL_LAYER_BIT) CL_LAYER_ALL = CL_LAYER_GPU - 1 /* all limits */
 #undef CL_LAYER_BIT
 };
+#define CL_LAYER_LOST       (-1)
 #define CL_LAYER_MOST_BYTES (64 << 20)
 #define CL_LAYER_MOST_GROUP 64
 #define CL_LAYER_MOST_LOCAL (16 << 10)
@@ -59,16 +60,17 @@ typedef struct cl_layer {
     long (*uses)(int call); /* since the last reset */
     /* Forgets uses and what was to fail; limits and what is alive stay. */
     void (*reset)(void);
-    /* Makes uses nth .. nth + times - 1 (the first is 1) fail with `code`. */
+    /* Makes uses nth .. nth + times - 1 (the first is 1) fail with `code`; CL_LAYER_LOST times: that one, and every
+     * call of any kind after it, as when the device is gone. */
     void (*fail)(int call, long nth, long times, cl_int code);
     long (*failed)(void); /* uses that were made to fail since the last reset */
     /* The functions that the first of them was called from, innermost first, as " name name "; those that are
      * not exported, and so have no name at run time, are left out. */
     const char *(*failed_in)(void);
-    /* Keeps, or no longer keeps, from where each use comes; place(call, nth): a hash of the nearest callers
-     * outside the loader, 0 if it was not kept.  Equal hashes: the same way through the code. */
+    /* Keeps, or no longer keeps, from where each use comes.  place(call, nth, 1) is the place of the call itself, 3
+     * also its caller's and that one's, the loader left out; equal numbers are equal places; 0: not kept. */
     void (*watch)(int on);
-    uint64_t (*place)(int call, long nth);
+    uint64_t (*place)(int call, long nth, int callers);
     long (*alive)(cl_layer_kind kind); /* references: made and retained, less released */
     const char *(*kind_name)(cl_layer_kind kind);
     void (*limit)(unsigned bits);
