@@ -51,6 +51,7 @@ ending == "missing" { missing[stack] = $0; next }
 {
     text = $0
     sub(/.*<system-out>/, "", text)
+    if (text ~ /^[^<]/ && reason == "no reason given") reason = plain(text)
     if (text ~ /^skipped: /) reason = plain(substr(text, 10))
     if (text ~ /^summary: /) notes = notes sprintf("  %-9s %s: %s\n", stack, test, plain(substr(text, 10)))
 }
