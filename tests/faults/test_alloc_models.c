@@ -1,0 +1,115 @@
+/* test_alloc_models.c -- host allocations refused while a model is packed, and while pictures are drawn,
+ * encoded and decoded with it through libdalle and by the commands.
+ * SPDX-License-Identifier: MIT */
+#include "tests/faults/alloc_models.h"
+
+static alloc_totals totals;
+
+/* ---- Packing and drawing ----------------------------------------------------------------------- */
+
+static bool run_pack(error *err)
+{
+    device *d = device_open(NULL, err);
+    bool ok = d && pack_model(d, path_of("dvae"), path_of("prior"), path_of("out/model"), DTYPE_F16, err);
+    device_close(d);
+    return ok;
+}
+
+/* model.json is written last: with it, the folder opens. */
+static bool check_pack(bool ok, error *err)
+{
+    if (!no_leftovers(err) || !whole_safetensors(path_of("out/model/dvae.safetensors"), err) ||
+        !whole_safetensors(path_of("out/model/prior.safetensors"), err))
+        return false;
+    if (!file_exists(path_of("out/model/model.json")))
+        return !ok || error_set(err, ERROR_IO, "no model.json was written");
+    dalle_error failure;
+    dalle_model *m = dalle_open(path_of("out/model"), NULL, &failure);
+    if (!m) error_set(err, ERROR_FORMAT, "the packed model does not open: %s", failure.message);
+    dalle_close(m);
+    return m != NULL;
+}
+
+/* A model that found no memory once draws when there is some again. */
+static bool spoilt;
+
+static void draw_again(dalle_model *m, const dalle_request *r)
+{
+    dalle_pictures p = { 0 };
+    alloc_fault_pause(true);
+    spoilt = !dalle_generate(m, r, &p, NULL);
+    dalle_pictures_free(&p);
+    alloc_fault_pause(false);
+}
+
+static bool run_draw(error *err)
+{
+    spoilt = false;
+    dalle_error failure = { 0 };
+    dalle_pictures p = { 0 };
+    dalle_request r = DALLE_REQUEST_DEFAULTS;
+    r.caption = "a red zebra";
+    r.count = 2;
+    dalle_model *m = dalle_open(path_of("model"), NULL, &failure);
+    if (!m) return pass(&failure, err);
+    char *unknown = dalle_unknown_words(m, r.caption);
+    bool ok = dalle_generate(m, &r, &p, &failure);
+    if (!ok) draw_again(m, &r);
+    if (ok) {
+        int32_t tokens[64];
+        ok = dalle_encode(m, p.rgb, 1, tokens, &failure) && dalle_decode(m, tokens, 1, p.rgb, &failure);
+    }
+    if (!ok) pass(&failure, err);
+    image first = { DRAWING_SIDE, DRAWING_SIDE, p.rgb };
+    ok = ok && image_write_png(&first, path_of("out/drawn.png"), err);
+    dalle_free(unknown);
+    dalle_pictures_free(&p);
+    dalle_close(m);
+    return ok;
+}
+
+static bool check_draw(bool ok, error *err)
+{
+    if (spoilt) return error_set(err, ERROR_MODEL, "the model does not draw any more");
+    return no_leftovers(err) && whole_png(path_of("out/drawn.png"), ok, err);
+}
+/* Words never seen in training are a hint only. */
+static const char *const draw_without[] = { "program_cache_load", "program_cache_save",  "file_cache_folder",
+                                            "probe_device",       "dalle_unknown_words", NULL };
+
+/* ---- The commands ------------------------------------------------------------------------------ */
+
+COMMAND(generate, "generate", "-m", path_of("model"), "a red square", "-n", "2", "-o",
+        path_of("out/drawn.png"), "--tokens", path_of("out/tokens.json"), "--json")
+COMMAND(encode, "encode", "-m", path_of("model"), path_of("a.png"), "-o", path_of("out/tokens.json"))
+COMMAND(decode, "decode", "-m", path_of("model"), path_of("tokens.json"), "-o", path_of("out/drawn.png"))
+COMMAND(reconstruct, "reconstruct", "-m", path_of("model"), path_of("a.png"), "--json", "-o",
+        path_of("out/drawn.png"))
+COMMAND(devices, "devices", "--json")
+COMMAND(info_model, "info", path_of("model"))
+COMMAND(info_run, "info", path_of("prior"), "--json", "--tensors")
+/* ---- All of it --------------------------------------------------------------------------------- */
+
+static const alloc_scene scenes[] = {
+    { "pack", empty_out, run_pack, check_pack, 250, draw_without },
+    { "draw", empty_out, run_draw, check_draw, 400, draw_without },
+    { "generate", empty_out, run_generate, check_draw, 200, draw_without },
+    { "encode", empty_out, run_encode, NULL, 100, draw_without },
+    { "decode", empty_out, run_decode, check_draw, 100, draw_without },
+    { "reconstruct", empty_out, run_reconstruct, check_draw, 100, draw_without },
+    { "devices", NULL, run_devices, NULL, 100, draw_without },
+    { "info of a model", NULL, run_info_model, NULL, 300, NULL },
+    { "info of a run", NULL, run_info_run, NULL, 300, NULL },
+};
+
+static void test_all(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof scenes / sizeof *scenes; ++i) alloc_walk(&scenes[i], &totals);
+    assert_int_equal(alloc_walk_summary(&totals), 0);
+}
+
+int main(int argc, char **argv)
+{
+    return walk_all(argc, argv, test_all);
+}
