@@ -1,6 +1,6 @@
 /* sentencepiece.h -- the SentencePiece library behind a C door; data/tokenizer.h is for everyone else.
- * No exception leaves it.  A failing function fills `message` (`size` bytes) with the library's words, or with
- * SENTENCEPIECE_NO_MEMORY.
+ * No exception leaves it.  A failing function fills `message` (`size` bytes) with the library's words, or
+ * with SENTENCEPIECE_NO_MEMORY.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_SENTENCEPIECE_H
 #define DALLE_CL_DATA_SENTENCEPIECE_H

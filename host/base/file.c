@@ -120,7 +120,8 @@ bool file_atomic_open(file_atomic *f, const char *path, error *err)
     return true;
 }
 
-/* Makes the rename itself last; a file system that cannot do this for folders is no failure.  Cuts the path. */
+/* Makes the rename itself last; a file system that cannot do this for folders is no failure.  The path is
+ * cut for it. */
 static void sync_folder_of(char *path)
 {
     char *slash = strrchr(path, '/');

@@ -6,8 +6,8 @@
 #include <nettle/sha2.h>
 #include <stddef.h>
 
-/* Incremental; a field is its bytes and a NUL, so fields cannot run together.  It lives where it is declared and
- * owns nothing, so that hashing cannot fail. */
+/* Incremental; a field is its bytes and a NUL, so fields cannot run together.  It lives where it is
+ * declared and owns nothing, so that hashing cannot fail. */
 typedef struct hash {
     struct sha256_ctx context;
 } hash;

@@ -17,8 +17,8 @@ typedef struct json_tree_problem {
     char text[120];
 } json_tree_problem;
 
-/* `size` bytes that hold an object or an array (RFC 8259, UTF-8) and nothing else.  A key that comes again is a mistake, or
- * with `repeats` takes the place of the first.  NULL after filling in *problem. */
+/* `size` bytes that hold an object or an array (RFC 8259, UTF-8) and nothing else.  A key that comes again
+ * is a mistake, or with `repeats` takes the place of the first.  NULL after filling in *problem. */
 json_t *json_tree_read(const char *text, size_t size, bool repeats, json_tree_problem *problem);
 /* The same as an error: "where:line: what", or that memory ran out for `where`. */
 json_t *json_tree_parse(const char *text, size_t size, const char *where, error *err);
@@ -32,8 +32,8 @@ void json_tree_add(json_t **tree, json_t *value);                  /* to the end
 /* A text for a tree; bytes that are not UTF-8, as a driver's words may hold, become question marks. */
 json_t *json_tree_string(const char *text);
 
-/* Takes the tree, which may be NULL, and gives its text form, to be freed; NULL with an error that memory ran out for `what`.
- * `flags` are those of json_dumps. */
+/* Takes the tree, which may be NULL, and gives its text form, to be freed; NULL with an error that memory
+ * ran out for `what`.  `flags` are those of json_dumps. */
 char *json_tree_text(json_t *tree, size_t flags, const char *what, error *err);
 
 #endif
