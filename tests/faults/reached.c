@@ -71,6 +71,7 @@ static bool run_all(const cl_layer *layer)
     for (int i = 0; i < scenario_count; ++i) {
         const scenario *s = &scenarios[i];
         error err = { .code = ERROR_NONE };
+        walk_choose_cache(s);
         bool ok = (!s->prepare || s->prepare(&err)) && s->run(&err);
         if (s->finish) s->finish();
         if (!ok) {

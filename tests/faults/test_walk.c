@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #define EXIT_SKIPPED 77
-#define PATIENCE_MS  120000 /* a child silent for so long hangs */
+#define PATIENCE_MS  120000  /* a child silent for so long hangs */
+#define PREPARING_MS 1200000 /* until its first words: it may have to compile every kernel */
 #define POCL         "/etc/OpenCL/vendors/pocl.icd"
 
 static char folder[256];
@@ -60,7 +61,7 @@ typedef struct tally {
     int points, walked, errors, absorbed, unreached, crashes, unclear, ignored, leaks, broken;
     int current;        /* the point being walked; -1: none */
     char text[300];     /* of the current one */
-    bool done, started; /* the child's last and first words */
+    bool done, started; /* the child has said its last and its first words */
 } tally;
 
 static void count_verdict(tally *t, const char *line)
@@ -129,7 +130,7 @@ static bool listen_to(tally *t, int in)
     size_t used = 0;
     for (;;) {
         struct pollfd p = { .fd = in, .events = POLLIN };
-        if (poll(&p, 1, PATIENCE_MS) == 0) return false;
+        if (poll(&p, 1, t->started ? PATIENCE_MS : PREPARING_MS) == 0) return false;
         ssize_t more = read(in, buffer + used, sizeof buffer - 1 - used);
         if (more <= 0) return true;
         used += (size_t)more;
@@ -158,6 +159,7 @@ static int walk(const char *name, bool all)
     for (int from = 0; !t.done;) {
         int in, status = 0, before = t.walked;
         t.current = -1;
+        t.started = false;
         pid_t child = start_child(name, all, from, &in);
         bool spoke = listen_to(&t, in);
         if (!spoke) kill(child, SIGKILL);
@@ -198,12 +200,13 @@ static void set_up(void)
     if (!mkdtemp(folder)) abort();
 }
 
-/* Scenarios empty their cache folder, which is therefore not shared. */
-static void own_cache(const char *name)
+void walk_choose_cache(const scenario *s)
 {
-    char cache[600];
+    static char shared[600];
+    char cache[700];
     const char *base = getenv("DALLE_CL_CACHE");
-    snprintf(cache, sizeof cache, "%s/faults-%s", base && *base ? base : folder, name);
+    if (!*shared) snprintf(shared, sizeof shared, "%s", base && *base ? base : folder);
+    snprintf(cache, sizeof cache, "%s%s%s", shared, s->empties ? "/faults-" : "", s->empties ? s->name : "");
     setenv("DALLE_CL_CACHE", cache, 1);
 }
 
@@ -211,7 +214,7 @@ static int child_main(char **argv, const cl_layer *layer)
 {
     const scenario *s = find(argv[2]);
     snprintf(folder, sizeof folder, "%s", argv[6]);
-    own_cache(s->name);
+    walk_choose_cache(s);
     int status = walk_child(layer, s, strcmp(argv[3], "all") == 0, atoi(argv[4]), atoi(argv[5]));
     fflush(NULL);
     _exit(status); /* leaks have been looked for */
@@ -230,7 +233,6 @@ int main(int argc, char **argv)
     }
     if (child) return child_main(argv, layer);
     bool reaching = argc == 3 && strcmp(argv[1], "reached") == 0;
-    if (reaching) own_cache("reached");
     int status = reaching ? reached(layer, argv[2])
                           : walk(find(argv[1])->name, argc == 3 && strcmp(argv[2], "all") == 0);
     char command[300];

@@ -14,6 +14,7 @@
 
 typedef struct scenario {
     const char *name;
+    bool empties;                /* its cache folder, which is therefore its own */
     int most;                    /* about as many points are walked unless all are asked for */
     bool (*prepare)(error *err); /* once in a process, and not walked; may be NULL */
     bool (*run)(error *err);     /* what is walked; gives back all it takes */
@@ -28,6 +29,9 @@ extern const int scenario_count;
 /* A folder of this process's parent, for whatever a scenario writes. */
 const char *walk_folder(void);
 const char *walk_path(const char *name); /* in it; four results live at a time */
+
+/* Sets $DALLE_CL_CACHE for a scenario. */
+void walk_choose_cache(const scenario *s);
 
 /* Why a failure of `call` may be absorbed when it was called from `callers` (" inner outer "), or NULL if it must
  * end in an error. */
