@@ -50,7 +50,8 @@ static bool make_text_files(const prior_config *c, const char *from, const train
 static bool folder_is_free(const train_request *r, error *err)
 {
     char *info = file_join(r->run, "run.json");
-    bool taken = info && file_exists(info);
+    if (!info) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", r->run);
+    bool taken = file_exists(info);
     free(info);
     if (!taken) return file_make_folders(r->run, err);
     return error_set(err, ERROR_USAGE,
@@ -110,7 +111,7 @@ void text_batch_free(text_batch *b)
     *b = (text_batch){ 0 };
 }
 
-/* The keywords in a drawn order, joined by ", "; to be freed. */
+/* The keywords in a drawn order, joined by ", "; to be freed.  NULL when memory is out. */
 static char *shuffled_keywords(const dataset_sample *s, const philox *p, uint32_t first)
 {
     size_t room = 1;
@@ -128,6 +129,10 @@ static char *shuffled_keywords(const dataset_sample *s, const philox *p, uint32_
             if (i) strcat(text, ", ");
             strcat(text, s->keywords[order[i]]);
         }
+    }
+    if (!order) {
+        free(text);
+        text = NULL;
     }
     free(order);
     return text;
