@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -263,6 +264,7 @@ static pid_t start(const alloc_scene *scene, board *b, int output)
     fflush(NULL);
     pid_t child = fork();
     if (child != 0) return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it walks for nobody else */
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     /* The test framework's handlers would go on with its own work. */
