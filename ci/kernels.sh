@@ -39,9 +39,12 @@ ocloc=${OCLOC:-build/ocloc/usr/bin/ocloc}
 
 # why TARGET: the reason for skipping it, or nothing.
 why() {
+    clang=
     case $1 in
-        sm_* | gfx*) command -v clang-15 >/dev/null || { echo "clang-15 is not there (apt-get install clang-15)"; return; } ;;
+        gfx1100) clang=clang-16 ;;
+        sm_* | gfx*) clang=clang-15 ;;
     esac
+    [ -z "$clang" ] || command -v $clang >/dev/null || { echo "$clang is not there (apt-get install $clang)"; return; }
     case $1 in
         sm_*)
             [ -f $libclc ] || { echo "libclc is not there (apt-get install libclc-15)"; return; }

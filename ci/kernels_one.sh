@@ -9,7 +9,7 @@ END
 base=$work/$number
 set -f
 # Helpers of a shared header that one kernel does not call are no mistake.
-clang="clang-15 -x cl -cl-std=CL1.2 -O2 -S -Icl -Wall -Werror -Wno-unused-function -Wno-linker-warnings"
+flags="-x cl -cl-std=CL1.2 -O2 -S -Icl -Wall -Werror -Wno-unused-function -Wno-linker-warnings"
 
 fail() {
     { echo "FAIL $target: $file.cl $options"; head -n 20 "$base.log"; } >"$base.fail"
@@ -31,7 +31,7 @@ case $target in
         # libclc knows no compute capability above 2.0; code for 7.0 is what every target of ours runs.
         capability=sm_70
         case $options in *PROBE_NVIDIA_MMA*) capability=sm_80 ;; esac
-        $clang -target nvptx64-nvidia-nvcl -Xclang -target-cpu -Xclang $capability \
+        clang-15 $flags -target nvptx64-nvidia-nvcl -Xclang -target-cpu -Xclang $capability \
             -Xclang -mlink-builtin-bitcode -Xclang "$libclc" $options "cl/$file.cl" -o "$base.ptx" \
             >"$base.log" 2>&1 || fail
         for sm in $(echo "$nvidia" | tr ' ' '\n'); do
@@ -49,16 +49,18 @@ case $target in
                 }' "$base.log" | emit "$sm"
         done ;;
     gfx*)
+        clang=clang-15
         libraries=--rocm-device-lib-path=$bitcode
-        # The packaged libraries know no gfx1100: they are linked by hand, with gfx1036 as its nearest.
+        # clang 15 gives out half of gfx1100's registers.  The packaged libraries know no gfx1100: they are linked by hand, with gfx1036 as its nearest.
         if [ "$target" = gfx1100 ]; then
+            clang=clang-16
             libraries=-nogpulib
             for part in opencl ocml ockl oclc_daz_opt_off oclc_unsafe_math_off oclc_finite_only_off \
                 oclc_correctly_rounded_sqrt_off oclc_wavefrontsize64_off oclc_isa_version_1036 oclc_abi_version_400; do
                 libraries="$libraries -Xclang -mlink-builtin-bitcode -Xclang $bitcode/$part.bc"
             done
         fi
-        $clang -target amdgcn-amd-amdhsa -mcpu="$target" $libraries $options "cl/$file.cl" -o "$base.s" \
+        $clang $flags -target amdgcn-amd-amdhsa -mcpu="$target" $libraries $options "cl/$file.cl" -o "$base.s" \
             >"$base.log" 2>&1 || fail
         # The metadata counts spilled registers, four bytes a work-item each; the text has the occupancy.
         awk '
