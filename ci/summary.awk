@@ -1,7 +1,8 @@
 # summary.awk -- one table of all stacks from ctest's JUnit files, <stack>.xml, with <stack>.seconds beside
-# them and <stack>.missing, why a stack is not there.  A row is a room, the first word of a test's name, or
-# `golden` for comparisons with PyTorch.  A line of a test's output that begins with "summary: " is repeated
-# below the table, as are the reasons of what was skipped and the names of what failed.
+# them, <stack>.missing, why a stack is not there, and <stack>.note, what else is to be said of it.  A row is a
+# room, the first word of a test's name, or `golden` for comparisons with PyTorch.  A line of a test's output
+# that begins with "summary: " is repeated below the table, as are the reasons of what was skipped and the names
+# of what failed.
 # SPDX-License-Identifier: MIT
 function attribute(name,    at) {
     at = index($0, " " name "=\"")
@@ -45,6 +46,7 @@ FNR == 1 {
     if (!(stack in known)) { known[stack] = 1; stacks[++stack_count] = stack }
 }
 ending == "seconds" { seconds[stack] = $1; next }
+ending == "note" { remarks = remarks sprintf("  note     %s: %s\n", stack, $0); next }
 ending == "missing" { missing[stack] = $0; next }
 /<testcase / { finish(); test = attribute("name"); status = attribute("status"); reason = "no reason given" }
 /<failure / && status != "fail" { status = "fail" }
@@ -70,5 +72,5 @@ END {
     }
     printf "\n\n%d passed, %d failed, %d skipped in %.1f minutes\n", total["passed"], total["failed"], total["skipped"], all / 60
     for (i = 1; i <= stack_count; ++i) if (stacks[i] in missing) printf "  not run  %s: %s\n", stacks[i], missing[stacks[i]]
-    printf "%s%s%s", failures, skips, notes
+    printf "%s%s%s%s", failures, skips, remarks, notes
 }
