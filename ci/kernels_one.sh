@@ -76,16 +76,16 @@ case $target in
             }' "$base.s" | emit "$target" ;;
     *)
         # The ELF form of its output has what is wanted in readable text; the code is the same.  Spills are in
-        # its log alone: registers of a thread, 32 bytes each.
+        # its log alone: registers of a thread, of 32 bytes, pvc's of 64.
         LD_LIBRARY_PATH=${ocloc%/bin/ocloc}/lib/x86_64-linux-gnu "$ocloc" compile -file "cl/$file.cl" \
             -device "$target" -options "-cl-std=CL1.2 -Icl $options" --format zebin \
             -output_no_suffix -output k -out_dir "$base.d" >"$base.log" 2>&1 || fail
         # The probes enable extensions that an older OpenCL C has under another name.
         grep -vE ' regs and spilled around |unsupported OpenCL extension' "$base.log" | grep -qiE 'error|warning' && fail
-        { grep ' regs and spilled around ' "$base.log"; readelf -p .ze_info "$base.d/k" 2>/dev/null | sed 's/\\n$//'; } | awk '
+        { grep ' regs and spilled around ' "$base.log"; readelf -p .ze_info "$base.d/k" 2>/dev/null | sed 's/\\n$//'; } | awk -v target="$target" '
             function flush() {
                 if (name != "")
-                    print name "\t" registers "\t" spilled[name] * 32 / width "\t" private "\t" local_bytes "\t-\t" width
+                    print name "\t" registers "\t" spilled[name] * (target == "pvc" ? 64 : 32) / width "\t" private "\t" local_bytes "\t-\t" width
                 name = ""
             }
             / regs and spilled around / { spilled[$3] = $NF; next }
