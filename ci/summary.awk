@@ -1,8 +1,8 @@
 # summary.awk -- one table of all stacks from ctest's JUnit files, <stack>.xml, with <stack>.seconds beside
 # them, <stack>.missing, why a stack is not there, and <stack>.note, what else is to be said of it.  A row is a
-# room, the first word of a test's name, or `golden` for comparisons with PyTorch.  A line of a test's output
-# that begins with "summary: " is repeated below the table, as are the reasons of what was skipped and the names
-# of what failed.
+# room, the first word of a test's name, or `golden` for comparisons with PyTorch.  Repeated below the table
+# are a test's lines that begin with "summary: ", the counts of fault injection, the reasons of what was skipped
+# and the names of what failed.
 # SPDX-License-Identifier: MIT
 function attribute(name,    at) {
     at = index($0, " " name "=\"")
@@ -56,6 +56,12 @@ ending == "missing" { missing[stack] = $0; next }
     if (text ~ /^[^<]/ && reason == "no reason given") reason = plain(text)
     if (text ~ /^skipped: /) reason = plain(substr(text, 10))
     if (text ~ /^summary: /) notes = notes sprintf("  %-9s %s: %s\n", stack, test, plain(substr(text, 10)))
+    # The walks of refused calls and allocations count their points.
+    if (text ~ /^(faults [a-z_]+|host allocations): [0-9]+ points/) {
+        notes = notes sprintf("  %-9s %s: %s\n", stack, test, plain(substr(text, index(text, ": ") + 2)))
+        split(substr(text, index(text, ": ") + 2), word, " ")
+        points += word[1]
+    }
 }
 END {
     finish()
