@@ -42,15 +42,16 @@ static bool lock_folder(run *r, error *err)
 }
 
 /* A killed process leaves the temporary files of what it was writing. */
-static void remove_leftovers(const char *folder)
+static bool remove_leftovers(const char *folder, error *err)
 {
     DIR *dir = opendir(folder);
-    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
-        char *path = strstr(e->d_name, ".tmp-") ? file_join(folder, e->d_name) : NULL;
-        if (path) unlink(path);
-        free(path);
-    }
+    if (!dir && errno != ENOENT)
+        return error_set(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "could not look into '%s': %s",
+                         folder, strerror(errno));
+    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;)
+        if (strstr(e->d_name, ".tmp-")) unlinkat(dirfd(dir), e->d_name, 0);
     if (dir) closedir(dir);
+    return true;
 }
 
 /* JSON strings are UTF-8; drivers promise nothing. */
@@ -208,8 +209,7 @@ bool run_open(run *r, const train_task *task, const train_options *options, erro
     if (!make_paths(r, options->folder, err)) return false;
     if (!check_place(r, options, err)) return false;
     if (!file_make_folders(r->folder, err) || !lock_folder(r, err)) return false;
-    remove_leftovers(r->folder);
-    remove_leftovers(r->samples);
+    if (!remove_leftovers(r->folder, err) || !remove_leftovers(r->samples, err)) return false;
     r->fresh = !file_exists(r->checkpoint);
     json_t *info = describe(task, options);
     if (!info) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", r->info);

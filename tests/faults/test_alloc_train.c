@@ -118,17 +118,10 @@ static bool check_prior(bool ok, error *err)
 
 /* Besides the caches: a grid of samples without captions, one loader thread fewer, a batch made ahead that
  * no step asks for. */
-static const char *const training_without[] = { "program_cache_load",
-                                                "program_cache_save",
-                                                "file_cache_folder",
-                                                "probe_device",
-                                                "label_font_open",
-                                                "label_height",
-                                                "label_draw",
-                                                "start_threads",
-                                                "run",
-                                                "remove_leftovers",
-                                                NULL };
+static const char *const training_without[] = {
+    "program_cache_load", "program_cache_save", "file_cache_folder", "probe_device", "label_font_open",
+    "label_height",       "label_draw",         "start_threads",     "run",          NULL
+};
 
 /* ---- All of it --------------------------------------------------------------------------------- */
 
