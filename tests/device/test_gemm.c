@@ -170,6 +170,19 @@ static void arrays_free(host_array arrays[4])
     for (int i = 0; i < 4; ++i) free(arrays[i].bytes);
 }
 
+/* Oclgrind corrupts its own heap over some of CLBlast's kernels, which are not ours to check. */
+static bool left_out(const char *provider, const gemm_desc *s)
+{
+    if (!tiny()) return false;
+    if (provider) return strcmp(provider, "clblast") == 0;
+    error err = { 0 };
+    gemm_plan *plan = gemm_plan_create(open_device, s, &err);
+    if (!plan) fail_msg("%s", err.message);
+    bool out = strcmp(gemm_plan_provider(plan), "clblast") == 0;
+    gemm_plan_destroy(plan);
+    return out;
+}
+
 /* All providers; "plain" and the chosen one must be able. */
 static void check(const char *name, const gemm_desc *s)
 {
@@ -184,7 +197,7 @@ static void check(const char *name, const gemm_desc *s)
     int able = 0;
     for (int i = 0; i < 5; ++i) {
         const char *provider = names[i];
-        if (tiny() && provider && strcmp(provider, "clblast") == 0) continue;
+        if (left_out(provider, s)) continue;
         const int ran = check_with(provider, name, s, arrays, c, pre);
         if (!provider || i == 0) assert_int_equal(ran, 1);
         able += ran;

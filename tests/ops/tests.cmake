@@ -21,3 +21,7 @@ foreach(stem IN LISTS OCLGRIND_TESTS)
     set_tests_properties(oclgrind_${stem} PROPERTIES LABELS oclgrind SKIP_RETURN_CODE 77 TIMEOUT 900)
     list(APPEND OCLGRIND_NAMES oclgrind_${stem})
 endforeach()
+add_test(NAME oclgrind_devices COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/ops/oclgrind.sh $<TARGET_FILE:dalle-cl>
+    ${CMAKE_CURRENT_BINARY_DIR}/oclgrind_devices.log "" devices)
+set_tests_properties(oclgrind_devices PROPERTIES LABELS oclgrind SKIP_RETURN_CODE 77 TIMEOUT 900)
+list(APPEND OCLGRIND_NAMES oclgrind_devices)
