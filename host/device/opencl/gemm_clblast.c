@@ -183,7 +183,12 @@ static bool sgemm_call(device *d, void *context, error *err)
                                             s->b_offset, s->b_ld, s->b_stride, s->beta, s->c, s->c_offset,
                                             s->c_ld, s->c_stride, s->batches, queue, NULL);
     }
-    if (status == CLBlastSuccess) return true;
+    if (status == CLBlastSuccess) {
+        /* CLBlast's kernels wait for each other by events.  Unless they are flushed, rusticl 22.3 lets what is
+         * enqueued after them (the next block's im2col) overtake, in-order queue or not. */
+        cl_int flushed = clFlush(*queue);
+        return flushed == CL_SUCCESS || status_error(err, flushed, "clFlush after CLBlast");
+    }
     return status_error(err, (cl_int)status, "CLBlastSgemm%s(m %zu, n %zu, k %zu, batches %zu)",
                         s->batches == 1 ? "WithTempBuffer" : "StridedBatched", s->m, s->n, s->k, s->batches);
 }
