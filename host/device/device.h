@@ -74,6 +74,10 @@ typedef struct device_info {
  * `measure` also runs the probes, using and filling the remembered ones. */
 int device_list(device_info **infos, bool measure, error *err);
 
+/* Launches give a work-item at most so many elements to walk.  Mesa's llvmpipe ends any loop after its 65,536th
+ * pass, silently, which left a large matrix half packed. */
+#define DEVICE_LONGEST_WALK 32768
+
 typedef struct device device;
 
 /* `selector`: NULL or "" = $DALLE_CL_DEVICE, else the fastest usable one by the remembered probe;

@@ -152,10 +152,11 @@ bool call_elements(kernel_call *c, int64_t count)
 {
     const device_info *d = device_get_info(c->binder->graph->device);
     /* Enough groups to balance the load, few enough that each has a stretch worth starting for. */
-    int64_t per_group = (int64_t)d->lanes * d->vec * (d->lanes == 1 ? 64 : 1);
+    int64_t pass = (int64_t)d->lanes * d->vec, per_group = pass * (d->lanes == 1 ? 64 : 1);
     int64_t groups = (count + per_group - 1) / per_group;
     int64_t most = (int64_t)d->compute_units * (d->lanes == 1 ? 4 : 32);
-    if (groups > most) groups = most;
+    int64_t least = count / (pass * DEVICE_LONGEST_WALK) + 1;
+    if (groups > most) groups = most > least ? most : least;
     size_t lanes = (size_t)d->lanes;
     return call_grid(c, 1, &(size_t){ (size_t)groups * lanes }, &lanes);
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # kernels.sh ROOT -- every kernel file is among those launched or probed, and passes clang's front end with every
-# set of options in tests/kernels/launched.txt and probes.txt, without a warning.
+# set of options in tests/kernels/launched.txt and probes.txt, without a warning; functions given local memory are
+# inlined.
 # SPDX-License-Identifier: MIT
 cd "$1" || exit 1
 clang=$(command -v clang-14 || command -v clang-15 || command -v clang) ||
@@ -18,6 +19,12 @@ done
 grep -oh -- '-DPROBE_[A-Z_]*' host/device/opencl/*.c | sort -u | while read -r option; do
     grep -q -- "$option" $probes || echo "$option of host/device/opencl is not in $probes"
 done | grep . >&2 && status=1
+
+# PoCL 3.1 shares local memory between its threads when a function of its own uses it (cl/reduce.clh).
+if grep -nE '^[a-z].*\(.*__local ' cl/*.clh cl/*/*.cl | grep -v 'always_inline'; then
+    echo "a function that is given local memory must be always_inline" >&2
+    status=1
+fi
 
 # Probes of one vendor's units speak that vendor's dialect: ci/kernels.sh gives them to its compiler.
 list=$(mktemp)

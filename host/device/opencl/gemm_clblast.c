@@ -183,12 +183,7 @@ static bool sgemm_call(device *d, void *context, error *err)
                                             s->b_offset, s->b_ld, s->b_stride, s->beta, s->c, s->c_offset,
                                             s->c_ld, s->c_stride, s->batches, queue, NULL);
     }
-    if (status == CLBlastSuccess) {
-        /* CLBlast's kernels wait for each other by events.  Unless they are flushed, rusticl 22.3 lets what is
-         * enqueued after them (the next block's im2col) overtake, in-order queue or not. */
-        cl_int flushed = clFlush(*queue);
-        return flushed == CL_SUCCESS || status_error(err, flushed, "clFlush after CLBlast");
-    }
+    if (status == CLBlastSuccess) return true;
     return status_error(err, (cl_int)status, "CLBlastSgemm%s(m %zu, n %zu, k %zu, batches %zu)",
                         s->batches == 1 ? "WithTempBuffer" : "StridedBatched", s->m, s->n, s->k, s->batches);
 }
@@ -237,6 +232,8 @@ static bool add_kernel(recorder *r, const char *kernel, const char *options, int
     int64_t local = cpu ? 1 : smaller(64, r->d->info.max_group);
     int64_t groups =
         smaller((elements + local - 1) / local, (int64_t)r->d->info.compute_units * (cpu ? 4 : 64));
+    if (groups * local * DEVICE_LONGEST_WALK < elements)
+        groups = elements / (local * DEVICE_LONGEST_WALK) + 1;
     device_launch launch = { .file = "device/im2col",
                              .kernel = kernel,
                              .options = options,
