@@ -19,6 +19,7 @@
     X(reconstruct) \
     X(info) \
     X(config) \
+    X(plan) \
     X(bench) \
     X(completion) \
     X(man)

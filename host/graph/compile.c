@@ -16,6 +16,13 @@ static bool fits(const graph *g, const char *knob, error *err)
 {
     const device_info *d = device_get_info(g->device);
     double gib = (double)(1 << 30);
+    if (g->info.largest_bytes > d->max_buffer_bytes)
+        return error_set(
+            err, ERROR_MEMORY,
+            "one tensor of '%s' needs %.2f GiB, the device's largest buffer is %.2f GiB; lower %s, or "
+            "choose another --device",
+            g->info.largest_name, (double)g->info.largest_bytes / gib, (double)d->max_buffer_bytes / gib,
+            knob ? knob : "the batch");
     int64_t stored = 0; /* entries other graphs have already given memory are counted in allocated_bytes */
     for (int i = 0; i < store_count(g->store); ++i)
         if (!store_at(g->store, i)->buffer)

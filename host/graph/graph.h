@@ -156,12 +156,14 @@ typedef struct graph_plan_info {
     int nodes, launches;
     int64_t store_bytes; /* parameters, moments, averages, caches */
     int64_t input_bytes;
-    int64_t work_bytes;  /* activations, gradients and scratch, after reuse */
-    int64_t naive_bytes; /* the same without reuse */
+    int64_t work_bytes;    /* activations, gradients and scratch, after reuse */
+    int64_t naive_bytes;   /* the same without reuse */
+    int64_t largest_bytes; /* of one tensor, which no plan can split */
+    const char *largest_name;
     int slabs;
 } graph_plan_info;
 
-/* Plans without allocating: what graph_compile would need. */
+/* Plans without allocating: what graph_compile would need, on a device with room enough. */
 bool graph_plan(graph *g, graph_plan_info *info, error *err);
 /* Plans, compares with the device ("device 'x' has 6.1 GiB, the plan needs 9.8 GiB; lower `batch`"),
  * allocates (the store too, initialised from `seed`) and binds.  `knob` names the setting to lower. */

@@ -7,7 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/mask.h"
-#include "host/ops/ops.h"
+#include "host/ops/shared.h"
 
 #define ATTENTION_HEAD_MAX 1024
 
@@ -34,6 +34,12 @@ static int64_t slot_floats(const tensor *q, const device *d)
 {
     int64_t vec = device_get_info(d)->vec, row = (q->dim[3] + vec - 1) / vec * vec;
     return q->dim[0] * q->dim[2] * padded(q->dim[1]) * row;
+}
+
+const mask *attention_mask(const node *n)
+{
+    const attention_attributes *a = n->attributes;
+    return &a->pattern;
 }
 
 /* ---- Launches ---- */

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/mask.h"
-#include "host/ops/ops.h"
+#include "host/ops/shared.h"
 
 #define DECODE_HEAD_MAX 1024
 
@@ -14,6 +14,12 @@ typedef struct decode_attributes {
 } decode_attributes;
 
 enum { QUERY, KEYS, VALUES, POSITION };
+
+const mask *attention_decode_mask(const node *n)
+{
+    const decode_attributes *a = n->attributes;
+    return &a->pattern;
+}
 
 static bool attention_decode_infer(node *n)
 {

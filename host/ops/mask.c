@@ -32,6 +32,14 @@ bool mask_visible(const mask *m, int32_t query, int32_t key)
     return distance - row * m->side <= half || (row < half && (row + 1) * m->side - distance <= half);
 }
 
+int32_t mask_seen(const mask *m, int32_t query)
+{
+    if (query < m->text) return query + 1;
+    int32_t seen = m->text;
+    for (int32_t key = m->text; key <= query; ++key) seen += mask_visible(m, query, key);
+    return seen;
+}
+
 const char *mask_kind_name(mask_kind kind)
 {
     static const char *const names[] = { "full", "row", "column", "conv" };

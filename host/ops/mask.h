@@ -28,6 +28,8 @@ typedef struct mask {
 
 /* The definition; cl/mask.clh is the same function and a test compares them. */
 bool mask_visible(const mask *m, int32_t query, int32_t key);
+/* How many keys a query sees. */
+int32_t mask_seen(const mask *m, int32_t query);
 const char *mask_kind_name(mask_kind kind);
 /* The kernels' `window` argument (cl/mask.clh): the reach for ROW, the window's side otherwise. */
 int32_t mask_extent(const mask *m);

@@ -136,4 +136,7 @@ tensor *op_attention_decode(tensor *q, tensor *keys, tensor *values, const struc
 tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position);
 /* clang-format on */
 
+/* Floating-point operations of a node's products, two a multiply-add; 0 for what is not a product. */
+double op_flops(const node *n);
+
 #endif

@@ -3,10 +3,10 @@
 #include "models/dvae/dvae_train.h"
 
 #include "host/base/json_tree.h"
-#include "host/train/optimizer.h"
 #include "host/train/schedule.h"
 #include "models/data.h"
 #include "models/dvae/codec.h"
+#include "models/dvae/dvae_step.h"
 #include "models/parts.h"
 
 #include <math.h>
@@ -20,10 +20,7 @@ typedef struct dvae_trainer {
     dvae_config config;
     device *device;
     store *store;
-    graph *graph;
-    tensor *pixels, *schedule, *random; /* inputs: U8 [B,S,S,3], F32 [2], I32 [4] */
-    dvae_losses losses;
-    optimizer *optimizer;
+    dvae_step step;
     dvae_codec *codec; /* over the averaged parameters; made when first needed */
     training_data *data;
     code_counter *counter;
@@ -58,11 +55,11 @@ static bool begin(void *self, int64_t step, error *err)
     const int32_t random[4] = { (int32_t)(uint32_t)c->seed, (int32_t)(uint32_t)((uint64_t)c->seed >> 32),
                                 (int32_t)step, 0 };
     const loader_batch *batch = training_data_next(t->data, step, err);
-    return batch && graph_write(t->pixels, batch->pixels, err) && graph_write(t->schedule, schedule, err) &&
-           graph_write(t->random, random, err) &&
-           optimizer_schedule(t->optimizer, step, learning_rate_at(c, step), ema_decay_at(c->ema, step),
+    return batch && graph_write(t->step.pixels, batch->pixels, err) &&
+           graph_write(t->step.schedule, schedule, err) && graph_write(t->step.random, random, err) &&
+           optimizer_schedule(t->step.optimizer, step, learning_rate_at(c, step), ema_decay_at(c->ema, step),
                               err) &&
-           graph_run(t->graph, err);
+           graph_run(t->step.graph, err);
 }
 
 static bool end(void *self, int64_t step, train_metrics *out, error *err)
@@ -70,16 +67,16 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
     dvae_trainer *t = self;
     const dvae_config *c = &t->config;
     float loss, reconstruction, regulariser, squared_error, status[4];
-    if (!graph_read(t->losses.loss, &loss, err) ||
-        !graph_read(t->losses.reconstruction, &reconstruction, err) ||
-        !graph_read(t->losses.regulariser, &regulariser, err) ||
-        !graph_read(t->losses.squared_error, &squared_error, err) ||
-        !graph_read(t->losses.tokens, t->tokens, err) ||
-        !graph_read(optimizer_status(t->optimizer), status, err))
+    if (!graph_read(t->step.losses.loss, &loss, err) ||
+        !graph_read(t->step.losses.reconstruction, &reconstruction, err) ||
+        !graph_read(t->step.losses.regulariser, &regulariser, err) ||
+        !graph_read(t->step.losses.squared_error, &squared_error, err) ||
+        !graph_read(t->step.losses.tokens, t->tokens, err) ||
+        !graph_read(optimizer_status(t->step.optimizer), status, err))
         return false;
     /* Codes are counted over the steps since the last metric line. */
     if (step % c->log_every == 0) code_counter_clear(t->counter);
-    code_counter_add(t->counter, t->tokens, tensor_count(t->losses.tokens));
+    code_counter_add(t->counter, t->tokens, tensor_count(t->step.losses.tokens));
     code_usage usage = code_counter_usage(t->counter);
     out->finite = status[2] != 0.0f;
     train_metrics_add(out, "loss", loss, "%.4f");
@@ -199,29 +196,9 @@ static bool load_state(void *self, const json_t *state, error *err)
 
 static bool build(dvae_trainer *t, error *err)
 {
-    const dvae_config *c = &t->config;
-    if (!(t->store = store_create(t->device, err)) || !(t->graph = graph_create(t->store, err))) return false;
-    graph *g = t->graph;
-    t->pixels =
-        graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ c->batch, c->image_size, c->image_size, 3 });
-    t->schedule = graph_input(g, "schedule", DTYPE_F32, 1, (int64_t[]){ 2 });
-    t->random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
-    dvae_controls controls = { op_slice(t->schedule, 0, 0, 1), op_slice(t->schedule, 0, 1, 1), t->random };
-    t->losses = dvae_loss(g, c, t->pixels, &controls);
-    graph_backward(g, t->losses.loss);
-    optimizer_settings s = { (float)c->beta1,        (float)c->beta2, (float)c->adam_epsilon,
-                             (float)c->weight_decay, (float)c->clip,  c->ema > 0 };
-    t->optimizer = optimizer_append(g, t->losses.loss, &s);
-    if (dvae_is_vq(c) && t->optimizer) {
-        tensor *finite = op_cast(op_slice(optimizer_status(t->optimizer), 0, 2, 1), DTYPE_I32);
-        dvae_update_codebook(g, c, &t->losses, t->random, finite);
-    }
-    graph_keep(t->losses.loss);
-    graph_keep(t->losses.reconstruction);
-    graph_keep(t->losses.regulariser);
-    graph_keep(t->losses.squared_error);
-    graph_keep(t->losses.tokens);
-    return graph_compile(g, (uint64_t)c->seed, "`batch`, or set recompute=yes", err);
+    return (t->store = store_create(t->device, err)) &&
+           dvae_step_build(&t->step, t->store, &t->config, err) &&
+           graph_compile(t->step.graph, (uint64_t)t->config.seed, DVAE_STEP_KNOB, err);
 }
 
 static bool set_up(dvae_trainer *t, const train_request *r, const char *data, error *err)
@@ -239,7 +216,7 @@ static bool set_up(dvae_trainer *t, const train_request *r, const char *data, er
     if (!(t->data = training_data_open(&options, err)) || !(t->device = device_open(r->device, err)) ||
         !build(t, err))
         return false;
-    t->tokens = malloc((size_t)tensor_count(t->losses.tokens) * sizeof *t->tokens);
+    t->tokens = malloc((size_t)tensor_count(t->step.losses.tokens) * sizeof *t->tokens);
     if (!t->tokens) return error_set(err, ERROR_MEMORY, "out of memory for a batch's tokens");
     if (!(t->counter = code_counter_create(c->codes, err))) return false;
     if (!r->init || r->resume) return true;
@@ -253,7 +230,7 @@ static bool set_up(dvae_trainer *t, const train_request *r, const char *data, er
 static void clean_up(dvae_trainer *t)
 {
     dvae_codec_destroy(t->codec);
-    graph_destroy(t->graph);
+    graph_destroy(t->step.graph);
     store_destroy(t->store);
     training_data_close(t->data);
     device_close(t->device);

@@ -5,8 +5,8 @@
 
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
-#include "host/train/optimizer.h"
 #include "host/train/schedule.h"
+#include "models/prior/prior_step.h"
 #include "models/prior/start.h"
 #include "models/prior/text.h"
 
@@ -15,14 +15,6 @@
 #include <string.h>
 
 enum { SHOWN = 16, CODEC_BATCH = 16, MOST_VALIDATED = 512 };
-
-/* Inputs of a graph that computes the loss. */
-typedef struct loss_inputs {
-    graph *graph;
-    tensor *text, *image, *targets, *share, *random;
-    prior_places places;
-    prior_losses losses;
-} loss_inputs;
 
 typedef struct prior_trainer {
     prior_config config;
@@ -35,8 +27,7 @@ typedef struct prior_trainer {
     text_batch batch;
     int32_t *image;  /* a batch's tokens */
     int32_t *tokens; /* of every picture of the set when nothing is augmented, else NULL */
-    loss_inputs train, check;
-    optimizer *optimizer;
+    prior_step train, check;
     prior_sampler *sampler;
     schedule_plateau plateau;
     double factor; /* of the step size, by plateaus */
@@ -93,7 +84,7 @@ static double learning_rate_at(const prior_trainer *t, int64_t step)
     return rate;
 }
 
-static bool write_batch(prior_trainer *t, const loss_inputs *in, error *err)
+static bool write_batch(prior_trainer *t, const prior_step *in, error *err)
 {
     return graph_write(in->text, t->batch.ids, err) && graph_write(in->image, t->image, err) &&
            graph_write(in->targets, t->batch.targets, err) && graph_write(in->share, &t->batch.share, err);
@@ -112,7 +103,7 @@ static bool begin(void *self, int64_t step, error *err)
                                 (int32_t)step, 0 };
     double ema = step % c->ema_every == 0 ? ema_decay_at(c->ema, step / c->ema_every) : 1.0;
     return write_batch(t, &t->train, err) && graph_write(t->train.random, random, err) &&
-           optimizer_schedule(t->optimizer, step, learning_rate_at(t, step), ema, err) &&
+           optimizer_schedule(t->train.optimizer, step, learning_rate_at(t, step), ema, err) &&
            graph_run(t->train.graph, err);
 }
 
@@ -122,7 +113,7 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
     float loss, of_text, of_image, status[4];
     if (!graph_read(t->train.losses.loss, &loss, err) || !graph_read(t->train.losses.text, &of_text, err) ||
         !graph_read(t->train.losses.image, &of_image, err) ||
-        !graph_read(optimizer_status(t->optimizer), status, err))
+        !graph_read(optimizer_status(t->train.optimizer), status, err))
         return false;
     out->finite = status[2] != 0.0f;
     train_metrics_add(out, "loss", loss, "%.4f");
@@ -135,31 +126,11 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
 
 /* ---- Validation and drawings, with the averaged parameters ---- */
 
-static void build_loss(loss_inputs *in, prior_trainer *t, bool train)
-{
-    const prior_config *c = &t->config;
-    graph *g = in->graph;
-    in->text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ c->batch, c->text_tokens });
-    in->image = graph_input(g, "image", DTYPE_I32, 2, (int64_t[]){ c->batch, image_tokens(t) });
-    in->targets = graph_input(g, "targets", DTYPE_I32, 2, (int64_t[]){ c->batch, c->text_tokens - 1 });
-    in->share = graph_input(g, "share", DTYPE_F32, 1, (int64_t[]){ 1 });
-    in->random = train ? graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 }) : NULL;
-    in->places = prior_places_input(g, &t->shape);
-    in->losses =
-        prior_loss(g, c, &t->shape, in->text, in->image, in->targets, in->share, &in->places, in->random);
-    graph_keep(in->losses.loss);
-    graph_keep(in->losses.text);
-    graph_keep(in->losses.image);
-}
-
 static bool need_check_graph(prior_trainer *t, error *err)
 {
     if (t->check.graph) return true;
-    if (!(t->check.graph = graph_create(t->store, err))) return false;
-    graph_set_trainable(t->check.graph, false);
-    graph_set_averages(t->check.graph, t->config.ema > 0);
-    build_loss(&t->check, t, false);
-    return graph_compile(t->check.graph, (uint64_t)t->config.seed, "`batch`", err) &&
+    return prior_step_build_loss(&t->check, t->store, &t->config, &t->shape, err) &&
+           graph_compile(t->check.graph, (uint64_t)t->config.seed, "`batch`", err) &&
            prior_write_places(&t->check.places, &t->shape, err);
 }
 
@@ -288,15 +259,9 @@ static bool load_state(void *self, const json_t *state, error *err)
 
 static bool build(prior_trainer *t, error *err)
 {
-    const prior_config *c = &t->config;
-    if (!(t->store = store_create(t->device, err)) || !(t->train.graph = graph_create(t->store, err)))
-        return false;
-    build_loss(&t->train, t, true);
-    graph_backward(t->train.graph, t->train.losses.loss);
-    optimizer_settings s = { (float)c->beta1,        (float)c->beta2, (float)c->adam_epsilon,
-                             (float)c->weight_decay, (float)c->clip,  c->ema > 0 };
-    t->optimizer = optimizer_append(t->train.graph, t->train.losses.loss, &s);
-    return graph_compile(t->train.graph, (uint64_t)c->seed, "`batch`, or set recompute=yes", err) &&
+    return (t->store = store_create(t->device, err)) &&
+           prior_step_build(&t->train, t->store, &t->config, &t->shape, err) &&
+           graph_compile(t->train.graph, (uint64_t)t->config.seed, PRIOR_STEP_KNOB, err) &&
            prior_write_places(&t->train.places, &t->shape, err);
 }
 

@@ -254,6 +254,28 @@ static void test_devices(void **state)
           "99");
 }
 
+static void test_bench_and_plan(void **state)
+{
+    (void)state;
+    SUCCEEDS("bench", "--case", "gemm:tn:33x17x9", "--case", "conv:weights:1x5x4x3->6,k3", "--seconds",
+             "0.001", "--json");
+    says("\"case\":\"conv:weights:1x5x4x3->6,k3\"");
+    SUCCEEDS("bench", "--list");
+    says("prior:256x8-b16");
+    FAILS(2, "gemm:nx:1x1x1", "bench", "--case", "gemm:nx:1x1x1");
+    FAILS(2, "--list", "bench", "--case", "nothing");
+    FAILS(2, "--paced", "bench", "--paced");
+    SUCCEEDS("plan", "prior", "--preset", "tiny", "--side", "4", "--codes", "32", "--json");
+    json_t *plan = parsed();
+    assert_true(json_integer_value(json_object_get(plan, "parameters")) > 0);
+    json_decref(plan);
+    SUCCEEDS("plan", "dvae", "--preset", "paper", "--set", "batch=1");
+    says("97,616,006 parameters");
+    FAILS(2, "neither dvae nor prior", "plan", "clip");
+    FAILS(2, "tiny", "plan", "dvae", "--preset", "tinny");
+    FAILS(2, "image_size", "plan", "dvae", "--set", "image_size=77");
+}
+
 /* ---- Without any device ---- */
 
 static void test_help(void **state)
@@ -264,7 +286,7 @@ static void test_help(void **state)
         { "data", "info" },   { "tokenizer", "train" }, { "tokenizer", "encode" }, { "tokenizer", "decode" },
         { "train", "dvae" },  { "train", "prior" },     { "pack", NULL },          { "encode", NULL },
         { "decode", NULL },   { "reconstruct", NULL },  { "info", NULL },          { "config", NULL },
-        { "bench", NULL },    { "completion", NULL },   { "man", NULL },
+        { "plan", NULL },     { "bench", NULL },        { "completion", NULL },    { "man", NULL },
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; ++i) {
         const char *const *c = commands[i];
@@ -357,9 +379,10 @@ int main(void)
         cmocka_unit_test(test_texts),
     };
     const struct CMUnitTest work[] = {
-        cmocka_unit_test(test_data),     cmocka_unit_test(test_tokenizer), cmocka_unit_test(test_training),
-        cmocka_unit_test(test_generate), cmocka_unit_test(test_codec),     cmocka_unit_test(test_info),
-        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_data),     cmocka_unit_test(test_tokenizer),
+        cmocka_unit_test(test_training), cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_codec),    cmocka_unit_test(test_info),
+        cmocka_unit_test(test_devices),  cmocka_unit_test(test_bench_and_plan),
     };
     int failed = cmocka_run_group_tests(texts, set_up, tear_down);
     last = (outcome){ 0 };

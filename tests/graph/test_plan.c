@@ -188,10 +188,14 @@ static void test_one_tensor_larger_than_a_buffer(void **state)
     graph_keep(op_matmul(x, y));
     graph_pop(f->graph);
     error err = { 0 };
-    assert_false(graph_plan(f->graph, NULL, &err));
+    graph_plan_info info;
+    assert_true(graph_plan(f->graph, &info, &err)); /* on paper */
+    assert_true(info.largest_bytes >= rows * 4096);
+    assert_false(graph_compile(f->graph, 1, "rows", &err));
     assert_int_equal(err.code, ERROR_MEMORY);
     assert_non_null(strstr(err.message, "outer"));
     assert_non_null(strstr(err.message, "largest buffer"));
+    assert_non_null(strstr(err.message, "lower rows"));
 }
 
 int main(void)

@@ -1,0 +1,181 @@
+/* Workloads: operations counted from shapes against loops over them, a plan's bytes against what is then allocated,
+ * and that the made-up data trains and draws.
+ * SPDX-License-Identifier: MIT */
+#include "models/request.h"
+#include "models/workload.h"
+#include "tests/support/device_or_skip.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define MUST(call) \
+    do { \
+        if (!(call)) fail_msg("%s", err.message); \
+    } while (0)
+
+static error err;
+
+/* ---- Operations ---- */
+
+static double flops_of(const graph *g)
+{
+    double all = 0;
+    for (int i = 0; i < graph_node_count(g); ++i) all += op_flops(graph_node_at(g, i));
+    return all;
+}
+
+static void test_products(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    store *s = store_create(d, &err);
+    graph *g = graph_create(s, &err);
+    tensor *x = graph_input(g, "x", DTYPE_F32, 3, (int64_t[]){ 2, 3, 5 });
+    tensor *w = graph_input(g, "w", DTYPE_F32, 2, (int64_t[]){ 7, 5 });
+    op_linear(x, w, NULL);
+    double expected = 2.0 * 2 * 3 * 7 * 5;
+    assert_true(flops_of(g) == expected);
+    tensor *v = graph_input(g, "v", DTYPE_F32, 2, (int64_t[]){ 5, 11 });
+    op_matmul(x, v);
+    expected += 2.0 * 2 * 3 * 11 * 5;
+    assert_true(flops_of(g) == expected);
+    tensor *picture = graph_input(g, "picture", DTYPE_F32, 4, (int64_t[]){ 2, 4, 6, 3 });
+    tensor *filter = graph_input(g, "filter", DTYPE_F32, 4, (int64_t[]){ 8, 3, 3, 3 });
+    op_relu(op_conv2d(picture, filter, NULL));
+    expected += 2.0 * 2 * 4 * 6 * 8 * 3 * 3 * 3;
+    assert_true(flops_of(g) == expected);
+    graph_destroy(g);
+    store_destroy(s);
+    device_close(d);
+}
+
+static void test_attention(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    store *s = store_create(d, &err);
+    for (int kind = MASK_FULL; kind <= MASK_CONV; ++kind) {
+        const mask m = { (mask_kind)kind, 5, 4, 3, 0 };
+        const int64_t length = m.text + m.side * m.side;
+        int64_t pairs = 0;
+        for (int32_t q = 0; q < length; ++q)
+            for (int32_t k = 0; k < length; ++k) pairs += mask_visible(&m, q, k);
+        graph *g = graph_create(s, &err);
+        tensor *q = graph_input(g, "q", DTYPE_F32, 4, (int64_t[]){ 2, length, 3, 8 });
+        op_attention(q, q, q, &m, 1.0f);
+        assert_true(flops_of(g) == 4.0 * 2 * 3 * 8 * (double)pairs);
+        graph_destroy(g);
+    }
+    store_destroy(s);
+    device_close(d);
+}
+
+/* A training step's backward pass does the forward pass's products twice over: dx and dw. */
+static void test_backward_is_twice_forward(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    store *s = store_create(d, &err);
+    graph *g = graph_create(s, &err);
+    tensor *x = graph_input(g, "x", DTYPE_F32, 2, (int64_t[]){ 6, 5 });
+    parameter_spec spec = { STORE_PARAMETER, DTYPE_F32, STORE_NORMAL, 1.0f, true };
+    tensor *first = graph_parameter(g, "first", spec, 2, (int64_t[]){ 7, 5 });
+    tensor *second = graph_parameter(g, "second", spec, 2, (int64_t[]){ 9, 7 });
+    tensor *loss = op_mean_all(op_square(op_linear(op_relu(op_linear(x, first, NULL)), second, NULL)));
+    double one = 2.0 * 6 * 5 * 7, two = 2.0 * 6 * 7 * 9;
+    assert_true(flops_of(g) == one + two);
+    graph_backward(g, loss); /* x needs no gradient */
+    assert_true(flops_of(g) == 2 * one + 3 * two);
+    graph_destroy(g);
+    store_destroy(s);
+    device_close(d);
+}
+
+/* ---- Workloads ---- */
+
+static void read_settings(const config_table *table, void *config)
+{
+    train_request r = { .preset = "tiny", .seed = -1 };
+    MUST(request_config(&r, table, config, &err));
+}
+
+static void check(device *d, workload *w)
+{
+    workload_size size;
+    int64_t before = device_allocated_bytes(d);
+    if (!w) fail_msg("%s", err.message);
+    MUST(workload_plan(w, &size, &err));
+    assert_int_equal(device_allocated_bytes(d), before);
+    assert_true(size.parameters > 0 && size.parameter_bytes == 4 * size.parameters);
+    assert_int_equal(size.moment_bytes, 2 * size.parameter_bytes);
+    assert_true(size.flops > 6.0 * (double)size.parameters / 100);
+    assert_true(size.largest_bytes > 0 && size.largest_bytes <= size.work_bytes && size.largest_name[0]);
+    MUST(workload_ready(w, &err));
+    /* Entries are padded. */
+    int64_t planned = size.parameter_bytes + size.moment_bytes + size.ema_bytes + size.state_bytes +
+                      size.input_bytes + size.work_bytes,
+            allocated = device_allocated_bytes(d) - before;
+    assert_true(allocated >= planned && allocated <= planned + planned / 4 + (1 << 20));
+    MUST(workload_check(w, &err));
+    MUST(workload_run(w, &err));
+    workload_destroy(w);
+    assert_int_equal(device_allocated_bytes(d), before);
+}
+
+static void test_dvae(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    dvae_config c;
+    read_settings(&dvae_config_table, &c);
+    check(d, workload_dvae(d, &c, &err));
+    c.image_size = 17;
+    assert_null(workload_dvae(d, &c, &err));
+    assert_non_null(strstr(err.message, "image_size 17"));
+    device_close(d);
+}
+
+static void test_prior(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    prior_config c;
+    const prior_shape shape = { 4, 32 };
+    read_settings(&prior_config_table, &c);
+    check(d, workload_prior(d, &c, &shape, &err));
+    c.heads = c.size + 1;
+    assert_null(workload_prior(d, &c, &shape, &err));
+    device_close(d);
+}
+
+static void test_draw(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    prior_config c;
+    const prior_shape shape = { 4, 32 };
+    read_settings(&prior_config_table, &c);
+    workload *w = workload_draw(d, &c, &shape, &err);
+    if (!w) fail_msg("%s", err.message);
+    MUST(workload_ready(w, &err));
+    MUST(workload_check(w, &err));
+    MUST(workload_run(w, &err));
+    workload_destroy(w);
+    device_close(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_backward_is_twice_forward),
+        cmocka_unit_test(test_dvae),
+        cmocka_unit_test(test_prior),
+        cmocka_unit_test(test_draw),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
