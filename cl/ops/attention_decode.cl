@@ -1,5 +1,6 @@
-/* attention_decode.cl -- attention of one query over a cache, for the keys a mask shows it.
- * q, y [pairs, HEAD]; keys, values [pairs, length, HEAD], pair = (batch, head).  A work-group owns one pair.
+/* attention_decode.cl -- puts one token's key and value into a cache, then attends over it: one query, the keys a
+ * mask shows it.  q, key, value, y [pairs, HEAD]; keys, values [pairs, length, HEAD], pair = (batch, head).  A
+ * work-group owns one pair.
  * The visible keys are walked TILE at a time with a running maximum (online softmax): each lane scores
  * keys of the tile, then each lane adds up its own vectors of the output over the whole tile.
  * SPDX-License-Identifier: MIT */
@@ -44,22 +45,29 @@ static inline floatv row_vector(__global const ELEMENT(CACHE_STORE) *row, const 
 }
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
-void attention_decode(TENSOR_OUT(Y_STORE, y), TENSOR_IN(Q_STORE, q), TENSOR_IN(CACHE_STORE, keys),
-                      TENSOR_IN(CACHE_STORE, values), TENSOR_IN(POSITION_STORE, position), const int length,
-                      const int kind, const int text, const int side, const int window, const float scale)
+void attention_decode(TENSOR_OUT(Y_STORE, y), TENSOR_IN(Q_STORE, q), TENSOR_IN(Q_STORE, key),
+                      TENSOR_IN(Q_STORE, value), TENSOR_OUT(CACHE_STORE, keys), TENSOR_OUT(CACHE_STORE, values),
+                      TENSOR_IN(POSITION_STORE, position), const int length, const int kind, const int text,
+                      const int side, const int window, const float scale)
 {
     REDUCE_DECLARE(scratch);
     __local float query[VECTORS * VEC], weight[TILE];
     __local int place[TILE];
     const int pair = (int)get_group_id(0), lane = (int)get_local_id(0);
-    const int at = clamp(position[position_offset], 0, length - 1);
+    const int place_of = position[position_offset], at = clamp(place_of, 0, length - 1);
     y += y_offset + (long)pair * HEAD;
     q += q_offset + (long)pair * HEAD;
+    key += key_offset + (long)pair * HEAD;
+    value += value_offset + (long)pair * HEAD;
     keys += keys_offset + (long)pair * length * HEAD;
     values += values_offset + (long)pair * length * HEAD;
 
     for (int d = lane; d < VECTORS * VEC; d += LANES) query[d] = d < HEAD ? LOAD(Q_STORE, q, d) * scale : 0.0f;
-    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int d = lane; d < HEAD && place_of == at; d += LANES) {
+        STORE(CACHE_STORE, LOAD(Q_STORE, key, d), keys, (long)at * HEAD + d);
+        STORE(CACHE_STORE, LOAD(Q_STORE, value, d), values, (long)at * HEAD + d);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
 
     float top = -INFINITY, total = 0.0f;
     floatv sum[OWN];
@@ -69,15 +77,15 @@ void attention_decode(TENSOR_OUT(Y_STORE, y), TENSOR_IN(Q_STORE, q), TENSOR_IN(C
         const int many = min(TILE, slots - first);
         float tile_top = -INFINITY;
         for (int s = lane; s < many; s += LANES) {
-            const int key = mask_slot_key(kind, text, side, window, at, first + s);
+            const int seen = mask_slot_key(kind, text, side, window, at, first + s);
             float score = -INFINITY;
-            if (key >= 0) {
+            if (seen >= 0) {
                 floatv dot = (floatv)(0.0f);
                 for (int i = 0; i < VECTORS; ++i)
-                    dot = fma(VLOAD_F32(query, i * VEC), row_vector(keys + (long)key * HEAD, i), dot);
+                    dot = fma(VLOAD_F32(query, i * VEC), row_vector(keys + (long)seen * HEAD, i), dot);
                 score = vector_sum(dot);
             }
-            place[s] = key;
+            place[s] = seen;
             weight[s] = score;
             tile_top = fmax(tile_top, score);
         }

@@ -32,7 +32,7 @@ static const char *const convolutions[] = {
 typedef struct bench {
     bench_options options;
     double seconds; /* of timing a case */
-    bool json, paced;
+    bool json, paced, profile;
 } bench;
 
 typedef struct timing {
@@ -128,13 +128,26 @@ static bool pace(const char *name, const bench_case *c, error *err)
     return print_json(json_pack("{s:I}", "peak_bytes", (json_int_t)usage.ru_maxrss * 1024), err);
 }
 
+/* Where one run's time goes, by operator. */
+static bool print_profile(const bench *bn, const bench_case *c, error *err)
+{
+    device *d = bn->options.device;
+    if (!device_profile_start(d, err)) return false;
+    bool ok = c->run(c->self, err);
+    char *table = device_profile_report(d, ok ? err : NULL);
+    if (table) fputs(table, stderr);
+    free(table);
+    return ok && table;
+}
+
 static bool run_case(const bench *bn, const char *name, error *err)
 {
     bench_case c;
     timing t;
     if (!bench_open(&c, name, &bn->options, err)) return false;
     bool ok = bn->paced ? pace(name, &c, err)
-                        : time_runs(&c, bn->seconds, &t, err) && print_result(bn, name, &c, &t, err);
+                        : time_runs(&c, bn->seconds, &t, err) && print_result(bn, name, &c, &t, err) &&
+                              (!bn->profile || print_profile(bn, &c, err));
     c.close(c.self);
     return ok;
 }
@@ -177,7 +190,8 @@ static bool run_bench(const cli_call *call, error *err)
     bench bn = { .options.provider = cli_text(call, "provider"),
                  .seconds = cli_real(call, "seconds"),
                  .json = cli_flag(call, "json"),
-                 .paced = cli_flag(call, "paced") };
+                 .paced = cli_flag(call, "paced"),
+                 .profile = cli_flag(call, "profile") };
     bn.options.device = device_open(cli_text(call, "device"), err);
     bool ok = bn.options.device != NULL, both = strcmp(storage, "both") == 0;
     for (int half = 0; ok && half < 2; ++half) {
@@ -198,6 +212,8 @@ static const cli_option options[] = {
     { "provider", 0, CLI_TEXT, "NAME", NULL, 0, 0,
       "tile, clblast, thin or plain; otherwise the one that would be used" },
     { "seconds", 0, CLI_REAL, "S", "0.5", 0.001, 600, "how long to measure each, five runs at least" },
+    { "profile", 0, CLI_FLAG, NULL, NULL, 0, 0,
+      "then run each once more and print, on standard error, the device time by operator" },
     { "paced", 0, CLI_FLAG, NULL, NULL, 0, 0,
       "one run for each line of standard input: for measuring beside another program" },
 };

@@ -42,7 +42,7 @@ struct tensor {
     bool poison;
 };
 
-#define NODE_INPUTS_MAX  8
+#define NODE_INPUTS_MAX  10
 #define NODE_OUTPUTS_MAX 4
 
 typedef struct op_def {

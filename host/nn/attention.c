@@ -48,15 +48,17 @@ tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern,
     return nn_linear(&w->output, merge_heads(mixed));
 }
 
-tensor *nn_attention_step(const attention_weights *w, tensor *x, const mask *pattern,
-                          const attention_cache *cache)
+tensor *nn_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
+                          const mask *pattern, const attention_cache *cache)
 {
-    tensor *q = swap_heads(split_heads(w, nn_linear(&w->query, x))); /* [B,H,1,D] */
-    tensor *k = swap_heads(split_heads(w, nn_linear(&w->key, x)));
-    tensor *v = swap_heads(split_heads(w, nn_linear(&w->value, x)));
-    tensor *keys = op_cache_write(cache->keys, op_contiguous(k), cache->position); /* [B,H,T,D] */
-    tensor *values = op_cache_write(cache->values, op_contiguous(v), cache->position);
-    tensor *mixed = op_attention_decode(op_contiguous(q), keys, values, pattern, cache->position,
-                                        1.0f / sqrtf((float)w->head_size));
-    return nn_linear(&w->output, merge_heads(swap_heads(mixed)));
+    linear_rows_terms terms = { .weight = { w->query.weight, w->key.weight, w->value.weight },
+                                .bias = { w->query.bias, w->key.bias, w->value.bias },
+                                .gain = norm->gain,
+                                .shift = norm->bias,
+                                .epsilon = NN_NORM_EPSILON };
+    tensor *all = op_linear_rows(x, &terms), *part[3]; /* [3,B,1,C]; a token's C is its [H,D] */
+    for (int i = 0; i < 3; ++i) part[i] = op_reshape(op_slice(all, 0, i, 1), x->rank, x->dim);
+    tensor *mixed = op_attention_decode(part[0], part[1], part[2], cache->keys, cache->values, pattern,
+                                        cache->position, 1.0f / sqrtf((float)w->head_size));
+    return nn_linear_step(&w->output, NULL, mixed, false, x);
 }

@@ -39,7 +39,7 @@ linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t
 
 tensor *nn_linear(const linear_weights *w, tensor *x)
 {
-    return w->rows ? op_linear_rows(x, w->weight, w->bias) : op_linear(x, w->weight, w->bias);
+    return op_linear(x, w->weight, w->bias);
 }
 
 conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel)
@@ -70,5 +70,18 @@ norm_weights nn_norm_weights(graph *g, const char *name, int64_t size)
 
 tensor *nn_norm(const norm_weights *w, tensor *x)
 {
-    return op_layer_norm(x, w->gain, w->bias, 1e-5f);
+    return op_layer_norm(x, w->gain, w->bias, NN_NORM_EPSILON);
+}
+
+tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor *x, bool gelu,
+                       tensor *residual)
+{
+    linear_rows_terms t = { .weight = { w->weight },
+                            .bias = { w->bias },
+                            .gain = norm ? norm->gain : NULL,
+                            .shift = norm ? norm->bias : NULL,
+                            .epsilon = NN_NORM_EPSILON,
+                            .gelu = gelu,
+                            .residual = residual };
+    return op_linear_rows(x, &t);
 }

@@ -15,7 +15,6 @@ tensor *nn_gain(graph *g, const char *name, int64_t size);
 
 typedef struct linear_weights {
     tensor *weight, *bias; /* [Cout, Cin], [Cout] or NULL */
-    bool rows;             /* apply row by row, independent of the batch (decoding) */
 } linear_weights;
 linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t out, bool bias,
                                  float deviation);
@@ -32,7 +31,8 @@ typedef struct norm_weights {
     tensor *gain, *bias; /* [C] */
 } norm_weights;
 norm_weights nn_norm_weights(graph *g, const char *name, int64_t size);
-tensor *nn_norm(const norm_weights *w, tensor *x); /* layer normalisation, epsilon 1e-5 */
+#define NN_NORM_EPSILON 1e-5f
+tensor *nn_norm(const norm_weights *w, tensor *x); /* layer normalisation */
 
 typedef struct attention_weights {
     linear_weights query, key, value, output;
@@ -53,8 +53,12 @@ typedef struct attention_fill {
     tensor *keys, *values;
 } attention_fill;
 tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern, attention_fill *fill);
-/* One new token against the cache, which is updated in place: x [B,1,C] -> [B,1,C]. */
-tensor *nn_attention_step(const attention_weights *w, tensor *x, const mask *pattern,
-                          const attention_cache *cache);
+/* One new token, x [B,1,C]: x plus attention of norm(x) over the cache, which is updated in place.  The same bits for a
+ * picture whatever B is. */
+tensor *nn_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
+                          const mask *pattern, const attention_cache *cache);
+/* The same of a linear layer: act(norm(x) W^T + bias) + residual, without what is NULL. */
+tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor *x, bool gelu,
+                       tensor *residual);
 
 #endif

@@ -1,5 +1,6 @@
-/* attention_decode.c -- y[b, h] = sum_k softmax_k(scale q[b, h] . keys[b, h, k]) values[b, h, k] over the keys
- * that the mask shows to the query at position[0].  Only those keys are read.  No gradient.
+/* attention_decode.c -- one token of decoding: its key and value go into the cache at position[0], then
+ *   y[b, h] = sum_k softmax_k(scale q[b, h] . keys[b, h, k]) values[b, h, k]
+ * over the keys that the mask shows to it.  Only those are read.  No gradient.
  * The order of every sum depends on the mask, the position and the kernel's shape, never on B.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
@@ -13,7 +14,7 @@ typedef struct decode_attributes {
     float scale;
 } decode_attributes;
 
-enum { QUERY, KEYS, VALUES, POSITION };
+enum { QUERY, KEY, VALUE, KEYS, VALUES, POSITION };
 
 const mask *attention_decode_mask(const node *n)
 {
@@ -25,22 +26,26 @@ static bool attention_decode_infer(node *n)
 {
     const decode_attributes *a = n->attributes;
     const tensor *q = n->in[QUERY], *keys = n->in[KEYS];
-    if (!expect_float(n, QUERY, "q") || !expect_float(n, KEYS, "keys") ||
+    if (!expect_float(n, QUERY, "q") || !expect_like(n, KEY, "key", QUERY, false) ||
+        !expect_like(n, VALUE, "value", QUERY, false) || !expect_type(n, KEY, "key", q->type) ||
+        !expect_type(n, VALUE, "value", q->type) || !expect_float(n, KEYS, "keys") ||
         !expect_type(n, VALUES, "values", keys->type) ||
         !expect_control(n, POSITION, "position", DTYPE_I32, 1) ||
         !expect_like(n, VALUES, "values", KEYS, false))
         return false;
-    if (q->rank != 4 || keys->rank != 4 || q->dim[0] != keys->dim[0] || q->dim[1] != keys->dim[1] ||
-        q->dim[2] != 1 || q->dim[3] != keys->dim[3])
-        return graph_fail(n->graph, "attention_decode: q %s must be [B,H,1,D] and keys %s [B,H,T,D]",
+    if (keys->rank != 4 || tensor_count(q) != keys->dim[0] * keys->dim[1] * keys->dim[3])
+        return graph_fail(n->graph,
+                          "attention_decode: q %s is not one token, [B,H,D], for keys %s, [B,H,T,D]",
                           tensor_shape_text(q), tensor_shape_text(keys));
-    if (q->dim[3] > DECODE_HEAD_MAX)
-        return graph_fail(n->graph, "attention_decode: head size %lld is above %d", (long long)q->dim[3],
+    if (keys->dim[3] > DECODE_HEAD_MAX)
+        return graph_fail(n->graph, "attention_decode: head size %lld is above %d", (long long)keys->dim[3],
                           DECODE_HEAD_MAX);
     if (a->pattern.side < 1 || a->pattern.text < 0 || a->pattern.window < 1)
         return graph_fail(n->graph, "attention_decode: impossible mask (text %d, side %d, window %d)",
                           (int)a->pattern.text, (int)a->pattern.side, (int)a->pattern.window);
-    node_output(n, q->type, 4, q->dim);
+    node_output(n, q->type, q->rank, q->dim);
+    node_output_in_place(n, KEYS);
+    node_output_in_place(n, VALUES);
     return true;
 }
 
@@ -52,8 +57,10 @@ static bool attention_decode_bind(const node *n, binder *b)
     call_define(&c, "HEAD=%lld", (long long)keys->dim[3]);
     call_tensor(&c, "Y", n->out[0]);
     call_tensor(&c, "Q", n->in[QUERY]);
+    call_tensor(&c, "Q", n->in[KEY]); /* the same type */
+    call_tensor(&c, "Q", n->in[VALUE]);
     call_tensor(&c, "CACHE", keys);
-    call_tensor(&c, "CACHE", n->in[VALUES]); /* the same type */
+    call_tensor(&c, "CACHE", n->in[VALUES]);
     call_tensor(&c, "POSITION", n->in[POSITION]);
     call_int(&c, keys->dim[2]);
     call_int(&c, (int64_t)a->pattern.kind);
@@ -67,10 +74,10 @@ static bool attention_decode_bind(const node *n, binder *b)
 static const op_def attention_decode = { "attention_decode", attention_decode_infer, attention_decode_bind,
                                          NULL, NULL };
 
-tensor *op_attention_decode(tensor *q, tensor *keys, tensor *values, const struct mask *pattern,
-                            tensor *position, float scale)
+tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys, tensor *values,
+                            const struct mask *pattern, tensor *position, float scale)
 {
     decode_attributes a = { *pattern, scale };
-    tensor *in[] = { op_contiguous(q), op_contiguous(keys), op_contiguous(values), position };
-    return graph_node1(q->graph, &attention_decode, 4, in, &a, sizeof a);
+    tensor *in[] = { op_contiguous(q), op_contiguous(key), op_contiguous(value), keys, values, position };
+    return graph_node1(q->graph, &attention_decode, 6, in, &a, sizeof a);
 }

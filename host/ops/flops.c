@@ -24,7 +24,7 @@ static double attention_flops(const node *n, int products)
 /* Of one query at the end of the stream: the most that a step of drawing costs. */
 static double decode_flops(const node *n)
 {
-    const tensor *keys = n->in[1];
+    const tensor *keys = n->in[3];
     return 4.0 * (double)(keys->dim[0] * keys->dim[1] * keys->dim[3]) *
            (double)mask_seen(attention_decode_mask(n), (int32_t)keys->dim[2] - 1);
 }

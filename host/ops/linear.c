@@ -101,26 +101,3 @@ tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias)
 {
     return build(&linear_gelu, x, weight, bias, GEMM_GELU);
 }
-
-/* ---- For decoding: the same bits however many rows there are; no gradient ---- */
-
-static int64_t rows_workspace(const node *n, device *d, error *err)
-{
-    gemm_desc desc = describe(n);
-    desc.row_invariant = true;
-    return gemm_workspace(d, &desc, err);
-}
-
-static bool rows_bind(const node *n, binder *b)
-{
-    gemm_desc desc = describe(n);
-    desc.row_invariant = true;
-    return gemm_record(b, n, &desc, n->in[0], n->in[1], n->out[0], n->in[2], NULL);
-}
-
-static const op_def linear_rows = { "linear_rows", linear_infer, rows_bind, NULL, rows_workspace };
-
-tensor *op_linear_rows(tensor *x, tensor *weight, tensor *bias)
-{
-    return build(&linear_rows, x, weight, bias, GEMM_IDENTITY);
-}

@@ -22,6 +22,7 @@ sum_squares
 gradient_scale
 attention
 attention_decode
+linear_rows
 sample
 reshape
 permute

@@ -54,8 +54,17 @@ tensor *op_matmul_tn(tensor *a, tensor *b);                       /* a^T b: a [.
 tensor *op_linear(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias);
-/* The same value as op_linear, bit for bit independent of the number of rows; no gradient (decoding). */
-tensor *op_linear_rows(tensor *x, tensor *weight, tensor *bias);
+/* For decoding: act(norm(x) W^T + bias) + residual, bit for bit independent of the number of rows; no gradient.  Several
+ * weights of one size give [parts, .., Cout]. */
+#define LINEAR_ROWS_PARTS 3
+typedef struct linear_rows_terms {
+    tensor *weight[LINEAR_ROWS_PARTS], *bias[LINEAR_ROWS_PARTS]; /* the first NULL weight ends them; biases: all or none */
+    tensor *gain, *shift;                                        /* of the layer normalisation before; NULL: none */
+    float epsilon;
+    bool gelu;
+    tensor *residual; /* like the result, or NULL; one weight only */
+} linear_rows_terms;
+tensor *op_linear_rows(tensor *x, const linear_rows_terms *terms);
 /* Stride 1, padding (k-1)/2: x [B,Y,X,Cin], weight [Cout,k,k,Cin], bias [Cout] or NULL -> [B,Y,X,Cout] */
 tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias);
 
@@ -127,9 +136,9 @@ tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
 /* cache [B,H,T,D] gets x [B,H,t,D], or [1,H,t,D] for every b, at rows position[0].. in place; both floating
  * or both I32; returns the cache */
 tensor *op_cache_write(tensor *cache, tensor *x, tensor *position);
-/* One-token attention over a cache: q [B,H,1,D], keys, values [B,H,T,D], the mask's visible keys up to
- * position[0] -> [B,H,1,D]; sums in an order independent of B. */
-tensor *op_attention_decode(tensor *q, tensor *keys, tensor *values, const struct mask *pattern, tensor *position, float scale);
+/* One token against a cache: q, key, value, [B,H,D] in any shape; keys, values [B,H,T,D], which get key and value at
+ * position[0] -> like q, attention over the mask's visible keys up to there; sums in an order independent of B. */
+tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys, tensor *values, const struct mask *pattern, tensor *position, float scale);
 /* Draws one token per row: logits [B,V]; settings F32 [4] = {temperature (0: argmax), top-k (0: all), top-p (1: all), 0};
  * random I32 [4] = {seed low, seed high, step, first picture}: row b draws with stream = hash(name) of the
  * operator + first picture + b, element = position[0] -> I32 [B] */

@@ -36,18 +36,7 @@ static block_weights declare_block(graph *g, const prior_config *c, int64_t numb
     return w;
 }
 
-static void apply_by_rows(prior_weights *w, int64_t layers)
-{
-    for (int64_t i = 0; i < layers; ++i) {
-        block_weights *b = &w->blocks[i];
-        b->attention.query.rows = b->attention.key.rows = b->attention.value.rows = b->attention.output.rows =
-            true;
-        b->up.rows = b->down.rows = true;
-    }
-    w->text_logits.rows = w->image_logits.rows = true;
-}
-
-prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *shape, bool rows)
+prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *shape)
 {
     float deviation = (float)c->initial_deviation;
     int64_t t = c->text_tokens, v = c->text_vocabulary, k = shape->codes, size = c->size;
@@ -68,7 +57,6 @@ prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *
         w.text_logits = nn_linear_weights(g, "text_logits", size, v, false, deviation);
         w.image_logits = nn_linear_weights(g, "image_logits", size, k, false, deviation);
     }
-    if (rows && w.blocks) apply_by_rows(&w, c->layers);
     return w;
 }
 
@@ -113,10 +101,15 @@ static tensor *drop(const prior_config *c, tensor *x, tensor *random)
     return random && c->dropout > 0 ? op_dropout(x, (float)c->dropout, random) : x;
 }
 
-tensor *prior_mlp(const block_weights *w, tensor *x)
+static tensor *mlp(const block_weights *w, tensor *x)
 {
-    if (w->up.rows) return nn_linear(&w->down, op_gelu(nn_linear(&w->up, x)));
     return nn_linear(&w->down, op_linear_gelu(x, w->up.weight, w->up.bias));
+}
+
+tensor *prior_block_step(const block_weights *w, tensor *x, const mask *pattern, const attention_cache *cache)
+{
+    tensor *h = nn_attention_step(&w->attention, &w->norm1, x, pattern, cache);
+    return nn_linear_step(&w->down, NULL, nn_linear_step(&w->up, &w->norm2, h, true, NULL), false, h);
 }
 
 tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, tensor *x, const mask *pattern,
@@ -124,7 +117,7 @@ tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, ten
 {
     if (c->recompute) graph_recompute_begin(g);
     tensor *h = op_add(x, drop(c, nn_attention(&w->attention, nn_norm(&w->norm1, x), pattern, fill), random));
-    h = op_add(h, drop(c, prior_mlp(w, nn_norm(&w->norm2, h)), random));
+    h = op_add(h, drop(c, mlp(w, nn_norm(&w->norm2, h)), random));
     if (c->recompute) graph_recompute_end(g);
     return h;
 }
@@ -159,7 +152,7 @@ prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shap
                         tensor *image, tensor *text_targets, tensor *text_share, const prior_places *places,
                         tensor *random)
 {
-    prior_weights w = prior_declare(g, c, shape, false);
+    prior_weights w = prior_declare(g, c, shape);
     tensor *states = prior_states(g, c, shape, &w, places, text, image, random);
     prior_losses l;
     /* Each modality's cross-entropy is divided by its own number of tokens (2.2). */

@@ -44,8 +44,8 @@ typedef struct prior_weights {
     norm_weights norm;
     linear_weights text_logits, image_logits; /* C -> V, C -> K */
 } prior_weights;
-/* Declares every parameter.  `rows`: linear layers independent of the batch, for decoding. */
-prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *shape, bool rows);
+/* Declares every parameter. */
+prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *shape);
 
 /* The constant index inputs that pick row and column embeddings: I32 [N] each, see prior_write_places. */
 typedef struct prior_places {
@@ -61,13 +61,14 @@ tensor *prior_states(graph *g, const prior_config *c, const prior_shape *shape, 
 /* One pre-normalised block; `fill` (may be NULL) receives its keys and values. */
 tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, tensor *x, const mask *pattern,
                     tensor *random, attention_fill *fill);
+/* The same for one new token, [B,1,C], against the cache; the same bits for a picture whatever B is. */
+tensor *prior_block_step(const block_weights *w, tensor *x, const mask *pattern,
+                         const attention_cache *cache);
 /* Padding positions have their own learned embedding in place of a token's, and are not masked (B.1):
  * text I32 [B,T] -> [B,T,C]. */
 tensor *prior_embed_text(const prior_weights *w, tensor *text);
 /* Image tokens with their places: I32 [B,n] tokens, I32 [n] rows and columns -> [B,n,C]. */
 tensor *prior_embed_image(const prior_weights *w, const prior_places *places, tensor *image);
-/* The MLP of a block. */
-tensor *prior_mlp(const block_weights *w, tensor *x);
 /* States -> logits [B,N,K] that predict the image tokens, and [B,T-1,V] that predict text tokens 1..T-1. */
 tensor *prior_image_logits(const prior_config *c, const prior_weights *w, tensor *states);
 tensor *prior_text_logits(const prior_config *c, const prior_weights *w, tensor *states);

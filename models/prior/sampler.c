@@ -90,7 +90,7 @@ static bool build_prefill(prior_sampler *p, error *err)
     p->zeros = graph_input(g, "zeros", DTYPE_I32, 1, &p->batch);
     tensor *zero = op_slice(p->zeros, 0, 0, 1);
 
-    prior_weights w = prior_declare(g, c, &p->shape, true);
+    prior_weights w = prior_declare(g, c, &p->shape);
     tensor *x = prior_embed_text(&w, p->text); /* [1,T,C] */
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) {
         mask pattern = prior_mask(c, &p->shape, i + 1);
@@ -122,25 +122,23 @@ static bool build_step(prior_sampler *p, error *err)
     declare_controls(g, &p->at, &p->random, &p->settings);
     tensor *zero = graph_input(g, "zero", DTYPE_I32, 1, (int64_t[]){ 1 });
 
-    prior_weights w = prior_declare(g, c, &p->shape, true);
+    prior_weights w = prior_declare(g, c, &p->shape);
     graph_push(g, "draw%lld", (long long)p->batch);
     tensor *token = op_reshape(token_entry(g, p, "token", 1), 2, (int64_t[]){ p->batch, 1 });
     graph_pop(g);
     prior_places place = { pick(p->at, AT_ROW), pick(p->at, AT_COLUMN) };
     tensor *x = prior_embed_image(&w, &place, token); /* [B,1,C] */
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) {
-        const block_weights *b = &w.blocks[i];
         mask pattern = prior_mask(c, &p->shape, i + 1);
         graph_push(g, "block%lld", (long long)i + 1);
         graph_push(g, "cache");
         attention_cache cache = { cache_entry(g, p, "keys"), cache_entry(g, p, "values"),
                                   pick(p->at, AT_STREAM) };
         graph_pop(g);
-        x = op_add(x, nn_attention_step(&b->attention, nn_norm(&b->norm1, x), &pattern, &cache));
-        x = op_add(x, prior_mlp(b, nn_norm(&b->norm2, x)));
+        x = prior_block_step(&w.blocks[i], x, &pattern, &cache);
         graph_pop(g);
     }
-    p->logits = op_reshape(nn_linear(&w.image_logits, nn_norm(&w.norm, x)), 2,
+    p->logits = op_reshape(nn_linear_step(&w.image_logits, &w.norm, x, false, NULL), 2,
                            (int64_t[]){ p->batch, p->shape.codes });
     graph_keep(p->logits);
     draw_token(g, p, p->logits, p->settings, p->random, p->at, zero);

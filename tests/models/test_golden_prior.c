@@ -24,7 +24,7 @@ static void test_one_block(void **state)
     golden *k = *state;
     golden_open(k, "prior");
     prior_config c = tiny_config();
-    prior_weights w = prior_declare(k->graph, &c, &shape, false);
+    prior_weights w = prior_declare(k->graph, &c, &shape);
     mask pattern = prior_mask(&c, &shape, 2);
     assert_int_equal(pattern.kind, MASK_COLUMN);
     tensor *x = golden_input(k, "block");
@@ -49,7 +49,7 @@ static void check_whole(golden *k, bool recompute)
     prior_places places = prior_places_input(g, &shape);
     prior_losses l = prior_loss(g, &c, &shape, text, image, targets, share, &places, NULL);
     /* A second stack over the same parameters, for what the loss does not show. */
-    prior_weights w = prior_declare(g, &c, &shape, false);
+    prior_weights w = prior_declare(g, &c, &shape);
     tensor *states = prior_states(g, &c, &shape, &w, &places, text, image, NULL);
     tensor *image_logits = prior_image_logits(&c, &w, states),
            *text_logits = prior_text_logits(&c, &w, states);

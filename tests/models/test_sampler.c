@@ -17,7 +17,7 @@ static void whole_stream(store *s, const prior_config *c, const int32_t *text, c
     tensor *t = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ 1, TEXT });
     tensor *i = graph_input(g, "image", DTYPE_I32, 2, (int64_t[]){ 1, TOKENS });
     prior_places places = prior_places_input(g, &small_shape);
-    prior_weights w = prior_declare(g, c, &small_shape, false);
+    prior_weights w = prior_declare(g, c, &small_shape);
     tensor *out =
         prior_image_logits(c, &w, prior_states(g, c, &small_shape, &w, &places, t, i, NULL)); /* [1,N,K] */
     graph_keep(out);

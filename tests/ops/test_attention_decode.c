@@ -1,5 +1,5 @@
-/* One-token attention against a naive sum over mask_visible, at every kind of mask; and that a picture's
- * result has the same bits alone and in a batch.
+/* One-token attention against a naive sum over mask_visible, at every kind of mask, with the token's own key and value
+ * put into the cache; and that a picture's result has the same bits alone and in a batch.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/mask.h"
 #include "tests/ops/rig.h"
@@ -14,25 +14,26 @@ static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
     mask m = case_mask(c);
-    out[0] = op_attention_decode(in[0], in[1], in[2], &m, in[3], 0.375f);
+    out[0] = op_attention_decode(in[0], in[1], in[2], in[3], in[4], &m, in[5], 0.375f);
 }
 
 static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     mask m = case_mask(c);
-    int64_t length = in[1].dim[2], head = in[1].dim[3];
-    int at = (int)in[3].v[0];
-    for (int64_t pair = 0; pair < in[0].dim[0] * in[0].dim[1]; ++pair) {
-        const double *q = in[0].v + pair * head, *k = in[1].v + pair * length * head;
-        const double *v = in[2].v + pair * length * head;
+    int64_t length = in[3].dim[2], head = in[3].dim[3], pairs = in[3].dim[0] * in[3].dim[1];
+    int at = (int)in[5].v[0];
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+        const double *q = in[0].v + pair * head;
         double *y = out[0].v + pair * head, total = 0.0;
         for (int key = 0; key < length; ++key) {
             if (!mask_visible(&m, at, key)) continue;
+            const double *k = key == at ? in[1].v + pair * head : in[3].v + (pair * length + key) * head;
+            const double *v = key == at ? in[2].v + pair * head : in[4].v + (pair * length + key) * head;
             double dot = 0.0;
-            for (int64_t d = 0; d < head; ++d) dot += q[d] * k[key * head + d];
+            for (int64_t d = 0; d < head; ++d) dot += q[d] * k[d];
             double weight = exp(0.375 * dot);
             total += weight;
-            for (int64_t d = 0; d < head; ++d) y[d] += weight * v[key * head + d];
+            for (int64_t d = 0; d < head; ++d) y[d] += weight * v[d];
         }
         for (int64_t d = 0; d < head; ++d) y[d] /= total;
     }
@@ -40,11 +41,12 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 
 #define CASE(title, batch, heads, length, head, at, ...) \
     { \
-        .name = title, \
-        .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
-                { 4, { batch, heads, length, head }, OP_FIXED }, \
-                { 4, { batch, heads, length, head }, OP_FIXED }, \
-                { 1, { 1 }, OP_INTEGER, at, at } }, \
+        .name = title, .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                               { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                               { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                               { 4, { batch, heads, length, head }, OP_STATE }, \
+                               { 4, { batch, heads, length, head }, OP_STATE }, \
+                               { 1, { 1 }, OP_INTEGER, at, at } }, \
         .ints = { \
             __VA_ARGS__ \
         } \
@@ -61,18 +63,22 @@ static const op_case cases[] = {
     CASE("no text", 1, 2, 16, 16, 15, MASK_CONV, 0, 4, 3),
     { .name = "several tiles",
       .in = { { 4, { 1, 2, 1, 8 }, OP_FIXED },
-              { 4, { 1, 2, 600, 8 }, OP_FIXED },
-              { 4, { 1, 2, 600, 8 }, OP_FIXED },
+              { 4, { 1, 2, 1, 8 }, OP_FIXED },
+              { 4, { 1, 2, 1, 8 }, OP_FIXED },
+              { 4, { 1, 2, 600, 8 }, OP_STATE },
+              { 4, { 1, 2, 600, 8 }, OP_STATE },
               { 1, { 1 }, OP_INTEGER, 599, 599 } },
       .ints = { MASK_FULL, 24, 24, 3 },
       .large = true },
     { .name = "two queries",
       .in = { { 4, { 1, 2, 2, 16 }, OP_FIXED },
-              { 4, { 1, 2, 9, 16 }, OP_FIXED },
-              { 4, { 1, 2, 9, 16 }, OP_FIXED },
+              { 4, { 1, 2, 2, 16 }, OP_FIXED },
+              { 4, { 1, 2, 2, 16 }, OP_FIXED },
+              { 4, { 1, 2, 9, 16 }, OP_STATE },
+              { 4, { 1, 2, 9, 16 }, OP_STATE },
               { 1, { 1 }, OP_INTEGER, 5, 5 } },
       .ints = { MASK_FULL, 5, 2, 3 },
-      .fails = "must be [B,H,1,D]" },
+      .fails = "is not one token" },
 };
 
 enum { HEADS = 2, LENGTH = 40, HEAD = 24, BATCH = 3 };
@@ -81,11 +87,11 @@ static void decode(int shape, int64_t batch, const float *q, const float *k, con
 {
     rig r = rig_open(shape);
     tensor *query = rig_input(&r, "q", DTYPE_F32, RIG_DIM(batch, HEADS, 1, HEAD));
-    tensor *keys = rig_input(&r, "k", DTYPE_F32, RIG_DIM(batch, HEADS, LENGTH, HEAD));
-    tensor *values = rig_input(&r, "v", DTYPE_F32, RIG_DIM(batch, HEADS, LENGTH, HEAD));
+    tensor *keys = rig_state(&r, "k", DTYPE_F32, RIG_DIM(batch, HEADS, LENGTH, HEAD));
+    tensor *values = rig_state(&r, "v", DTYPE_F32, RIG_DIM(batch, HEADS, LENGTH, HEAD));
     tensor *position = rig_input(&r, "position", DTYPE_I32, RIG_DIM(1));
     mask m = { MASK_ROW, 4, 6, 3 };
-    tensor *out = op_attention_decode(query, keys, values, &m, position, 0.2f);
+    tensor *out = op_attention_decode(query, query, query, keys, values, &m, position, 0.2f);
     graph_keep(out);
     rig_compile(&r);
     rig_write(query, q);

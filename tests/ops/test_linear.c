@@ -1,16 +1,16 @@
-/* test_linear.c -- linear layers with bias and activation, and the row-invariant one.
+/* test_linear.c -- linear layers with bias and activation.
  * ints[0]: which; ints[1]: with bias.
  * SPDX-License-Identifier: MIT */
 #include "tests/support/op_check.h"
 #include <math.h>
 
-enum { PLAIN, RELU, GELU, ROWS };
+enum { PLAIN, RELU, GELU };
 
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
-    static tensor *(*const ops[])(tensor *, tensor *, tensor *) = { op_linear, op_linear_relu, op_linear_gelu,
-                                                                    op_linear_rows };
+    static tensor *(*const ops[])(tensor *, tensor *, tensor *) = { op_linear, op_linear_relu,
+                                                                    op_linear_gelu };
     out[0] = ops[c->ints[0]](in[0], in[1], c->ints[1] ? in[2] : NULL);
 }
 
@@ -47,7 +47,6 @@ static const op_case cases[] = {
     { .name = "gelu forward only",
       .in = { CONST(2, 5, 13), CONST(2, 7, 13), CONST(1, 7) },
       .ints = { GELU, 1 } },
-    { .name = "rows", .in = { CONST(2, 5, 33), CONST(2, 19, 33), CONST(1, 19) }, .ints = { ROWS, 1 } },
     { .name = "larger",
       .in = { X(2, 67, 70), X(2, 65, 70), X(1, 65) },
       .ints = { GELU, 1 },

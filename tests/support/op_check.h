@@ -26,7 +26,7 @@
 
 #include "host/ops/ops.h"
 
-#define OP_CHECK_IN  8
+#define OP_CHECK_IN  10
 #define OP_CHECK_OUT 4
 
 typedef enum op_role {
