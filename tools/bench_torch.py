@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+"""bench_torch.py -- one piece of work in PyTorch, timed on demand: the other side of `dalle-cl bench --paced`.
+
+    python3 tools/bench_torch.py CASE [--variant V] [--threads N]
+
+Built and warmed up, it prints {"case":...,"variant":...,"ready":true}.  Each line it then reads makes one run, or as
+many as the number in it says, one after another, and is answered by {"ms":...,"runs":...}, the mean of a run.
+At the end of input it prints {"peak_bytes":...}, the most memory that was resident, and ends.  While it waits
+it uses no CPU.  Variant `best`, the default, times all that the case has in processes of their own and becomes
+the fastest.  CASE is one of those in bench_cases.txt or of the same form.
+SPDX-License-Identifier: MIT
+"""
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+
+def now():
+    return time.perf_counter()
+
+
+def say(**what):
+    print(json.dumps(what), flush=True)
+
+
+def peak_bytes(process="self"):
+    with open(f"/proc/{process}/status") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM:"))
+
+
+# ---- Operators ----
+
+def gemm(form, m, n, k):
+    import torch
+    a = torch.rand((k, m) if form == "tn" else (m, k)) * 2 - 1
+    b = torch.rand((n, k) if form == "nt" else (k, n)) * 2 - 1
+    a, b, c = a.t() if form == "tn" else a, b.t() if form == "nt" else b, torch.empty(m, n)
+    return lambda: torch.mm(a, b, out=c)
+
+
+def convolution(variant, direction, batch, height, width, n_in, n_out, kernel):
+    import torch
+    layout = torch.channels_last if variant == "channels_last" else torch.contiguous_format
+    values = lambda *shape: (torch.rand(shape) * 2 - 1).contiguous(memory_format=layout)
+    x, w, pad = values(batch, n_in, height, width), values(n_out, n_in, kernel, kernel), (kernel - 1) // 2
+    if direction == "forward":
+        return lambda: torch.nn.functional.conv2d(x, w, padding=pad)
+    dy = values(batch, n_out, height, width)
+    wanted = [direction == "data", direction == "weights", False]
+    backward = torch.ops.aten.convolution_backward.default
+    return lambda: backward(dy, x, w, None, (1, 1), (pad, pad), (1, 1), False, (0, 0), 1, wanted)
+
+
+# ---- Training steps ----
+
+def optimizer(model, rate, beta2, decay):
+    import torch
+    groups = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
+    for name, p in model.named_parameters():
+        groups[name.endswith("bias") or "norm" in name]["params"].append(p)
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, beta2), eps=1e-8, fused=True)
+
+
+def step_of(model, loss_of, adam, clip):
+    """forward, loss, backward, the gradients' norm (0 = nothing is clipped), AdamW."""
+    import torch
+    parameters = list(model.parameters())
+
+    def step():
+        loss_of().backward()
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters], foreach=True)
+        if clip:
+            torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm, foreach=True)
+        adam.step()
+        adam.zero_grad(set_to_none=True)
+    return step
+
+
+def compiled(model, variant):
+    import torch
+    return torch.compile(model, dynamic=False, fullgraph=True) if variant.startswith("compile") else model
+
+
+def dvae(variant, sizes, batch):
+    import torch
+    from bench_models import Dvae, DvaeSizes
+    model = Dvae(DvaeSizes(*sizes), channels_last=variant != "eager")
+    pixels = torch.randint(0, 256, (batch, 3, sizes[0], sizes[0]), dtype=torch.uint8)
+    call = compiled(model, variant)
+    return step_of(model, lambda: call(pixels, 1.0, 6.6)[0], optimizer(model, 1e-4, 0.999, 1e-4), 0)
+
+
+def prior_model(variant, sizes):
+    from bench_models import Prior, PriorSizes
+    return Prior(PriorSizes(*sizes), dense="dense" in variant)
+
+
+def prior(variant, sizes, batch):
+    import torch
+    model = prior_model(variant, sizes)
+    s = model.sizes
+    text, image = torch.randint(0, s.vocabulary, (batch, s.text)), torch.randint(0, s.codes, (batch, s.image))
+    targets, call = text[:, 1:].contiguous(), compiled(model, variant)
+    return step_of(model, lambda: call(text, image, targets)[0], optimizer(model, 4.5e-4, 0.96, 4.5e-2), 4.0)
+
+
+def sample(variant, sizes):
+    import torch
+    from bench_models import Sampler
+    if variant.endswith("freeze"):
+        torch._inductor.config.freezing = True
+    model = prior_model(variant, sizes).requires_grad_(False)
+    sampler = Sampler(model, dense="dense" in variant, compile="compile" in variant)
+    text = torch.randint(0, model.sizes.vocabulary, (1, model.sizes.text))
+    return lambda: sampler.picture(text)
+
+
+# ---- Cases ----
+
+DVAE = {"paper-256": (256, 256, 4, 8192), "hid64-64": (64, 64, 3, 1024)}  # picture, channels, groups, codes
+# Text tokens, picture tokens a side, vocabularies of text and picture, width, heads, layers.
+PRIOR = {"512x12": (256, 32, 16384, 8192, 512, 8, 12), "256x8": (32, 16, 2048, 1024, 256, 4, 8)}
+VARIANTS = {
+    "gemm": ("eager",),
+    "conv": ("eager", "channels_last"),
+    "dvae": ("eager", "channels_last", "compile"),  # compile: of channels_last
+    "prior": ("eager", "dense", "compile", "compile_dense"),
+    "sample": ("eager", "dense", "compile", "compile_freeze"),
+    "start": ("eager",),
+}
+HEAP = "+heap"  # glibc keeps the memory that was freed, as other allocators do, instead of mapping it anew
+HEAP_SETTINGS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 26)}
+
+
+def parse(case):
+    """The case's kind and a function of the variant that builds it and returns what runs it."""
+    kind, _, rest = case.partition(":")
+    if kind == "gemm" and (found := re.fullmatch(r"(nn|nt|tn):(\d+)x(\d+)x(\d+)", rest)):
+        return kind, lambda variant: gemm(found[1], *map(int, found.groups()[1:]))
+    shape = r"(forward|data|weights):(\d+)x(\d+)x(\d+)x(\d+)->(\d+),k(\d*[13579])"
+    if kind == "conv" and (found := re.fullmatch(shape, rest)):
+        return kind, lambda variant: convolution(variant, found[1], *map(int, found.groups()[1:]))
+    name, _, batch = rest.rpartition("-b")
+    if kind == "dvae" and name in DVAE and batch.isdigit():
+        return kind, lambda variant: dvae(variant, DVAE[name], int(batch))
+    if kind == "prior" and name in PRIOR and batch.isdigit():
+        return kind, lambda variant: prior(variant, PRIOR[name], int(batch))
+    if kind == "sample" and rest in PRIOR:
+        return kind, lambda variant: sample(variant, PRIOR[rest])
+    if case == "start":
+        return kind, None
+    sys.exit(f"'{case}' is no case; tools/bench_cases.txt lists some of each form")
+
+
+# ---- The protocol ----
+
+def runs_in(line):
+    text = line.strip()
+    if text and not (text.isdigit() and int(text) > 0):
+        sys.exit(f"expected a number of runs, or an empty line for one, not '{text}'")
+    return int(text or 1)
+
+
+def settle():
+    """Threads wait busily for a moment after a parallel loop; return when they sleep."""
+    while True:
+        before = time.process_time()
+        time.sleep(0.005)
+        if time.process_time() - before < 0.001:
+            return
+
+
+def pace(case, variant, threads):
+    import torch
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    run = parse(case)[1](variant.removesuffix(HEAP))
+    for _ in range(3):
+        begin = now()
+        run()
+        if now() - begin > 10:  # long enough that a third adds nothing
+            run()
+            break
+    settle()
+    say(case=case, variant=variant, ready=True, torch=torch.__version__, threads=torch.get_num_threads())
+    for line in sys.stdin:
+        count, begin = runs_in(line), now()
+        for _ in range(count):
+            run()
+        taken = 1e3 * (now() - begin) / count
+        settle()
+        tokens = {"tokens": PRIOR[case.partition(":")[2]][1] ** 2} if case.startswith("sample") else {}
+        say(ms=taken, runs=count, **tokens)
+    say(peak_bytes=peak_bytes())
+
+
+# What a fresh process does: how long the import took, the most memory, the version.
+IMPORT = """
+import time
+begin = time.perf_counter()
+import torch
+taken = time.perf_counter() - begin
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+print(taken, peak, torch.__version__)
+"""
+
+
+def pace_start():
+    def run():
+        output = subprocess.run([sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, text=True, check=True).stdout
+        taken, peak, version = output.split()
+        return 1e3 * float(taken), 1024 * int(peak), version
+    most, version = max(run() for _ in range(2))[1:]
+    say(case="start", variant="eager", ready=True, torch=version)
+    for line in sys.stdin:
+        found = [run() for _ in range(runs_in(line))]
+        most = max(most, *(peak for _, peak, _ in found))
+        say(ms=statistics.mean(ms for ms, _, _ in found), runs=len(found))
+    say(peak_bytes=most)
+
+
+# ---- The fastest variant ----
+
+def command(case, variant, threads):
+    return [sys.executable, os.path.abspath(__file__), case, "--variant", variant, "--threads", str(threads)]
+
+
+def trial(case, variant, threads):
+    """Least ms of a few runs in a process of its own, so that other work disturbs least; infinite if it fails."""
+    p = subprocess.Popen(command(case, variant, threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        if not p.stdout.readline():
+            raise OSError("it ended before it was ready")
+        times, begin, count = [], now(), 1
+        while len(times) < 3 or len(times) < 8 and now() - begin < 2:
+            p.stdin.write(f"{count}\n")
+            p.stdin.flush()
+            times.append(json.loads(p.stdout.readline())["ms"])
+            count = max(1, min(1000, int(100 / times[-1])))
+        taken = min(times[1:])
+        p.communicate()
+        print(f"bench_torch: {case}: {variant} {taken:.4g} ms", file=sys.stderr)
+        return taken
+    except (ValueError, KeyError, OSError) as e:
+        print(f"bench_torch: {case}: {variant} failed: {e}", file=sys.stderr)
+        return float("inf")
+    finally:
+        p.kill()
+        p.wait()
+
+
+def become_best(case, threads):
+    kind = parse(case)[0]
+    times = {v: trial(case, v, threads) for v in VARIANTS[kind]}
+    fastest = min(times, key=times.get)
+    times[fastest + HEAP] = trial(case, fastest + HEAP, threads)
+    fastest = min(times, key=times.get)
+    if times[fastest] == float("inf"):
+        sys.exit(f"{case}: no variant works")
+    os.execv(sys.executable, command(case, fastest, threads))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("case")
+    parser.add_argument("--variant", default="best")
+    parser.add_argument("--threads", type=int, default=2)
+    a = parser.parse_args()
+    names = VARIANTS[parse(a.case)[0]]
+    if a.variant not in ("best", *names, *(n + HEAP for n in names)):
+        sys.exit(f"'{a.case}' has no variant '{a.variant}'; it has {', '.join(names)}, each also with {HEAP}, and best")
+    if a.case == "start":
+        pace_start()
+    elif a.variant == "best" and len(names) > 1:
+        become_best(a.case, a.threads)
+    elif a.variant.endswith(HEAP) and any(os.environ.get(k) != v for k, v in HEAP_SETTINGS.items()):
+        os.environ.update(HEAP_SETTINGS)  # read when a process starts
+        os.execv(sys.executable, command(a.case, a.variant, a.threads))
+    else:
+        pace(a.case, "eager" if a.variant == "best" else a.variant, a.threads)
+
+
+if __name__ == "__main__":
+    main()
