@@ -86,7 +86,11 @@
 static inline float finish(float v, const float bias, const float residual)
 {
     if (BIAS) v += bias;
-    if (GELU) v = 0.5f * v * (1.0f + erf(v * 0.70710678118654752f));
+    if (GELU) {
+        float one[VEC]; /* erf alone takes as long as a column's products */
+        VSTORE_F32(normal_below((floatv)(v)), one, 0);
+        v *= one[0];
+    }
     if (RESIDUAL) v += residual;
     return v;
 }

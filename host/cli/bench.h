@@ -1,6 +1,8 @@
 /* bench.h -- what `dalle-cl bench` can run: cases by name, each checked before it is timed.
  *   gemm:nn:MxNxK  gemm:nt:...  gemm:tn:...          C[M,N] = A B; B, or A, lies transposed
  *   conv:forward:BxHxWxC->N,kK  conv:data:...  conv:weights:...
+ *   attention:forward|train:full|row|column|conv:BxTEXT+SIDE^2,hHEADS,dSIZE
+ *   op:gelu|softmax|layer_norm|add:ROWSxCOLUMNS      rows:MxNxK: a linear layer of M rows, as in decoding
  *   dvae:..., prior:..., sample:...                  whole steps and drawings (bench_model.c)
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_BENCH_H
@@ -18,7 +20,7 @@ typedef struct bench_case {
     void *self;
     bool (*run)(void *self, error *err); /* once, waited for */
     void (*close)(void *self);           /* takes NULL */
-    double flops;                        /* of one run */
+    double flops, bytes;                 /* of one run; 0: not told */
     double wrong;         /* largest difference from the reference, relative; < 0: not of that kind */
     const char *provider; /* or "" */
     const char *storage;
@@ -27,6 +29,7 @@ typedef struct bench_case {
 /* Opens and checks; a result that is wrong is an error.  False with ERROR_USAGE if the name is none. */
 bool bench_open(bench_case *c, const char *name, const bench_options *o, error *err);
 bool bench_open_product(bench_case *c, const char *name, const bench_options *o, error *err);
+bool bench_open_op(bench_case *c, const char *name, const bench_options *o, error *err);
 bool bench_open_model(bench_case *c, const char *name, const bench_options *o, error *err);
 
 /* Names of the model cases, NULL-terminated. */

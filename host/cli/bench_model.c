@@ -88,7 +88,13 @@ bool bench_open_model(bench_case *c, const char *name, const bench_options *o, e
     workload_size size = { 0 };
     bool ok = w && (m->kind == 's' || workload_plan(w, &size, err)) && workload_ready(w, err) &&
               workload_check(w, err);
-    *c = (bench_case){ w, run, close_workload, size.flops, -1, "", "F32" };
+    *c = (bench_case){ .self = w,
+                       .run = run,
+                       .close = close_workload,
+                       .flops = size.flops,
+                       .wrong = -1,
+                       .provider = "",
+                       .storage = "F32" };
     if (ok) return true;
     workload_destroy(w);
     return error_prefix(err, "%s", name);

@@ -198,12 +198,12 @@ bool bench_open_product(bench_case *c, const char *name, const bench_options *o,
         return false;
     }
     const gemm_desc *g = &p->desc;
-    *c = (bench_case){ p,
-                       run_product,
-                       close_product,
-                       2.0 * (double)g->m * (double)g->n * (double)g->k,
-                       wrong,
-                       gemm_plan_provider(p->plan),
-                       dtype_name(o->type) };
+    *c = (bench_case){ .self = p,
+                       .run = run_product,
+                       .close = close_product,
+                       .flops = 2.0 * (double)g->m * (double)g->n * (double)g->k,
+                       .wrong = wrong,
+                       .provider = gemm_plan_provider(p->plan),
+                       .storage = dtype_name(o->type) };
     return true;
 }

@@ -29,6 +29,21 @@ static const char *const convolutions[] = {
     "conv:weights:16x32x32x64->64,k3", "conv:forward:16x16x16x128->512,k1", NULL,
 };
 
+static const char *const operators[] = {
+    "attention:forward:full:1x256+32^2,h8,d64",
+    "attention:forward:row:1x256+32^2,h8,d64",
+    "attention:train:row:1x256+32^2,h8,d64",
+    "attention:train:column:1x256+32^2,h8,d64",
+    "attention:train:conv:1x256+32^2,h8,d64",
+    "rows:1x2048x512",
+    "rows:1x65536x512",
+    "op:layer_norm:2560x512",
+    "op:gelu:2560x2048",
+    "op:softmax:2048x8192",
+    "op:add:65536x256",
+    NULL,
+};
+
 typedef struct bench {
     bench_options options;
     double seconds; /* of timing a case */
@@ -49,8 +64,12 @@ static double now(void)
 
 bool bench_open(bench_case *c, const char *name, const bench_options *o, error *err)
 {
-    bool product = strncmp(name, "gemm:", 5) == 0 || strncmp(name, "conv:", 5) == 0;
-    return product ? bench_open_product(c, name, o, err) : bench_open_model(c, name, o, err);
+    if (strncmp(name, "gemm:", 5) == 0 || strncmp(name, "conv:", 5) == 0)
+        return bench_open_product(c, name, o, err);
+    if (strncmp(name, "op:", 3) == 0 || strncmp(name, "rows:", 5) == 0 ||
+        strncmp(name, "attention:", 10) == 0)
+        return bench_open_op(c, name, o, err);
+    return bench_open_model(c, name, o, err);
 }
 
 static int by_value(const void *a, const void *b)
@@ -92,23 +111,27 @@ static bool print_result(const bench *bn, const char *name, const bench_case *c,
 {
     const device_info *info = device_get_info(bn->options.device);
     double gflops = c->flops / t->median * 1e-9,
-           peak = info->probe_gflops > 0 ? 100 * gflops / info->probe_gflops : 0;
+           peak = info->probe_gflops > 0 ? 100 * gflops / info->probe_gflops : 0,
+           gbs = c->bytes / t->median * 1e-9;
     if (!bn->json) {
         char wrong[32] = "-", rate[64] = "-\t-";
         if (c->wrong >= 0) snprintf(wrong, sizeof wrong, "%.2g", c->wrong);
-        if (c->flops > 0) snprintf(rate, sizeof rate, "%.1f\t%.0f", gflops, peak);
+        if (c->bytes > 0)
+            snprintf(rate, sizeof rate, "%.1f GB/s\t-", gbs);
+        else if (c->flops > 0)
+            snprintf(rate, sizeof rate, "%.1f GFLOP/s\t%.0f", gflops, peak);
         printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.4g\t%.4g-%.4g\t%s\n", DALLE_CL_VERSION, info->name,
                info->driver, name, c->storage, *c->provider ? c->provider : "-", wrong, 1e3 * t->median,
                1e3 * t->low, 1e3 * t->high, rate);
         fflush(stdout);
         return true;
     }
-    json_t *o =
-        json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:f, s:i, s:f, s:f, s:f, s:f, s:f}", "version",
-                  DALLE_CL_VERSION, "device", json_tree_string(info->name), "driver",
-                  json_tree_string(info->driver), "case", name, "storage", c->storage, "provider",
-                  c->provider, "error", c->wrong, "runs", t->runs, "median_ms", 1e3 * t->median, "low_ms",
-                  1e3 * t->low, "high_ms", 1e3 * t->high, "gflops", gflops, "peak_percent", peak);
+    json_t *o = json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:f, s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "version",
+                          DALLE_CL_VERSION, "device", json_tree_string(info->name), "driver",
+                          json_tree_string(info->driver), "case", name, "storage", c->storage, "provider",
+                          c->provider, "error", c->wrong, "runs", t->runs, "median_ms", 1e3 * t->median,
+                          "low_ms", 1e3 * t->low, "high_ms", 1e3 * t->high, "gflops", gflops, "gb_per_s", gbs,
+                          "peak_percent", peak);
     return print_json(o, err);
 }
 
@@ -172,13 +195,14 @@ static bool run_given(const cli_call *call, const bench *bn, error *err)
     bool all = strcmp(op, "all") == 0;
     return (!(all || strcmp(op, "gemm") == 0) || run_list(bn, products, err)) &&
            (!(all || strcmp(op, "conv") == 0) || run_list(bn, convolutions, err)) &&
+           (!(all || strcmp(op, "op") == 0) || run_list(bn, operators, err)) &&
            (strcmp(op, "model") != 0 || run_list(bn, bench_models, err));
 }
 
 static bool list(void)
 {
-    const char *const *lists[] = { products, convolutions, bench_models };
-    for (int i = 0; i < 3; ++i)
+    const char *const *lists[] = { products, convolutions, operators, bench_models };
+    for (int i = 0; i < 4; ++i)
         for (const char *const *name = lists[i]; *name; ++name) puts(*name);
     return true;
 }
@@ -205,8 +229,8 @@ static bool run_bench(const cli_call *call, error *err)
 
 static const cli_option options[] = {
     { "case", 0, CLI_LIST, "NAME", NULL, 0, 0, "measure this instead of the usual ones; may be repeated" },
-    { "op", 0, CLI_TEXT, "gemm|conv|model|all", "all", 0, 0,
-      "which of the usual ones; all: products and convolutions, which are quick" },
+    { "op", 0, CLI_TEXT, "gemm|conv|op|model|all", "all", 0, 0,
+      "which of the usual ones; all: those but the models, which take long" },
     { "list", 0, CLI_FLAG, NULL, NULL, 0, 0, "name the usual cases and end" },
     { "storage", 0, CLI_TEXT, "f32|f16|both", "f32", 0, 0, "storage type of products" },
     { "provider", 0, CLI_TEXT, "NAME", NULL, 0, 0,
@@ -225,11 +249,12 @@ const cli_command cmd_bench = {
     .example = "dalle-cl bench --device gpu --case gemm:nt:1024x1024x1024\ndalle-cl bench --op model",
     .text = "Cases are gemm:nn|nt|tn:MxNxK, conv:forward|data|weights:BxHxWxC->N,kK, and those that --list "
             "names.\n"
-            "A product is compared with sums in double precision before it is timed; a training step must "
+            "A product or operator is compared with sums in double precision before it is timed; a training "
+            "step must "
             "lower its "
             "loss on one batch; a drawing must come out the same twice.\n"
             "A line holds, between tabs: version, device, driver, case, storage, provider, error, median "
-            "milliseconds, quartiles, GFLOP/s, percent of the device's measured peak.",
+            "milliseconds, quartiles, GFLOP/s or GB/s, percent of the device's measured peak.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_bench,

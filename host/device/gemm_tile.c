@@ -17,6 +17,7 @@ enum { A_IN_PLACE, A_BY_ROWS, A_BY_COLUMNS, A_IMAGE };
 #define COPY_FLOATS    32768  /* of A's copy: 128 KiB, to stay in a second-level cache */
 #define K_WHOLE        640    /* a k up to this is done in one piece */
 #define K_PIECE        384    /* else in pieces of about this: a panel of B fits the first cache */
+#define K_SHORTEST     128    /* of an image's pixels, even where the copy leaves the second-level cache */
 #define SUMS_FLOATS    131072 /* sums kept between pieces of k */
 #define PARTIAL_FLOATS (INT64_C(1) << 24) /* partial results of a split */
 
@@ -170,8 +171,10 @@ static void plan_split(tile_plan *p, int units)
     const int64_t batches = s->batch[0] * s->batch[1], wanted = 2 * (int64_t)units;
     const int64_t m = gemm_round_up(s->m, mr), n = gemm_round_up(s->n, nr);
     if (image->kernel) {
-        /* Few lines, so that a panel of B stays in the first cache. */
+        /* Few lines, so that a panel of B stays in the first cache; not so few that sums are fetched and put back
+         * for every few pixels. */
         p->unit = least(lines_that_fit(image, spread_pixel(image)), most(1, K_PIECE / image->width));
+        p->unit = least(most(p->unit, K_SHORTEST / image->width), image->height);
         p->units = gemm_ceil_div(image->height, p->unit) * (s->k / ((int64_t)image->height * image->width));
         p->row_block = m;
     } else {
@@ -186,6 +189,12 @@ static void plan_split(tile_plan *p, int units)
     p->parts = least(least(p->units, room), gemm_ceil_div(wanted, gemm_ceil_div(m, p->row_block) * batches));
     while (gemm_ceil_div(m, p->row_block) * p->parts * batches < wanted && p->row_block > mr)
         p->row_block = gemm_round_up(p->row_block / 2, mr);
+    /* No core should wait for the last of few groups. */
+    const int64_t others = p->parts * batches, groups = gemm_ceil_div(m, p->row_block) * others;
+    if (groups % units && groups < 8 * (int64_t)units) {
+        const int64_t even = gemm_ceil_div(gemm_round_up(groups, units), others);
+        p->row_block = most(mr, gemm_round_up(gemm_ceil_div(m, even), mr));
+    }
     p->row_blocks = gemm_ceil_div(m, p->row_block);
     p->groups = p->row_blocks * p->parts * batches;
 
@@ -353,7 +362,8 @@ static bool record_reduce(const tile_plan *p, device_launches *list, const char 
     tile_options(options, p, false);
     device_launch l = tile_launch("gemm/tile_reduce", "gemm_tile_reduce", options, label);
     l.global[0] = (size_t)gemm_ceil_div(s->n, (int64_t)p->tile.nv * p->tile.vec);
-    l.global[1] = (size_t)s->m;
+    const int64_t row_block = s->c.row == 1 && s->c.column != 1 ? 16 : 1;
+    l.global[1] = (size_t)gemm_ceil_div(s->m, row_block);
     l.global[2] = (size_t)(s->batch[0] * s->batch[1]);
     gemm_launch_buffer(&l, buffers->c, buffers->c_offset);
     gemm_launch_buffer(&l, s->bias ? buffers->bias : buffers->c, s->bias ? buffers->bias_offset : 0);
@@ -364,6 +374,7 @@ static bool record_reduce(const tile_plan *p, device_launches *list, const char 
     gemm_launch_int(&l, s->n);
     gemm_launch_int(&l, p->parts);
     gemm_launch_int(&l, s->batch[1]);
+    gemm_launch_int(&l, row_block);
     gemm_launch_float(&l, s->alpha);
     gemm_launch_strides(&l, &s->c);
     return device_launches_add(list, &l, err);
