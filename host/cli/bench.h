@@ -4,6 +4,7 @@
  *   attention:forward|train:full|row|column|conv:BxTEXT+SIDE^2,hHEADS,dSIZE
  *   op:gelu|softmax|layer_norm|add:ROWSxCOLUMNS      rows:MxNxK: a linear layer of M rows, as in decoding
  *   dvae:..., prior:..., sample:...                  whole steps and drawings (bench_model.c)
+ *   start                                            a fresh process that draws one picture with the shipped model
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_BENCH_H
 #define DALLE_CL_CLI_BENCH_H
@@ -14,6 +15,7 @@ typedef struct bench_options {
     device *device;       /* borrowed */
     dtype type;           /* of storage; models have their own */
     const char *provider; /* of matrix products; NULL: chosen */
+    const char *model;    /* of "start" */
 } bench_options;
 
 typedef struct bench_case {
@@ -30,6 +32,7 @@ typedef struct bench_case {
 bool bench_open(bench_case *c, const char *name, const bench_options *o, error *err);
 bool bench_open_product(bench_case *c, const char *name, const bench_options *o, error *err);
 bool bench_open_op(bench_case *c, const char *name, const bench_options *o, error *err);
+bool bench_open_start(bench_case *c, const char *name, const bench_options *o, error *err);
 bool bench_open_model(bench_case *c, const char *name, const bench_options *o, error *err);
 
 /* Names of the model cases, NULL-terminated. */

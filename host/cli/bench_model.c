@@ -40,13 +40,10 @@ static const model_case cases[] = {
 
 enum { CASES = sizeof cases / sizeof *cases };
 
-const char *const bench_models[] = { "dvae:hid64-64-b16",
-                                     "prior:256x8-b16",
-                                     "sample:256x8",
-                                     "sample:512x12",
-                                     "prior:512x12-b2",
-                                     "dvae:paper-256-b1",
-                                     NULL };
+const char *const bench_models[] = {
+    "dvae:hid64-64-b16", "prior:256x8-b16",   "sample:256x8", "sample:512x12",
+    "prior:512x12-b2",   "dvae:paper-256-b1", "start",        NULL
+};
 
 static bool settings(const model_case *m, const config_table *table, void *config, error *err)
 {

@@ -69,6 +69,7 @@ bool bench_open(bench_case *c, const char *name, const bench_options *o, error *
     if (strncmp(name, "op:", 3) == 0 || strncmp(name, "rows:", 5) == 0 ||
         strncmp(name, "attention:", 10) == 0)
         return bench_open_op(c, name, o, err);
+    if (strcmp(name, "start") == 0) return bench_open_start(c, name, o, err);
     return bench_open_model(c, name, o, err);
 }
 
@@ -135,20 +136,42 @@ static bool print_result(const bench *bn, const char *name, const bench_case *c,
     return print_json(o, err);
 }
 
-/* A run for each line of standard input, so that another program's runs can be put between ours. */
-static bool pace(const char *name, const bench_case *c, error *err)
+/* Peak resident set of this program alone: ru_maxrss also counts what it was started from. */
+static int64_t peak_bytes(void)
 {
+    FILE *f = fopen("/proc/self/status", "r");
     char line[256];
+    long long kib = 0;
     struct rusage usage;
-    if (!print_json(json_pack("{s:s, s:s, s:b}", "case", name, "provider", c->provider, "ready", 1), err))
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %lld", &kib) == 1) break;
+    if (f) fclose(f);
+    if (kib == 0 && getrusage(RUSAGE_SELF, &usage) == 0) kib = usage.ru_maxrss;
+    return kib * 1024;
+}
+
+/* For each line of standard input, a number, so many runs back to back and their mean: another program's runs can be
+ * put between ours. */
+static bool pace(const bench *bn, const char *name, const bench_case *c, error *err)
+{
+    const device_info *info = device_get_info(bn->options.device);
+    char line[256];
+    if (!print_json(json_pack("{s:s, s:s, s:o, s:o, s:b}", "case", name, "provider", c->provider, "device",
+                              json_tree_string(info->name), "driver", json_tree_string(info->driver), "ready",
+                              1),
+                    err))
         return false;
     while (fgets(line, sizeof line, stdin)) {
-        double seconds;
-        if (!time_one(c, &seconds, err) || !print_json(json_pack("{s:f}", "ms", 1e3 * seconds), err))
-            return false;
+        int runs = atoi(line);
+        double total = 0, seconds;
+        runs = runs < 1 ? 1 : runs > 1000000 ? 1000000 : runs;
+        for (int i = 0; i < runs; ++i) {
+            if (!time_one(c, &seconds, err)) return false;
+            total += seconds;
+        }
+        if (!print_json(json_pack("{s:f, s:i}", "ms", 1e3 * total / runs, "runs", runs), err)) return false;
     }
-    getrusage(RUSAGE_SELF, &usage);
-    return print_json(json_pack("{s:I}", "peak_bytes", (json_int_t)usage.ru_maxrss * 1024), err);
+    return print_json(json_pack("{s:I}", "peak_bytes", (json_int_t)peak_bytes()), err);
 }
 
 /* Where one run's time goes, by operator. */
@@ -168,7 +191,7 @@ static bool run_case(const bench *bn, const char *name, error *err)
     bench_case c;
     timing t;
     if (!bench_open(&c, name, &bn->options, err)) return false;
-    bool ok = bn->paced ? pace(name, &c, err)
+    bool ok = bn->paced ? pace(bn, name, &c, err)
                         : time_runs(&c, bn->seconds, &t, err) && print_result(bn, name, &c, &t, err) &&
                               (!bn->profile || print_profile(bn, &c, err));
     c.close(c.self);
@@ -212,6 +235,7 @@ static bool run_bench(const cli_call *call, error *err)
     if (cli_flag(call, "list")) return list();
     const char *storage = cli_text(call, "storage");
     bench bn = { .options.provider = cli_text(call, "provider"),
+                 .options.model = cli_text(call, "model"),
                  .seconds = cli_real(call, "seconds"),
                  .json = cli_flag(call, "json"),
                  .paced = cli_flag(call, "paced"),
@@ -235,11 +259,12 @@ static const cli_option options[] = {
     { "storage", 0, CLI_TEXT, "f32|f16|both", "f32", 0, 0, "storage type of products" },
     { "provider", 0, CLI_TEXT, "NAME", NULL, 0, 0,
       "tile, clblast, thin or plain; otherwise the one that would be used" },
+    { "model", 'm', CLI_TEXT, "FOLDER", "models/demo", 0, 0, "the model of the case `start`" },
     { "seconds", 0, CLI_REAL, "S", "0.5", 0.001, 600, "how long to measure each, five runs at least" },
     { "profile", 0, CLI_FLAG, NULL, NULL, 0, 0,
       "then run each once more and print, on standard error, the device time by operator" },
     { "paced", 0, CLI_FLAG, NULL, NULL, 0, 0,
-      "one run for each line of standard input: for measuring beside another program" },
+      "for each line of standard input, so many runs: for measuring beside another program" },
 };
 
 const cli_command cmd_bench = {
