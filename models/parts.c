@@ -125,6 +125,13 @@ static bool read_config(const part_files *f, const config_table *table, void *co
     return ok;
 }
 
+static store *create_store(device *d, error *err)
+{
+    store *s = store_create(d, err);
+    if (s) store_await_values(s);
+    return s;
+}
+
 /* ---- dVAE ---- */
 
 dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int64_t batch, error *err)
@@ -134,7 +141,7 @@ dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int6
     dvae_part *p = calloc(1, sizeof *p);
     bool ok = p ? true : error_set(err, ERROR_MEMORY, "out of memory for a dVAE");
     ok = ok && read_config(&files, &dvae_config_table, &p->config, err) &&
-         dvae_config_check(&p->config, err) && (p->store = store_create(d, err)) &&
+         dvae_config_check(&p->config, err) && (p->store = create_store(d, err)) &&
          (p->codec = dvae_codec_create(p->store, &p->config, parts, batch, false, err)) &&
          checkpoint_import(p->store, files.weights, files.run || parts != CODEC_BOTH, &p->metadata, err) &&
          request_hash_file(files.weights, p->hash, err);
@@ -178,7 +185,7 @@ prior_part *prior_part_open(device *d, const char *folder, const prior_shape *sh
     if (ok) p->shape = *shape;
     ok = ok && read_config(&files, &prior_config_table, &p->config, err) &&
          prior_config_check(&p->config, shape, err) && open_text(p, &files, folder, err) &&
-         (p->store = store_create(d, err)) && prior_part_prepare(p, 1, err);
+         (p->store = create_store(d, err)) && prior_part_prepare(p, 1, err);
     if (ok && !checkpoint_import(p->store, files.weights, files.run, &p->metadata, err))
         ok = error_prefix(
             err,

@@ -19,6 +19,7 @@ struct store {
     int slot_count;
     device_buffer **buffers;
     int buffer_count;
+    bool awaits_values;
 };
 
 store *store_create(device *d, error *err)
@@ -140,7 +141,7 @@ static bool initialise(store *s, store_entry *e, uint64_t seed, error *err)
     int64_t bytes = padded_bytes(e);
     if (!device_fill(s->device, e->buffer, e->offset * (int64_t)dtype_bytes(e->type), bytes, 0, err))
         return false;
-    if (e->init == STORE_ZEROS) return true;
+    if (e->init == STORE_ZEROS || s->awaits_values) return true;
     float *values = malloc((size_t)e->count * sizeof *values);
     if (!values)
         return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
@@ -171,6 +172,11 @@ static bool allocate_range(store *s, int first, int last, int64_t bytes, error *
         at += padded_bytes(e);
     }
     return true;
+}
+
+void store_await_values(store *s)
+{
+    s->awaits_values = true;
 }
 
 bool store_allocate(store *s, uint64_t seed, error *err)

@@ -54,6 +54,22 @@ static store_entry *normal(store *s, const char *name, int64_t count)
     return e;
 }
 
+static void test_awaited_values_start_at_zero(void **state)
+{
+    fixture *f = *state;
+    error err = { 0 };
+    float values[20];
+    store_entry *drawn = normal(f->store, "drawn", 20);
+    assert_true(store_allocate(f->store, 1, &err));
+    store_await_values(f->store);
+    store_entry *awaited = normal(f->store, "awaited", 20);
+    assert_true(store_allocate(f->store, 1, &err));
+    assert_true(store_read_f32(f->store, awaited, values, &err));
+    for (int i = 0; i < 20; ++i) assert_true(values[i] == 0.0f);
+    assert_true(store_read_f32(f->store, drawn, values, &err));
+    assert_true(values[0] != 0.0f && values[1] != values[0]);
+}
+
 /* A parameter's start depends on its name and the seed, not on what else there is or in which order. */
 static void test_starts_depend_on_name_and_seed(void **state)
 {
@@ -144,6 +160,7 @@ int main(void)
         FIXTURE_TEST(test_declarations_agree_or_fail),
         FIXTURE_TEST(test_many_entries_are_found),
         FIXTURE_TEST(test_starts_depend_on_name_and_seed),
+        FIXTURE_TEST(test_awaited_values_start_at_zero),
         FIXTURE_TEST(test_later_entries_leave_earlier_ones_alone),
         FIXTURE_TEST(test_values_are_converted),
         FIXTURE_TEST(test_an_entry_larger_than_the_device_allows),
