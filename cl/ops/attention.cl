@@ -15,6 +15,7 @@
 #include "mask.clh"
 #include "math.clh"
 #include "reduce.clh"
+#include "turn.clh"
 
 /* Left to the compiler to fuse: fma() is a call on drivers for CPUs without the instruction. */
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
@@ -251,9 +252,32 @@ __kernel void attention_pack(TENSOR_OUT(STORE_F32, work), TENSOR_IN(X_STORE, x),
     __global float *rows = work + work_offset + row_slot * slot + own;
     __global float *panel = work + work_offset + panel_slot * slot + own;
     TENSOR_BEGIN(x);
-    for (int j = 0; j < VEC; ++j) {
-        const int p = block * VEC + j, place = stream_place(p, text, side, ordered);
-        const long from = (((long)(pair / heads) * length + place) * heads + pair % heads) * HEAD;
+    x += (long)(pair / heads) * length * heads * HEAD + pair % heads * HEAD;
+    /* What is whole goes as vectors; the rest, and the zeros past the edge, one by one. */
+#if VEC % 4 == 0 && HEAD % VEC == 0
+    const bool whole = (block + 1) * VEC <= length;
+#else
+    const bool whole = false;
+#endif
+    const int step = heads * HEAD;
+#if VEC % 4 == 0 && HEAD % VEC == 0
+    for (int j = 0; j < VEC && whole; j += 4) {
+        __global const ELEMENT(X_STORE) *from[4];
+        UNROLLED for (int i = 0; i < 4; ++i)
+            from[i] = x + (long)stream_place(block * VEC + j + i, text, side, ordered) * step;
+        for (int d = 0; d < HEAD && row_slot >= 0; d += VEC) {
+            UNROLLED for (int i = 0; i < 4; ++i)
+                VSTORE_F32(factor * LOAD_VEC(X_STORE, from[i], d), rows, (j + i) * HEAD_ROW + d);
+        }
+        for (int d = 0; d < HEAD && panel_slot >= 0; d += 4)
+            store_turned(panel + d * VEC + j, VEC, factor * LOAD4(X_STORE, from[0] + d),
+                         factor * LOAD4(X_STORE, from[1] + d), factor * LOAD4(X_STORE, from[2] + d),
+                         factor * LOAD4(X_STORE, from[3] + d));
+    }
+#endif
+    for (int j = whole ? VEC : 0; j < VEC; ++j) {
+        const int p = block * VEC + j;
+        const long from = (long)stream_place(p, text, side, ordered) * step;
         for (int d = 0; d < HEAD_ROW; ++d) {
             float value = 0.0f;
             if (p < length && d < HEAD) value = factor * LOAD(X_STORE, x, from + d);
