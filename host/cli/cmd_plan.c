@@ -15,6 +15,7 @@ typedef struct plan {
     int64_t batch;
     workload_size size;
     int64_t total_bytes;
+    double gflops; /* of the device's multiply-adds */
 } plan;
 
 static double gib(int64_t bytes)
@@ -83,12 +84,11 @@ static void duration(double seconds, char text[32])
 static void print_device(const plan *p, const char *name, double gflops, double memory, double largest)
 {
     char time[32] = "?";
-    if (gflops > 0) duration(p->size.flops / (1e9 * gflops), time);
     printf("%s: ", name);
-    if (gflops > 0)
+    if (gflops > 0) {
+        duration(p->size.flops / (1e9 * gflops), time);
         printf("at least %s a step (%.0f GFLOP/s of multiply-adds); ", time, gflops);
-    else
-        printf("its speed is not measured yet; ");
+    }
     if (memory < gib(p->total_bytes))
         printf("does not fit its %.1f GiB\n", memory);
     else if (largest < gib(p->size.largest_bytes))
@@ -144,13 +144,15 @@ static bool run_plan(const cli_call *call, error *err)
         return error_set(err, ERROR_USAGE, "plan: '%s' is neither dvae nor prior", p.kind);
     device *d = device_open(cli_text(call, "device"), err);
     bool ok = d && measure(call, d, &p, err);
+    /* The remembered rate may be from a busy moment, and so may this one. */
+    if (ok) ok = (p.gflops = device_measure_rate(d, err)) > 0;
+    if (ok) p.gflops = fmax(p.gflops, device_get_info(d)->probe_gflops);
     if (ok && cli_flag(call, "json")) {
         ok = print_json(&p, device_get_info(d), err);
     } else if (ok) {
         const device_info *info = device_get_info(d);
         print_plan(&p);
-        print_device(&p, info->name, info->probe_gflops, gib(info->memory_bytes),
-                     gib(info->max_buffer_bytes));
+        print_device(&p, info->name, p.gflops, gib(info->memory_bytes), gib(info->max_buffer_bytes));
         if (cli_given(call, "memory") || cli_given(call, "gflops")) {
             double memory = cli_given(call, "memory") ? cli_real(call, "memory") : (double)INFINITY;
             print_device(&p, "a device as given", cli_given(call, "gflops") ? cli_real(call, "gflops") : 0,

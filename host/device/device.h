@@ -91,6 +91,8 @@ void device_close(device *d); /* after everything made from it; NULL is harmless
 const device_info *device_get_info(const device *d);
 /* Why this device was chosen, one line: "fastest of 2 by measured multiply-add rate". */
 const char *device_choice_reason(const device *d);
+/* Billions of float operations a second in multiply-adds from registers, now: the best of a few runs.  0: error. */
+double device_measure_rate(device *d, error *err);
 /* Overrides LANES and VEC for kernels bound later; tests run every legal pair.  False if not legal:
  * lanes a power of two up to max_group, vec one of 1 2 4 8 16. */
 bool device_set_shape(device *d, int lanes, int vec);

@@ -27,6 +27,16 @@ static int teardown(void **state)
     return 0;
 }
 
+static void the_rate_is_measured_again(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    device *d = device_or_skip();
+    double rate = device_measure_rate(d, &err);
+    device_close(d);
+    if (!(rate > 0)) fail_msg("%s", err.message);
+}
+
 static void the_list_is_filled_in(void **state)
 {
     (void)state;
@@ -225,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_list_is_filled_in),
         cmocka_unit_test(probes_are_remembered),
+        cmocka_unit_test(the_rate_is_measured_again),
         cmocka_unit_test(limits_and_costs_are_tried_not_believed),
         cmocka_unit_test(what_is_remembered_may_be_spoilt),
         cmocka_unit_test(lists_of_devices_are_selected_in_order),

@@ -193,6 +193,22 @@ static double measure(device *d, device_buffer *out, device_buffer *in, error *e
     return elapsed > 0 ? flops / elapsed * 1e-9 : 0;
 }
 
+double device_measure_rate(device *d, error *err)
+{
+    enum { TRIES = 5 };
+    double best = 0, rate = 1;
+    device_buffer *out = device_buffer_create(d, PROBE_OUT_BYTES, err),
+                  *in = out ? device_buffer_create(d, PROBE_IN_BYTES, err) : NULL;
+    if (in && device_fill(d, in, 0, PROBE_IN_BYTES, 0, err))
+        for (int i = 0; i < TRIES && rate > 0; ++i) {
+            rate = measure(d, out, in, err);
+            if (rate > best) best = rate;
+        }
+    device_buffer_destroy(out);
+    device_buffer_destroy(in);
+    return rate > 0 ? best : 0;
+}
+
 /* Lanes follow from it, and so do sums: it is no guess. */
 static bool probe_multiple(device *d, error *err)
 {
