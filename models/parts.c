@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/parts.h"
 
+#include "data/safetensors.h"
+
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "models/request.h"
@@ -176,6 +178,16 @@ static bool open_text(prior_part *p, const part_files *files, const char *folder
     return !files->words || (p->words = words_open(files->words, err)) != NULL;
 }
 
+/* A layer's matrix as the file has it; what is wrong with the file is for the import to say. */
+static dtype stored_weight_type(const char *path)
+{
+    safetensors *file = safetensors_open(path, NULL);
+    const safetensors_tensor *t = file ? safetensors_find(file, "block1.up.weight") : NULL;
+    dtype type = t && t->loadable && dtype_is_float(t->type) ? t->type : DTYPE_F32;
+    safetensors_close(file);
+    return type;
+}
+
 prior_part *prior_part_open(device *d, const char *folder, const prior_shape *shape, error *err)
 {
     part_files files;
@@ -185,7 +197,9 @@ prior_part *prior_part_open(device *d, const char *folder, const prior_shape *sh
     if (ok) p->shape = *shape;
     ok = ok && read_config(&files, &prior_config_table, &p->config, err) &&
          prior_config_check(&p->config, shape, err) && open_text(p, &files, folder, err) &&
-         (p->store = create_store(d, err)) && prior_part_prepare(p, 1, err);
+         (p->store = create_store(d, err));
+    if (ok) store_set_weight_type(p->store, stored_weight_type(files.weights));
+    ok = ok && prior_part_prepare(p, 1, err);
     if (ok && !checkpoint_import(p->store, files.weights, files.run, &p->metadata, err))
         ok = error_prefix(
             err,

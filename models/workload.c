@@ -76,12 +76,13 @@ workload *workload_prior(device *d, const prior_config *c, const prior_shape *sh
     return keep_if(w, prior_step_build(&w->prior_step, w->store, c, shape, err));
 }
 
-workload *workload_draw(device *d, const prior_config *c, const prior_shape *shape, error *err)
+workload *workload_draw(device *d, const prior_config *c, const prior_shape *shape, dtype type, error *err)
 {
     workload *w = prior_config_check(c, shape, err) ? workload_create(DRAW, d, err) : NULL;
     if (!w) return NULL;
     w->prior = *c;
     w->shape = *shape;
+    store_set_weight_type(w->store, type);
     int64_t n = shape->side * shape->side;
     w->text = malloc((size_t)c->text_tokens * sizeof *w->text);
     w->tokens = malloc((size_t)(2 * n) * sizeof *w->tokens);

@@ -12,8 +12,9 @@ typedef struct workload workload;
 /* Borrow the device.  Nothing is allocated there, and no kernel built, before workload_ready. */
 workload *workload_dvae(device *d, const dvae_config *c, error *err);
 workload *workload_prior(device *d, const prior_config *c, const prior_shape *shape, error *err);
-/* One picture at a time, the likeliest tokens; needs the device's memory at once. */
-workload *workload_draw(device *d, const prior_config *c, const prior_shape *shape, error *err);
+/* One picture at a time, the likeliest tokens, with the layers' matrices stored as `type`; needs the device's memory at
+ * once. */
+workload *workload_draw(device *d, const prior_config *c, const prior_shape *shape, dtype type, error *err);
 void workload_destroy(workload *w);
 
 /* Bytes and operations of one run, from shapes alone. */

@@ -20,6 +20,7 @@ struct store {
     device_buffer **buffers;
     int buffer_count;
     bool awaits_values;
+    dtype weight_type;
 };
 
 store *store_create(device *d, error *err)
@@ -31,6 +32,7 @@ store *store_create(device *d, error *err)
         return error_null(err, ERROR_MEMORY, "out of memory for a parameter store");
     }
     s->device = d;
+    s->weight_type = DTYPE_F32;
     return s;
 }
 
@@ -177,6 +179,16 @@ static bool allocate_range(store *s, int first, int last, int64_t bytes, error *
 void store_await_values(store *s)
 {
     s->awaits_values = true;
+}
+
+void store_set_weight_type(store *s, dtype type)
+{
+    s->weight_type = type;
+}
+
+dtype store_weight_type(const store *s)
+{
+    return s->weight_type;
 }
 
 bool store_allocate(store *s, uint64_t seed, error *err)

@@ -4,14 +4,20 @@
 
 #include <math.h>
 
-tensor *nn_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim)
+static tensor *weight_of(graph *g, const char *name, dtype type, float deviation, int rank,
+                         const int64_t *dim)
 {
     parameter_spec spec = { .kind = STORE_PARAMETER,
-                            .type = DTYPE_F32,
+                            .type = type,
                             .init = deviation > 0 ? STORE_NORMAL : STORE_ZEROS,
                             .deviation = deviation,
                             .decay = true };
     return graph_parameter(g, name, spec, rank, dim);
+}
+
+tensor *nn_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim)
+{
+    return weight_of(g, name, DTYPE_F32, deviation, rank, dim);
 }
 
 tensor *nn_bias(graph *g, const char *name, int64_t size)
@@ -31,7 +37,8 @@ linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t
 {
     linear_weights w = { 0 };
     graph_push(g, "%s", name);
-    w.weight = nn_weight(g, "weight", deviation, 2, (int64_t[]){ out, in });
+    w.weight =
+        weight_of(g, "weight", store_weight_type(graph_store(g)), deviation, 2, (int64_t[]){ out, in });
     if (bias) w.bias = nn_bias(g, "bias", out);
     graph_pop(g);
     return w;

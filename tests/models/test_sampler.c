@@ -67,6 +67,45 @@ static void test_cached_logits(void **state)
     compare_logits((const char *const[]){ "layers=2", "attention=full", NULL });
 }
 
+/* Matrices that 16-bit floats hold exactly give the same bits stored either way. */
+static void test_stored_in_half(void **state)
+{
+    (void)state;
+    error err;
+    prior_config c = small_config((const char *const[]){ "layers=3", NULL });
+    static float logits[2][TOKENS * CODES];
+    int32_t text[TEXT], tokens[TOKENS];
+    store *s[2];
+    prior_sampler *p[2];
+    small_text(1, text);
+    small_image(2, tokens);
+    for (int half = 0; half < 2; ++half) {
+        s[half] = store_create(hardware, &err);
+        if (half) store_set_weight_type(s[half], DTYPE_F16);
+        p[half] = prior_sampler_create(s[half], &c, &small_shape, 2, false, &err);
+        if (!p[half]) fail_msg("%s", err.message);
+    }
+    int stored = 0;
+    for (int i = 0; i < store_count(s[1]); ++i) {
+        store_entry *e = store_at(s[1], i), *other = store_find(s[0], e->name);
+        if (e->kind != STORE_PARAMETER) continue;
+        float *values = malloc((size_t)e->count * sizeof *values);
+        bool ok =
+            values && store_read_f32(s[1], e, values, &err) && store_write_f32(s[0], other, values, &err);
+        free(values);
+        if (!ok) fail_msg("%s", err.message);
+        assert_int_equal(other->type, DTYPE_F32);
+        stored += e->type == DTYPE_F16;
+    }
+    assert_int_equal(stored, 3 * 6 + 2); /* a block's six matrices; the logits' two */
+    for (int half = 0; half < 2; ++half) {
+        if (!prior_sampler_logits(p[half], text, tokens, logits[half], &err)) fail_msg("%s", err.message);
+        prior_sampler_destroy(p[half]);
+        store_destroy(s[half]);
+    }
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+}
+
 typedef struct drawing {
     store *store;
     prior_config config;
@@ -180,9 +219,8 @@ int main(void)
 {
     hardware = device_or_skip();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cached_logits),
-        cmocka_unit_test(test_same_pictures),
-        cmocka_unit_test(test_greedy_and_seeds),
+        cmocka_unit_test(test_cached_logits),  cmocka_unit_test(test_stored_in_half),
+        cmocka_unit_test(test_same_pictures),  cmocka_unit_test(test_greedy_and_seeds),
         cmocka_unit_test(test_progress_stops),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,12 +158,14 @@ static void test_draw(void **state)
     prior_config c;
     const prior_shape shape = { 4, 32 };
     read_settings(&prior_config_table, &c);
-    workload *w = workload_draw(d, &c, &shape, &err);
-    if (!w) fail_msg("%s", err.message);
-    MUST(workload_ready(w, &err));
-    MUST(workload_check(w, &err));
-    MUST(workload_run(w, &err));
-    workload_destroy(w);
+    for (int half = 0; half < 2; ++half) {
+        workload *w = workload_draw(d, &c, &shape, half ? DTYPE_F16 : DTYPE_F32, &err);
+        if (!w) fail_msg("%s", err.message);
+        MUST(workload_ready(w, &err));
+        MUST(workload_check(w, &err));
+        MUST(workload_run(w, &err));
+        workload_destroy(w);
+    }
     device_close(d);
 }
 
