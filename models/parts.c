@@ -178,27 +178,29 @@ static bool open_text(prior_part *p, const part_files *files, const char *folder
     return !files->words || (p->words = words_open(files->words, err)) != NULL;
 }
 
-/* A layer's matrix as the file has it; what is wrong with the file is for the import to say. */
-static dtype stored_weight_type(const char *path)
+/* How the file stores a layer's matrix; one that is not there is for the import to name. */
+static bool read_weight_type(const char *path, dtype *type, error *err)
 {
-    safetensors *file = safetensors_open(path, NULL);
-    const safetensors_tensor *t = file ? safetensors_find(file, "block1.up.weight") : NULL;
-    dtype type = t && t->loadable && dtype_is_float(t->type) ? t->type : DTYPE_F32;
+    safetensors *file = safetensors_open(path, err);
+    if (!file) return false;
+    const safetensors_tensor *t = safetensors_find(file, "block1.up.weight");
+    *type = t && t->loadable && dtype_is_float(t->type) ? t->type : DTYPE_F32;
     safetensors_close(file);
-    return type;
+    return true;
 }
 
 prior_part *prior_part_open(device *d, const char *folder, const prior_shape *shape, error *err)
 {
     part_files files;
+    dtype type = DTYPE_F32;
     if (!part_files_find(folder, "prior", &files, err)) return NULL;
     prior_part *p = calloc(1, sizeof *p);
     bool ok = p ? true : error_set(err, ERROR_MEMORY, "out of memory for a prior");
     if (ok) p->shape = *shape;
     ok = ok && read_config(&files, &prior_config_table, &p->config, err) &&
          prior_config_check(&p->config, shape, err) && open_text(p, &files, folder, err) &&
-         (p->store = create_store(d, err));
-    if (ok) store_set_weight_type(p->store, stored_weight_type(files.weights));
+         (p->store = create_store(d, err)) && read_weight_type(files.weights, &type, err);
+    if (ok) store_set_weight_type(p->store, type);
     ok = ok && prior_part_prepare(p, 1, err);
     if (ok && !checkpoint_import(p->store, files.weights, files.run, &p->metadata, err))
         ok = error_prefix(
