@@ -6,9 +6,24 @@
 
 #include "tests/kernels/record.h"
 
-bool record_prior(const char *preset, const dvae_config *dvae, const char *on, error *err)
+/* Drawing, as training's sample grids do and as a model packed with 16-bit storage does. */
+static bool draw_each(prior_trainer *t, dtype weights, error *err)
 {
     static const int64_t batches[] = RECORD_BATCHES;
+    store *own = store_create(t->device, err);
+    bool ok = own != NULL;
+    if (ok) store_set_weight_type(own, weights);
+    for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {
+        prior_sampler *s = prior_sampler_create(own, &t->config, &t->shape, batches[i], false, err);
+        ok = s != NULL;
+        prior_sampler_destroy(s);
+    }
+    store_destroy(own);
+    return ok;
+}
+
+bool record_prior(const char *preset, const dvae_config *dvae, const char *on, error *err)
+{
     prior_trainer t = { .shape = { dvae_tokens_side(dvae), dvae->codes } };
     config_defaults(&prior_config_table, &t.config);
     bool ok = preset_read(&prior_config_table, preset, &t.config, err) &&
@@ -17,11 +32,7 @@ bool record_prior(const char *preset, const dvae_config *dvae, const char *on, e
     if (t.config.layers > RECORD_LAYERS) t.config.layers = RECORD_LAYERS;
     ok = ok && build(&t, err) && need_check_graph(&t, err) &&
          (t.sampler = prior_sampler_create(t.store, &t.config, &t.shape, 1, t.config.ema > 0, err));
-    for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {
-        prior_sampler *s = prior_sampler_create(t.store, &t.config, &t.shape, batches[i], false, err);
-        ok = s != NULL;
-        prior_sampler_destroy(s);
-    }
+    ok = ok && draw_each(&t, DTYPE_F32, err) && draw_each(&t, DTYPE_F16, err);
     clean_up(&t);
     return ok;
 }
