@@ -26,12 +26,17 @@ tensor *dvae_reconstruction(const dvae_config *c, tensor *stats)
 
 /* ---- Blocks ---- */
 
+/* How a block stands: in the encoder, in the decoder, or in the decoder on top of a nearest upsampling. */
+typedef enum block_place { IN_ENCODER, IN_DECODER, AFTER_UPSAMPLING } block_place;
+
 /* y = id(x) + gain * res(x); res is four convolutions, each after a ReLU, through a bottleneck of a
- * quarter of the output channels.  The encoder's branch ends with the 1x1, the decoder's begins with it. */
-static tensor *block(graph *g, const dvae_config *c, tensor *x, int64_t out, bool encoder)
+ * quarter of the output channels.  The encoder's branch ends with the 1x1, the decoder's begins with it.
+ * AFTER_UPSAMPLING, x is still small: ReLU and 1x1 convolutions see one pixel at a time, so the same values come of
+ * upsampling after them, for a quarter of the work. */
+static tensor *block(graph *g, const dvae_config *c, tensor *x, int64_t out, block_place place)
 {
     static const int64_t encoder_kernels[4] = { 3, 3, 3, 1 }, decoder_kernels[4] = { 1, 3, 3, 3 };
-    const int64_t *kernels = encoder ? encoder_kernels : decoder_kernels;
+    const int64_t *kernels = place == IN_ENCODER ? encoder_kernels : decoder_kernels;
     int64_t in = tensor_last(x), hidden = out / 4;
 
     tensor *identity = x;
@@ -39,25 +44,28 @@ static tensor *block(graph *g, const dvae_config *c, tensor *x, int64_t out, boo
         conv_weights w = nn_conv_weights(g, "identity", in, out, 1);
         identity = nn_conv(&w, x);
     }
+    if (place == AFTER_UPSAMPLING) identity = op_upsample2(identity);
     tensor *h = x;
     graph_push(g, "residual");
     for (int i = 0; i < 4; ++i) {
         char name[16] = { 'c', 'o', 'n', 'v', (char)('1' + i), 0 };
         conv_weights w = nn_conv_weights(g, name, i ? hidden : in, i < 3 ? hidden : out, kernels[i]);
         h = nn_conv(&w, op_relu(h));
+        if (place == AFTER_UPSAMPLING && i == 0) h = op_upsample2(h);
     }
     graph_pop(g);
     float gain = powf((float)(c->groups * c->blocks), -(float)c->gain_power);
     return op_add(identity, op_scale(h, gain));
 }
 
-static tensor *group(graph *g, const dvae_config *c, tensor *x, int64_t number, int64_t out, bool encoder)
+static tensor *group(graph *g, const dvae_config *c, tensor *x, int64_t number, int64_t out,
+                     block_place first)
 {
     graph_push(g, "group%lld", (long long)number);
     for (int64_t i = 0; i < c->blocks; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);
         if (c->recompute) graph_recompute_begin(g);
-        x = block(g, c, x, out, encoder);
+        x = block(g, c, x, out, i == 0 || first == IN_ENCODER ? first : IN_DECODER);
         if (c->recompute) graph_recompute_end(g);
         graph_pop(g);
     }
@@ -73,7 +81,7 @@ tensor *dvae_encoder(graph *g, const dvae_config *c, tensor *x)
     conv_weights input = nn_conv_weights(g, "input", 3, c->channels, 7);
     tensor *h = nn_conv(&input, x); /* [B,Y,X,C] */
     for (int64_t i = 0; i < c->groups; ++i) {
-        h = group(g, c, h, i + 1, c->channels << i, true);
+        h = group(g, c, h, i + 1, c->channels << i, IN_ENCODER);
         if (i + 1 < c->groups) h = op_max_pool2(h);
     }
     conv_weights output =
@@ -87,8 +95,7 @@ tensor *dvae_encoder(graph *g, const dvae_config *c, tensor *x)
 static tensor *decode_features(graph *g, const dvae_config *c, tensor *h)
 {
     for (int64_t i = 0; i < c->groups; ++i) {
-        h = group(g, c, h, i + 1, c->channels << (c->groups - 1 - i), false);
-        if (i + 1 < c->groups) h = op_upsample2(h);
+        h = group(g, c, h, i + 1, c->channels << (c->groups - 1 - i), i == 0 ? IN_DECODER : AFTER_UPSAMPLING);
     }
     conv_weights output = nn_conv_weights(g, "output", c->channels, 6, 1);
     return nn_conv(&output, op_relu(h));
