@@ -220,7 +220,6 @@ typedef struct gemm_desc {
     dtype bias_type;
     gemm_activation activation;
     bool preactivation; /* also write the value before act, with C's layout and type */
-    bool row_invariant; /* row m of C must not depend, in any bit, on how many rows there are (decoding) */
 } gemm_desc;
 
 typedef struct gemm_buffers {
@@ -233,7 +232,7 @@ typedef struct gemm_plan gemm_plan;
 
 /* Chooses the provider; deterministic for a device, so that a resumed run does the same sums. */
 gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err);
-/* The same with the provider named ("tile", "clblast", "thin", "plain"), for tests and bench; NULL with
+/* The same with the provider named ("winograd", "tile", "clblast", "thin", "plain"), for tests and bench; NULL with
  * ERROR_USAGE if it cannot do the shape. */
 gemm_plan *gemm_plan_create_with(device *d, const char *provider, const gemm_desc *desc, error *err);
 void gemm_plan_destroy(gemm_plan *p);

@@ -1,6 +1,6 @@
 /* gemm_provider.h -- what one way of multiplying matrices offers to gemm.c, which chooses among them.
  * Providers: "tile" (gemm_tile.c, CPU devices), "thin" (gemm_thin.c, few rows, order of sums
- * independent of the row count), "plain" (gemm_plain.c: one element a work-item, the oracle and the
+ * independent of the row count), "winograd" (gemm_winograd.c, 3 x 3 convolutions on CPU devices), "plain" (gemm_plain.c: one element a work-item, the oracle and the
  * fallback that runs anywhere), "clblast" (opencl/gemm_clblast.c).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DEVICE_GEMM_PROVIDER_H
@@ -17,6 +17,9 @@ typedef struct gemm_provider {
                    const gemm_buffers *buffers, error *err);
 } gemm_provider;
 
-extern const gemm_provider gemm_tile, gemm_thin, gemm_plain, gemm_clblast;
+extern const gemm_provider gemm_tile, gemm_winograd, gemm_thin, gemm_plain, gemm_clblast;
+
+/* Whether the sums that a 3 x 3 convolution saves pay for the transforms. */
+bool gemm_winograd_pays(device *d, const gemm_desc *desc);
 
 #endif

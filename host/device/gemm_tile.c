@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_launch.h"
 #include "host/device/gemm_provider.h"
+#include "host/device/gemm_tile.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,10 +21,6 @@ enum { A_IN_PLACE, A_BY_ROWS, A_BY_COLUMNS, A_IMAGE };
 #define K_SHORTEST     128    /* of an image's pixels, even where the copy leaves the second-level cache */
 #define SUMS_FLOATS    131072 /* sums kept between pieces of k */
 #define PARTIAL_FLOATS (INT64_C(1) << 24) /* partial results of a split */
-
-typedef struct tile_shape {
-    int mr, nv, vec;
-} tile_shape;
 
 typedef struct tile_plan {
     gemm_desc desc; /* A and B exchanged if swapped */
@@ -54,8 +51,7 @@ static bool tile_supports(device *d, const gemm_desc *desc)
     return device_get_info(d)->kind != DEVICE_GPU && !(desc->a.image.kernel && desc->b.image.kernel);
 }
 
-/* The tile that wastes least past C's last column and row. */
-static tile_shape choose_tile(int vector_width, int64_t m, int64_t n)
+tile_shape gemm_tile_choose(int vector_width, int64_t m, int64_t n)
 {
     static const tile_shape narrow[] = { { 6, 2, 4 }, { 4, 3, 4 }, { 12, 1, 4 } };
     static const tile_shape avx2[] = { { 6, 2, 8 }, { 4, 3, 8 }, { 12, 1, 8 } };
@@ -247,7 +243,7 @@ static bool tile_plan_shape(device *d, const gemm_desc *desc, int64_t *workspace
     p->swapped = desc->b.image.kernel != 0;
     if (p->swapped) exchange(&p->desc);
     const gemm_desc *s = &p->desc;
-    p->tile = choose_tile(info->vector_width, s->m, s->n);
+    p->tile = gemm_tile_choose(info->vector_width, s->m, s->n);
     p->split = p->swapped || worth_splitting(s, units);
     if (s->a.image.kernel)
         p->kind = A_IMAGE;

@@ -20,43 +20,6 @@ static bool tiny(void)
     return text && *text && strcmp(text, "0") != 0;
 }
 
-/* ---- Descriptors ---- */
-
-typedef enum layout { ROWS, COLUMNS, SPACED } layout; /* row-major, column-major, gaps in both directions */
-
-static gemm_operand matrix(dtype type, layout how, int64_t rows, int64_t columns)
-{
-    gemm_operand o = { .type = type };
-    if (how == ROWS) {
-        o.row = columns;
-        o.column = 1;
-    } else if (how == COLUMNS) {
-        o.row = 1;
-        o.column = rows;
-    } else {
-        o.row = 2 * columns + 3;
-        o.column = 2;
-    }
-    return o;
-}
-
-/* Elements from the operand's first to past its last. */
-static int64_t extent(const gemm_operand *o, int64_t rows, int64_t columns, const int64_t batch[2])
-{
-    const int64_t last =
-        o->image.kernel ? rows * o->image.channels - 1 : (rows - 1) * o->row + (columns - 1) * o->column;
-    return last + (batch[0] - 1) * o->batch[0] + (batch[1] - 1) * o->batch[1] + 1;
-}
-
-static gemm_desc plain_desc(int64_t m, int64_t n, int64_t k, dtype type)
-{
-    gemm_desc s = { .m = m, .n = n, .k = k, .batch = { 1, 1 }, .alpha = 1.0f, .bias_type = DTYPE_F32 };
-    s.a = matrix(type, ROWS, m, k);
-    s.b = matrix(type, ROWS, k, n);
-    s.c = matrix(type, ROWS, m, n);
-    return s;
-}
-
 /* ---- Running ---- */
 
 enum { A, B, C, BIAS, PRE, BUFFERS };
@@ -186,7 +149,7 @@ static bool left_out(const char *provider, const gemm_desc *s)
 /* All providers; "plain" and the chosen one must be able. */
 static void check(const char *name, const gemm_desc *s)
 {
-    static const char *const names[] = { "plain", "thin", "tile", "clblast", NULL };
+    static const char *const names[] = { "plain", "thin", "tile", "winograd", "clblast", NULL };
     host_array arrays[4];
     arrays_make(s, arrays);
     double *c = malloc((size_t)arrays[C].count * sizeof *c),
@@ -195,7 +158,7 @@ static void check(const char *name, const gemm_desc *s)
     for (int64_t i = 0; i < arrays[C].count; ++i) c[i] = pre[i] = (double)NAN;
     reference(s, arrays, c, pre);
     int able = 0;
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 6; ++i) {
         const char *provider = names[i];
         if (left_out(provider, s)) continue;
         const int ran = check_with(provider, name, s, arrays, c, pre);
@@ -288,11 +251,6 @@ static void test_batches(void **state)
     check("long k", &long_k);
 }
 
-static gemm_operand image(dtype type, int kernel, int height, int width, int channels)
-{
-    return (gemm_operand){ .type = type, .image = { kernel, height, width, channels } };
-}
-
 typedef struct image_case {
     int pictures, kernel, height, width, channels, filters;
 } image_case;
@@ -344,6 +302,41 @@ static void test_convolution_weights(void **state)
     }
 }
 
+/* Whole tiles and parts of them, channels below and above what is multiplied at once, many strips and one. */
+static void test_convolution_winograd(void **state)
+{
+    (void)state;
+    static const image_case cases[] = { { 2, 3, 5, 6, 16, 16 },   { 1, 3, 8, 8, 32, 80 },
+                                        { 3, 3, 1, 3, 16, 48 },   { 1, 3, 4, 7, 400, 16 },
+                                        { 2, 3, 33, 40, 16, 32 }, { 1, 3, 12, 9, 96, 160 } };
+    for (int i = 0; i < (tiny() ? 1 : 12); ++i) {
+        const image_case t = cases[i / 2];
+        const bool half = i % 2;
+        gemm_desc s = plain_desc((int64_t)t.pictures * t.height * t.width, t.filters, 9 * (int64_t)t.channels,
+                                 DTYPE_F32);
+        s.a = image(half ? DTYPE_F16 : DTYPE_F32, 3, t.height, t.width, t.channels);
+        s.b = matrix(half ? DTYPE_BF16 : DTYPE_F32, COLUMNS, s.k, s.n);
+        s.bias = !half;
+        s.alpha = half ? 0.5f : 1.0f;
+        check("convolution", &s);
+
+        gemm_desc w = plain_desc(t.filters, s.k, s.m, DTYPE_F32);
+        w.a = matrix(half ? DTYPE_BF16 : DTYPE_F32, COLUMNS, w.m, w.k);
+        w.b = s.a;
+        w.alpha = s.alpha;
+        check("weight gradient", &w);
+        error err = { 0 };
+        gemm_plan *chosen[2] = { gemm_plan_create(open_device, &s, &err),
+                                 gemm_plan_create(open_device, &w, &err) };
+        for (int j = 0; j < 2; ++j) {
+            assert_non_null(chosen[j]);
+            if (device_get_info(open_device)->kind == DEVICE_CPU)
+                assert_string_equal(gemm_plan_provider(chosen[j]), "winograd");
+            gemm_plan_destroy(chosen[j]);
+        }
+    }
+}
+
 static void test_epilogues(void **state)
 {
     (void)state;
@@ -365,8 +358,8 @@ static void test_epilogues(void **state)
         }
 }
 
-/* Row i of a decoding product has the same bits for 1, 3 and 16 rows. */
-static void test_rows_do_not_depend_on_each_other(void **state)
+/* Row i of a product of few rows has the same bits for 1, 3 and 16 rows. */
+static void test_thin_rows_do_not_depend_on_each_other(void **state)
 {
     (void)state;
     static const int counts[] = { 1, 2, 3, 7, 16, 21 };
@@ -376,7 +369,6 @@ static void test_rows_do_not_depend_on_each_other(void **state)
         for (int j = 5; j >= 0; --j) {
             gemm_desc s = plain_desc(counts[j], 37, 75, i % 2 ? DTYPE_F16 : DTYPE_F32);
             s.b = matrix(s.b.type, i / 2 % 2 ? COLUMNS : ROWS, s.k, s.n);
-            s.row_invariant = true;
             s.bias = true;
             s.activation = GEMM_GELU;
             if (batched) {
@@ -387,7 +379,7 @@ static void test_rows_do_not_depend_on_each_other(void **state)
             host_array arrays[4];
             arrays_make(&s, arrays);
             run_result r = { 0 };
-            assert_true(run(NULL, &s, arrays, &r));
+            assert_true(run("thin", &s, arrays, &r));
             const size_t bytes = (size_t)(counts[j] * 37) * dtype_bytes(s.c.type);
             if (j == 5) {
                 want = r.c;
@@ -461,8 +453,9 @@ int main(void)
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_convolution_forward),
         cmocka_unit_test(test_convolution_weights),
+        cmocka_unit_test(test_convolution_winograd),
         cmocka_unit_test(test_epilogues),
-        cmocka_unit_test(test_rows_do_not_depend_on_each_other),
+        cmocka_unit_test(test_thin_rows_do_not_depend_on_each_other),
         cmocka_unit_test(test_wrong_descriptors),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -72,4 +72,46 @@ static void reference(const gemm_desc *s, const host_array arrays[4], double *c,
     }
 }
 
+/* ---- Descriptors ---- */
+
+typedef enum layout { ROWS, COLUMNS, SPACED } layout; /* row-major, column-major, gaps in both directions */
+
+static inline gemm_operand matrix(dtype type, layout how, int64_t rows, int64_t columns)
+{
+    gemm_operand o = { .type = type };
+    if (how == ROWS) {
+        o.row = columns;
+        o.column = 1;
+    } else if (how == COLUMNS) {
+        o.row = 1;
+        o.column = rows;
+    } else {
+        o.row = 2 * columns + 3;
+        o.column = 2;
+    }
+    return o;
+}
+
+/* Elements from the operand's first to past its last. */
+static inline int64_t extent(const gemm_operand *o, int64_t rows, int64_t columns, const int64_t batch[2])
+{
+    const int64_t last =
+        o->image.kernel ? rows * o->image.channels - 1 : (rows - 1) * o->row + (columns - 1) * o->column;
+    return last + (batch[0] - 1) * o->batch[0] + (batch[1] - 1) * o->batch[1] + 1;
+}
+
+static inline gemm_desc plain_desc(int64_t m, int64_t n, int64_t k, dtype type)
+{
+    gemm_desc s = { .m = m, .n = n, .k = k, .batch = { 1, 1 }, .alpha = 1.0f, .bias_type = DTYPE_F32 };
+    s.a = matrix(type, ROWS, m, k);
+    s.b = matrix(type, ROWS, k, n);
+    s.c = matrix(type, ROWS, m, n);
+    return s;
+}
+
+static inline gemm_operand image(dtype type, int kernel, int height, int width, int channels)
+{
+    return (gemm_operand){ .type = type, .image = { kernel, height, width, channels } };
+}
+
 #endif

@@ -71,7 +71,7 @@ static bool clblast_supports(device *d, const gemm_desc *g)
 {
     (void)d;
     bool types = dtype_is_float(g->a.type) && dtype_is_float(g->b.type) && dtype_is_float(g->c.type);
-    return types && !g->row_invariant && !(g->a.image.kernel && g->b.image.kernel) && g->c.image.kernel == 0;
+    return types && !(g->a.image.kernel && g->b.image.kernel) && g->c.image.kernel == 0;
 }
 
 /* Both batch axes are one strided axis when that holds for every operand. */
