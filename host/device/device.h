@@ -131,6 +131,9 @@ bool device_queue_wait(device *d, device_queue q, device_event *e, error *err);
 bool device_event_wait(device_event *e, error *err);
 void device_event_release(device_event *e); /* NULL is harmless */
 bool device_finish(device *d, error *err);  /* waits for both queues */
+/* Frees host memory from malloc that a non-blocking transfer has used.  Once waiting for the device has failed, nobody
+ * knows whether its driver still reads or writes there: then the memory is kept for good. */
+void device_free_host(device *d, void *memory);
 
 /* ---- Kernels and recorded launches ----------------------------------------------------------- */
 

@@ -48,7 +48,7 @@ void graph_destroy(graph *g)
         for (int k = 0; k < 2; ++k) {
             if (st->staging[k].done) (void)device_event_wait(st->staging[k].done, NULL);
             device_event_release(st->staging[k].done);
-            free(st->staging[k].bytes);
+            device_free_host(g->device, st->staging[k].bytes);
         }
         if (st->place == STORAGE_INPUT) device_buffer_destroy(st->buffer);
     }

@@ -206,6 +206,12 @@ void device_event_release(device_event *e)
     (void)e;
 }
 
+void device_free_host(device *d, void *memory)
+{
+    (void)d;
+    free(memory);
+}
+
 bool device_finish(device *d, error *err)
 {
     (void)d;

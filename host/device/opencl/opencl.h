@@ -22,6 +22,7 @@ struct device {
     char *cache_folder;        /* NULL: no disk cache */
     program *programs;
     bool announced;          /* that kernels are being built */
+    bool lost;               /* waiting failed: a transfer may still be under way */
     profile *profile;        /* not NULL while profiling */
     device_buffer *scratch;  /* gemm_clblast.c's, shared by its calls */
     bool clblast_parameters; /* gemm_clblast.c has overridden this device's parameters */

@@ -23,14 +23,14 @@ static cl_program find(const device *d, const char *file, const char *options)
     return NULL;
 }
 
-/* The compiler's first lines: what comes after them repeats them or is caused by them. */
-static void build_log(cl_program built, cl_device_id id, char *out, size_t size)
+/* The compiler's first lines: what comes after them repeats them or is caused by them.  False: no memory. */
+static bool build_log(cl_program built, cl_device_id id, char *out, size_t size)
 {
     size_t length = 0;
     out[0] = 0;
-    if (clGetProgramBuildInfo(built, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) != CL_SUCCESS) return;
+    if (clGetProgramBuildInfo(built, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) != CL_SUCCESS) return true;
     char *text = calloc(length + 1, 1);
-    if (!text) return;
+    if (!text) return false;
     clGetProgramBuildInfo(built, id, CL_PROGRAM_BUILD_LOG, length, text, NULL);
     const char *start = text + strspn(text, " \t\r\n");
     size_t keep = 0;
@@ -39,6 +39,7 @@ static void build_log(cl_program built, cl_device_id id, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)keep, start);
     for (size_t n = strlen(out); n > 0 && (out[n - 1] == '\n' || out[n - 1] == ' '); --n) out[n - 1] = 0;
     free(text);
+    return true;
 }
 
 static cl_program build_from_source(device *d, const char *file, const char *options, const char *full,
@@ -52,7 +53,11 @@ static cl_program build_from_source(device *d, const char *file, const char *opt
     }
     status = clBuildProgram(built, 1, &d->id, full, NULL, NULL);
     char text[700];
-    build_log(built, d->id, text, sizeof text);
+    if (!build_log(built, d->id, text, sizeof text) && status == CL_SUCCESS) {
+        error_set(err, ERROR_MEMORY, "out of memory for the compiler's words about '%s'", file);
+        clReleaseProgram(built);
+        return NULL;
+    }
     if (status == CL_SUCCESS) {
         if (*text) log_verbose("%s.cl: %s", file, text);
         return built;

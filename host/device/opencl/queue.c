@@ -3,12 +3,40 @@
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/opencl.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct device_event {
     cl_event event;
+    device *device;
     cl_command_queue queue; /* where it comes from */
 };
+
+/* Whoever waited may now free the host's memory: nothing must still be under way there. */
+static void wait_or_lose(device *d, cl_command_queue queue)
+{
+    if (clFinish(queue) != CL_SUCCESS) d->lost = true;
+}
+
+/* Reachable, so that leaks that are mistakes still show. */
+typedef struct kept {
+    void *memory;
+    struct kept *next;
+} kept;
+static _Atomic(kept *) all_kept;
+
+void device_free_host(device *d, void *memory)
+{
+    if (!d->lost) {
+        free(memory);
+        return;
+    }
+    kept *k = malloc(sizeof *k);
+    if (!k) return;
+    *k = (kept){ memory, all_kept };
+    while (!atomic_compare_exchange_weak(&all_kept, &k->next, k)) {
+    }
+}
 
 static const char *queue_name(device_queue q)
 {
@@ -39,14 +67,14 @@ static device_event *start(device *d, device_queue q, cl_event event, error *err
     device_event *e = malloc(sizeof *e);
     cl_int status = e ? clFlush(d->queue[q]) : CL_SUCCESS;
     if (e && status == CL_SUCCESS) {
-        *e = (device_event){ event, d->queue[q] };
+        *e = (device_event){ event, d, d->queue[q] };
         return e;
     }
     if (e)
         status_error(err, status, "clFlush(%s queue)", queue_name(q));
     else
         error_set(err, ERROR_MEMORY, "out of memory for an event");
-    clWaitForEvents(1, &event);
+    if (clWaitForEvents(1, &event) != CL_SUCCESS) wait_or_lose(d, d->queue[q]);
     clReleaseEvent(event);
     free(e);
     return NULL;
@@ -151,8 +179,7 @@ bool device_event_wait(device_event *e, error *err)
 {
     cl_int status = clWaitForEvents(1, &e->event);
     if (status == CL_SUCCESS) return true;
-    /* Whoever waited may now free the host's memory: nothing must still be under way there. */
-    clFinish(e->queue);
+    wait_or_lose(e->device, e->queue);
     return status_error(err, status, "clWaitForEvents");
 }
 
