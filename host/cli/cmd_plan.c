@@ -1,14 +1,11 @@
 /* cmd_plan.c -- `dalle-cl plan`: what a training step needs in memory and arithmetic, on paper.
  * SPDX-License-Identifier: MIT */
-#include "host/cli/cli.h"
+#include "host/cli/stage.h"
 
 #include "host/base/json_tree.h"
-#include "models/request.h"
-#include "models/workload.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct plan {
     const char *kind, *preset;
@@ -23,32 +20,9 @@ static double gib(int64_t bytes)
     return (double)bytes / (double)(1 << 30);
 }
 
-/* ---- Sizes ---- */
-
-static workload *open_dvae(const train_request *r, device *d, plan *p, error *err)
-{
-    dvae_config c;
-    if (!request_config(r, &dvae_config_table, &c, err)) return NULL;
-    p->batch = c.batch;
-    return workload_dvae(d, &c, err);
-}
-
-static workload *open_prior(const cli_call *call, const train_request *r, device *d, plan *p, error *err)
-{
-    prior_config c;
-    prior_shape shape = { cli_int(call, "side"), cli_int(call, "codes") };
-    if (!request_config(r, &prior_config_table, &c, err)) return NULL;
-    p->batch = c.batch;
-    return workload_prior(d, &c, &shape, err);
-}
-
 static bool measure(const cli_call *call, device *d, plan *p, error *err)
 {
-    int count;
-    train_request r = { .preset = p->preset, .seed = -1 };
-    r.sets = cli_list(call, "set", &count);
-    r.set_count = count;
-    workload *w = strcmp(p->kind, "dvae") == 0 ? open_dvae(&r, d, p, err) : open_prior(call, &r, d, p, err);
+    workload *w = stage_open(call, d, &p->batch, err);
     bool ok = w && workload_plan(w, &p->size, err);
     const workload_size *s = &p->size;
     p->total_bytes =
@@ -139,9 +113,8 @@ static bool print_json(const plan *p, const device_info *d, error *err)
 
 static bool run_plan(const cli_call *call, error *err)
 {
-    plan p = { .kind = cli_argument(call, 0), .preset = cli_text(call, "preset") };
-    if (strcmp(p.kind, "dvae") != 0 && strcmp(p.kind, "prior") != 0)
-        return error_set(err, ERROR_USAGE, "plan: '%s' is neither dvae nor prior", p.kind);
+    plan p = { .kind = stage_kind(call, err), .preset = cli_text(call, "preset") };
+    if (!p.kind) return false;
     device *d = device_open(cli_text(call, "device"), err);
     bool ok = d && measure(call, d, &p, err);
     /* The remembered rate may be from a busy moment, and so may this one. */
@@ -164,10 +137,7 @@ static bool run_plan(const cli_call *call, error *err)
 }
 
 static const cli_option options[] = {
-    { "preset", 'p', CLI_TEXT, "NAME", "paper", 0, 0, "whose settings (dalle-cl config lists them)" },
-    { "set", 's', CLI_LIST, "KEY=VALUE", NULL, 0, 0, "a setting over the preset's; may be repeated" },
-    { "side", 0, CLI_INT, "N", "32", 1, 4096, "prior: image tokens a side" },
-    { "codes", 0, CLI_INT, "N", "8192", 2, 1048576, "prior: image vocabulary" },
+    STAGE_OPTIONS("paper"),
     { "gflops", 0, CLI_REAL, "G", NULL, 0.001, 1e9, "also for a device that multiplies and adds so fast" },
     { "memory", 0, CLI_REAL, "GIB", NULL, 0.001, 1e9, "also for a device with so much memory" },
 };

@@ -21,6 +21,7 @@
     X(config) \
     X(plan) \
     X(bench) \
+    X(tune) \
     X(completion) \
     X(man)
 

@@ -89,6 +89,9 @@ device *device_open(const char *selector, error *err);
 int device_select(const char *selectors, int **indices, error *err);
 void device_close(device *d); /* after everything made from it; NULL is harmless */
 const device_info *device_get_info(const device *d);
+/* A file of the cache folder that belongs to this device and driver and to `key`: "<folder>/<kind>-<hash>.json", to be
+ * freed; NULL where nothing is cached.  False: out of memory. */
+bool device_cache_file(const device *d, const char *kind, const char *key, char **path, error *err);
 /* Why this device was chosen, one line: "fastest of 2 by measured multiply-add rate". */
 const char *device_choice_reason(const device *d);
 /* Billions of float operations a second in multiply-adds from registers, now: the best of a few runs.  0: error. */
@@ -235,13 +238,30 @@ typedef struct gemm_plan gemm_plan;
 
 /* Chooses the provider; deterministic for a device, so that a resumed run does the same sums. */
 gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err);
-/* The same with the provider named ("winograd", "tile", "clblast", "thin", "plain"), for tests and bench; NULL with
- * ERROR_USAGE if it cannot do the shape. */
-gemm_plan *gemm_plan_create_with(device *d, const char *provider, const gemm_desc *desc, error *err);
+/* The same in a named way: a provider ("winograd", "tile", "clblast", "thin", "plain"), or one of gemm_ways; NULL with
+ * ERROR_USAGE if the shape cannot be done so. */
+gemm_plan *gemm_plan_create_with(device *d, const char *way, const gemm_desc *desc, error *err);
 void gemm_plan_destroy(gemm_plan *p);
 const char *gemm_plan_provider(const gemm_plan *p);
 int64_t gemm_plan_workspace_bytes(const gemm_plan *p);
 bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, const gemm_buffers *buffers,
                       error *err);
+
+/* Choosing by measurement (`dalle-cl tune`).  What is chosen for a shape stands above gemm_plan_create's own rules, in
+ * this process and, once saved, in later ones; a run records gemm_choices_hash. */
+#define GEMM_WAY_SIZE   32
+#define GEMM_WAYS_MAX   16
+#define GEMM_SHAPE_SIZE 160
+/* Ways to do a product, the one of gemm_plan_create's rules first; how many. */
+int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WAY_SIZE]);
+/* "1024x512x2048 A F32 rows B F32 columns C F32 rows": equal for products that one choice fits. */
+void gemm_shape_text(const gemm_desc *desc, char text[GEMM_SHAPE_SIZE]);
+bool gemm_choose(device *d, const gemm_desc *desc, const char *way, error *err); /* way NULL: by the rules */
+void gemm_choices_forget(device *d); /* all of the device's, in this process */
+bool gemm_choices_save(device *d, char **path,
+                       error *err); /* *path: the file, to be freed even after an error */
+bool gemm_choices_hash(device *d, char hex[65], error *err); /* or "none" */
+/* From now on `seen` is told of each plan that gemm_plan_create makes; NULL ends it. */
+void gemm_watch(device *d, void (*seen)(void *context, const gemm_desc *desc), void *context);
 
 #endif

@@ -1,8 +1,10 @@
 /* gemm.c -- plans of matrix multiplication: checks a descriptor, simplifies it, chooses who does it.
- * The choice looks at shape and kind of device only and never at the clock, so that a resumed run
- * does the same sums.
+ * The choice looks at shape, kind of device and what `dalle-cl tune` left (gemm_choice.c), never at the clock, so that
+ * a resumed run does the same sums.
  * SPDX-License-Identifier: MIT */
+#include "host/device/gemm_choice.h"
 #include "host/device/gemm_provider.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,14 +135,15 @@ static const gemm_provider *choose(device *d, const gemm_desc *desc)
     return fast->supports(d, desc) ? fast : &gemm_plain;
 }
 
-static gemm_plan *plan_create(device *d, const gemm_provider *provider, const gemm_desc *desc, error *err)
+static gemm_plan *plan_create(device *d, const gemm_provider *provider, const char *variant,
+                              const gemm_desc *desc, error *err)
 {
     gemm_plan *p = calloc(1, sizeof *p);
     if (!p) return error_null(err, ERROR_MEMORY, "gemm: no memory for a plan");
     p->device = d;
     p->desc = *desc;
     p->provider = provider;
-    if (!provider->plan(d, &p->desc, &p->workspace_bytes, &p->state, err)) {
+    if (!provider->plan(d, &p->desc, variant, &p->workspace_bytes, &p->state, err)) {
         error_prefix(err, "gemm %lld x %lld x %lld by '%s'", LL(desc->m), LL(desc->n), LL(desc->k),
                      provider->name);
         free(p);
@@ -149,26 +152,105 @@ static gemm_plan *plan_create(device *d, const gemm_provider *provider, const ge
     return p;
 }
 
+/* Of "provider", or "provider variant". */
+static const gemm_provider *provider_of(const char *way, error *err)
+{
+    const size_t length = strcspn(way, " ");
+    for (int i = 0; i < PROVIDER_COUNT; ++i)
+        if (strlen(providers[i]->name) == length && strncmp(providers[i]->name, way, length) == 0)
+            return providers[i];
+    return error_null(err, ERROR_USAGE,
+                      "no gemm provider '%s'; there are winograd, tile, clblast, thin, plain", way);
+}
+
+static gemm_plan *create_in_way(device *d, const char *way, const gemm_desc *simple, error *err)
+{
+    const gemm_provider *p = provider_of(way, err);
+    if (!p) return NULL;
+    if (!p->supports(d, simple))
+        return error_null(err, ERROR_USAGE, "gemm provider '%s' cannot do %lld x %lld x %lld on '%s'",
+                          p->name, LL(simple->m), LL(simple->n), LL(simple->k), device_get_info(d)->name);
+    const char *variant = strchr(way, ' ');
+    return plan_create(d, p, variant ? variant + 1 : NULL, simple, err);
+}
+
+gemm_plan *gemm_plan_create_with(device *d, const char *way, const gemm_desc *desc, error *err)
+{
+    if (!check_desc(desc, err)) return NULL;
+    const gemm_desc simple = simplify(desc);
+    return create_in_way(d, way, &simple, err);
+}
+
 gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
 {
     if (!check_desc(desc, err)) return NULL;
     const gemm_desc simple = simplify(desc);
-    return plan_create(d, choose(d, &simple), &simple, err);
+    const gemm_choices *choices = device_gemm_choices(d);
+    if (choices->seen) choices->seen(choices->context, desc);
+    char shape[GEMM_SHAPE_SIZE];
+    const char *way = getenv("DALLE_CL_GEMM"); /* one for all that it can do: tests ask each in turn */
+    if (way && *way) {
+        const gemm_provider *p = provider_of(way, err);
+        if (!p) return error_prefix(err, "DALLE_CL_GEMM"), NULL;
+        if (p->supports(d, &simple)) return create_in_way(d, way, &simple, err);
+    }
+    gemm_shape_text(desc, shape);
+    if (!gemm_choice_find(d, shape, &way, err)) return NULL;
+    return way ? create_in_way(d, way, &simple, err) : plan_create(d, choose(d, &simple), NULL, &simple, err);
 }
 
-gemm_plan *gemm_plan_create_with(device *d, const char *provider, const gemm_desc *desc, error *err)
+/* ---- Ways and shapes ---- */
+
+int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WAY_SIZE])
 {
-    if (!check_desc(desc, err)) return NULL;
     const gemm_desc simple = simplify(desc);
+    const gemm_provider *first = choose(d, &simple);
+    int count = 0;
+    snprintf(ways[count++], GEMM_WAY_SIZE, "%s", first->name);
     for (int i = 0; i < PROVIDER_COUNT; ++i) {
-        if (strcmp(providers[i]->name, provider) != 0) continue;
-        if (!providers[i]->supports(d, &simple))
-            return error_null(err, ERROR_USAGE, "gemm provider '%s' cannot do %lld x %lld x %lld on '%s'",
-                              provider, LL(desc->m), LL(desc->n), LL(desc->k), device_get_info(d)->name);
-        return plan_create(d, providers[i], &simple, err);
+        const gemm_provider *p = providers[i];
+        if (p == &gemm_plain || !p->supports(d, &simple)) continue;
+        if (p != first && count < GEMM_WAYS_MAX) snprintf(ways[count++], GEMM_WAY_SIZE, "%s", p->name);
+        char variant[GEMM_WAY_SIZE];
+        for (int j = 0; p->variant && count < GEMM_WAYS_MAX && p->variant(d, &simple, j, variant); ++j)
+            snprintf(ways[count++], GEMM_WAY_SIZE, "%s %.24s", p->name, variant);
     }
-    return error_null(err, ERROR_USAGE,
-                      "no gemm provider '%s'; there are winograd, tile, clblast, thin, plain", provider);
+    return count;
+}
+
+static const char *layout_name(const gemm_operand *o)
+{
+    return o->column == 1 ? "rows" : o->row == 1 ? "columns" : "spaced";
+}
+
+void gemm_shape_text(const gemm_desc *desc, char text[GEMM_SHAPE_SIZE])
+{
+    const gemm_desc s = simplify(desc);
+    const gemm_operand *operands[3] = { &s.a, &s.b, &s.c };
+    int at = snprintf(text, GEMM_SHAPE_SIZE, "%lldx%lldx%lld", LL(s.m), LL(s.n), LL(s.k));
+    if (s.batch[0] * s.batch[1] > 1)
+        at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " in %lldx%lld", LL(s.batch[0]),
+                       LL(s.batch[1]));
+    for (int i = 0; i < 3; ++i) {
+        const gemm_image *im = &operands[i]->image;
+        at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " %c %s ", "ABC"[i],
+                       dtype_name(operands[i]->type));
+        at += im->kernel
+                  ? snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), "image %dx%dx%d k%d", im->height,
+                             im->width, im->channels, im->kernel)
+                  : snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), "%s", layout_name(operands[i]));
+    }
+    if (s.bias || s.activation || s.preactivation || s.accumulate)
+        at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " end %d%d%d%d", s.bias, (int)s.activation,
+                       s.preactivation, s.accumulate);
+    CHECK(at < GEMM_SHAPE_SIZE, "%d", at);
+}
+
+bool gemm_choose(device *d, const gemm_desc *desc, const char *way, error *err)
+{
+    char shape[GEMM_SHAPE_SIZE];
+    gemm_shape_text(desc, shape);
+    return gemm_choice_put(d, shape, way, err);
 }
 
 void gemm_plan_destroy(gemm_plan *p)

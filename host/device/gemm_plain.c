@@ -10,8 +10,10 @@ static bool plain_supports(device *d, const gemm_desc *desc)
     return true;
 }
 
-static bool plain_plan(device *d, const gemm_desc *desc, int64_t *workspace_bytes, void **state, error *err)
+static bool plain_plan(device *d, const gemm_desc *desc, const char *variant, int64_t *workspace_bytes,
+                       void **state, error *err)
 {
+    (void)variant;
     (void)d;
     (void)desc;
     (void)err;
@@ -50,4 +52,4 @@ static bool plain_record(device *d, const gemm_desc *desc, void *state, device_l
     return device_launches_add(list, &l, err);
 }
 
-const gemm_provider gemm_plain = { "plain", plain_supports, plain_plan, plain_record };
+const gemm_provider gemm_plain = { "plain", plain_supports, plain_plan, plain_record, NULL };

@@ -11,10 +11,14 @@
 typedef struct gemm_provider {
     const char *name;
     bool (*supports)(device *d, const gemm_desc *desc);
-    /* Workspace bytes for the descriptor; may allocate *state, freed with free(). */
-    bool (*plan)(device *d, const gemm_desc *desc, int64_t *workspace_bytes, void **state, error *err);
+    /* Workspace bytes for the descriptor; may allocate *state, freed with free().  `variant`: one of the provider's, or
+     * NULL for its own choice. */
+    bool (*plan)(device *d, const gemm_desc *desc, const char *variant, int64_t *workspace_bytes,
+                 void **state, error *err);
     bool (*record)(device *d, const gemm_desc *desc, void *state, device_launches *list, const char *label,
                    const gemm_buffers *buffers, error *err);
+    /* Names the i-th variant that is worth measuring; false: there is none.  NULL: only its own choice. */
+    bool (*variant)(device *d, const gemm_desc *desc, int i, char name[GEMM_WAY_SIZE]);
 } gemm_provider;
 
 extern const gemm_provider gemm_tile, gemm_winograd, gemm_thin, gemm_plain, gemm_clblast;

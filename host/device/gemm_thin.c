@@ -43,8 +43,10 @@ static thin_shape thin_choose(device *d, const gemm_desc *desc)
     return s;
 }
 
-static bool thin_plan(device *d, const gemm_desc *desc, int64_t *workspace_bytes, void **state, error *err)
+static bool thin_plan(device *d, const gemm_desc *desc, const char *variant, int64_t *workspace_bytes,
+                      void **state, error *err)
 {
+    (void)variant;
     (void)d;
     (void)desc;
     (void)err;
@@ -83,4 +85,4 @@ static bool thin_record(device *d, const gemm_desc *desc, void *state, device_la
     return device_launches_add(list, &l, err);
 }
 
-const gemm_provider gemm_thin = { "thin", thin_supports, thin_plan, thin_record };
+const gemm_provider gemm_thin = { "thin", thin_supports, thin_plan, thin_record, NULL };

@@ -10,6 +10,7 @@
 #include "host/device/gemm_tile.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* cl/gemm/tile.cl: A_KIND */
 enum { A_IN_PLACE, A_BY_ROWS, A_BY_COLUMNS, A_IMAGE };
@@ -51,15 +52,21 @@ static bool tile_supports(device *d, const gemm_desc *desc)
     return device_get_info(d)->kind != DEVICE_GPU && !(desc->a.image.kernel && desc->b.image.kernel);
 }
 
-tile_shape gemm_tile_choose(int vector_width, int64_t m, int64_t n)
+#define CANDIDATES 3
+static const tile_shape *candidates_for(int vector_width)
 {
     static const tile_shape narrow[] = { { 6, 2, 4 }, { 4, 3, 4 }, { 12, 1, 4 } };
     static const tile_shape avx2[] = { { 6, 2, 8 }, { 4, 3, 8 }, { 12, 1, 8 } };
     static const tile_shape avx512[] = { { 8, 3, 16 }, { 8, 2, 16 }, { 12, 1, 16 } };
-    const tile_shape *candidates = vector_width >= 16 ? avx512 : vector_width >= 8 ? avx2 : narrow;
+    return vector_width >= 16 ? avx512 : vector_width >= 8 ? avx2 : narrow;
+}
+
+tile_shape gemm_tile_choose(int vector_width, int64_t m, int64_t n)
+{
+    const tile_shape *candidates = candidates_for(vector_width);
     tile_shape best = candidates[0];
     int64_t best_cost = INT64_MAX;
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < CANDIDATES; ++i) {
         const tile_shape t = candidates[i];
         /* One vector a row is bound by the broadcasts of A: about a tenth slower. */
         const int64_t area = gemm_round_up(least(m, 4096), t.mr) * gemm_round_up(n, (int64_t)t.nv * t.vec);
@@ -232,8 +239,38 @@ static bool worth_splitting(const gemm_desc *s, int units)
     return s->a.image.kernel == 0 && ((s->k >= 1024 && s->k >= 4 * longest) || (few && s->k >= 512));
 }
 
-static bool tile_plan_shape(device *d, const gemm_desc *desc, int64_t *workspace_bytes, void **state,
-                            error *err)
+static bool can_split(const gemm_desc *s)
+{
+    return s->a.image.kernel == 0 && s->k >= 512;
+}
+
+/* "6x2x8 rows", "6x2x8 split" */
+static bool read_variant(int vector_width, const char *variant, const gemm_desc *s, tile_plan *p)
+{
+    const tile_shape *candidates = candidates_for(vector_width);
+    char plan[8];
+    tile_shape t;
+    if (sscanf(variant, "%dx%dx%d %7s", &t.mr, &t.nv, &t.vec, plan) != 4) return false;
+    bool known = false;
+    for (int i = 0; i < CANDIDATES; ++i)
+        known = known || (candidates[i].mr == t.mr && candidates[i].nv == t.nv && candidates[i].vec == t.vec);
+    p->tile = t;
+    if (!p->swapped) p->split = strcmp(plan, "split") == 0;
+    return known && (!p->split || p->swapped || can_split(s)) && (p->split || strcmp(plan, "rows") == 0);
+}
+
+static bool tile_variant(device *d, const gemm_desc *desc, int i, char name[GEMM_WAY_SIZE])
+{
+    const bool swapped = desc->b.image.kernel != 0;
+    if (i >= (swapped || !can_split(desc) ? CANDIDATES : 2 * CANDIDATES)) return false;
+    const tile_shape t = candidates_for(device_get_info(d)->vector_width)[i % CANDIDATES];
+    snprintf(name, GEMM_WAY_SIZE, "%dx%dx%d %s", t.mr, t.nv, t.vec,
+             swapped || i >= CANDIDATES ? "split" : "rows");
+    return true;
+}
+
+static bool tile_plan_shape(device *d, const gemm_desc *desc, const char *variant, int64_t *workspace_bytes,
+                            void **state, error *err)
 {
     const device_info *info = device_get_info(d);
     const int units = info->compute_units > 0 ? info->compute_units : 1;
@@ -245,6 +282,10 @@ static bool tile_plan_shape(device *d, const gemm_desc *desc, int64_t *workspace
     const gemm_desc *s = &p->desc;
     p->tile = gemm_tile_choose(info->vector_width, s->m, s->n);
     p->split = p->swapped || worth_splitting(s, units);
+    if (variant && !read_variant(info->vector_width, variant, s, p)) {
+        free(p);
+        return error_set(err, ERROR_USAGE, "the tile has no variant '%s' for this product", variant);
+    }
     if (s->a.image.kernel)
         p->kind = A_IMAGE;
     else if (s->a.row == 1 && s->a.column != 1)
@@ -423,4 +464,4 @@ static bool tile_record(device *d, const gemm_desc *desc, void *state, device_la
     return p->split ? record_split(p, list, label, buffers, err) : record_rows(p, list, label, buffers, err);
 }
 
-const gemm_provider gemm_tile = { "tile", tile_supports, tile_plan_shape, tile_record };
+const gemm_provider gemm_tile = { "tile", tile_supports, tile_plan_shape, tile_record, tile_variant };

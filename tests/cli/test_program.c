@@ -276,6 +276,27 @@ static void test_bench_and_plan(void **state)
     FAILS(2, "image_size", "plan", "dvae", "--set", "image_size=77");
 }
 
+static void test_tune(void **state)
+{
+    (void)state;
+    char before[4096];
+    snprintf(before, sizeof before, "%s", getenv("DALLE_CL_CACHE") ? getenv("DALLE_CL_CACHE") : "");
+    setenv("DALLE_CL_CACHE", path_of("tuned"), 1);
+    SUCCEEDS("tune", "prior", "--preset", "tiny", "--side", "4", "--codes", "32", "--most", "1", "--seconds",
+             "0.001", "--json");
+    json_t *choice = parsed();
+    assert_non_null(json_string_value(json_object_get(choice, "way")));
+    json_decref(choice);
+    SUCCEEDS("tune", "dvae", "--forget");
+    setenv("DALLE_CL_CACHE", "off", 1);
+    FAILS(1, "DALLE_CL_CACHE", "tune", "prior", "--preset", "tiny");
+    FAILS(2, "neither dvae nor prior", "tune", "clip");
+    if (*before)
+        setenv("DALLE_CL_CACHE", before, 1);
+    else
+        unsetenv("DALLE_CL_CACHE");
+}
+
 /* ---- Without any device ---- */
 
 static void test_help(void **state)
@@ -286,7 +307,8 @@ static void test_help(void **state)
         { "data", "info" },   { "tokenizer", "train" }, { "tokenizer", "encode" }, { "tokenizer", "decode" },
         { "train", "dvae" },  { "train", "prior" },     { "pack", NULL },          { "encode", NULL },
         { "decode", NULL },   { "reconstruct", NULL },  { "info", NULL },          { "config", NULL },
-        { "plan", NULL },     { "bench", NULL },        { "completion", NULL },    { "man", NULL },
+        { "plan", NULL },     { "bench", NULL },        { "tune", NULL },          { "completion", NULL },
+        { "man", NULL },
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; ++i) {
         const char *const *c = commands[i];
@@ -383,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_training), cmocka_unit_test(test_generate),
         cmocka_unit_test(test_codec),    cmocka_unit_test(test_info),
         cmocka_unit_test(test_devices),  cmocka_unit_test(test_bench_and_plan),
+        cmocka_unit_test(test_tune),
     };
     int failed = cmocka_run_group_tests(texts, set_up, tear_down);
     last = (outcome){ 0 };

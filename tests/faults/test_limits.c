@@ -198,7 +198,7 @@ static void test_split(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    static const char *const sets[] = { "steps=1", "batch=8192", "sample_every=0", NULL };
+    static const char *const sets[] = { "steps=1", "batch=16384", "sample_every=0", NULL };
     error err = { .code = ERROR_NONE };
     char data[300];
     snprintf(data, sizeof data, "%s", path_of(".", "data.tar"));

@@ -206,6 +206,21 @@ void device_event_release(device_event *e)
     (void)e;
 }
 
+gemm_choices *device_gemm_choices(device *d)
+{
+    return &d->choices;
+}
+
+bool device_cache_file(const device *d, const char *kind, const char *key, char **path, error *err)
+{
+    (void)d;
+    (void)kind;
+    (void)key;
+    (void)err;
+    *path = NULL;
+    return true;
+}
+
 void device_free_host(device *d, void *memory)
 {
     (void)d;

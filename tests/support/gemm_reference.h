@@ -17,7 +17,7 @@ typedef struct host_array {
     unsigned char *bytes;
 } host_array;
 
-static host_array array_make(dtype type, int64_t count, uint32_t stream)
+static inline host_array array_make(dtype type, int64_t count, uint32_t stream)
 {
     host_array h = { type, count, malloc((size_t)(count + 16) * dtype_bytes(type)) };
     assert_non_null(h.bytes);
@@ -27,7 +27,7 @@ static host_array array_make(dtype type, int64_t count, uint32_t stream)
     return h;
 }
 
-static double element(const gemm_operand *o, const host_array *h, int64_t row, int64_t column, int64_t base)
+static inline double element(const gemm_operand *o, const host_array *h, int64_t row, int64_t column, int64_t base)
 {
     if (!o->image.kernel)
         return (double)dtype_load(h->type, h->bytes, base + row * o->row + column * o->column);
@@ -50,7 +50,7 @@ static double activate(gemm_activation f, double v)
 }
 
 /* Writes C and the pre-activation as doubles, at their elements' places; places outside C stay NaN. */
-static void reference(const gemm_desc *s, const host_array arrays[4], double *c, double *pre)
+static inline void reference(const gemm_desc *s, const host_array arrays[4], double *c, double *pre)
 {
     for (int64_t z = 0; z < s->batch[0] * s->batch[1]; ++z) {
         const int64_t outer = z / s->batch[1], inner = z % s->batch[1];

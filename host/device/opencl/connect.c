@@ -5,6 +5,7 @@
 
 #include <clblast_c.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 device *device_connect(cl_platform_id platform, cl_device_id id, const device_info *info, error *err)
@@ -46,8 +47,25 @@ void device_close(device *d)
     if (d->context) CLBlastClearCache();
     if (d->context) clReleaseContext(d->context);
     profile_destroy(d->profile);
+    gemm_choices_clear(&d->choices);
     free(d->cache_folder);
     free(d);
+}
+
+gemm_choices *device_gemm_choices(device *d)
+{
+    return &d->choices;
+}
+
+bool device_cache_file(const device *d, const char *kind, const char *key, char **path, error *err)
+{
+    char hash[65], name[96];
+    *path = NULL;
+    if (!d->cache_folder) return true;
+    program_cache_key(d, key, kind, hash);
+    snprintf(name, sizeof name, "%s-%.32s.json", kind, hash);
+    *path = file_join(d->cache_folder, name);
+    return *path || error_set(err, ERROR_MEMORY, "out of memory for a path in the cache folder");
 }
 
 const device_info *device_get_info(const device *d)

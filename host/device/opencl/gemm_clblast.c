@@ -135,8 +135,10 @@ static layout make_layout(const gemm_desc *g)
     return l;
 }
 
-static bool clblast_plan(device *d, const gemm_desc *g, int64_t *workspace_bytes, void **state, error *err)
+static bool clblast_plan(device *d, const gemm_desc *g, const char *variant, int64_t *workspace_bytes,
+                         void **state, error *err)
 {
+    (void)variant;
     (void)d;
     (void)err;
     *workspace_bytes = make_layout(g).bytes;
@@ -395,4 +397,4 @@ static bool clblast_record(device *d, const gemm_desc *g, void *state, device_la
     return true;
 }
 
-const gemm_provider gemm_clblast = { "clblast", clblast_supports, clblast_plan, clblast_record };
+const gemm_provider gemm_clblast = { "clblast", clblast_supports, clblast_plan, clblast_record, NULL };

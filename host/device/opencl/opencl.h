@@ -5,6 +5,7 @@
 #define DALLE_CL_DEVICE_OPENCL_H
 
 #include "host/device/device.h"
+#include "host/device/gemm_choice.h"
 #include <CL/cl.h>
 
 typedef struct program program; /* program.c: compiled programs by file and options */
@@ -24,6 +25,7 @@ struct device {
     bool announced;          /* that kernels are being built */
     bool lost;               /* waiting failed: a transfer may still be under way */
     profile *profile;        /* not NULL while profiling */
+    gemm_choices choices;    /* gemm_choice.c's */
     device_buffer *scratch;  /* gemm_clblast.c's, shared by its calls */
     bool clblast_parameters; /* gemm_clblast.c has overridden this device's parameters */
 };
