@@ -27,7 +27,8 @@ static inline host_array array_make(dtype type, int64_t count, uint32_t stream)
     return h;
 }
 
-static inline double element(const gemm_operand *o, const host_array *h, int64_t row, int64_t column, int64_t base)
+static inline double element(const gemm_operand *o, const host_array *h, int64_t row, int64_t column,
+                             int64_t base)
 {
     if (!o->image.kernel)
         return (double)dtype_load(h->type, h->bytes, base + row * o->row + column * o->column);
