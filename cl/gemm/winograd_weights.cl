@@ -71,54 +71,57 @@ static inline void finish_weights(__global const float *sums, const long plane, 
     }
 }
 
-/* Launch: (blocks of outputs, blocks of inputs, parts).  a: the image, b: dy [pixels][n].  channels and n are multiples
- * of VEC, in_block of NR.  partial: [part][n][9][channels]. */
+/* Launch: (groups).  A group takes every (number of groups)-th job; a job is a block of outputs, a block of inputs and a
+ * part of the tiles.  a: the image, b: dy [pixels][n].  channels and n are multiples of VEC, in_block of NR.
+ * partial: [part][n][9][channels]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm_winograd_weights(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F32, partial),
                       TENSOR_OUT(STORE_F32, scratch), const int n, const int height, const int width,
-                      const int channels, const int tiles, const int strip, const int out_block,
-                      const int in_block, const int scratch_size)
+                      const int channels, const int tiles, const int strip, const int out_block, const int in_block,
+                      const int jobs, const int scratch_size)
 {
-    const int part = (int)get_group_id(2), parts = (int)get_num_groups(2);
-    const int first_out = (int)get_group_id(0) * out_block, outs = min(out_block, n - first_out);
-    const int first_in = (int)get_group_id(1) * in_block, ins = min(in_block, channels - first_in);
-    const long group =
-        ((long)part * get_num_groups(1) + get_group_id(1)) * get_num_groups(0) + get_group_id(0);
-    const int panels = (ins + NR - 1) / NR, z_stride = out_block + ROW_PAD;
-    const int z_plane = strip * z_stride, v_plane = strip * panels * NR;
-    __global float *lines = scratch + scratch_offset + group * scratch_size, *z = lines + LINES_SIZE;
-    __global float *v = z + POINTS * z_plane, *sums = v + POINTS * v_plane;
+    const int out_blocks = (n + out_block - 1) / out_block, in_blocks = (channels + in_block - 1) / in_block;
+    const int parts = jobs / (out_blocks * in_blocks), z_stride = out_block + ROW_PAD;
+    const int z_plane = strip * z_stride, v_plane = strip * in_block;
+    __global float *lines = scratch + scratch_offset + (long)get_group_id(0) * scratch_size;
+    __global float *z = lines + LINES_SIZE, *v = z + POINTS * z_plane, *sums = v + POINTS * v_plane;
     const long area = (long)height * width;
     TENSOR_BEGIN(a);
     TENSOR_BEGIN(b);
     TENSOR_BEGIN(partial);
 
-    const int begin = (int)((long)tiles * part / parts), end = (int)((long)tiles * (part + 1) / parts);
-    for (int first = begin; first < end; first += strip) {
-        const int count = min(strip, end - first);
-        for (int tile = 0; tile < count; ++tile) {
-            const tile_place p = place_of(first + tile, height, width);
-            __global const ELEMENT(B_STORE) *dy =
-                b + (p.picture * area + (long)p.y * width + p.x) * n + first_out;
-            for (int out = 0; out < outs; out += VEC)
-                transform_results(z + tile * z_stride + out, z_plane, dy + out, n, width, height - p.y,
-                                  width - p.x);
+    for (int job = (int)get_group_id(0); job < jobs; job += (int)get_num_groups(0)) {
+        const int part = job / (out_blocks * in_blocks), first_out = job % out_blocks * out_block;
+        const int first_in = job / out_blocks % in_blocks * in_block;
+        const int outs = min(out_block, n - first_out), ins = min(in_block, channels - first_in);
+        const int panels = (ins + NR - 1) / NR;
+        const int begin = (int)((long)tiles * part / parts), end = (int)((long)tiles * (part + 1) / parts);
+        for (int first = begin; first < end; first += strip) {
+            const int count = min(strip, end - first);
+            for (int tile = 0; tile < count; ++tile) {
+                const tile_place p = place_of(first + tile, height, width);
+                __global const ELEMENT(B_STORE) *dy =
+                    b + (p.picture * area + (long)p.y * width + p.x) * n + first_out;
+                for (int out = 0; out < outs; out += VEC)
+                    transform_results(z + tile * z_stride + out, z_plane, dy + out, n, width, height - p.y,
+                                      width - p.x);
+            }
+            transform_tiles(v, v_plane, NR, NR, strip * NR, lines, a, first, count, first_in, ins, height, width,
+                            channels);
+            for (int in = ins; in < panels * NR; in += VEC) /* past the last channel */
+                for (int point = 0; point < POINTS; ++point)
+                    for (int tile = 0; tile < count; ++tile)
+                        VSTORE_F32((floatv)(0.0f), v,
+                                   point * v_plane + in / NR * strip * NR + tile * NR + in % NR);
+            multiply_points(sums, z, z_plane, z_stride, v, v_plane, strip, outs, panels, count, first == begin);
         }
-        transform_tiles(v, v_plane, NR, NR, strip * NR, lines, a, first, count, first_in, ins, height, width,
-                        channels);
-        for (int in = ins; in < panels * NR; in += VEC) /* past the last channel */
-            for (int point = 0; point < POINTS; ++point)
-                for (int tile = 0; tile < count; ++tile)
-                    VSTORE_F32((floatv)(0.0f), v,
-                               point * v_plane + in / NR * strip * NR + tile * NR + in % NR);
-        multiply_points(sums, z, z_plane, z_stride, v, v_plane, strip, outs, panels, count, first == begin);
-    }
-    const long plane = (long)((outs + MR - 1) / MR) * panels * (MR * NR);
-    for (int out = 0; out < outs; ++out) {
-        __global float *to = partial + ((long)part * n + first_out + out) * 9 * channels + first_in;
-        for (int in = 0; in < ins; in += VEC)
-            finish_weights(sums + ((long)(out / MR) * panels + in / NR) * (MR * NR) + out % MR * NR + in % NR,
-                           plane, to + in, channels);
+        const long plane = (long)((outs + MR - 1) / MR) * panels * (MR * NR);
+        for (int out = 0; out < outs; ++out) {
+            __global float *to = partial + ((long)part * n + first_out + out) * 9 * channels + first_in;
+            for (int in = 0; in < ins; in += VEC)
+                finish_weights(sums + ((long)(out / MR) * panels + in / NR) * (MR * NR) + out % MR * NR + in % NR,
+                               plane, to + in, channels);
+        }
     }
 }
 

@@ -79,16 +79,6 @@ static bool winograd_supports(device *d, const gemm_desc *s)
     return image->channels % vec == 0 && outs % vec == 0 && image->channels <= 32768 && outs <= 32768;
 }
 
-/* Measured on two cores of a Zen 3 (AVX2).  With 8 channels a weight's gradient gains, a result does not. */
-bool gemm_winograd_pays(device *d, const gemm_desc *s)
-{
-    (void)d;
-    const gemm_image *image = s->a.image.kernel ? &s->a.image : &s->b.image;
-    const int64_t outs = s->a.image.kernel ? s->n : s->m;
-    const int enough = s->a.image.kernel ? 16 : 8;
-    return image->channels >= enough && outs >= enough;
-}
-
 static void plan_forward(winograd_plan *p, int64_t units)
 {
     const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, n = gemm_round_up(p->outs, nr);
@@ -106,7 +96,7 @@ static void plan_forward(winograd_plan *p, int64_t units)
         p->job_columns = gemm_round_up(p->job_columns / 2, nr);
     p->column_block = least(p->column_block, p->job_columns);
     p->jobs = gemm_ceil_div(p->tiles, p->strip) * gemm_ceil_div(n, p->job_columns);
-    p->groups = least(p->jobs, 4 * units);
+    p->groups = least(p->jobs, 2 * units);
     p->filter_floats = gemm_round_up(POINTS * n * channels, 64);
     p->scratch_floats =
         gemm_round_up(LINES_FLOATS + POINTS * (p->strip * (channels + ROW_PAD) +
@@ -126,19 +116,16 @@ static void plan_weights(winograd_plan *p, int64_t units)
     const int64_t each = POINTS * (p->out_block + ROW_PAD + p->in_block);
     p->strip = least(most((CACHE_FLOATS - sums) / each, SHORTEST), LONGEST);
     p->strip = least(p->strip, gemm_ceil_div(p->tiles, p->parts));
-    p->groups = blocks * p->parts;
+    p->jobs = blocks * p->parts;
+    p->groups = least(p->jobs, 2 * units);
     p->partial_floats = gemm_round_up(p->parts * p->outs * 9 * p->image.channels, 64);
     p->scratch_floats = gemm_round_up(LINES_FLOATS + p->strip * each + sums, 64);
 }
 
-static bool winograd_plan_shape(device *d, const gemm_desc *s, const char *variant, int64_t *workspace_bytes,
-                                void **state, error *err)
+static void plan_shape(device *d, const gemm_desc *s, winograd_plan *p)
 {
-    (void)variant;
-    winograd_plan *p = calloc(1, sizeof *p);
-    if (!p) return error_set(err, ERROR_MEMORY, "no memory for the plan");
     const int units = device_get_info(d)->compute_units;
-    p->weights = !s->a.image.kernel;
+    *p = (winograd_plan){ .weights = !s->a.image.kernel };
     p->image = p->weights ? s->b.image : s->a.image;
     p->outs = p->weights ? s->m : s->n;
     p->tile = shape_of(d, s);
@@ -148,8 +135,32 @@ static bool winograd_plan_shape(device *d, const gemm_desc *s, const char *varia
         plan_weights(p, units > 0 ? units : 1);
     else
         plan_forward(p, units > 0 ? units : 1);
-    *workspace_bytes =
-        (int64_t)sizeof(float) * (p->filter_floats + p->partial_floats + p->groups * p->scratch_floats);
+}
+
+static int64_t workspace_of(const winograd_plan *p)
+{
+    return (int64_t)sizeof(float) * (p->filter_floats + p->partial_floats + p->groups * p->scratch_floats);
+}
+
+/* Measured on two cores of a Zen 3 (AVX2).  With 8 channels a weight's gradient gains, a result does not.  The weights
+ * become four times as large: not where buffers are small. */
+bool gemm_winograd_pays(device *d, const gemm_desc *s)
+{
+    winograd_plan p;
+    plan_shape(d, s, &p);
+    const int enough = p.weights ? 8 : 16;
+    return p.image.channels >= enough && p.outs >= enough &&
+           workspace_of(&p) <= device_get_info(d)->max_buffer_bytes / 4;
+}
+
+static bool winograd_plan_state(device *d, const gemm_desc *s, const char *variant, int64_t *workspace_bytes,
+                                void **state, error *err)
+{
+    (void)variant;
+    winograd_plan *p = malloc(sizeof *p);
+    if (!p) return error_set(err, ERROR_MEMORY, "no memory for the plan");
+    plan_shape(d, s, p);
+    *workspace_bytes = workspace_of(p);
     *state = p;
     return true;
 }
@@ -234,9 +245,7 @@ static bool record_weights(const winograd_plan *p, const gemm_desc *s, device_la
     snprintf(options, sizeof options, "-DA_STORE=STORE_%s -DB_STORE=STORE_%s -DMR=%d -DNV=%d -DVEC=%d",
              dtype_name(s->b.type), dtype_name(s->a.type), p->tile.mr, p->tile.nv, p->tile.vec);
     device_launch l = launch_of("gemm/winograd_weights", "gemm_winograd_weights", options, label);
-    l.global[0] = (size_t)gemm_ceil_div(p->outs, p->out_block);
-    l.global[1] = (size_t)gemm_ceil_div(p->image.channels, p->in_block);
-    l.global[2] = (size_t)p->parts;
+    l.global[0] = (size_t)p->groups;
     gemm_launch_buffer(&l, buffers->b, buffers->b_offset);
     gemm_launch_buffer(&l, buffers->a, buffers->a_offset);
     gemm_launch_buffer(&l, buffers->workspace, partial);
@@ -247,6 +256,7 @@ static bool record_weights(const winograd_plan *p, const gemm_desc *s, device_la
     gemm_launch_int(&l, p->strip);
     gemm_launch_int(&l, p->out_block);
     gemm_launch_int(&l, p->in_block);
+    gemm_launch_int(&l, p->jobs);
     gemm_launch_int(&l, p->scratch_floats);
     return device_launches_add(list, &l, err) && record_reduce(p, s, list, label, buffers, partial, err);
 }
@@ -260,5 +270,5 @@ static bool winograd_record(device *d, const gemm_desc *desc, void *state, devic
                       : record_forward(p, desc, list, label, buffers, err);
 }
 
-const gemm_provider gemm_winograd = { "winograd", winograd_supports, winograd_plan_shape, winograd_record,
+const gemm_provider gemm_winograd = { "winograd", winograd_supports, winograd_plan_state, winograd_record,
                                       NULL };
