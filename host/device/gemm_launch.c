@@ -19,6 +19,14 @@ void gemm_launch_options(char options[GEMM_OPTIONS_SIZE], const gemm_desc *desc,
     CHECK(start + more < GEMM_OPTIONS_SIZE, "%d", start + more);
 }
 
+device_launch gemm_launch_singles(const char *file, const char *kernel, const char *options,
+                                  const char *label)
+{
+    device_launch l = { .file = file, .kernel = kernel, .options = options, .label = label, .rank = 3 };
+    for (int i = 0; i < 3; ++i) l.global[i] = l.local[i] = 1;
+    return l;
+}
+
 static device_arg *next_arg(device_launch *l, device_arg_kind kind)
 {
     CHECK(l->arg_count < DEVICE_ARGS_MAX, "%d", l->arg_count);

@@ -23,6 +23,18 @@ void gemm_launch_strides(device_launch *l, const gemm_operand *operand);
 /* height, width, channels */
 void gemm_launch_image(device_launch *l, const gemm_image *image);
 
+/* Of work-items that are groups of their own; the caller sets how many. */
+device_launch gemm_launch_singles(const char *file, const char *kernel, const char *options,
+                                  const char *label);
+
+static inline int64_t gemm_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+static inline int64_t gemm_most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 static inline int64_t gemm_ceil_div(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;

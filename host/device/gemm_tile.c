@@ -37,15 +37,6 @@ typedef struct tile_plan {
     int64_t packed_batch[2], packed_stride[2];
 } tile_plan;
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Right anywhere, but one work-item a group would waste a GPU. */
 static bool tile_supports(device *d, const gemm_desc *desc)
 {
@@ -69,7 +60,8 @@ tile_shape gemm_tile_choose(int vector_width, int64_t m, int64_t n)
     for (int i = 0; i < CANDIDATES; ++i) {
         const tile_shape t = candidates[i];
         /* One vector a row is bound by the broadcasts of A: about a tenth slower. */
-        const int64_t area = gemm_round_up(least(m, 4096), t.mr) * gemm_round_up(n, (int64_t)t.nv * t.vec);
+        const int64_t area =
+            gemm_round_up(gemm_least(m, 4096), t.mr) * gemm_round_up(n, (int64_t)t.nv * t.vec);
         const int64_t cost = area * (t.nv == 1 ? 11 : 10);
         if (cost < best_cost) {
             best_cost = cost;
@@ -95,7 +87,7 @@ static int64_t spread_pixel(const gemm_image *image)
 static int64_t lines_that_fit(const gemm_image *image, int64_t pixel)
 {
     const int64_t fit = COPY_FLOATS / line_floats(image, pixel) - (image->kernel - 1);
-    return most(1, least(fit, image->height));
+    return gemm_most(1, gemm_least(fit, image->height));
 }
 
 static void plan_packing(tile_plan *p)
@@ -122,7 +114,7 @@ static void balance(tile_plan *p, int64_t wanted)
         p->jobs = p->row_blocks * gemm_ceil_div(s->n, p->column_block) * s->batch[0] * s->batch[1];
         if (p->jobs >= wanted) return;
         const int64_t rows = p->row_block * (image ? s->a.image.width : 1);
-        if (p->row_block > grain && rows >= least(p->column_block, 8 * p->tile.mr))
+        if (p->row_block > grain && rows >= gemm_least(p->column_block, 8 * p->tile.mr))
             p->row_block = gemm_round_up(p->row_block / 2, grain);
         else if (p->column_block > nr)
             p->column_block = gemm_round_up(p->column_block / 2, nr);
@@ -143,13 +135,13 @@ static void plan_rows(tile_plan *p, int units)
     p->piece = p->pieces ? gemm_ceil_div(length, p->pieces) : length;
 
     if (image->kernel) {
-        p->row_block = least(lines_that_fit(image, image->channels), most(1, 1024 / image->width));
+        p->row_block = gemm_least(lines_that_fit(image, image->channels), gemm_most(1, 1024 / image->width));
     } else {
-        p->row_block = least(16 * mr, gemm_round_up(s->m, mr));
+        p->row_block = gemm_least(16 * mr, gemm_round_up(s->m, mr));
     }
     const int64_t row_width = image->kernel ? image->width : 1;
-    const int64_t column_limit = p->pieces ? most(nr, SUMS_FLOATS / (p->row_block * row_width)) : 4096;
-    p->column_block = least(gemm_round_up(s->n, nr), gemm_round_up(column_limit, nr));
+    const int64_t column_limit = p->pieces ? gemm_most(nr, SUMS_FLOATS / (p->row_block * row_width)) : 4096;
+    p->column_block = gemm_least(gemm_round_up(s->n, nr), gemm_round_up(column_limit, nr));
     balance(p, 4 * (int64_t)units);
 
     const int64_t rows = p->row_block * row_width;
@@ -162,7 +154,7 @@ static void plan_rows(tile_plan *p, int units)
     }
     const int64_t sums = p->pieces ? gemm_round_up(rows, mr) * p->column_block : 0;
     p->scratch_floats = gemm_round_up(p->table_floats + p->copy_floats + sums, 64);
-    p->groups = p->scratch_floats ? least(p->jobs, 4 * (int64_t)units) : p->jobs;
+    p->groups = p->scratch_floats ? gemm_least(p->jobs, 4 * (int64_t)units) : p->jobs;
     plan_packing(p);
 }
 
@@ -176,27 +168,29 @@ static void plan_split(tile_plan *p, int units)
     if (image->kernel) {
         /* Few lines, so that a panel of B stays in the first cache; not so few that sums are fetched and put back
          * for every few pixels. */
-        p->unit = least(lines_that_fit(image, spread_pixel(image)), most(1, K_PIECE / image->width));
-        p->unit = least(most(p->unit, K_SHORTEST / image->width), image->height);
+        p->unit =
+            gemm_least(lines_that_fit(image, spread_pixel(image)), gemm_most(1, K_PIECE / image->width));
+        p->unit = gemm_least(gemm_most(p->unit, K_SHORTEST / image->width), image->height);
         p->units = gemm_ceil_div(image->height, p->unit) * (s->k / ((int64_t)image->height * image->width));
         p->row_block = m;
     } else {
-        p->unit = least(K_PIECE, s->k);
+        p->unit = gemm_least(K_PIECE, s->k);
         p->units = gemm_ceil_div(s->k, p->unit);
-        p->row_block = least(m, gemm_round_up(2 * COPY_FLOATS / p->unit, mr));
+        p->row_block = gemm_least(m, gemm_round_up(2 * COPY_FLOATS / p->unit, mr));
     }
     /* Rows first, down to some 192 a group: parts cost a partial result each. */
     while (gemm_ceil_div(m, p->row_block) * batches < wanted && p->row_block >= 384)
         p->row_block = gemm_round_up(p->row_block / 2, mr);
-    const int64_t room = most(1, PARTIAL_FLOATS / (m * n * batches));
-    p->parts = least(least(p->units, room), gemm_ceil_div(wanted, gemm_ceil_div(m, p->row_block) * batches));
+    const int64_t room = gemm_most(1, PARTIAL_FLOATS / (m * n * batches));
+    p->parts = gemm_least(gemm_least(p->units, room),
+                          gemm_ceil_div(wanted, gemm_ceil_div(m, p->row_block) * batches));
     while (gemm_ceil_div(m, p->row_block) * p->parts * batches < wanted && p->row_block > mr)
         p->row_block = gemm_round_up(p->row_block / 2, mr);
     /* No core should wait for the last of few groups. */
     const int64_t others = p->parts * batches, groups = gemm_ceil_div(m, p->row_block) * others;
     if (groups % units && groups < 8 * (int64_t)units) {
         const int64_t even = gemm_ceil_div(gemm_round_up(groups, units), others);
-        p->row_block = most(mr, gemm_round_up(gemm_ceil_div(m, even), mr));
+        p->row_block = gemm_most(mr, gemm_round_up(gemm_ceil_div(m, even), mr));
     }
     p->row_blocks = gemm_ceil_div(m, p->row_block);
     p->groups = p->row_blocks * p->parts * batches;
@@ -234,7 +228,7 @@ static void exchange(gemm_desc *s)
 
 static bool worth_splitting(const gemm_desc *s, int units)
 {
-    const int64_t longest = most(s->m, s->n), tiles = gemm_ceil_div(s->m, 8) * gemm_ceil_div(s->n, 32);
+    const int64_t longest = gemm_most(s->m, s->n), tiles = gemm_ceil_div(s->m, 8) * gemm_ceil_div(s->n, 32);
     const bool few = tiles * s->batch[0] * s->batch[1] < 2 * (int64_t)units;
     return s->a.image.kernel == 0 && ((s->k >= 1024 && s->k >= 4 * longest) || (few && s->k >= 512));
 }
@@ -326,22 +320,15 @@ static void tile_options(char options[GEMM_OPTIONS_SIZE], const tile_plan *p, bo
                         p->tile.nv, p->tile.vec, reads_a ? p->kind : A_IN_PLACE, p->swapped);
 }
 
-static device_launch tile_launch(const char *file, const char *kernel, const char *options, const char *label)
-{
-    device_launch l = { .file = file, .kernel = kernel, .options = options, .label = label, .rank = 3 };
-    for (int i = 0; i < 3; ++i) l.global[i] = l.local[i] = 1;
-    return l;
-}
-
 static bool record_pack(const tile_plan *p, device_launches *list, const char *label,
                         const gemm_buffers *buffers, int64_t packed, error *err)
 {
     const gemm_desc *s = &p->desc;
-    const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, k_block = least(s->k, 1024);
+    const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, k_block = gemm_least(s->k, 1024);
     char options[GEMM_OPTIONS_SIZE];
     snprintf(options, sizeof options, "-DB_STORE=STORE_%s -DNV=%d -DVEC=%d", dtype_name(s->b.type),
              p->tile.nv, p->tile.vec);
-    device_launch l = tile_launch("gemm/tile_pack", "gemm_tile_pack", options, label);
+    device_launch l = gemm_launch_singles("gemm/tile_pack", "gemm_tile_pack", options, label);
     l.global[0] = (size_t)gemm_ceil_div(s->n, nr);
     l.global[1] = (size_t)gemm_ceil_div(s->k, k_block);
     l.global[2] = (size_t)(p->packed_batch[0] * p->packed_batch[1]);
@@ -363,7 +350,7 @@ static bool record_rows(const tile_plan *p, device_launches *list, const char *l
     if (!record_pack(p, list, label, buffers, packed, err)) return false;
     char options[GEMM_OPTIONS_SIZE];
     tile_options(options, p, true);
-    device_launch l = tile_launch("gemm/tile", "gemm_tile", options, label);
+    device_launch l = gemm_launch_singles("gemm/tile", "gemm_tile", options, label);
     l.global[0] = (size_t)p->groups;
     gemm_buffers with_packed = *buffers;
     with_packed.b = buffers->workspace;
@@ -397,7 +384,7 @@ static bool record_reduce(const tile_plan *p, device_launches *list, const char 
     const gemm_desc *s = &p->desc;
     char options[GEMM_OPTIONS_SIZE];
     tile_options(options, p, false);
-    device_launch l = tile_launch("gemm/tile_reduce", "gemm_tile_reduce", options, label);
+    device_launch l = gemm_launch_singles("gemm/tile_reduce", "gemm_tile_reduce", options, label);
     l.global[0] = (size_t)gemm_ceil_div(s->n, (int64_t)p->tile.nv * p->tile.vec);
     const int64_t row_block = s->c.row == 1 && s->c.column != 1 ? 16 : 1;
     l.global[1] = (size_t)gemm_ceil_div(s->m, row_block);
@@ -428,7 +415,7 @@ static bool record_split(const tile_plan *p, device_launches *list, const char *
              "-DA_KIND=%d",
              dtype_name(s->a.type), dtype_name(s->b.type), (int)s->a.image.kernel, p->tile.mr, p->tile.nv,
              p->tile.vec, p->kind);
-    device_launch l = tile_launch("gemm/tile_split", "gemm_tile_split", options, label);
+    device_launch l = gemm_launch_singles("gemm/tile_split", "gemm_tile_split", options, label);
     l.global[0] = (size_t)p->row_blocks;
     l.global[1] = (size_t)p->parts;
     l.global[2] = (size_t)(s->batch[0] * s->batch[1]);

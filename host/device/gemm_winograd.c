@@ -39,15 +39,6 @@ typedef struct winograd_plan {
     int64_t out_block, in_block, parts, partial_floats;
 } winograd_plan;
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static tile_shape shape_of(device *d, const gemm_desc *desc)
 {
     const int width = device_get_info(d)->vector_width;
@@ -83,20 +74,20 @@ static void plan_forward(winograd_plan *p, int64_t units)
 {
     const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, n = gemm_round_up(p->outs, nr);
     const int64_t channels = p->image.channels;
-    p->column_block = least(n, gemm_round_up(COLUMNS, nr));
+    p->column_block = gemm_least(n, gemm_round_up(COLUMNS, nr));
     const int64_t each = POINTS * (channels + ROW_PAD + p->column_block);
-    p->strip = least(most(CACHE_FLOATS / each, SHORTEST), LONGEST);
+    p->strip = gemm_least(gemm_most(CACHE_FLOATS / each, SHORTEST), LONGEST);
     /* Even strips, a few for every core; then fewer columns. */
-    p->strip = least(p->strip, most(SHORTEST_FEW, gemm_ceil_div(p->tiles, 2 * units)));
+    p->strip = gemm_least(p->strip, gemm_most(SHORTEST_FEW, gemm_ceil_div(p->tiles, 2 * units)));
     const int64_t strips = gemm_ceil_div(p->tiles, p->strip), even = gemm_round_up(strips, units);
-    p->strip = most(1, gemm_ceil_div(p->tiles, strips < 8 * units ? even : strips));
+    p->strip = gemm_most(1, gemm_ceil_div(p->tiles, strips < 8 * units ? even : strips));
     p->job_columns = n;
     while (gemm_ceil_div(p->tiles, p->strip) * gemm_ceil_div(n, p->job_columns) < units &&
            p->job_columns > nr)
         p->job_columns = gemm_round_up(p->job_columns / 2, nr);
-    p->column_block = least(p->column_block, p->job_columns);
+    p->column_block = gemm_least(p->column_block, p->job_columns);
     p->jobs = gemm_ceil_div(p->tiles, p->strip) * gemm_ceil_div(n, p->job_columns);
-    p->groups = least(p->jobs, 2 * units);
+    p->groups = gemm_least(p->jobs, 2 * units);
     p->filter_floats = gemm_round_up(POINTS * n * channels, 64);
     p->scratch_floats =
         gemm_round_up(LINES_FLOATS + POINTS * (p->strip * (channels + ROW_PAD) +
@@ -107,17 +98,17 @@ static void plan_forward(winograd_plan *p, int64_t units)
 static void plan_weights(winograd_plan *p, int64_t units)
 {
     const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, mr = p->tile.mr;
-    p->out_block = least(p->outs, OUT_BLOCK);
-    p->in_block = gemm_round_up(least(p->image.channels, IN_BLOCK), nr);
+    p->out_block = gemm_least(p->outs, OUT_BLOCK);
+    p->in_block = gemm_round_up(gemm_least(p->image.channels, IN_BLOCK), nr);
     const int64_t blocks =
         gemm_ceil_div(p->outs, p->out_block) * gemm_ceil_div(p->image.channels, p->in_block);
-    p->parts = blocks >= 2 * units ? 1 : least(p->tiles, gemm_ceil_div(2 * units, blocks));
+    p->parts = blocks >= 2 * units ? 1 : gemm_least(p->tiles, gemm_ceil_div(2 * units, blocks));
     const int64_t sums = POINTS * gemm_round_up(p->out_block, mr) * p->in_block;
     const int64_t each = POINTS * (p->out_block + ROW_PAD + p->in_block);
-    p->strip = least(most((CACHE_FLOATS - sums) / each, SHORTEST), LONGEST);
-    p->strip = least(p->strip, gemm_ceil_div(p->tiles, p->parts));
+    p->strip = gemm_least(gemm_most((CACHE_FLOATS - sums) / each, SHORTEST), LONGEST);
+    p->strip = gemm_least(p->strip, gemm_ceil_div(p->tiles, p->parts));
     p->jobs = blocks * p->parts;
-    p->groups = least(p->jobs, 2 * units);
+    p->groups = gemm_least(p->jobs, 2 * units);
     p->partial_floats = gemm_round_up(p->parts * p->outs * 9 * p->image.channels, 64);
     p->scratch_floats = gemm_round_up(LINES_FLOATS + p->strip * each + sums, 64);
 }
@@ -165,13 +156,6 @@ static bool winograd_plan_state(device *d, const gemm_desc *s, const char *varia
     return true;
 }
 
-static device_launch launch_of(const char *file, const char *kernel, const char *options, const char *label)
-{
-    device_launch l = { .file = file, .kernel = kernel, .options = options, .label = label, .rank = 3 };
-    for (int i = 0; i < 3; ++i) l.global[i] = l.local[i] = 1;
-    return l;
-}
-
 static bool record_filter(const winograd_plan *p, const gemm_desc *s, device_launches *list,
                           const char *label, const gemm_buffers *buffers, int64_t filter, error *err)
 {
@@ -179,7 +163,7 @@ static bool record_filter(const winograd_plan *p, const gemm_desc *s, device_lau
     char options[GEMM_OPTIONS_SIZE];
     snprintf(options, sizeof options, "-DB_STORE=STORE_%s -DPANEL=%d -DVEC=4", dtype_name(s->b.type),
              (int)nr);
-    device_launch l = launch_of("gemm/winograd_filter", "gemm_winograd_filter", options, label);
+    device_launch l = gemm_launch_singles("gemm/winograd_filter", "gemm_winograd_filter", options, label);
     l.global[0] = (size_t)gemm_ceil_div(s->n, nr);
     l.global[1] = (size_t)gemm_ceil_div(p->image.channels, FILTER_CHANNELS);
     gemm_launch_buffer(&l, buffers->b, buffers->b_offset);
@@ -199,7 +183,7 @@ static bool record_forward(const winograd_plan *p, const gemm_desc *s, device_la
     seen.b.type = DTYPE_F32;
     char options[GEMM_OPTIONS_SIZE];
     gemm_launch_options(options, &seen, "-DMR=%d -DNV=%d -DVEC=%d", p->tile.mr, p->tile.nv, p->tile.vec);
-    device_launch l = launch_of("gemm/winograd", "gemm_winograd", options, label);
+    device_launch l = gemm_launch_singles("gemm/winograd", "gemm_winograd", options, label);
     l.global[0] = (size_t)p->groups;
     gemm_launch_buffer(&l, buffers->a, buffers->a_offset);
     gemm_launch_buffer(&l, buffers->workspace, filter);
@@ -227,7 +211,7 @@ static bool record_reduce(const winograd_plan *p, const gemm_desc *s, device_lau
     char options[GEMM_OPTIONS_SIZE];
     snprintf(options, sizeof options, "-DC_STORE=STORE_%s -DLANES=1 -DVEC=%d", dtype_name(s->c.type),
              p->tile.vec);
-    device_launch l = launch_of("gemm/winograd_weights", "gemm_winograd_reduce", options, label);
+    device_launch l = gemm_launch_singles("gemm/winograd_weights", "gemm_winograd_reduce", options, label);
     l.global[0] = (size_t)gemm_ceil_div(count, chunk);
     gemm_launch_buffer(&l, buffers->c, buffers->c_offset);
     gemm_launch_buffer(&l, buffers->workspace, partial);
@@ -244,7 +228,7 @@ static bool record_weights(const winograd_plan *p, const gemm_desc *s, device_la
     char options[GEMM_OPTIONS_SIZE];
     snprintf(options, sizeof options, "-DA_STORE=STORE_%s -DB_STORE=STORE_%s -DMR=%d -DNV=%d -DVEC=%d",
              dtype_name(s->b.type), dtype_name(s->a.type), p->tile.mr, p->tile.nv, p->tile.vec);
-    device_launch l = launch_of("gemm/winograd_weights", "gemm_winograd_weights", options, label);
+    device_launch l = gemm_launch_singles("gemm/winograd_weights", "gemm_winograd_weights", options, label);
     l.global[0] = (size_t)p->groups;
     gemm_launch_buffer(&l, buffers->b, buffers->b_offset);
     gemm_launch_buffer(&l, buffers->a, buffers->a_offset);
