@@ -19,6 +19,7 @@ enum { A_IN_PLACE, A_BY_ROWS, A_BY_COLUMNS, A_IMAGE };
 #define COPY_FLOATS    32768  /* of A's copy: 128 KiB, to stay in a second-level cache */
 #define K_WHOLE        640    /* a k up to this is done in one piece */
 #define K_PIECE        384    /* else in pieces of about this: a panel of B fits the first cache */
+#define K_SPLIT        192    /* pieces where the work is split along k: the more rows share a panel of B */
 #define K_SHORTEST     128    /* of an image's pixels, even where the copy leaves the second-level cache */
 #define SUMS_FLOATS    131072 /* sums kept between pieces of k */
 #define PARTIAL_FLOATS (INT64_C(1) << 24) /* partial results of a split */
@@ -174,7 +175,7 @@ static void plan_split(tile_plan *p, int units)
         p->units = gemm_ceil_div(image->height, p->unit) * (s->k / ((int64_t)image->height * image->width));
         p->row_block = m;
     } else {
-        p->unit = gemm_least(K_PIECE, s->k);
+        p->unit = gemm_least(K_SPLIT, s->k);
         p->units = gemm_ceil_div(s->k, p->unit);
         p->row_block = gemm_least(m, gemm_round_up(2 * COPY_FLOATS / p->unit, mr));
     }
