@@ -27,6 +27,7 @@ import time
 
 BEGIN, END = "<!-- compare-torch: begin, written by ci/dev bench --compare-torch --write -->", "<!-- compare-torch: end -->"
 TURN = 100.0  # ms that a turn of short work lasts
+PAUSE = 0.5  # seconds between turns: threads of the other side may spin for a while before they sleep
 MOST_PAIRS = 1000
 
 
@@ -81,6 +82,7 @@ class Side:
     def run(self, count):
         """Mean ms of `count` runs; a side that makes one run a line, whatever the line says, is asked again."""
         total = made = 0
+        time.sleep(PAUSE)
         while made < count:
             try:
                 self.process.stdin.write(f"{count - made}\n")
