@@ -2,6 +2,7 @@
  * The choice looks at shape, kind of device and what `dalle-cl tune` left (gemm_choice.c), never at the clock, so that
  * a resumed run does the same sums.
  * SPDX-License-Identifier: MIT */
+#include "host/base/log.h"
 #include "host/device/gemm_choice.h"
 #include "host/device/gemm_provider.h"
 #include <stdio.h>
@@ -196,7 +197,19 @@ gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
     }
     gemm_shape_text(desc, shape);
     if (!gemm_choice_find(d, shape, &way, err)) return NULL;
-    return way ? create_in_way(d, way, &simple, err) : plan_create(d, choose(d, &simple), NULL, &simple, err);
+    if (way) {
+        error unfit = { 0 };
+        gemm_plan *p = create_in_way(d, way, &simple, &unfit);
+        if (p || unfit.code != ERROR_USAGE) {
+            if (!p && err) *err = unfit;
+            return p;
+        }
+        /* Another version of this program chose it. */
+        log_warn("the way '%s' chosen for %s is ignored: %s; run dalle-cl tune again", way, shape,
+                 unfit.message);
+        if (!gemm_choice_put(d, shape, NULL, err)) return NULL;
+    }
+    return plan_create(d, choose(d, &simple), NULL, &simple, err);
 }
 
 /* ---- Ways and shapes ---- */

@@ -76,9 +76,14 @@ bool gemm_choices_save(device *d, char **path, error *err)
     gemm_choices *c = device_gemm_choices(d);
     const device_info *info = device_get_info(d);
     if (!choices_path(d, path, err)) return false;
-    if (!*path)
+    if (!*path) {
+        const char *folder = getenv("DALLE_CL_CACHE");
         return error_set(err, ERROR_IO,
-                         "there is no cache folder to keep the choices in: set DALLE_CL_CACHE to one");
+                         "there is no folder to keep the choices in: %s%s; set DALLE_CL_CACHE to a folder "
+                         "that can be written",
+                         folder ? "DALLE_CL_CACHE is " : "no home folder could be used",
+                         folder ? folder : "");
+    }
     json_t *root = json_object();
     json_tree_put(&root, "device", json_tree_string(info->name));
     json_tree_put(&root, "driver", json_tree_string(info->driver));

@@ -123,6 +123,19 @@ static void test_choices_are_kept(void **state)
     d = open_or_skip();
     assert_string_equal(provider_for(d, &s, now), before);
     device_close(d);
+    /* A way that another version knew. */
+    static const char *const unknown[] = { "magic", "tile 5x5x5 rows", "winograd" };
+    for (int i = 0; i < 3; ++i) {
+        char text[160], shape[GEMM_SHAPE_SIZE];
+        gemm_shape_text(&s, shape);
+        int length = snprintf(text, sizeof text, "{\"shapes\": {\"%.60s\": \"%s\"}}", shape, unknown[i]);
+        assert_true(file_write(path, text, (size_t)length, &err));
+        d = open_or_skip();
+        assert_string_equal(provider_for(d, &s, now), before);
+        assert_true(gemm_choices_hash(d, hash, &err));
+        assert_string_equal(hash, "none");
+        device_close(d);
+    }
     assert_true(file_write(path, "nonsense", 8, &err));
     d = open_or_skip();
     assert_string_equal(provider_for(d, &s, now), before);
