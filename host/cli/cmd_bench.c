@@ -4,11 +4,11 @@
 #include "host/cli/cli.h"
 
 #include "host/base/json_tree.h"
+#include "host/base/timing.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 /* Without --case: products of usual sizes and of the small presets, quick on any device. */
 static const char *const products[] = {
@@ -56,13 +56,6 @@ typedef struct timing {
     double median, low, high; /* seconds; low and high are the quartiles */
 } timing;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 bool bench_open(bench_case *c, const char *name, const bench_options *o, error *err)
 {
     if (strncmp(name, "gemm:", 5) == 0 || strncmp(name, "conv:", 5) == 0)
@@ -74,28 +67,22 @@ bool bench_open(bench_case *c, const char *name, const bench_options *o, error *
     return bench_open_model(c, name, o, err);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static bool time_one(const bench_case *c, double *seconds, error *err)
 {
-    double start = now();
+    double start = timing_now();
     bool ok = c->run(c->self, err);
-    *seconds = now() - start;
+    *seconds = timing_now() - start;
     return ok;
 }
 
 static bool time_runs(const bench_case *c, double seconds, timing *t, error *err)
 {
     enum { RUNS = 500, FEWEST = 5 };
-    double times[RUNS], begin = now();
+    double times[RUNS], begin = timing_now();
     int n = 0;
-    while (n < RUNS && (n < FEWEST || now() - begin < seconds))
+    while (n < RUNS && (n < FEWEST || timing_now() - begin < seconds))
         if (!time_one(c, &times[n++], err)) return false;
-    qsort(times, (size_t)n, sizeof *times, by_value);
+    timing_sort(times, n);
     *t = (timing){ n, times[n / 2], times[n / 4], times[n - 1 - n / 4] };
     return true;
 }

@@ -4,11 +4,11 @@
 #include "host/cli/pictures.h"
 #include "host/api/dalle.h"
 #include "host/base/json_tree.h"
+#include "host/base/timing.h"
 #include "host/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef struct meter {
@@ -17,18 +17,11 @@ typedef struct meter {
     double started;
 } meter;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static bool on_progress(void *context, int done, int total)
 {
     meter *m = context;
     if (m->wanted && done > 0) {
-        double seconds = now() - m->started;
+        double seconds = timing_now() - m->started;
         fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total,
                 (double)done / seconds, seconds / (double)done * (double)(total - done));
         fflush(stderr);
@@ -84,7 +77,7 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
 
 static bool draw(const cli_call *call, dalle_model *model, error *err)
 {
-    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO), .started = now() };
+    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO), .started = timing_now() };
     dalle_request request = request_of(call, &m);
     dalle_model_info info;
     dalle_get_info(model, &info);
@@ -95,7 +88,7 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     if (m.shown) fputs("\r\033[K", stderr);
     if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!ok) return pictures_error(&failure, err);
-    double seconds = now() - m.started;
+    double seconds = timing_now() - m.started;
     int columns = (int)cli_int(call, "columns");
     ok = pictures_write_grid(cli_text(call, "output"), pictures.rgb, pictures.count, pictures.side, columns,
                              err);

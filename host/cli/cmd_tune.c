@@ -7,11 +7,11 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/base/philox.h"
+#include "host/base/timing.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ROUNDS      5
 #define WORTH       0.95 /* of the rules' time, in all rounds but one: nearer than that is chance */
@@ -169,21 +169,14 @@ static bool prepare_way(const trial *t, way *w, error *err)
     return w->launches && gemm_plan_record(w->plan, w->launches, "tune", &b, err);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Mean seconds of `runs` runs. */
 static bool time_way(const trial *t, const way *w, int runs, double *seconds, error *err)
 {
-    const double begin = now();
+    const double begin = timing_now();
     for (int i = 0; i < runs; ++i)
         if (!device_launches_run(w->launches, 0, device_launches_count(w->launches), err)) return false;
     if (!device_finish(t->device, err)) return false;
-    *seconds = (now() - begin) / runs;
+    *seconds = (timing_now() - begin) / runs;
     return true;
 }
 
@@ -210,12 +203,6 @@ static bool check_way(trial *t, int which, double *seconds, error *err)
     return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* All ways in turns, within about `seconds`. */
 static bool time_ways(trial *t, double seconds, error *err)
 {
@@ -232,7 +219,7 @@ static bool time_ways(trial *t, double seconds, error *err)
         for (int round = 0; round < ROUNDS; ++round)
             t->ways[i].faster += t->ways[i].seconds[round] < WORTH * t->ways[0].seconds[round];
     for (int i = 0; i < t->count; ++i) {
-        qsort(t->ways[i].seconds, ROUNDS, sizeof(double), by_value);
+        timing_sort(t->ways[i].seconds, ROUNDS);
         t->ways[i].median = t->ways[i].seconds[ROUNDS / 2];
     }
     return true;

@@ -3,21 +3,14 @@
 #include "host/train/progress.h"
 
 #include "host/base/log.h"
+#include "host/base/timing.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
-
-double progress_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 progress progress_start(bool quiet, int64_t first, int64_t total)
 {
@@ -26,8 +19,8 @@ progress progress_start(bool quiet, int64_t first, int64_t total)
         .terminal = isatty(STDERR_FILENO) != 0,
         .first = first,
         .total = total,
-        .started = progress_now(),
-        .clock = progress_now(),
+        .started = timing_now(),
+        .clock = timing_now(),
         .shown = -1.0,
     };
 }
@@ -35,7 +28,7 @@ progress progress_start(bool quiet, int64_t first, int64_t total)
 void progress_first_step(progress *p, int64_t done)
 {
     p->first = done;
-    p->clock = progress_now();
+    p->clock = timing_now();
 }
 
 void progress_duration(double seconds, char text[32])
@@ -80,8 +73,7 @@ static void describe(const progress *p, int64_t done, const train_metrics *m, in
         used = append(text, room, used, "  %s %s", one->name, value);
     }
     if (skipped) used = append(text, room, used, "  skipped %lld", (long long)skipped);
-    double seconds = progress_now() - p->started,
-           rate = seconds > 0 ? (double)(done - p->first) / seconds : 0;
+    double seconds = timing_now() - p->started, rate = seconds > 0 ? (double)(done - p->first) / seconds : 0;
     if (rate <= 0) return;
     char left[32];
     progress_duration((double)(p->total - done) / rate, left);
@@ -94,7 +86,7 @@ static void describe(const progress *p, int64_t done, const train_metrics *m, in
 void progress_report(progress *p, int64_t done, const train_metrics *m, int64_t skipped)
 {
     if (p->quiet) return;
-    double now = progress_now();
+    double now = timing_now();
     if (p->terminal && done < p->total && now - p->shown < 0.2) return;
     p->shown = now;
     char text[1024];

@@ -14,7 +14,6 @@ typedef struct progress {
     double clock, shown;  /* the rate's clock; the last report */
 } progress;
 
-double progress_now(void); /* monotonic seconds */
 progress progress_start(bool quiet, int64_t first, int64_t total);
 /* The first step of a process also builds kernels: the rate counts from its end. */
 void progress_first_step(progress *p, int64_t done);

@@ -6,6 +6,7 @@
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
+#include "host/base/timing.h"
 #include "host/train/checkpoint.h"
 #include "host/train/progress.h"
 #include "host/train/run.h"
@@ -51,7 +52,7 @@ static char *host_state(const loop *l, error *err)
     json_t *best = isfinite(l->best) ? json_real(l->best) : json_null();
     json_t *state = json_pack("{s:o, s:I, s:I, s:I, s:f, s:o}", "best", best, "waited", (json_int_t)l->waited,
                               "bad", (json_int_t)l->bad, "skipped", (json_int_t)l->skipped, "seconds",
-                              l->seconds + progress_now() - l->progress.started, "task", own);
+                              l->seconds + timing_now() - l->progress.started, "task", own);
     /* 17 digits give every double back exactly. */
     char what[300];
     snprintf(what, sizeof what, "the state of run '%s'", l->options->folder);
@@ -283,7 +284,7 @@ static bool out_of_patience(const loop *l)
 
 static bool out_of_time(const loop *l)
 {
-    return l->options->minutes > 0 && progress_now() - l->progress.started >= 60.0 * l->options->minutes;
+    return l->options->minutes > 0 && timing_now() - l->progress.started >= 60.0 * l->options->minutes;
 }
 
 static bool go(loop *l, error *err)
@@ -294,7 +295,7 @@ static bool go(loop *l, error *err)
     }
     if (!save(l, err)) return false;
     char took[32];
-    progress_duration(l->seconds + progress_now() - l->progress.started, took);
+    progress_duration(l->seconds + timing_now() - l->progress.started, took);
     const char *why = l->step >= l->options->steps ? "done"
                       : out_of_patience(l)         ? "no better figure for too long: stopped"
                                                    : "time is up: stopped";

@@ -1,9 +1,10 @@
-/* test_basics.c -- errors, the arena and SHA-256.
+/* test_basics.c -- errors, the arena, SHA-256, the log and the clock.
  * SPDX-License-Identifier: MIT */
 #include "host/base/arena.h"
 #include "host/base/error.h"
 #include "host/base/hash.h"
 #include "host/base/log.h"
+#include "host/base/timing.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,13 +92,23 @@ static void log_levels(void **state)
     log_verbose("not shown");
 }
 
+static void clock_and_order(void **state)
+{
+    (void)state;
+    double before = timing_now(), times[] = { 3.0, -1.0, 2.0, 2.0, 0.5 };
+    timing_sort(times, 5);
+    const double want[] = { -1.0, 0.5, 2.0, 2.0, 3.0 };
+    assert_memory_equal(times, want, sizeof want);
+    while (timing_now() == before) {
+    }
+    assert_true(timing_now() > before && timing_now() - before < 60.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors),
-        cmocka_unit_test(arenas),
-        cmocka_unit_test(hashes),
-        cmocka_unit_test(log_levels),
+        cmocka_unit_test(errors),     cmocka_unit_test(arenas),          cmocka_unit_test(hashes),
+        cmocka_unit_test(log_levels), cmocka_unit_test(clock_and_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

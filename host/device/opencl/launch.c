@@ -2,11 +2,11 @@
  * fails when a launch is added; running a list only enqueues.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/opencl.h"
+#include "host/base/timing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef enum launch_kind { LAUNCH_KERNEL, LAUNCH_COPY, LAUNCH_FILL, LAUNCH_CALL } launch_kind;
 
@@ -276,23 +276,16 @@ static bool enqueue(device *d, const launch *item, cl_event *event, error *err)
     return true;
 }
 
-static double wall_milliseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 /* Waits for each launch.  By the clock are timed: a library's call, which may enqueue several kernels, and
  * everything on drivers whose timestamps stay 0 (rusticl 22.3). */
 static bool run_timed(device *d, const launch *item, error *err)
 {
     cl_event event = NULL;
     cl_ulong start = 0, end = 0;
-    double before = wall_milliseconds();
+    double before = timing_now();
     if (!enqueue(d, item, &event, err)) return false;
     cl_int status = event ? clWaitForEvents(1, &event) : clFinish(d->queue[DEVICE_COMPUTE]);
-    double milliseconds = wall_milliseconds() - before;
+    double milliseconds = 1e3 * (timing_now() - before);
     if (status == CL_SUCCESS && event &&
         clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) ==
             CL_SUCCESS &&

@@ -3,6 +3,7 @@
  * as <cache folder>/device-<key>.json, the key being a hash of device, driver and probe source.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/probe.h"
+#include "host/base/timing.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/hash.h"
@@ -162,10 +163,10 @@ static double time_rate(device *d, device_buffer *out, device_buffer *in, int ro
         probe_record(d, "device/probe", "probe_rate", options, out, in, rounds, groups * local, local, err);
     float last = 0, each = 6.0f * (float)d->info.vec;
     bool ok = list && probe_wait(d, list, err) && device_read(d, out, 0, &last, sizeof last, err);
-    double before = probe_seconds();
+    double before = timing_now();
     ok = ok && probe_wait(d, list, err) &&
          device_read(d, out, (int64_t)(groups * local - 1) * 4, &last, sizeof last, err);
-    double elapsed = probe_seconds() - before;
+    double elapsed = timing_now() - before;
     device_launches_destroy(list);
     if (!ok) return 0;
     if (last > 0.4f * each && last < 1.4f * each) return elapsed + 1e-9;

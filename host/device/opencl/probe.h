@@ -16,7 +16,6 @@ device_launches *probe_record(device *d, const char *file, const char *kernel, c
 bool probe_wait(device *d, device_launches *list, error *err); /* runs the whole list and waits */
 bool probe_run(device *d, const char *file, const char *kernel, const char *options, device_buffer *out,
                device_buffer *in, int number, size_t global, size_t local, error *err);
-double probe_seconds(void);
 
 /* PoCL and Oclgrind complain on the terminal about what they cannot compile, so there, and only there,
  * an extension that is not listed is not tried. */

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #define CL_ENABLE_BETA_EXTENSIONS /* cl_khr_command_buffer */
 #include "host/device/opencl/probe.h"
+#include "host/base/timing.h"
 
 #include <CL/cl_ext.h>
 
@@ -207,21 +208,15 @@ static void probe_local_memory(device *d, device_buffer *out, device_buffer *in)
 
 /* ---- Costs ----------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Seconds of running the list, the result of its last launch read: rusticl 22.3 returns early from clFinish. */
 static double time_list(device *d, device_launches *list, const device_buffer *out)
 {
     uint16_t last;
-    double before = probe_seconds();
+    double before = timing_now();
     if (!device_launches_run(list, 0, device_launches_count(list), NULL) ||
         !device_read(d, out, 0, &last, sizeof last, NULL))
         return 0;
-    return probe_seconds() - before;
+    return timing_now() - before;
 }
 
 static void probe_launches(device *d, device_buffer *out, device_buffer *in)
@@ -248,8 +243,8 @@ static void probe_launches(device *d, device_buffer *out, device_buffer *in)
     device_launches_destroy(single);
     device_launches_destroy(many);
     if (!ok) return;
-    qsort(trips, ROUND_TRIPS, sizeof *trips, by_value);
-    qsort(rows, ROUND_TRIPS, sizeof *rows, by_value);
+    timing_sort(trips, ROUND_TRIPS);
+    timing_sort(rows, ROUND_TRIPS);
     double trip = trips[ROUND_TRIPS / 2], row = rows[ROUND_TRIPS / 2];
     d->info.round_trip_us = trip * 1e6;
     d->info.launch_us = row > trip ? (row - trip) / (LAUNCHES_IN_A_ROW - 1) * 1e6 : 0;
@@ -262,9 +257,9 @@ static double time_copy(device *d, device_buffer *to, const device_buffer *from,
     bool ok = list && device_launches_add_copy(list, "copy", to, 0, from, 0, bytes, NULL);
     double elapsed = 0;
     for (int i = 0; ok && i < 3; ++i) { /* the first run touches the pages */
-        double before = probe_seconds();
+        double before = timing_now();
         ok = device_launches_run(list, 0, 1, NULL) && device_read(d, to, bytes - 4, &last, 4, NULL);
-        double once = probe_seconds() - before;
+        double once = timing_now() - before;
         if (i == 1 || once < elapsed) elapsed = once;
     }
     device_launches_destroy(list);

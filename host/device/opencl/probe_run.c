@@ -1,10 +1,10 @@
 /* probe_run.c -- running one probe kernel.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/probe.h"
+#include "host/base/timing.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 device_launches *probe_record(device *d, const char *file, const char *kernel, const char *options,
                               device_buffer *out, device_buffer *in, int number, size_t global, size_t local,
@@ -38,13 +38,6 @@ bool probe_run(device *d, const char *file, const char *kernel, const char *opti
     bool ok = list && probe_wait(d, list, err);
     device_launches_destroy(list);
     return ok;
-}
-
-double probe_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 bool probe_extension_listed(const device *d, const char *extension)
