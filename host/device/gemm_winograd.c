@@ -37,6 +37,7 @@ typedef struct winograd_plan {
     int64_t strip, jobs, groups, scratch_floats;
     int64_t filter_floats, job_columns, column_block; /* forward */
     int64_t out_block, in_block, parts, partial_floats;
+    int64_t most_floats; /* of workspace, whatever the number of pictures */
 } winograd_plan;
 
 static tile_shape shape_of(device *d, const gemm_desc *desc)
@@ -70,6 +71,13 @@ static bool winograd_supports(device *d, const gemm_desc *s)
     return image->channels % vec == 0 && outs % vec == 0 && image->channels <= 32768 && outs <= 32768;
 }
 
+static int64_t forward_scratch(const winograd_plan *p)
+{
+    const int64_t patches = p->strip * (p->image.channels + ROW_PAD);
+    const int64_t products = gemm_round_up(p->strip, p->tile.mr) * p->column_block;
+    return gemm_round_up(LINES_FLOATS + POINTS * (patches + products), 64);
+}
+
 static void plan_forward(winograd_plan *p, int64_t units)
 {
     const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, n = gemm_round_up(p->outs, nr);
@@ -77,6 +85,8 @@ static void plan_forward(winograd_plan *p, int64_t units)
     p->column_block = gemm_least(n, gemm_round_up(COLUMNS, nr));
     const int64_t each = POINTS * (channels + ROW_PAD + p->column_block);
     p->strip = gemm_least(gemm_most(CACHE_FLOATS / each, SHORTEST), LONGEST);
+    p->filter_floats = gemm_round_up(POINTS * n * channels, 64);
+    p->most_floats = p->filter_floats + 2 * units * forward_scratch(p);
     /* Even strips, a few for every core; then fewer columns. */
     p->strip = gemm_least(p->strip, gemm_most(SHORTEST_FEW, gemm_ceil_div(p->tiles, 2 * units)));
     const int64_t strips = gemm_ceil_div(p->tiles, p->strip), even = gemm_round_up(strips, units);
@@ -88,11 +98,7 @@ static void plan_forward(winograd_plan *p, int64_t units)
     p->column_block = gemm_least(p->column_block, p->job_columns);
     p->jobs = gemm_ceil_div(p->tiles, p->strip) * gemm_ceil_div(n, p->job_columns);
     p->groups = gemm_least(p->jobs, 2 * units);
-    p->filter_floats = gemm_round_up(POINTS * n * channels, 64);
-    p->scratch_floats =
-        gemm_round_up(LINES_FLOATS + POINTS * (p->strip * (channels + ROW_PAD) +
-                                               gemm_round_up(p->strip, p->tile.mr) * p->column_block),
-                      64);
+    p->scratch_floats = forward_scratch(p);
 }
 
 static void plan_weights(winograd_plan *p, int64_t units)
@@ -102,14 +108,16 @@ static void plan_weights(winograd_plan *p, int64_t units)
     p->in_block = gemm_round_up(gemm_least(p->image.channels, IN_BLOCK), nr);
     const int64_t blocks =
         gemm_ceil_div(p->outs, p->out_block) * gemm_ceil_div(p->image.channels, p->in_block);
-    p->parts = blocks >= 2 * units ? 1 : gemm_least(p->tiles, gemm_ceil_div(2 * units, blocks));
+    const int64_t parts = gemm_ceil_div(2 * units, blocks), one = p->outs * 9 * p->image.channels;
+    p->parts = gemm_least(p->tiles, parts);
     const int64_t sums = POINTS * gemm_round_up(p->out_block, mr) * p->in_block;
     const int64_t each = POINTS * (p->out_block + ROW_PAD + p->in_block);
     p->strip = gemm_least(gemm_most((CACHE_FLOATS - sums) / each, SHORTEST), LONGEST);
+    p->most_floats = parts * one + 2 * units * (LINES_FLOATS + p->strip * each + sums);
     p->strip = gemm_least(p->strip, gemm_ceil_div(p->tiles, p->parts));
     p->jobs = blocks * p->parts;
     p->groups = gemm_least(p->jobs, 2 * units);
-    p->partial_floats = gemm_round_up(p->parts * p->outs * 9 * p->image.channels, 64);
+    p->partial_floats = gemm_round_up(p->parts * one, 64);
     p->scratch_floats = gemm_round_up(LINES_FLOATS + p->strip * each + sums, 64);
 }
 
@@ -134,14 +142,15 @@ static int64_t workspace_of(const winograd_plan *p)
 }
 
 /* Measured on two cores of a Zen 3 (AVX2).  With 8 channels a weight's gradient gains, a result does not.  The weights
- * become four times as large: not where buffers are small. */
+ * become four times as large: not where buffers are small.  How many pictures there are does not matter, so that one
+ * decoded alone is the same as among others. */
 bool gemm_winograd_pays(device *d, const gemm_desc *s)
 {
     winograd_plan p;
     plan_shape(d, s, &p);
     const int enough = p.weights ? 8 : 16;
     return p.image.channels >= enough && p.outs >= enough &&
-           workspace_of(&p) <= device_get_info(d)->max_buffer_bytes / 4;
+           (int64_t)sizeof(float) * p.most_floats <= device_get_info(d)->max_buffer_bytes / 4;
 }
 
 static bool winograd_plan_state(device *d, const gemm_desc *s, const char *variant, int64_t *workspace_bytes,
