@@ -1,4 +1,5 @@
-/* sample.cl -- draws one token per row of x [rows, columns]; a work-group owns one row.  The order of
+/* sample.cl -- draws one token per row of x [rows, columns]; a work-group owns one row.  With HISTORY, the token also
+ * becomes element `position` of the row's history [length, rows].  The order of
  * temperature, top-k, top-p and the draw, and the rules for ties, stand in host/ops/sample.c.
  *
  * Nothing is sorted.  Floats are mapped to unsigned keys of the same order, and the largest key whose
@@ -12,6 +13,9 @@
 
 #ifndef IDS_STORE
 #define IDS_STORE STORE_I32
+#endif
+#ifndef HISTORY_STORE
+#define HISTORY_STORE STORE_I32
 #endif
 #ifndef WEIGHTS_STORE
 #define WEIGHTS_STORE STORE_F32
@@ -35,6 +39,10 @@
 #define GROUP_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 #endif
 
+#ifndef HISTORY
+#define HISTORY 0
+#endif
+
 /* Larger floats have larger keys; -0 counts as 0.  (v + 0.0f would turn -0 into 0, but Mesa drops it.) */
 static inline int key_of(const float v)
 {
@@ -52,9 +60,9 @@ static inline intv keys_of(const floatv v)
 #define EACH(weigh, i) ((weigh) ? VLOAD_F32(weights, i) : (floatv)(1.0f))
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
-void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(WEIGHTS_STORE, weights), TENSOR_IN(X_STORE, x),
-            TENSOR_IN(SETTINGS_STORE, settings), TENSOR_IN(RANDOM_STORE, random),
-            TENSOR_IN(POSITION_STORE, position), const int columns, const uint stream)
+void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENSOR_OUT(WEIGHTS_STORE, weights),
+            TENSOR_IN(X_STORE, x), TENSOR_IN(SETTINGS_STORE, settings), TENSOR_IN(RANDOM_STORE, random),
+            TENSOR_IN(POSITION_STORE, position), const int length, const int columns, const uint stream)
 {
     REDUCE_DECLARE(scratch);
 #if LANES == 1
@@ -181,6 +189,11 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(WEIGHTS_STORE, weights), TENS
             }
             before += part[l];
         }
-        ids[row] = draws && found >= 0 ? found : first; /* found < 0: logits that are not numbers */
+        const int drawn = draws && found >= 0 ? found : first; /* found < 0: logits that are not numbers */
+        ids[row] = drawn;
+#if HISTORY
+        const int place = position[position_offset];
+        if (place >= 0 && place < length) history[history_offset + (long)place * get_num_groups(0) + row] = drawn;
+#endif
     }
 }

@@ -187,9 +187,10 @@ void graph_poison_memory(graph *g, bool on);
 int64_t tensor_count(const tensor *t);
 bool tensor_is_contiguous(const tensor *t);
 bool tensor_same_shape(const tensor *a, const tensor *b);
-int64_t tensor_last(const tensor *t);           /* size of the last axis */
-int64_t tensor_rows(const tensor *t);           /* product of the others */
-const char *tensor_shape_text(const tensor *t); /* "[2,62,1280,64]", in the arena */
+bool tensor_is_suffix(const tensor *b, const tensor *a); /* b's shape is that of a's last axes */
+int64_t tensor_last(const tensor *t);                    /* size of the last axis */
+int64_t tensor_rows(const tensor *t);                    /* product of the others */
+const char *tensor_shape_text(const tensor *t);          /* "[2,62,1280,64]", in the arena */
 
 device *binder_device(const binder *b);
 error *binder_error(const binder *b);

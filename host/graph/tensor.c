@@ -29,6 +29,14 @@ bool tensor_same_shape(const tensor *a, const tensor *b)
     return true;
 }
 
+bool tensor_is_suffix(const tensor *b, const tensor *a)
+{
+    if (b->rank > a->rank) return false;
+    for (int i = 0; i < b->rank; ++i)
+        if (b->dim[i] != a->dim[a->rank - b->rank + i]) return false;
+    return true;
+}
+
 int64_t tensor_last(const tensor *t)
 {
     return t->rank ? t->dim[t->rank - 1] : 1;

@@ -5,11 +5,7 @@
 
 static bool fits(const tensor *a, const tensor *b)
 {
-    if (tensor_count(b) == 1) return true;
-    if (b->rank > a->rank) return false;
-    for (int i = 0; i < b->rank; ++i)
-        if (b->dim[i] != a->dim[a->rank - b->rank + i]) return false;
-    return true;
+    return tensor_count(b) == 1 || tensor_is_suffix(b, a);
 }
 
 static bool binary_infer(node *n)

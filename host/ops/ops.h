@@ -77,6 +77,13 @@ tensor *op_softmax(tensor *x);                                    /* over the la
 tensor *op_log_softmax(tensor *x);
 tensor *op_layer_norm(tensor *x, tensor *gain, tensor *bias, float epsilon);
 tensor *op_embedding(tensor *table, tensor *ids);                 /* [V,C], I32 [..] -> [.., C]; deterministic gradient */
+/* The sum of up to three such terms, term[0] + (term[1] + term[2]).  The others' ids have one shape, a suffix of the
+ * first's (B.1: the row and column embedding of every token's place). */
+#define EMBEDDING_TERMS 3
+typedef struct embedding_term {
+    tensor *table, *ids;
+} embedding_term;
+tensor *op_embedding_sum(int count, const embedding_term *term);
 /* Rows of `a` where ids >= 0 (the embedding of the id), rows of `b` (position t = row index mod T, b [T,C])
  * where ids < 0: the learned padding embedding per position of DALL-E (B.1).  ids I32 [B,T] -> [B,T,C] */
 tensor *op_embedding_padded(tensor *table, tensor *padding, tensor *ids);
@@ -143,6 +150,8 @@ tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys,
  * random I32 [4] = {seed low, seed high, step, first picture}: row b draws with stream = hash(name) of the
  * operator + first picture + b, element = position[0] -> I32 [B] */
 tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position);
+/* The same, drawn into `token` I32 [B], and into row position[0] of `history` I32 [T,B], in place; an update */
+void op_sample_into(tensor *logits, tensor *settings, tensor *random, tensor *position, tensor *token, tensor *history);
 /* clang-format on */
 
 /* Floating-point operations of a node's products, two a multiply-add; 0 for what is not a product. */

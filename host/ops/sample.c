@@ -5,6 +5,7 @@
  *                reaches p of the whole; at least one; p >= 1 keeps all
  *   the draw     u uniform by Philox; the first kept index, in index order, at which the running sum of the
  *                weights exceeds u times their sum
+ * op_sample_into leaves it in two places, which saves a step of decoding two copies.
  * No gradient.
  * SPDX-License-Identifier: MIT */
 #include "host/base/philox.h"
@@ -16,7 +17,8 @@ typedef struct sample_attributes {
     uint32_t stream;
 } sample_attributes;
 
-enum { LOGITS, SETTINGS, RANDOM, POSITION };
+/* The last two: of op_sample_into; else NULL. */
+enum { LOGITS, SETTINGS, RANDOM, POSITION, TOKEN, HISTORY, INPUTS };
 
 static bool sample_infer(node *n)
 {
@@ -30,7 +32,17 @@ static bool sample_infer(node *n)
         return false;
     if (x->rank != 2)
         return graph_fail(n->graph, "sample: logits must be [B,V], not %s", tensor_shape_text(x));
-    node_output(n, DTYPE_I32, 1, x->dim);
+    if (!n->in[TOKEN]) {
+        node_output(n, DTYPE_I32, 1, x->dim);
+        return true;
+    }
+    const int64_t *history = n->in[HISTORY]->dim;
+    if (!expect_control(n, TOKEN, "token", DTYPE_I32, x->dim[0]) ||
+        !expect_type(n, HISTORY, "history", DTYPE_I32) ||
+        !expect_shape(n, HISTORY, "history", 2, (int64_t[]){ history[0], x->dim[0] }))
+        return false;
+    node_output_in_place(n, TOKEN);
+    node_output_in_place(n, HISTORY);
     return true;
 }
 
@@ -45,12 +57,16 @@ static bool sample_bind(const node *n, binder *b)
 {
     const sample_attributes *a = n->attributes;
     kernel_call c = call_begin(b, n, "sample");
+    const tensor *history = n->in[HISTORY] ? n->out[1] : n->out[0];
+    call_define(&c, "HISTORY=%d", n->in[HISTORY] != NULL);
     call_tensor(&c, "IDS", n->out[0]);
+    call_tensor(&c, "HISTORY", history);
     call_workspace(&c, "WEIGHTS");
     call_tensor(&c, "X", n->in[LOGITS]);
     call_tensor(&c, "SETTINGS", n->in[SETTINGS]);
     call_tensor(&c, "RANDOM", n->in[RANDOM]);
     call_tensor(&c, "POSITION", n->in[POSITION]);
+    call_int(&c, history->dim[0]);
     call_int(&c, tensor_last(n->in[LOGITS]));
     call_uint(&c, a->stream);
     return call_rows(&c, tensor_rows(n->in[LOGITS]));
@@ -61,6 +77,14 @@ static const op_def sample = { "sample", sample_infer, sample_bind, NULL, sample
 tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position)
 {
     sample_attributes a = { 0 };
-    tensor *in[] = { op_contiguous(logits), settings, random, position };
-    return graph_node1(logits->graph, &sample, 4, in, &a, sizeof a);
+    tensor *in[INPUTS] = { op_contiguous(logits), settings, random, position };
+    return graph_node1(logits->graph, &sample, INPUTS, in, &a, sizeof a);
+}
+
+void op_sample_into(tensor *logits, tensor *settings, tensor *random, tensor *position, tensor *token,
+                    tensor *history)
+{
+    sample_attributes a = { 0 };
+    tensor *in[INPUTS] = { op_contiguous(logits), settings, random, position, token, history };
+    graph_update(graph_node1(logits->graph, &sample, INPUTS, in, &a, sizeof a));
 }

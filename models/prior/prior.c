@@ -89,9 +89,10 @@ tensor *prior_embed_text(const prior_weights *w, tensor *text)
 
 tensor *prior_embed_image(const prior_weights *w, const prior_places *places, tensor *image)
 {
-    tensor *place =
-        op_add(op_embedding(w->row, places->rows), op_embedding(w->column, places->columns)); /* [N,C] */
-    return op_add(op_embedding(w->image_table, image), place);                                /* [B,N,C] */
+    const embedding_term terms[] = { { w->image_table, image },
+                                     { w->row, places->rows },
+                                     { w->column, places->columns } };
+    return op_embedding_sum(3, terms); /* [B,N,C] */
 }
 
 /* ---- The stack ---- */

@@ -45,28 +45,36 @@ static tensor *cache_entry(graph *g, const prior_sampler *p, const char *name)
     return cache;
 }
 
-/* The tokens drawn so far, [1,1,N,B], and the last one, [1,1,1,B]. */
-static tensor *token_entry(graph *g, const prior_sampler *p, const char *name, int64_t length)
+/* The token drawn last for every picture, I32 [B]. */
+static tensor *last_token(graph *g, prior_sampler *p)
 {
     parameter_spec spec = { STORE_CACHE, DTYPE_I32, STORE_ZEROS, 0.0f, false };
-    return graph_parameter(g, name, spec, 4, (int64_t[]){ 1, 1, length, p->batch });
+    graph_push(g, "draw%lld", (long long)p->batch);
+    tensor *token = graph_parameter(g, "token", spec, 1, &p->batch);
+    p->token = store_find(p->store, graph_scoped(g, "token"));
+    graph_pop(g);
+    return token;
+}
+
+/* All drawn so far, I32 [N,B]. */
+static tensor *all_tokens(graph *g, prior_sampler *p)
+{
+    parameter_spec spec = { STORE_CACHE, DTYPE_I32, STORE_ZEROS, 0.0f, false };
+    graph_push(g, "draw%lld", (long long)p->batch);
+    tensor *history =
+        graph_parameter(g, "history", spec, 2, (int64_t[]){ p->shape.side * p->shape.side, p->batch });
+    p->history = store_find(p->store, graph_scoped(g, "history"));
+    graph_pop(g);
+    return history;
 }
 
 /* Draws a token a picture from logits [B,K] and leaves it in both places. */
 static void draw_token(graph *g, prior_sampler *p, tensor *logits, tensor *settings, tensor *random,
-                       tensor *at, tensor *zero)
+                       tensor *at)
 {
-    int64_t n = p->shape.side * p->shape.side;
+    tensor *token = last_token(g, p), *history = all_tokens(g, p);
     graph_push(g, "draw"); /* names the random stream: it must not depend on the batch */
-    tensor *sampled = op_sample(logits, settings, random, pick(at, AT_IMAGE));
-    graph_pop(g);
-    graph_push(g, "draw%lld", (long long)p->batch);
-    tensor *drawn = op_reshape(sampled, 4, (int64_t[]){ 1, 1, 1, p->batch });
-    tensor *history = token_entry(g, p, "history", n), *token = token_entry(g, p, "token", 1);
-    graph_update(op_cache_write(history, drawn, pick(at, AT_IMAGE)));
-    graph_update(op_cache_write(token, drawn, zero));
-    p->history = store_find(p->store, graph_scoped(g, "history"));
-    p->token = store_find(p->store, graph_scoped(g, "token"));
+    op_sample_into(logits, settings, random, pick(at, AT_IMAGE), token, history);
     graph_pop(g);
 }
 
@@ -108,7 +116,7 @@ static bool build_prefill(prior_sampler *p, error *err)
     graph_keep(p->prefill_logits);
     /* Every picture draws its first token from the same logits. */
     draw_token(g, p, op_embedding(p->prefill_logits, p->zeros), p->prefill_settings, p->prefill_random,
-               p->prefill_at, zero);
+               p->prefill_at);
     return graph_compile(g, 0, "the number of pictures drawn at once", err);
 }
 
@@ -120,12 +128,9 @@ static bool build_step(prior_sampler *p, error *err)
     graph_set_trainable(g, false);
     graph_set_averages(g, p->averages);
     declare_controls(g, &p->at, &p->random, &p->settings);
-    tensor *zero = graph_input(g, "zero", DTYPE_I32, 1, (int64_t[]){ 1 });
 
     prior_weights w = prior_declare(g, c, &p->shape);
-    graph_push(g, "draw%lld", (long long)p->batch);
-    tensor *token = op_reshape(token_entry(g, p, "token", 1), 2, (int64_t[]){ p->batch, 1 });
-    graph_pop(g);
+    tensor *token = op_reshape(last_token(g, p), 2, (int64_t[]){ p->batch, 1 });
     prior_places place = { pick(p->at, AT_ROW), pick(p->at, AT_COLUMN) };
     tensor *x = prior_embed_image(&w, &place, token); /* [B,1,C] */
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) {
@@ -141,9 +146,8 @@ static bool build_step(prior_sampler *p, error *err)
     p->logits = op_reshape(nn_linear_step(&w.image_logits, &w.norm, x, false, NULL), 2,
                            (int64_t[]){ p->batch, p->shape.codes });
     graph_keep(p->logits);
-    draw_token(g, p, p->logits, p->settings, p->random, p->at, zero);
-    if (!graph_compile(g, 0, "the number of pictures drawn at once", err)) return false;
-    return graph_write(zero, &(int32_t){ 0 }, err);
+    draw_token(g, p, p->logits, p->settings, p->random, p->at);
+    return graph_compile(g, 0, "the number of pictures drawn at once", err);
 }
 
 prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior_shape *shape, int64_t batch,

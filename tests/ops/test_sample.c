@@ -173,6 +173,40 @@ static int check_batch(int shape)
     return wrong;
 }
 
+/* op_sample_into draws the same and keeps every token in its place; one outside the history is only the last. */
+static int check_into(int shape)
+{
+    enum { ROWS = 3, COLUMNS = 40, LENGTH = 4 };
+    float x[ROWS * COLUMNS];
+    rig_fill(x, ROWS * COLUMNS, 11, -2.0f, 2.0f);
+    sampler plain = sampler_open(shape, ROWS, COLUMNS), s = { .r = rig_open(shape) };
+    s.logits = rig_input(&s.r, "logits", DTYPE_F32, RIG_DIM(ROWS, COLUMNS));
+    s.settings = rig_input(&s.r, "settings", DTYPE_F32, RIG_DIM(4));
+    s.random = rig_input(&s.r, "random", DTYPE_I32, RIG_DIM(4));
+    s.position = rig_input(&s.r, "position", DTYPE_I32, RIG_DIM(1));
+    s.ids = rig_state(&s.r, "token", DTYPE_I32, RIG_DIM(ROWS));
+    tensor *history = rig_state(&s.r, "history", DTYPE_I32, RIG_DIM(LENGTH, ROWS));
+    op_sample_into(s.logits, s.settings, s.random, s.position, s.ids, history);
+    rig_compile(&s.r);
+    rig_write(s.logits, x);
+    rig_write(plain.logits, x);
+    int32_t wanted[LENGTH * ROWS] = { 0 }, kept[LENGTH * ROWS] = { 0 }, last[ROWS], drawn[ROWS];
+    rig_write(history, kept);
+    int wrong = 0;
+    for (int position = -1; position <= LENGTH; ++position) {
+        sampler_draw(&plain, all_settings[1], 4, position, drawn);
+        sampler_draw(&s, all_settings[1], 4, position, last);
+        wrong += memcmp(drawn, last, sizeof last) != 0;
+        if (position >= 0 && position < LENGTH) memcpy(wanted + position * ROWS, drawn, sizeof drawn);
+    }
+    rig_read(history, kept);
+    wrong += memcmp(kept, wanted, sizeof kept) != 0;
+    if (wrong) fprintf(stderr, "sample: drawn into a history, %d of %d times otherwise\n", wrong, LENGTH + 3);
+    rig_close(&plain.r);
+    rig_close(&s.r);
+    return wrong;
+}
+
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
@@ -212,7 +246,7 @@ int main(void)
         wrong += check_against_naive(shape, 37, 0) + check_against_naive(shape, 37, 5);
         if (!getenv("DALLE_CL_TINY"))
             wrong += check_against_naive(shape, 1003, 0) + check_against_naive(shape, 1003, 9);
-        wrong += check_batch(shape);
+        wrong += check_batch(shape) + check_into(shape);
     }
     int status = op_check_main(&(op_test){ "sample", build, reference, OP_CASES(cases) });
     return status ? status : wrong ? EXIT_FAILURE : EXIT_SUCCESS;
