@@ -2,7 +2,7 @@
  *   y[p, b] = act(norm(x[b]) W_p^T + bias_p) + residual[b]      for up to three weights W_p of one size
  * norm is layer normalisation.  Weights are read once; the order of each sum depends on k, VEC and LANES alone,
  * never on how many rows there are, so that a picture is the same drawn alone or among others.
- * A group owns a stretch of columns, COLUMNS at a time; its LANES share k.  Rows are the inner loop, so that those
+ * A group owns a stretch of columns, COLUMNS at a time; its LANES share k.  It normalises its rows once, if they fit.  Rows are the inner loop, so that those
  * after the first find the weights in the nearest cache.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
@@ -48,7 +48,12 @@
 #ifndef GELU
 #define GELU 0
 #endif
-#define SLAB 32 /* rows whose statistics are kept; weights are read once for so many */
+#ifndef SLAB
+#define SLAB 32 /* rows of a slab: weights are read once for so many */
+#endif
+#ifndef KEPT
+#define KEPT 0 /* elements of normalised rows that a group keeps, SLAB rows of them; 0: normalised wherever read */
+#endif
 #define UNROLLED _Pragma("unroll")
 #if LANES > 1
 #define SHARED __local
@@ -67,13 +72,16 @@
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
 
+#define NORMALISED(load, row, i, mean, rate) \
+    ((load(X_STORE, row, i) - (mean)) * (rate)*load(GAIN_STORE, gain, i) + load(GAIN_STORE, shift, i))
+
 /* Elements of x as the products see them. */
-#if NORM
-#define SEEN_VEC(r, i) \
-    ((LOAD_VEC(X_STORE, rows[r], i) - mean[r]) * scale[r] * LOAD_VEC(GAIN_STORE, gain, i) + \
-     LOAD_VEC(GAIN_STORE, shift, i))
-#define SEEN(r, i) \
-    ((LOAD(X_STORE, rows[r], i) - mean[r]) * scale[r] * LOAD(GAIN_STORE, gain, i) + LOAD(GAIN_STORE, shift, i))
+#if KEPT
+#define SEEN_VEC(r, i) VLOAD_F32(kept + kept_row[r], i)
+#define SEEN(r, i) kept[kept_row[r] + (i)]
+#elif NORM
+#define SEEN_VEC(r, i) NORMALISED(LOAD_VEC, rows[r], i, mean[r], scale[r])
+#define SEEN(r, i) NORMALISED(LOAD, rows[r], i, mean[r], scale[r])
 #else
 #define SEEN_VEC(r, i) LOAD_VEC(X_STORE, rows[r], i)
 #define SEEN(r, i) LOAD(X_STORE, rows[r], i)
@@ -124,7 +132,11 @@ void linear_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TENSOR_IN(W_STOR
 #endif
 #if NORM
     REDUCE_DECLARE(scratch);
+#if KEPT
+    SHARED float kept[KEPT];
+#else
     SHARED float means[SLAB], scales[SLAB];
+#endif
 #endif
     const int lane = (int)get_local_id(0), per_weight = (n + COLUMNS - 1) / COLUMNS;
     const int begin = (int)get_group_id(0) * each, end = min(begin + each, blocks), whole = ROW_WHOLE(k);
@@ -155,10 +167,17 @@ void linear_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TENSOR_IN(W_STOR
                 rest_squares += v * v;
             }
             const float variance = reduce_sum(vector_sum(squares) + rest_squares, scratch) / convert_float(k);
+            const float rate = 1.0f / sqrt(variance + epsilon);
+#if KEPT
+            const int at = (row - slab) * k;
+            FOR_ROW_VECTORS(i, k) VSTORE_F32(NORMALISED(LOAD_VEC, from, i, middle, rate), kept + at, i);
+            FOR_ROW_REST(i, k) kept[at + i] = NORMALISED(LOAD, from, i, middle, rate);
+#else
             if (lane == 0) {
                 means[row - slab] = middle;
-                scales[row - slab] = 1.0f / sqrt(variance + epsilon);
+                scales[row - slab] = rate;
             }
+#endif
         }
         GROUP_BARRIER();
 #endif
@@ -176,7 +195,10 @@ void linear_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TENSOR_IN(W_STOR
             for (int top = slab; top < slab_end; top += ROWS) {
                 __global const ELEMENT(X_STORE) * rows[ROWS];
                 UNROLLED for (int r = 0; r < ROWS; ++r) rows[r] = x + (long)min(top + r, m - 1) * k;
-#if NORM
+#if KEPT
+                int kept_row[ROWS];
+                UNROLLED for (int r = 0; r < ROWS; ++r) kept_row[r] = (min(top + r, slab_end - 1) - slab) * k;
+#elif NORM
                 float mean[ROWS], scale[ROWS];
                 UNROLLED for (int r = 0; r < ROWS; ++r)
                 {

@@ -77,6 +77,19 @@ static block choose_block(const device_info *info, int64_t m)
     return (block){ m >= 2 ? 2 : 1, 1, 2 };
 }
 
+/* The rows that are summed for one reading of the weights, and how many elements of them, normalised, a group keeps: as
+ * many rows as fit the nearest caches, or a share of a GPU's local memory that leaves room for other groups. */
+static void define_slab(kernel_call *c, const device_info *info, int64_t m, int64_t k, int rows, bool norm)
+{
+    enum { SLAB = 32, CPU_FLOATS = 16384, GPU_FLOATS = 2048 };
+    const int64_t room = info->lanes == 1 ? CPU_FLOATS : GPU_FLOATS;
+    int64_t slab = SLAB;
+    while (slab > rows && (slab * k > room || slab / 2 >= m)) slab /= 2;
+    const bool keep = norm && slab * k <= room;
+    call_define(c, "SLAB=%lld", keep ? (long long)slab : (long long)SLAB);
+    call_define(c, "KEPT=%lld", keep ? (long long)(slab * k) : 0LL);
+}
+
 static bool linear_rows_bind(const node *n, binder *b)
 {
     const rows_attributes *a = n->attributes;
@@ -91,6 +104,7 @@ static bool linear_rows_bind(const node *n, binder *b)
     call_define(&c, "COLUMNS=%d", tile.columns);
     call_define(&c, "DEPTH=%d", tile.depth);
     call_define(&c, "NORM=%d", n->in[GAIN] != NULL);
+    define_slab(&c, info, m, w->dim[1], tile.rows, n->in[GAIN] != NULL);
     call_define(&c, "BIAS=%d", n->in[BIAS] != NULL);
     call_define(&c, "RESIDUAL=%d", n->in[RESIDUAL] != NULL);
     call_define(&c, "GELU=%d", a->gelu);
