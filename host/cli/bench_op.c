@@ -30,6 +30,7 @@ typedef struct op_bench {
     const row_op *op; /* or attention: */
     mask pattern;
     int64_t batch, heads, head, rows, columns, out; /* out: of linear_rows, else 0 */
+    dtype weights;                                  /* storage of linear_rows' */
     tensor *in[INPUTS], *y;
     float *values[INPUTS], *got;
 } op_bench;
@@ -170,6 +171,15 @@ static bool fill(op_bench *b, int i, error *err)
         return error_set(err, ERROR_MEMORY, "out of memory for %lld values", (long long)count);
     for (int64_t k = 0; k < count; ++k) b->values[i][k] = 4.0f * philox_uniform(&p, (uint32_t)k) - 2.0f;
     const store_entry *e = graph_entry_of(b->in[i]);
+    if (b->in[i]->type != DTYPE_F32) {
+        void *stored = malloc((size_t)count * dtype_bytes(b->in[i]->type));
+        if (!stored) return error_set(err, ERROR_MEMORY, "out of memory for %lld values", (long long)count);
+        dtype_convert(b->in[i]->type, stored, DTYPE_F32, b->values[i], count);
+        dtype_convert(DTYPE_F32, b->values[i], b->in[i]->type, stored, count);
+        bool ok = graph_write(b->in[i], stored, err);
+        free(stored);
+        return ok;
+    }
     return e ? store_write(b->store, store_find(b->store, e->name), b->values[i], err)
              : graph_write(b->in[i], b->values[i], err);
 }
@@ -192,7 +202,7 @@ static void build_attention(op_bench *b, bool train)
 static void build_linear(op_bench *b)
 {
     b->in[0] = graph_input(b->graph, "x", DTYPE_F32, 2, (int64_t[]){ b->rows, b->columns });
-    b->in[1] = graph_input(b->graph, "weight", DTYPE_F32, 2, (int64_t[]){ b->out, b->columns });
+    b->in[1] = graph_input(b->graph, "weight", b->weights, 2, (int64_t[]){ b->out, b->columns });
     linear_rows_terms terms = { .weight = { b->in[1] } };
     b->y = op_linear_rows(b->in[0], &terms);
     graph_keep(b->y);
@@ -272,6 +282,7 @@ bool bench_open_op(bench_case *c, const char *name, const bench_options *o, erro
     bool train = false;
     if (!b) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", name);
     b->device = o->device;
+    b->weights = o->type;
     if (!parse_rows(b, name) && !parse_linear(b, name) && !parse_attention(b, name, &train)) {
         free(b);
         return error_set(err, ERROR_USAGE,
@@ -294,11 +305,11 @@ bool bench_open_op(bench_case *c, const char *name, const bench_options *o, erro
                        .run = run_op,
                        .close = close_op,
                        .flops = flops,
-                       .bytes = b->out  ? 4.0 * (double)(b->out * b->columns)
+                       .bytes = b->out  ? (double)dtype_bytes(b->weights) * (double)(b->out * b->columns)
                                 : b->op ? 4.0 * b->op->passes * (double)(b->rows * b->columns)
                                         : 0,
                        .wrong = wrong,
                        .provider = "",
-                       .storage = "F32" };
+                       .storage = b->out ? dtype_name(b->weights) : "F32" };
     return true;
 }

@@ -49,6 +49,7 @@ typedef struct bench {
     double seconds; /* of timing a case */
     double peak;    /* GFLOP/s of multiply-adds, measured at the start; 0: not wanted */
     bool json, paced, profile;
+    bool again; /* with the other storage */
 } bench;
 
 typedef struct timing {
@@ -65,6 +66,15 @@ bool bench_open(bench_case *c, const char *name, const bench_options *o, error *
         return bench_open_op(c, name, o, err);
     if (strcmp(name, "start") == 0) return bench_open_start(c, name, o, err);
     return bench_open_model(c, name, o, err);
+}
+
+/* The others have a storage of their own. */
+static bool takes_storage(const char *name)
+{
+    static const char *const kinds[] = { "gemm:", "conv:", "rows:" };
+    for (int i = 0; i < 3; ++i)
+        if (strncmp(name, kinds[i], 5) == 0) return true;
+    return false;
 }
 
 static bool time_one(const bench_case *c, double *seconds, error *err)
@@ -177,6 +187,7 @@ static bool run_case(const bench *bn, const char *name, error *err)
 {
     bench_case c;
     timing t;
+    if (bn->again && !takes_storage(name)) return true;
     if (!bench_open(&c, name, &bn->options, err)) return false;
     bool ok = bn->paced ? pace(bn, name, &c, err)
                         : time_runs(&c, bn->seconds, &t, err) && print_result(bn, name, &c, &t, err) &&
@@ -233,6 +244,7 @@ static bool run_bench(const cli_call *call, error *err)
     for (int half = 0; ok && half < 2; ++half) {
         if (!both && half != (strcmp(storage, "f16") == 0)) continue;
         bn.options.type = half ? DTYPE_F16 : DTYPE_F32;
+        bn.again = both && half;
         ok = run_given(call, &bn, err);
     }
     device_close(bn.options.device);
@@ -244,9 +256,10 @@ static const cli_option options[] = {
     { "op", 0, CLI_TEXT, "gemm|conv|op|model|all", "all", 0, 0,
       "which of the usual ones; all: those but the models, which take long" },
     { "list", 0, CLI_FLAG, NULL, NULL, 0, 0, "name the usual cases and end" },
-    { "storage", 0, CLI_TEXT, "f32|f16|both", "f32", 0, 0, "storage type of products" },
+    { "storage", 0, CLI_TEXT, "f32|f16|both", "f32", 0, 0,
+      "storage type of products, and of the weights of rows:" },
     { "provider", 0, CLI_TEXT, "NAME", NULL, 0, 0,
-      "tile, clblast, thin or plain; otherwise the one that would be used" },
+      "winograd, tile, clblast, thin or plain; otherwise the one that would be used" },
     { "model", 'm', CLI_TEXT, "FOLDER", "models/demo", 0, 0, "the model of the case `start`" },
     { "seconds", 0, CLI_REAL, "S", "0.5", 0.001, 600, "how long to measure each, five runs at least" },
     { "profile", 0, CLI_FLAG, NULL, NULL, 0, 0,
