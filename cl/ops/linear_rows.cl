@@ -52,7 +52,7 @@
 #define SLAB 32 /* rows of a slab: weights are read once for so many */
 #endif
 #ifndef KEPT
-#define KEPT 0 /* elements of normalised rows that a group keeps, SLAB rows of them; 0: normalised wherever read */
+#define KEPT 0 /* LANES 1: elements of SLAB normalised rows that a group keeps; 0: normalised wherever read */
 #endif
 #define UNROLLED _Pragma("unroll")
 #if LANES > 1
@@ -73,7 +73,7 @@
 #endif
 
 #define NORMALISED(load, row, i, mean, rate) \
-    ((load(X_STORE, row, i) - (mean)) * (rate)*load(GAIN_STORE, gain, i) + load(GAIN_STORE, shift, i))
+    ((load(X_STORE, row, i) - (mean)) * (rate) * load(GAIN_STORE, gain, i) + load(GAIN_STORE, shift, i))
 
 /* Elements of x as the products see them. */
 #if KEPT
@@ -133,7 +133,7 @@ void linear_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TENSOR_IN(W_STOR
 #if NORM
     REDUCE_DECLARE(scratch);
 #if KEPT
-    SHARED float kept[KEPT];
+    float kept[KEPT];
 #else
     SHARED float means[SLAB], scales[SLAB];
 #endif

@@ -77,17 +77,17 @@ static block choose_block(const device_info *info, int64_t m)
     return (block){ m >= 2 ? 2 : 1, 1, 2 };
 }
 
-/* The rows that are summed for one reading of the weights, and how many elements of them, normalised, a group keeps: as
- * many rows as fit the nearest caches, or a share of a GPU's local memory that leaves room for other groups. */
+/* How many rows are summed for one reading of the weights, and, on a CPU, how many elements of them a group keeps once
+ * they are normalised: what fits the nearer caches.  A GPU's groups have few columns each, to which the room is worth
+ * more. */
 static void define_slab(kernel_call *c, const device_info *info, int64_t m, int64_t k, int rows, bool norm)
 {
-    enum { SLAB = 32, CPU_FLOATS = 16384, GPU_FLOATS = 2048 };
-    const int64_t room = info->lanes == 1 ? CPU_FLOATS : GPU_FLOATS;
+    enum { SLAB = 32, FLOATS = 16384 };
     int64_t slab = SLAB;
-    while (slab > rows && (slab * k > room || slab / 2 >= m)) slab /= 2;
-    const bool keep = norm && slab * k <= room;
-    call_define(c, "SLAB=%lld", keep ? (long long)slab : (long long)SLAB);
-    call_define(c, "KEPT=%lld", keep ? (long long)(slab * k) : 0LL);
+    while (slab > rows && (slab * k > FLOATS || slab / 2 >= m)) slab /= 2;
+    const bool keep = norm && info->lanes == 1 && slab * k <= FLOATS;
+    call_define(c, "SLAB=%d", keep ? (int)slab : SLAB);
+    call_define(c, "KEPT=%d", keep ? (int)(slab * k) : 0);
 }
 
 static bool linear_rows_bind(const node *n, binder *b)
