@@ -2,8 +2,8 @@
  *   y[p, b] = act(norm(x[b]) W_p^T + bias_p) + residual[b]      for up to three weights W_p of one size
  * norm is layer normalisation.  Weights are read once; the order of each sum depends on k, VEC and LANES alone,
  * never on how many rows there are, so that a picture is the same drawn alone or among others.
- * A group owns a stretch of columns, COLUMNS at a time; its LANES share k.  It normalises its rows once, if they fit.  Rows are the inner loop, so that those
- * after the first find the weights in the nearest cache.
+ * A group owns a stretch of columns, COLUMNS at a time; its LANES share k.  It normalises its rows once, if they fit.
+ * Rows are the inner loop, so that those after the first find the weights in the nearest cache.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "math.clh"
@@ -121,6 +121,39 @@ static inline float finish(float v, const float bias, const float residual)
               y, (long)which *m * n + at); \
     } while (0)
 
+#if NORM
+#if LANES > 1
+#define SCRATCH_ARGUMENT      , __local float *scratch
+#define PASS_SCRATCH(scratch) , scratch
+#else
+#define SCRATCH_ARGUMENT
+#define PASS_SCRATCH(scratch)
+#endif
+
+/* A row's mean and the reciprocal of its deviation, for every lane. */
+static inline float2 row_statistics(__global const ELEMENT(X_STORE) * row, const int k,
+                                    const float epsilon SCRATCH_ARGUMENT)
+{
+    floatv sum = (floatv)(0.0f), squares = (floatv)(0.0f);
+    float rest = 0.0f, rest_squares = 0.0f;
+    FOR_ROW_VECTORS(i, k) sum += LOAD_VEC(X_STORE, row, i);
+    FOR_ROW_REST(i, k) rest += LOAD(X_STORE, row, i);
+    const float mean = reduce_sum(vector_sum(sum) + rest, scratch) / convert_float(k);
+    FOR_ROW_VECTORS(i, k)
+    {
+        const floatv v = LOAD_VEC(X_STORE, row, i) - mean;
+        squares += v * v;
+    }
+    FOR_ROW_REST(i, k)
+    {
+        const float v = LOAD(X_STORE, row, i) - mean;
+        rest_squares += v * v;
+    }
+    const float variance = reduce_sum(vector_sum(squares) + rest_squares, scratch) / convert_float(k);
+    return (float2)(mean, 1.0f / sqrt(variance + epsilon));
+}
+#endif
+
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void linear_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TENSOR_IN(W_STORE, w0), TENSOR_IN(W_STORE, w1),
                  TENSOR_IN(W_STORE, w2), TENSOR_IN(B_STORE, b0), TENSOR_IN(B_STORE, b1), TENSOR_IN(B_STORE, b2),
@@ -151,23 +184,8 @@ void linear_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TENSOR_IN(W_STOR
 #if NORM
         for (int row = slab; row < slab_end; ++row) {
             __global const ELEMENT(X_STORE) *from = x + (long)row * k;
-            floatv sum = (floatv)(0.0f), squares = (floatv)(0.0f);
-            float rest = 0.0f, rest_squares = 0.0f;
-            FOR_ROW_VECTORS(i, k) sum += LOAD_VEC(X_STORE, from, i);
-            FOR_ROW_REST(i, k) rest += LOAD(X_STORE, from, i);
-            const float middle = reduce_sum(vector_sum(sum) + rest, scratch) / convert_float(k);
-            FOR_ROW_VECTORS(i, k)
-            {
-                const floatv v = LOAD_VEC(X_STORE, from, i) - middle;
-                squares += v * v;
-            }
-            FOR_ROW_REST(i, k)
-            {
-                const float v = LOAD(X_STORE, from, i) - middle;
-                rest_squares += v * v;
-            }
-            const float variance = reduce_sum(vector_sum(squares) + rest_squares, scratch) / convert_float(k);
-            const float rate = 1.0f / sqrt(variance + epsilon);
+            const float2 statistics = row_statistics(from, k, epsilon PASS_SCRATCH(scratch));
+            const float middle = statistics.x, rate = statistics.y;
 #if KEPT
             const int at = (row - slab) * k;
             FOR_ROW_VECTORS(i, k) VSTORE_F32(NORMALISED(LOAD_VEC, from, i, middle, rate), kept + at, i);

@@ -1,6 +1,6 @@
 /* sample.cl -- draws one token per row of x [rows, columns]; a work-group owns one row.  With HISTORY, the token also
- * becomes element `position` of the row's history [length, rows].  The order of
- * temperature, top-k, top-p and the draw, and the rules for ties, stand in host/ops/sample.c.
+ * becomes element `position` of the row's history [length, rows].  The order of temperature, top-k, top-p and the
+ * draw, and the rules for ties, stand in host/ops/sample.c.
  *
  * Nothing is sorted.  Floats are mapped to unsigned keys of the same order, and the largest key whose
  * followers are enough (k of them, or p of the weight) is found two bits at a time; of the elements that
@@ -32,15 +32,14 @@
 #ifndef POSITION_STORE
 #define POSITION_STORE STORE_I32
 #endif
+#ifndef HISTORY
+#define HISTORY 0 /* 1: the tokens drawn so far are kept */
+#endif
 
 #if LANES == 1
 #define GROUP_BARRIER()
 #else
 #define GROUP_BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
-#endif
-
-#ifndef HISTORY
-#define HISTORY 0
 #endif
 
 /* Larger floats have larger keys; -0 counts as 0.  (v + 0.0f would turn -0 into 0, but Mesa drops it.) */

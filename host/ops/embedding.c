@@ -6,14 +6,18 @@
 #include "host/ops/ops.h"
 #include "host/ops/sort_ids.h"
 
-/* Inputs: table, ids, table, ids, ..; what is absent is NULL. */
+/* Inputs: table, ids, table, ids, .. */
 enum { TABLE, IDS, EACH };
 
 static int terms_of(const node *n)
 {
-    int terms = 1;
-    while (terms < EMBEDDING_TERMS && n->in[terms * EACH + TABLE]) ++terms;
-    return terms;
+    return n->in_count / EACH;
+}
+
+/* A kernel always takes EMBEDDING_TERMS of them: the first stands in for what is absent. */
+static const tensor *term_input(const node *n, int t, int which)
+{
+    return n->in[(t < terms_of(n) ? t : 0) * EACH + which];
 }
 
 static bool term_fits(node *n, int t)
@@ -49,15 +53,13 @@ static bool embedding_infer(node *n)
 
 static bool embedding_bind(const node *n, binder *b)
 {
-    int terms = terms_of(n);
     kernel_call c = call_begin(b, n, "embedding_forward");
-    call_define(&c, "TERMS=%d", terms);
+    call_define(&c, "TERMS=%d", terms_of(n));
     call_tensor(&c, "Y", n->out[0]);
-    for (int t = 0; t < EMBEDDING_TERMS; ++t)
-        call_tensor(&c, "TABLE", n->in[(t < terms ? t : 0) * EACH + TABLE]);
-    for (int t = 0; t < EMBEDDING_TERMS; ++t) call_tensor(&c, "IDS", n->in[(t < terms ? t : 0) * EACH + IDS]);
-    for (int t = 0; t < EMBEDDING_TERMS; ++t) call_int(&c, n->in[(t < terms ? t : 0) * EACH + TABLE]->dim[0]);
-    call_int(&c, tensor_count(n->in[(terms > 1 ? EACH : 0) + IDS]));
+    for (int t = 0; t < EMBEDDING_TERMS; ++t) call_tensor(&c, "TABLE", term_input(n, t, TABLE));
+    for (int t = 0; t < EMBEDDING_TERMS; ++t) call_tensor(&c, "IDS", term_input(n, t, IDS));
+    for (int t = 0; t < EMBEDDING_TERMS; ++t) call_int(&c, term_input(n, t, TABLE)->dim[0]);
+    call_int(&c, tensor_count(term_input(n, 1, IDS)));
     call_int(&c, n->in[TABLE]->dim[1]);
     return call_rows(&c, tensor_count(n->in[IDS]));
 }
@@ -128,14 +130,15 @@ static const op_def embedding = { "embedding", embedding_infer, embedding_bind, 
 
 tensor *op_embedding_sum(int count, const embedding_term *term)
 {
-    tensor *in[EMBEDDING_TERMS * EACH] = { 0 };
+    tensor *in[EMBEDDING_TERMS * EACH];
+    CHECK(count >= 1 && count <= EMBEDDING_TERMS, "a sum of %d embeddings", count);
     for (int t = 0; t < count; ++t) {
         tensor *ids = term[t].ids;
         in[t * EACH + TABLE] = op_contiguous(term[t].table);
         in[t * EACH + IDS] =
             tensor_is_contiguous(ids) ? ids : op_contiguous(ids); /* they are read one by one */
     }
-    return graph_node1(term->table->graph, &embedding, EMBEDDING_TERMS * EACH, in, NULL, 0);
+    return graph_node1(term->table->graph, &embedding, count * EACH, in, NULL, 0);
 }
 
 tensor *op_embedding(tensor *table, tensor *ids)

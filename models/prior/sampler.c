@@ -45,34 +45,28 @@ static tensor *cache_entry(graph *g, const prior_sampler *p, const char *name)
     return cache;
 }
 
-/* The token drawn last for every picture, I32 [B]. */
-static tensor *last_token(graph *g, prior_sampler *p)
+/* A store entry of drawn tokens, I32 [rank 1: B, rank 2: N,B]; its name carries the batch, as a cache's does. */
+static tensor *token_entry(graph *g, const prior_sampler *p, const char *name, int rank, store_entry **entry)
 {
-    parameter_spec spec = { STORE_CACHE, DTYPE_I32, STORE_ZEROS, 0.0f, false };
+    const parameter_spec spec = { STORE_CACHE, DTYPE_I32, STORE_ZEROS, 0.0f, false };
+    const int64_t dim[] = { p->shape.side * p->shape.side, p->batch };
     graph_push(g, "draw%lld", (long long)p->batch);
-    tensor *token = graph_parameter(g, "token", spec, 1, &p->batch);
-    p->token = store_find(p->store, graph_scoped(g, "token"));
+    tensor *tokens = graph_parameter(g, name, spec, rank, dim + 2 - rank);
+    *entry = store_find(p->store, graph_scoped(g, name));
     graph_pop(g);
-    return token;
+    return tokens;
 }
 
-/* All drawn so far, I32 [N,B]. */
-static tensor *all_tokens(graph *g, prior_sampler *p)
+static tensor *last_token(graph *g, prior_sampler *p)
 {
-    parameter_spec spec = { STORE_CACHE, DTYPE_I32, STORE_ZEROS, 0.0f, false };
-    graph_push(g, "draw%lld", (long long)p->batch);
-    tensor *history =
-        graph_parameter(g, "history", spec, 2, (int64_t[]){ p->shape.side * p->shape.side, p->batch });
-    p->history = store_find(p->store, graph_scoped(g, "history"));
-    graph_pop(g);
-    return history;
+    return token_entry(g, p, "token", 1, &p->token);
 }
 
 /* Draws a token a picture from logits [B,K] and leaves it in both places. */
 static void draw_token(graph *g, prior_sampler *p, tensor *logits, tensor *settings, tensor *random,
                        tensor *at)
 {
-    tensor *token = last_token(g, p), *history = all_tokens(g, p);
+    tensor *token = last_token(g, p), *history = token_entry(g, p, "history", 2, &p->history);
     graph_push(g, "draw"); /* names the random stream: it must not depend on the batch */
     op_sample_into(logits, settings, random, pick(at, AT_IMAGE), token, history);
     graph_pop(g);
