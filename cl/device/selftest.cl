@@ -53,3 +53,10 @@ __kernel void selftest_affine(TENSOR_OUT(STORE_F32, y), const int count, const f
     for (int i = (int)get_global_id(0); i < count; i += (int)get_global_size(0))
         y[i] = y[i] * scale + (float)shift + (float)wide;
 }
+
+/* Each group says where it is, as if its three ids were digits, on top of what stood there. */
+__kernel void selftest_axes(TENSOR_OUT(STORE_F32, y))
+{
+    const size_t at = (get_group_id(2) * get_num_groups(1) + get_group_id(1)) * get_num_groups(0) + get_group_id(0);
+    y[y_offset + at] = 0.5f * y[y_offset + at] + convert_float(get_group_id(0) + 10 * get_group_id(1) + 100 * get_group_id(2));
+}

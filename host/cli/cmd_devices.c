@@ -81,6 +81,7 @@ static json_t *to_json(const device_info *d, const selection *chosen)
     json_tree_put(&o, "half_storage", json_boolean(d->half_storage));
     json_tree_put(&o, "half_arithmetic", json_boolean(d->half_arithmetic));
     json_tree_put(&o, "subgroup_size", json_integer(d->subgroup_size));
+    json_tree_put(&o, "joins", json_boolean(d->joins));
     json_tree_put(&o, "vector_width", json_integer(d->vector_width));
     json_tree_put(&o, "lanes", json_integer(d->lanes));
     json_tree_put(&o, "vec", json_integer(d->vec));
@@ -132,8 +133,9 @@ static void print_people(const device_info *d, const selection *chosen)
         printf("     not usable: %s\n", d->reason);
         return;
     }
-    printf("     f16 storage %s, f16 arithmetic %s; kernels of %d lanes x %d wide\n",
-           d->half_storage ? "yes" : "no", d->half_arithmetic ? "yes" : "no", d->lanes, d->vec);
+    printf("     f16 storage %s, f16 arithmetic %s; kernels of %d lanes x %d wide%s\n",
+           d->half_storage ? "yes" : "no", d->half_arithmetic ? "yes" : "no", d->lanes, d->vec,
+           d->joins ? "; short ones are joined" : "");
     if (d->measured) print_measured(d);
     if (place == 1)
         printf("     default: %s\n", chosen->reason);

@@ -52,6 +52,7 @@ typedef struct device_info {
     bool half_storage;    /* vload_half / vstore_half give right numbers */
     bool half_arithmetic; /* cl_khr_fp16 arithmetic gives right numbers */
     int subgroup_size;    /* 0: no working subgroups */
+    bool joins;           /* a kernel's groups can wait for each other: device_launches_join */
     int vector_width;     /* preferred float vector, from the driver */
 
     /* The shape of row- and element-wise kernels (STYLE.md): LANES work-items times VEC-wide vectors. */
@@ -189,7 +190,19 @@ bool device_launches_add_call(device_launches *list, const char *label, device_c
 /* Enqueues launches first .. first+count-1. */
 bool device_launches_run(device_launches *list, int first, int count, error *err);
 
-/* Profiling: between start and report, run waits for and adds up each launch by label. */
+/* Joining: many short kernels, one after another, become one kernel, whose groups share out the work of each in turn and
+ * wait for one another.  It saves a CPU's handing over between threads, which for a token's kernels takes longer than
+ * the work; the results are the same.  Only where info.joins; elsewhere both calls change nothing.
+ *   device_launches_defer  before the first add: kernels of single work-items are described, not built
+ *   device_launches_join   after the last: neighbours are joined, across none of `ends` (launches before which a run may
+ *                          begin), and what cannot be is built */
+void device_launches_defer(device_launches *list);
+bool device_launches_join(device_launches *list, const int *ends, int end_count, error *err);
+bool device_launches_joined(const device_launches *list); /* whether some are */
+/* As if run so many times; all at once where they are joined. */
+bool device_launches_repeat(device_launches *list, int first, int count, int times, error *err);
+
+/* Profiling: between start and report, run waits for and adds up each launch by label; none are joined then. */
 bool device_profile_start(device *d, error *err);
 /* A table (label, launches, ms, share), longest first, to be freed; also ends the profile. */
 char *device_profile_report(device *d, error *err);

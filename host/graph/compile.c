@@ -68,6 +68,7 @@ static bool bind_all(graph *g, error *err)
     if (!g->launches) return false;
     if (!g->segment_launch)
         return error_set(err, ERROR_MEMORY, "out of memory for the launches of %d nodes", g->node_count);
+    if (g->join) device_launches_defer(g->launches);
     binder b = { g, err };
     int next_break = 0;
     g->segment_total = 0;
@@ -83,7 +84,7 @@ static bool bind_all(graph *g, error *err)
     }
     g->segment_launch[++g->segment_total] = device_launches_count(g->launches);
     g->info.launches = device_launches_count(g->launches);
-    return true;
+    return device_launches_join(g->launches, g->segment_launch, g->segment_total, err);
 }
 
 bool graph_compile(graph *g, uint64_t seed, const char *knob, error *err)
@@ -101,6 +102,17 @@ bool graph_info(const graph *g, graph_plan_info *info)
     return g->compiled;
 }
 
+void graph_join(graph *g)
+{
+    CHECK(!g->compiled, "a graph is joined before it is compiled (%d nodes)", g->node_count);
+    g->join = true;
+}
+
+bool graph_joined(const graph *g)
+{
+    return device_launches_joined(g->launches);
+}
+
 int graph_segments(const graph *g)
 {
     return g->segment_total;
@@ -111,13 +123,18 @@ void graph_poison_memory(graph *g, bool on)
     g->poison_memory = on;
 }
 
+static bool poison(graph *g, error *err)
+{
+    for (int i = 0; g->poison_memory && i < g->slab_count; ++i)
+        if (!device_fill(g->device, g->slabs[i], 0, g->slab_bytes[i], 0x7fc00000u, err)) return false;
+    return true;
+}
+
 bool graph_run_segment(graph *g, int segment, error *err)
 {
     CHECK(g->compiled && segment >= 0 && segment < g->segment_total, "segment %d of %d", segment,
           g->segment_total);
-    if (segment == 0 && g->poison_memory)
-        for (int i = 0; i < g->slab_count; ++i)
-            if (!device_fill(g->device, g->slabs[i], 0, g->slab_bytes[i], 0x7fc00000u, err)) return false;
+    if (segment == 0 && !poison(g, err)) return false;
     int first = g->segment_launch[segment];
     return device_launches_run(g->launches, first, g->segment_launch[segment + 1] - first, err);
 }
@@ -126,6 +143,16 @@ bool graph_run(graph *g, error *err)
 {
     for (int i = 0; i < g->segment_total; ++i)
         if (!graph_run_segment(g, i, err)) return false;
+    return true;
+}
+
+bool graph_run_times(graph *g, int times, error *err)
+{
+    CHECK(g->compiled && g->segment_total == 1, "%d segments cannot be repeated", g->segment_total);
+    if (!g->poison_memory)
+        return device_launches_repeat(g->launches, 0, device_launches_count(g->launches), times, err);
+    for (int i = 0; i < times; ++i)
+        if (!graph_run(g, err)) return false;
     return true;
 }
 

@@ -170,7 +170,12 @@ bool graph_plan(graph *g, graph_plan_info *info, error *err);
 bool graph_compile(graph *g, uint64_t seed, const char *knob, error *err);
 bool graph_info(const graph *g, graph_plan_info *info);
 int graph_segments(const graph *g);
+/* Before graph_compile: what a run launches may be joined (device.h); for graphs of many short kernels. */
+void graph_join(graph *g);
+bool graph_joined(const graph *g);    /* whether some are */
 bool graph_run(graph *g, error *err); /* all segments; does not wait */
+/* A graph of one segment, so many times in a row, with nothing from the host between them. */
+bool graph_run_times(graph *g, int times, error *err);
 bool graph_run_segment(graph *g, int segment, error *err);
 
 /* Blocking.  Shapes are the tensor's; it must be contiguous.  Reading needs graph_keep. */

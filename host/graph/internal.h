@@ -61,7 +61,7 @@ struct graph {
     int segment, segment_count; /* recomputation */
     int *breaks;                /* node indices that start a new step segment */
     int break_count, break_capacity;
-    bool trainable, averages, failed, compiled, poison_memory;
+    bool trainable, averages, failed, compiled, poison_memory, join;
     error failure;
     tensor_record poison;
 

@@ -9,6 +9,7 @@ straight_through
 ema
 adamw
 cache_write
+next_place
 embedding
 embedding_padded
 cross_entropy

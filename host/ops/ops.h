@@ -143,6 +143,8 @@ tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
 /* cache [B,H,T,D] gets x [B,H,t,D], or [1,H,t,D] for every b, at rows position[0].. in place; both floating
  * or both I32; returns the cache */
 tensor *op_cache_write(tensor *cache, tensor *x, tensor *position);
+/* {position in the stream, number of the image token, row, column} of the next token, in place; returns it */
+tensor *op_next_place(tensor *place, int64_t side);
 /* One token against a cache: q, key, value, [B,H,D] in any shape; keys, values [B,H,T,D], which get key and value at
  * position[0] -> like q, attention over the mask's visible keys up to there; sums in an order independent of B. */
 tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys, tensor *values, const struct mask *pattern, tensor *position, float scale);

@@ -90,6 +90,7 @@ typedef struct prior_sampler prior_sampler;
 prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior_shape *shape, int64_t batch,
                                     bool averages, error *err);
 void prior_sampler_destroy(prior_sampler *p);
+bool prior_sampler_joined(const prior_sampler *p); /* whether a token is one launch (device.h, joining) */
 
 typedef struct prior_draw {
     const int32_t *text; /* [text_tokens], -1 where no token is */

@@ -10,8 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The places of one step, one small upload: {stream position, image index, row, column}. */
+/* Where a step is, as op_next_place has it: position in the stream of the token that it is fed, number of the token that
+ * it makes, row and column of the former. */
 enum { AT_STREAM, AT_IMAGE, AT_ROW, AT_COLUMN, AT_COUNT };
+
+/* Tokens between two looks at the clock and at Ctrl-C. */
+enum { TOKENS_AT_ONCE = 16 };
 
 struct prior_sampler {
     store *store;
@@ -22,9 +26,9 @@ struct prior_sampler {
     graph *prefill, *step;
     tensor *text, *zeros; /* prefill: I32 [1,T]; I32 [B] */
     tensor *prefill_random, *prefill_settings, *prefill_at;
-    tensor *at, *random, *settings;  /* step */
+    tensor *random, *settings;       /* step */
     tensor *logits, *prefill_logits; /* [B,K], [1,K] */
-    store_entry *history, *token;
+    store_entry *history, *token, *place;
 };
 
 static tensor *pick(tensor *at, int which)
@@ -45,37 +49,38 @@ static tensor *cache_entry(graph *g, const prior_sampler *p, const char *name)
     return cache;
 }
 
-/* A store entry of drawn tokens, I32 [rank 1: B, rank 2: N,B]; its name carries the batch, as a cache's does. */
-static tensor *token_entry(graph *g, const prior_sampler *p, const char *name, int rank, store_entry **entry)
+/* A store entry of integers; its name carries the batch, as a cache's does. */
+static tensor *integers(graph *g, const prior_sampler *p, const char *name, int rank, const int64_t *dim,
+                        store_entry **entry)
 {
     const parameter_spec spec = { STORE_CACHE, DTYPE_I32, STORE_ZEROS, 0.0f, false };
-    const int64_t dim[] = { p->shape.side * p->shape.side, p->batch };
     graph_push(g, "draw%lld", (long long)p->batch);
-    tensor *tokens = graph_parameter(g, name, spec, rank, dim + 2 - rank);
+    tensor *t = graph_parameter(g, name, spec, rank, dim);
     *entry = store_find(p->store, graph_scoped(g, name));
     graph_pop(g);
-    return tokens;
+    return t;
 }
 
+/* The token drawn last for every picture, [B]. */
 static tensor *last_token(graph *g, prior_sampler *p)
 {
-    return token_entry(g, p, "token", 1, &p->token);
+    return integers(g, p, "token", 1, &p->batch, &p->token);
 }
 
 /* Draws a token a picture from logits [B,K] and leaves it in both places. */
 static void draw_token(graph *g, prior_sampler *p, tensor *logits, tensor *settings, tensor *random,
                        tensor *at)
 {
-    tensor *token = last_token(g, p), *history = token_entry(g, p, "history", 2, &p->history);
+    const int64_t all[2] = { p->shape.side * p->shape.side, p->batch };
+    tensor *token = last_token(g, p), *history = integers(g, p, "history", 2, all, &p->history);
     graph_push(g, "draw"); /* names the random stream: it must not depend on the batch */
     op_sample_into(logits, settings, random, pick(at, AT_IMAGE), token, history);
     graph_pop(g);
 }
 
-static void declare_controls(graph *g, tensor **at, tensor **random, tensor **settings)
+static void declare_controls(graph *g, tensor **random, tensor **settings)
 {
-    int64_t four = 4, count = AT_COUNT;
-    *at = graph_input(g, "at", DTYPE_I32, 1, &count);
+    int64_t four = 4;
     *random = graph_input(g, "random", DTYPE_I32, 1, &four);
     *settings = graph_input(g, "settings", DTYPE_F32, 1, &four);
 }
@@ -87,7 +92,8 @@ static bool build_prefill(prior_sampler *p, error *err)
     graph *g = p->prefill;
     graph_set_trainable(g, false);
     graph_set_averages(g, p->averages);
-    declare_controls(g, &p->prefill_at, &p->prefill_random, &p->prefill_settings);
+    declare_controls(g, &p->prefill_random, &p->prefill_settings);
+    p->prefill_at = graph_input(g, "at", DTYPE_I32, 1, (int64_t[]){ AT_COUNT });
     p->text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ 1, c->text_tokens });
     p->zeros = graph_input(g, "zeros", DTYPE_I32, 1, &p->batch);
     tensor *zero = op_slice(p->zeros, 0, 0, 1);
@@ -121,18 +127,19 @@ static bool build_step(prior_sampler *p, error *err)
     graph *g = p->step;
     graph_set_trainable(g, false);
     graph_set_averages(g, p->averages);
-    declare_controls(g, &p->at, &p->random, &p->settings);
+    declare_controls(g, &p->random, &p->settings);
+    tensor *at = integers(g, p, "place", 1, (int64_t[]){ AT_COUNT }, &p->place);
 
     prior_weights w = prior_declare(g, c, &p->shape);
     tensor *token = op_reshape(last_token(g, p), 2, (int64_t[]){ p->batch, 1 });
-    prior_places place = { pick(p->at, AT_ROW), pick(p->at, AT_COLUMN) };
+    prior_places place = { pick(at, AT_ROW), pick(at, AT_COLUMN) };
     tensor *x = prior_embed_image(&w, &place, token); /* [B,1,C] */
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) {
         mask pattern = prior_mask(c, &p->shape, i + 1);
         graph_push(g, "block%lld", (long long)i + 1);
         graph_push(g, "cache");
         attention_cache cache = { cache_entry(g, p, "keys"), cache_entry(g, p, "values"),
-                                  pick(p->at, AT_STREAM) };
+                                  pick(at, AT_STREAM) };
         graph_pop(g);
         x = prior_block_step(&w.blocks[i], x, &pattern, &cache);
         graph_pop(g);
@@ -140,7 +147,9 @@ static bool build_step(prior_sampler *p, error *err)
     p->logits = op_reshape(nn_linear_step(&w.image_logits, &w.norm, x, false, NULL), 2,
                            (int64_t[]){ p->batch, p->shape.codes });
     graph_keep(p->logits);
-    draw_token(g, p, p->logits, p->settings, p->random, p->at);
+    draw_token(g, p, p->logits, p->settings, p->random, at);
+    graph_update(op_next_place(at, p->shape.side));
+    graph_join(g);
     return graph_compile(g, 0, "the number of pictures drawn at once", err);
 }
 
@@ -172,6 +181,11 @@ void prior_sampler_destroy(prior_sampler *p)
     free(p);
 }
 
+bool prior_sampler_joined(const prior_sampler *p)
+{
+    return graph_joined(p->step);
+}
+
 /* What the step that makes image token `index` needs to know of its place: it is fed token index-1. */
 static void place_of(const prior_sampler *p, int64_t index, int32_t at[AT_COUNT])
 {
@@ -182,22 +196,17 @@ static void place_of(const prior_sampler *p, int64_t index, int32_t at[AT_COUNT]
     at[AT_COLUMN] = (int32_t)(fed < 0 ? 0 : fed % side);
 }
 
+/* Reads the text and draws the first token; a step then makes the second. */
 static bool start(prior_sampler *p, const int32_t *text, const float settings[4], const int32_t random[4],
                   error *err)
 {
-    int32_t at[AT_COUNT];
+    int32_t at[AT_COUNT], then[AT_COUNT];
     place_of(p, 0, at);
+    place_of(p, 1, then);
     return graph_write(p->text, text, err) && graph_write(p->prefill_at, at, err) &&
            graph_write(p->prefill_random, random, err) && graph_write(p->prefill_settings, settings, err) &&
            graph_run(p->prefill, err) && graph_write(p->random, random, err) &&
-           graph_write(p->settings, settings, err);
-}
-
-static bool step(prior_sampler *p, int64_t index, error *err)
-{
-    int32_t at[AT_COUNT];
-    place_of(p, index, at);
-    return graph_write(p->at, at, err) && graph_run(p->step, err);
+           graph_write(p->settings, settings, err) && store_write(p->store, p->place, then, err);
 }
 
 /* One batch of pictures from number `first` on, of which `count` are wanted. */
@@ -208,9 +217,11 @@ static bool draw_batch(prior_sampler *p, const prior_draw *d, int64_t first, int
     float settings[4] = { (float)d->temperature, (float)d->top_k, (float)d->top_p, 0.0f };
     int32_t random[4] = { (int32_t)(uint32_t)d->seed, (int32_t)(uint32_t)(d->seed >> 32), 0, (int32_t)first };
     if (!start(p, d->text, settings, random, err)) return false;
-    for (int64_t i = 1; i < n; ++i) {
-        if (!step(p, i, err)) return false;
-        if (!d->progress || i % 16) continue;
+    for (int64_t i = 1; i < n;) {
+        int64_t times = n - i < TOKENS_AT_ONCE ? n - i : TOKENS_AT_ONCE;
+        if (!graph_run_times(p->step, (int)times, err)) return false;
+        i += times;
+        if (!d->progress || i >= n) continue;
         if (!device_finish(store_device(p->store), err)) return false;
         if (!d->progress(d->context, done + i * count, total))
             return error_set(err, ERROR_INTERRUPTED, "drawing was stopped after %lld of %lld tokens",
@@ -251,7 +262,7 @@ bool prior_sampler_logits(prior_sampler *p, const int32_t *text, const int32_t *
     ok = ok && start(p, text, settings, random, err) && graph_read_f32(p->prefill_logits, logits, err);
     for (int64_t i = 1; ok && i < n; ++i) {
         for (int64_t b = 0; b < p->batch; ++b) fed[b] = image[i - 1];
-        ok = store_write(p->store, p->token, fed, err) && step(p, i, err) &&
+        ok = store_write(p->store, p->token, fed, err) && graph_run(p->step, err) &&
              graph_read_f32(p->logits, all, err);
         if (ok) memcpy(logits + i * k, all, (size_t)k * sizeof *all);
     }

@@ -159,13 +159,111 @@ static void profile_counts_by_label(void **state)
     device_buffer_destroy(b);
 }
 
+/* Three kernels, some with two sets of options, one with groups along three axes, and a copy that nothing is joined
+ * across.  Values depend on the launches before. */
+static device_launches *chain(device *d, device_buffer *b, device_buffer *to, bool joined)
+{
+    error err = { 0 };
+    device_launches *list = device_launches_create(d, &err);
+    MUST(list);
+    if (joined) device_launches_defer(list);
+    for (int i = 0; i < 7; ++i) {
+        device_launch l = affine(b, 10, i % 2 ? 0.5f : 0.25f, i, i == 5 ? 7 : 0);
+        l.local[0] = 1;
+        if (i % 3 == 2) l.options = "-DVEC=1 -DX_STORE=STORE_BF16";
+        MUST(device_launches_add(list, &l, &err));
+        if (i == 3) MUST(device_launches_add_copy(list, "copy", to, 0, b, 40, COUNT * 4, &err));
+        if (i % 2 == 0) continue;
+        device_launch odd = { .file = "device/selftest",
+                              .kernel = "selftest_scalar",
+                              .options = i == 3 ? "-DVEC=1 -DX_STORE=STORE_F16" : "-DVEC=1",
+                              .label = "scalar",
+                              .rank = 1,
+                              .global = { 3 },
+                              .local = { 1 },
+                              .arg_count = 4,
+                              .args = { { .kind = DEVICE_ARG_BUFFER, .buffer = b, .integer = COUNT + 20 },
+                                        { .kind = DEVICE_ARG_BUFFER, .buffer = to, .integer = 4 * COUNT },
+                                        { .kind = DEVICE_ARG_BUFFER, .buffer = b, .integer = 10 },
+                                        { .kind = DEVICE_ARG_INT, .integer = COUNT } } };
+        MUST(device_launches_add(list, &odd, &err));
+        device_launch axes = { .file = "device/selftest",
+                               .kernel = "selftest_axes",
+                               .options = "-DVEC=1",
+                               .label = "axes",
+                               .rank = 3,
+                               .global = { 4, 3, 2 },
+                               .local = { 1, 1, 1 },
+                               .arg_count = 1,
+                               .args = { { .kind = DEVICE_ARG_BUFFER, .buffer = b, .integer = 20 } } };
+        MUST(device_launches_add(list, &axes, &err));
+    }
+    const int ends[] = { 2 };
+    MUST(!joined || device_launches_join(list, ends, 1, &err));
+    return list;
+}
+
+static void joined_launches_give_the_same(void **state)
+{
+    enum { BYTES = (2 * COUNT + 20) * 4, TO = 6 * COUNT * 4, TIMES = 5 };
+    device *d = *state;
+    error err = { 0 };
+    static float got[2][(BYTES + TO) / 4];
+    for (int joined = 0; joined < 2; ++joined) {
+        device_buffer *b = device_buffer_create(d, BYTES, &err), *to = device_buffer_create(d, TO, &err);
+        MUST(b && to);
+        MUST(device_fill(d, b, 0, BYTES, 0x3fc00000u, &err) && device_fill(d, to, 0, TO, 0, &err));
+        device_launches *list = chain(d, b, to, joined);
+        assert_int_equal(device_launches_joined(list), joined && device_get_info(d)->joins);
+        int count = device_launches_count(list);
+        MUST(device_launches_run(list, 2, count - 2, &err));
+        MUST(device_launches_repeat(list, 0, count, TIMES, &err));
+        MUST(device_launches_repeat(list, 0, 2, TIMES, &err));
+        MUST(device_launches_run(list, 3, 2, &err)); /* begins inside what is joined */
+        MUST(device_read(d, b, 0, got[joined], BYTES, &err));
+        MUST(device_read(d, to, 0, got[joined] + BYTES / 4, TO, &err));
+        device_launches_destroy(list);
+        device_buffer_destroy(b);
+        device_buffer_destroy(to);
+    }
+    assert_memory_equal(got[0], got[1], sizeof got[0]);
+    assert_true(got[0][10] != 1.5f && got[0][BYTES / 4] != 0.0f);
+}
+
+/* Thousands of times at once: whoever comes late, no group is done twice or left out. */
+static void joined_launches_count_right(void **state)
+{
+    device *d = *state;
+    const int times = device_get_info(d)->joins ? 3000 : 3;
+    error err = { 0 };
+    float host[COUNT];
+    device_buffer *b = device_buffer_create(d, sizeof host, &err);
+    device_launches *list = device_launches_create(d, &err);
+    MUST(b && list);
+    MUST(device_fill(d, b, 0, sizeof host, 0, &err));
+    device_launches_defer(list);
+    for (int i = 0; i < 3; ++i) {
+        device_launch l = affine(b, 0, 1.0f, 1, 0);
+        l.local[0] = 1;
+        l.global[0] = (size_t)(3 + 10 * i);
+        MUST(device_launches_add(list, &l, &err));
+    }
+    MUST(device_launches_join(list, NULL, 0, &err));
+    for (int round = 1; round <= 3; ++round) {
+        MUST(device_launches_repeat(list, 0, 3, times, &err));
+        MUST(device_read(d, b, 0, host, sizeof host, &err));
+        for (int i = 0; i < COUNT; ++i) assert_true(host[i] == (float)(3 * times * round));
+    }
+    device_launches_destroy(list);
+    device_buffer_destroy(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(replay_applies_arguments_in_order),
-        cmocka_unit_test(too_large_a_group_is_explained),
-        cmocka_unit_test(calls_run_between_launches),
-        cmocka_unit_test(profile_counts_by_label),
+        cmocka_unit_test(replay_applies_arguments_in_order), cmocka_unit_test(too_large_a_group_is_explained),
+        cmocka_unit_test(calls_run_between_launches),        cmocka_unit_test(profile_counts_by_label),
+        cmocka_unit_test(joined_launches_give_the_same),     cmocka_unit_test(joined_launches_count_right),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -31,6 +31,8 @@ static const allowance table[] = {
     { "clGetDeviceInfo", "probe_extension_listed",
       "asked of PoCL and Oclgrind only, whose extensions nothing uses" },
     { NULL, "probe_more", "only shown by `dalle-cl devices`, and then as absent or 0" },
+    { NULL, "joined_create", "the kernels are then launched one by one" },
+    { NULL, "probe_joins", "kernels are then launched one by one" },
     { "clGetDeviceInfo", "device_connect",
       "work-items per axis: optional, for the largest group is checked too" },
 };

@@ -43,6 +43,8 @@ static const code codes[] = {
     { CL_DEVICE_NOT_AVAILABLE, "CL_DEVICE_NOT_AVAILABLE", " clCreateContext clBuildProgram ", false },
     { CL_BUILD_PROGRAM_FAILURE, "CL_BUILD_PROGRAM_FAILURE", " clBuildProgram clBuildProgram(binary) ",
       false },
+    { CL_COMPILE_PROGRAM_FAILURE, "CL_COMPILE_PROGRAM_FAILURE", " clCompileProgram ", false },
+    { CL_LINK_PROGRAM_FAILURE, "CL_LINK_PROGRAM_FAILURE", " clLinkProgram ", false },
     { CL_COMPILER_NOT_AVAILABLE, "CL_COMPILER_NOT_AVAILABLE", " clBuildProgram ", false },
     { CL_INVALID_BINARY, "CL_INVALID_BINARY", " clCreateProgramWithBinary clBuildProgram(binary) ", false },
     { CL_INVALID_BUFFER_SIZE, "CL_INVALID_BUFFER_SIZE", " clCreateBuffer ", false },

@@ -310,6 +310,32 @@ bool device_launches_run(device_launches *list, int first, int count, error *err
     return true;
 }
 
+void device_launches_defer(device_launches *list)
+{
+    (void)list;
+}
+
+bool device_launches_join(device_launches *list, const int *ends, int end_count, error *err)
+{
+    (void)list;
+    (void)ends;
+    (void)end_count;
+    (void)err;
+    return true;
+}
+
+bool device_launches_joined(const device_launches *list)
+{
+    (void)list;
+    return false;
+}
+
+bool device_launches_repeat(device_launches *list, int first, int count, int times, error *err)
+{
+    (void)times;
+    return device_launches_run(list, first, count, err);
+}
+
 bool device_profile_start(device *d, error *err)
 {
     (void)d;

@@ -29,7 +29,7 @@ fi
 # Probes of one vendor's units speak that vendor's dialect: ci/kernels.sh gives them to its compiler.
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
-{ grep -v '^#' $launched; grep '^\.\* ' $probes; } | cut -d' ' -f2,5- | LC_ALL=C sort -u |
+{ grep -v '^#' $launched; grep -E '^(\.\*|cpu) ' $probes; } | cut -d' ' -f2,5- | LC_ALL=C sort -u |
     sed 's|^\([^ ]*\)\(.*\)|\2 cl/\1.cl|' >"$list"
 echo "$(wc -l <"$list") compilations"
 # Helpers of a shared header that one kernel does not call are no mistake.

@@ -154,6 +154,29 @@ static void test_same_pictures(void **state)
     store_destroy(d.store);
 }
 
+/* A profile looks at kernels one by one: the same tokens. */
+static void test_joined(void **state)
+{
+    (void)state;
+    error err;
+    int32_t joined[3 * TOKENS], apart[3 * TOKENS];
+    drawing d = drawing_open();
+    prior_draw how = { .seed = 5, .count = 3, .temperature = 1, .top_p = 0.9 };
+    prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 3, false, &err);
+    if (!p) fail_msg("%s", err.message);
+    assert_int_equal(prior_sampler_joined(p), device_get_info(hardware)->joins);
+    prior_sampler_destroy(p);
+    draw(&d, 3, how, joined);
+    if (!device_profile_start(hardware, &err)) fail_msg("%s", err.message);
+    draw(&d, 3, how, apart);
+    char *table = device_profile_report(hardware, &err);
+    if (!table) fail_msg("%s", err.message);
+    assert_non_null(strstr(table, "attention_decode"));
+    free(table);
+    assert_memory_equal(joined, apart, sizeof joined);
+    store_destroy(d.store);
+}
+
 static void test_greedy_and_seeds(void **state)
 {
     (void)state;
@@ -219,9 +242,9 @@ int main(void)
 {
     hardware = device_or_skip();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cached_logits),  cmocka_unit_test(test_stored_in_half),
-        cmocka_unit_test(test_same_pictures),  cmocka_unit_test(test_greedy_and_seeds),
-        cmocka_unit_test(test_progress_stops),
+        cmocka_unit_test(test_cached_logits), cmocka_unit_test(test_stored_in_half),
+        cmocka_unit_test(test_same_pictures), cmocka_unit_test(test_greedy_and_seeds),
+        cmocka_unit_test(test_joined),        cmocka_unit_test(test_progress_stops),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     device_close(hardware);

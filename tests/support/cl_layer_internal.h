@@ -54,6 +54,16 @@
          (cl_context c, cl_uint n, const cl_device_id *ids, const size_t *lengths, \
           const unsigned char **binaries, cl_int *each, cl_int *status), \
          (c, n, ids, lengths, binaries, each, status)) \
+    CALL(clCompileProgram, layer_below.clCompileProgram, \
+         (cl_program p, cl_uint n, const cl_device_id *ids, const char *options, cl_uint headers, \
+          const cl_program *texts, const char **names, void(CL_CALLBACK * notify)(cl_program, void *), \
+          void *user), \
+         (p, n, ids, options, headers, texts, names, notify, user)) \
+    MAKE(PROGRAMS, cl_program, clLinkProgram, layer_below.clLinkProgram, \
+         (cl_context c, cl_uint n, const cl_device_id *ids, const char *options, cl_uint count, \
+          const cl_program *parts, void(CL_CALLBACK * notify)(cl_program, void *), void *user, \
+          cl_int *status), \
+         (c, n, ids, options, count, parts, notify, user, status)) \
     CALL(clGetProgramInfo, layer_below.clGetProgramInfo, \
          (cl_program p, cl_program_info what, size_t size, void *out, size_t *used), \
          (p, what, size, out, used)) \

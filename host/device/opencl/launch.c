@@ -1,34 +1,13 @@
 /* launch.c -- recorded launches.  Everything that can fail because of shapes, options or limits
  * fails when a launch is added; running a list only enqueues.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/opencl/launches.h"
+#include "host/base/log.h"
 #include "host/base/timing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef enum launch_kind { LAUNCH_KERNEL, LAUNCH_COPY, LAUNCH_FILL, LAUNCH_CALL } launch_kind;
-
-typedef struct launch {
-    launch_kind kind;
-    char *label;
-    cl_kernel kernel; /* its arguments are set once: no two launches share a kernel object */
-    char *name;
-    cl_uint rank;
-    size_t global[3], local[3];
-    cl_mem to, from;
-    size_t to_offset, from_offset, bytes;
-    uint32_t pattern;
-    device_call call;
-    void *context;
-} launch;
-
-struct device_launches {
-    device *owner;
-    launch *items;
-    int count, capacity;
-};
 
 device_launches *device_launches_create(device *d, error *err)
 {
@@ -38,8 +17,33 @@ device_launches *device_launches_create(device *d, error *err)
     return list;
 }
 
+static void described_free(device_launch *l)
+{
+    if (!l) return;
+    free((char *)l->file);
+    free((char *)l->kernel);
+    free((char *)l->options);
+    free(l);
+}
+
+/* A copy whose texts are its own, to be freed. */
+static device_launch *describe(const device_launch *l)
+{
+    device_launch *copy = malloc(sizeof *copy);
+    if (!copy) return NULL;
+    *copy = *l;
+    copy->file = strdup(l->file);
+    copy->kernel = strdup(l->kernel);
+    copy->options = strdup(l->options ? l->options : "");
+    copy->label = NULL;
+    if (copy->file && copy->kernel && copy->options) return copy;
+    described_free(copy);
+    return NULL;
+}
+
 static void launch_clear(launch *item)
 {
+    described_free(item->described);
     if (item->kernel) clReleaseKernel(item->kernel);
     if (item->to) clReleaseMemObject(item->to);
     if (item->from) clReleaseMemObject(item->from);
@@ -52,6 +56,8 @@ void device_launches_destroy(device_launches *list)
 {
     if (!list) return;
     for (int i = 0; i < list->count; ++i) launch_clear(&list->items[i]);
+    for (int i = 0; i < list->joined_count; ++i) joined_destroy(list->joined[i]);
+    free(list->joined);
     free(list->items);
     free(list);
 }
@@ -172,25 +178,99 @@ static bool check_sizes(const device *d, cl_kernel kernel, const device_launch *
     return true;
 }
 
-bool device_launches_add(device_launches *list, const device_launch *l, error *err)
+/* Program, kernel object, arguments. */
+static bool make_kernel(device *d, launch *item, const device_launch *l, error *err)
 {
-    device *d = list->owner;
     cl_program built = program_get(d, l->file, l->options ? l->options : "", err);
     if (!built) return false;
-    launch item = { .kind = LAUNCH_KERNEL, .rank = (cl_uint)l->rank };
     cl_int status;
-    item.kernel = clCreateKernel(built, l->kernel, &status);
+    cl_kernel kernel = clCreateKernel(built, l->kernel, &status);
     if (status != CL_SUCCESS)
         return status_error(err, status, "clCreateKernel(%s in %s.cl)", l->kernel, l->file);
-    item.name = strdup(l->kernel);
-    if (!item.name) error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", l->kernel);
-    if (!item.name || !check_sizes(d, item.kernel, l, err) || !set_args(item.kernel, l, err)) {
-        launch_clear(&item);
-        return false;
+    item->name = strdup(l->kernel);
+    if (!item->name) error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", l->kernel);
+    if (item->name && check_sizes(d, kernel, l, err) && set_args(kernel, l, err)) {
+        item->kernel = kernel;
+        return true;
     }
+    free(item->name);
+    item->name = NULL;
+    clReleaseKernel(kernel);
+    return false;
+}
+
+/* Makes what was only described. */
+static bool make_described(device *d, launch *item, error *err)
+{
+    return item->kind != LAUNCH_KERNEL || item->kernel || make_kernel(d, item, item->described, err);
+}
+
+static bool could_be_joined(const device_launches *list, const device_launch *l)
+{
+    bool single = list->joining;
+    for (int i = 0; i < l->rank; ++i) single = single && l->local[i] == 1;
+    return single;
+}
+
+bool device_launches_add(device_launches *list, const device_launch *l, error *err)
+{
+    launch item = { .kind = LAUNCH_KERNEL, .rank = (cl_uint)l->rank };
+    bool ok;
+    if (could_be_joined(list, l)) {
+        item.described = describe(l);
+        ok = item.described || error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", l->kernel);
+    } else {
+        ok = make_kernel(list->owner, &item, l, err);
+    }
+    if (!ok) return false;
     memcpy(item.global, l->global, sizeof item.global);
     memcpy(item.local, l->local, sizeof item.local);
     return append(list, &item, l->label ? l->label : l->kernel, err);
+}
+
+/* ---- Joining --------------------------------------------------------------------------------- */
+
+void device_launches_defer(device_launches *list)
+{
+    list->joining = list->owner->info.joins;
+}
+
+/* Where joining fails, the kernels are launched one by one, which gives the same. */
+static bool join_span(device_launches *list, int first, int count, error *err)
+{
+    error why = { 0 };
+    joined *j = count > 1 ? joined_create(list, first, count, &why) : NULL;
+    joined **more = j ? realloc(list->joined, (size_t)(list->joined_count + 1) * sizeof *more) : NULL;
+    if (more) {
+        list->joined = more;
+        more[list->joined_count++] = j;
+        return true;
+    }
+    joined_destroy(j);
+    if (count > 1) log_verbose("launches of '%s' stay apart: %s", list->items[first].label, why.message);
+    for (int i = first; i < first + count; ++i)
+        if (!make_described(list->owner, &list->items[i], err)) return false;
+    return true;
+}
+
+bool device_launches_join(device_launches *list, const int *ends, int end_count, error *err)
+{
+    if (!list->joining) return true;
+    list->joining = false;
+    for (int first = 0, next; first < list->count; first = next) {
+        int end = list->count;
+        for (int i = 0; i < end_count; ++i)
+            if (ends[i] > first && ends[i] < end) end = ends[i];
+        for (next = first; next < end && list->items[next].described; ++next) continue;
+        if (next > first && !join_span(list, first, next - first, err)) return false;
+        if (next == first) ++next;
+    }
+    return true;
+}
+
+bool device_launches_joined(const device_launches *list)
+{
+    return list->joined_count > 0;
 }
 
 static void check_range(const device_buffer *b, int64_t offset, int64_t bytes, const char *label)
@@ -300,14 +380,47 @@ static bool run_timed(device *d, const launch *item, error *err)
     return true;
 }
 
-bool device_launches_run(device_launches *list, int first, int count, error *err)
+/* The joined launches that begin at `first` and end by `end`, or NULL. */
+static joined *joined_at(const device_launches *list, int first, int end)
+{
+    for (int i = 0; i < list->joined_count; ++i)
+        if (joined_first(list->joined[i]) == first && first + joined_launches(list->joined[i]) <= end)
+            return list->joined[i];
+    return NULL;
+}
+
+static bool run_once(device_launches *list, int first, int end, error *err)
 {
     device *d = list->owner;
-    CHECK(first >= 0 && count >= 0 && first <= list->count - count, "launches %d+%d of %d", first, count,
-          list->count);
-    for (int i = first; i < first + count; ++i)
-        if (d->profile ? !run_timed(d, &list->items[i], err) : !enqueue(d, &list->items[i], NULL, err))
+    for (int i = first; i < end;) {
+        joined *j = d->profile ? NULL : joined_at(list, i, end);
+        launch *item = &list->items[i];
+        if (j ? !joined_enqueue(j, 1, err)
+              : !make_described(d, item, err) ||
+                    (d->profile ? !run_timed(d, item, err) : !enqueue(d, item, NULL, err)))
             return false;
+        i += j ? joined_launches(j) : 1;
+    }
+    return true;
+}
+
+bool device_launches_repeat(device_launches *list, int first, int count, int times, error *err)
+{
+    device *d = list->owner;
+    CHECK(first >= 0 && count >= 0 && first <= list->count - count && times >= 0, "launches %d+%d of %d",
+          first, count, list->count);
+    joined *whole = d->profile || !count ? NULL : joined_at(list, first, first + count);
+    if (whole && joined_launches(whole) == count) {
+        if (!joined_enqueue(whole, times, err)) return false;
+    } else {
+        for (int i = 0; i < times; ++i)
+            if (!run_once(list, first, first + count, err)) return false;
+    }
     cl_int status = clFlush(d->queue[DEVICE_COMPUTE]);
     return status == CL_SUCCESS || status_error(err, status, "clFlush");
+}
+
+bool device_launches_run(device_launches *list, int first, int count, error *err)
+{
+    return device_launches_repeat(list, first, count, 1, err);
 }

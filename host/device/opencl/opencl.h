@@ -55,6 +55,12 @@ void probe_device(cl_platform_id platform, cl_device_id id, bool all, device_inf
 /* program.c: the program stays owned by the device. */
 cl_program program_get(device *d, const char *file, const char *options, error *err);
 void program_release_all(device *d);
+/* What is already there, or NULL; keeping one for the device, which owns it from now on: the same, or NULL without memory;
+ * saying once that kernels are built; adding the compiler's words to an error. */
+cl_program program_find(const device *d, const char *file, const char *options);
+cl_program program_remember(device *d, const char *file, const char *options, cl_program built, error *err);
+void program_announce(device *d, const char *file);
+void program_add_log(cl_program failed, cl_device_id id, error *err);
 /* source.c: the whole text of "ops/softmax", includes inlined, to be freed. */
 char *source_load(const char *file, error *err);
 /* program_cache.c: binaries on disk; see there. */

@@ -59,19 +59,20 @@ static bool recall(const char *path, device_info *info)
 {
     if (!path || !file_exists(path)) return false;
     json_t *root = json_tree_open(path, NULL);
-    int usable, storage, arithmetic, subgroups, multiple;
+    int usable, storage, arithmetic, subgroups, multiple, joins;
     double gflops;
     const char *reason;
-    bool ok =
-        root && json_unpack(root, "{s:b, s:s, s:b, s:b, s:i, s:i, s:F}", "usable", &usable, "reason", &reason,
-                            "half_storage", &storage, "half_arithmetic", &arithmetic, "subgroup_size",
-                            &subgroups, "preferred_multiple", &multiple, "gflops", &gflops) == 0;
+    bool ok = root && json_unpack(root, "{s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:F}", "usable", &usable,
+                                  "reason", &reason, "half_storage", &storage, "half_arithmetic", &arithmetic,
+                                  "subgroup_size", &subgroups, "joins", &joins, "preferred_multiple",
+                                  &multiple, "gflops", &gflops) == 0;
     if (ok) {
         info->usable = usable;
         snprintf(info->reason, sizeof info->reason, "%s", reason);
         info->half_storage = storage;
         info->half_arithmetic = arithmetic;
         info->subgroup_size = subgroups;
+        info->joins = joins;
         info->preferred_multiple = multiple;
         info->probe_gflops = gflops;
         recall_measured(root, info);
@@ -94,11 +95,11 @@ static json_t *measured_json(const device_info *info)
 static void remember(const char *path, const device_info *info)
 {
     if (!path) return;
-    json_t *root = json_pack("{s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:i, s:f}", "device", info->name, "driver",
-                             info->driver, "usable", info->usable, "reason", info->reason, "half_storage",
-                             info->half_storage, "half_arithmetic", info->half_arithmetic, "subgroup_size",
-                             info->subgroup_size, "preferred_multiple", info->preferred_multiple, "gflops",
-                             info->probe_gflops);
+    json_t *root = json_pack("{s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:f}", "device", info->name,
+                             "driver", info->driver, "usable", info->usable, "reason", info->reason,
+                             "half_storage", info->half_storage, "half_arithmetic", info->half_arithmetic,
+                             "subgroup_size", info->subgroup_size, "joins", info->joins, "preferred_multiple",
+                             info->preferred_multiple, "gflops", info->probe_gflops);
     if (info->measured) json_tree_put(&root, "measured", measured_json(info));
     char *text = json_tree_text(root, JSON_INDENT(2), path, NULL);
     if (text && !file_write(path, text, strlen(text), NULL)) log_verbose("could not write %s", path);
@@ -238,6 +239,7 @@ static void run_all(device *d, device_buffer *out, device_buffer *in, bool *pass
     if (!d->info.usable) return;
     if (probe_worth_trying(d, "cl_khr_fp16")) d->info.half_arithmetic = half_arithmetic(d, out, in, &half);
     if (probe_worth_trying(d, "subgroups")) d->info.subgroup_size = probe_subgroup_size(d, out, in, 0);
+    d->info.joins = probe_joins(d, out, in);
     d->info.probe_gflops = measure(d, out, in, err);
     d->info.usable = d->info.probe_gflops > 0;
     *passing = half.code == ERROR_MEMORY;

@@ -25,6 +25,9 @@ bool probe_extension_listed(const device *d, const char *extension);
 /* The size of a subgroup whose sums come out right, or 0.  `asked`: the size the kernel asks for; 0: any. */
 int probe_subgroup_size(device *d, device_buffer *out, device_buffer *in, int asked);
 
+/* Whether joined launches (device.h) come out right. */
+bool probe_joins(device *d, device_buffer *out, device_buffer *in);
+
 /* probe_more.c: what device_list shows and nothing is chosen by. */
 void probe_more(device *d, device_buffer *out, device_buffer *in);
 

@@ -16,7 +16,7 @@ struct program {
     program *next;
 };
 
-static cl_program find(const device *d, const char *file, const char *options)
+cl_program program_find(const device *d, const char *file, const char *options)
 {
     for (const program *p = d->programs; p; p = p->next)
         if (strcmp(p->file, file) == 0 && strcmp(p->options, options) == 0) return p->built;
@@ -42,6 +42,14 @@ static bool build_log(cl_program built, cl_device_id id, char *out, size_t size)
     return true;
 }
 
+void program_add_log(cl_program failed, cl_device_id id, error *err)
+{
+    char text[700] = "";
+    size_t used = strlen(err ? err->message : "");
+    if (err && failed && build_log(failed, id, text, sizeof text) && *text)
+        snprintf(err->message + used, sizeof err->message - used, ":\n%s", text);
+}
+
 static cl_program build_from_source(device *d, const char *file, const char *options, const char *full,
                                     const char *source, error *err)
 {
@@ -63,33 +71,34 @@ static cl_program build_from_source(device *d, const char *file, const char *opt
         return built;
     }
     status_error(err, status, "clBuildProgram(%s.cl, '%.200s') on '%s'", file, options, d->info.name);
-    size_t used = strlen(err ? err->message : "");
-    if (err && *text) snprintf(err->message + used, sizeof err->message - used, ":\n%s", text);
+    program_add_log(built, d->id, err);
     clReleaseProgram(built);
     return NULL;
 }
 
-static bool remember(device *d, const char *file, const char *options, cl_program built)
+cl_program program_remember(device *d, const char *file, const char *options, cl_program built, error *err)
 {
     program *p = calloc(1, sizeof *p);
-    if (!p) return false;
-    p->file = strdup(file);
-    p->options = strdup(options);
-    if (!p->file || !p->options) {
-        free(p->file);
-        free(p->options);
+    char *own_file = strdup(file), *own_options = strdup(options);
+    if (!p || !own_file || !own_options) {
+        free(own_file);
+        free(own_options);
         free(p);
-        return false;
+        clReleaseProgram(built);
+        error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
+        return NULL;
     }
+    p->file = own_file;
+    p->options = own_options;
     p->built = built;
     p->next = d->programs;
     d->programs = p;
-    return true;
+    return built;
 }
 
 /* A driver may take a minute over a model's kernels: say once why nothing else happens.  The probes'
  * kernels are quick and nobody's concern. */
-static void announce(device *d, const char *file)
+void program_announce(device *d, const char *file)
 {
     if (d->announced || strncmp(file, "device/", 7) == 0) return;
     d->announced = true;
@@ -98,7 +107,7 @@ static void announce(device *d, const char *file)
 
 cl_program program_get(device *d, const char *file, const char *options, error *err)
 {
-    cl_program built = find(d, file, options);
+    cl_program built = program_find(d, file, options);
     if (built) return built;
     char *source = source_load(file, err);
     size_t size = strlen(options) + 32;
@@ -111,16 +120,12 @@ cl_program program_get(device *d, const char *file, const char *options, error *
     program_cache_key(d, source, full, key);
     built = program_cache_load(d, key, full);
     if (!built) {
-        announce(d, file);
+        program_announce(d, file);
         log_verbose("compiling %s.cl %s", file, options);
         built = build_from_source(d, file, options, full, source, err);
         if (built) program_cache_save(d, key, built);
     }
-    if (built && !remember(d, file, options, built)) {
-        error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
-        clReleaseProgram(built);
-        built = NULL;
-    }
+    if (built) built = program_remember(d, file, options, built, err);
 cleanup:
     free(full);
     free(source);
