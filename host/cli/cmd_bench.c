@@ -147,28 +147,63 @@ static int64_t peak_bytes(void)
     return kib * 1024;
 }
 
-/* For each line of standard input, a number, so many runs back to back and their mean: another program's runs can be
- * put between ours. */
-static bool pace(const bench *bn, const char *name, const bench_case *c, error *err)
+static bool print_ready(const bench *bn, const char *name, const bench_case *c, error *err)
 {
     const device_info *info = device_get_info(bn->options.device);
-    char line[256];
-    if (!print_json(json_pack("{s:s, s:s, s:o, s:o, s:b}", "case", name, "provider", c->provider, "device",
-                              json_tree_string(info->name), "driver", json_tree_string(info->driver), "ready",
-                              1),
-                    err))
-        return false;
-    while (fgets(line, sizeof line, stdin)) {
-        int runs = atoi(line);
-        double total = 0, seconds;
-        runs = runs < 1 ? 1 : runs > 1000000 ? 1000000 : runs;
-        for (int i = 0; i < runs; ++i) {
-            if (!time_one(c, &seconds, err)) return false;
-            total += seconds;
-        }
-        if (!print_json(json_pack("{s:f, s:i}", "ms", 1e3 * total / runs, "runs", runs), err)) return false;
+    return print_json(json_pack("{s:s, s:s, s:o, s:o, s:b}", "case", name, "provider", c->provider, "device",
+                                json_tree_string(info->name), "driver", json_tree_string(info->driver),
+                                "ready", 1),
+                      err);
+}
+
+static void close_case(bench_case *c)
+{
+    if (c->close) c->close(c->self);
+    *c = (bench_case){ 0 };
+}
+
+/* What keeps a case from being opened is the answer, and no error: the next may do. */
+static bool change_case(const bench *bn, const char *name, bench_case *c, error *err)
+{
+    error problem;
+    close_case(c);
+    return bench_open(c, name, &bn->options, &problem)
+               ? print_ready(bn, name, c, err)
+               : print_json(json_pack("{s:o}", "failed", json_tree_string(problem.message)), err);
+}
+
+/* As many runs as the line says, back to back, and their mean. */
+static bool pace_runs(const char *line, const bench_case *c, error *err)
+{
+    char *end;
+    long runs = *line ? strtol(line, &end, 10) : 1;
+    double total = 0, seconds;
+    if (*line && (*end || runs < 1 || runs > 1000000))
+        return error_set(
+            err, ERROR_USAGE,
+            "bench: --paced reads a number of runs, an empty line for one, or 'case NAME', not '%s'", line);
+    if (!c->run)
+        return error_set(err, ERROR_USAGE, "bench: --paced: a line 'case NAME' must come before runs");
+    for (long i = 0; i < runs; ++i) {
+        if (!time_one(c, &seconds, err)) return false;
+        total += seconds;
     }
-    return print_json(json_pack("{s:I}", "peak_bytes", (json_int_t)peak_bytes()), err);
+    return print_json(json_pack("{s:f, s:i}", "ms", 1e3 * total / (double)runs, "runs", (int)runs), err);
+}
+
+/* Runs, or another case, for each line of standard input, so that another program's runs can be put between ours.
+ * NULL: the first line names the case. */
+static bool pace(const bench *bn, const char *name, error *err)
+{
+    bench_case c = { 0 };
+    char line[256];
+    bool ok = !name || (bench_open(&c, name, &bn->options, err) && print_ready(bn, name, &c, err));
+    while (ok && fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\r\n")] = 0;
+        ok = strncmp(line, "case ", 5) == 0 ? change_case(bn, line + 5, &c, err) : pace_runs(line, &c, err);
+    }
+    close_case(&c);
+    return ok && print_json(json_pack("{s:I}", "peak_bytes", (json_int_t)peak_bytes()), err);
 }
 
 /* Where one run's time goes, by operator. */
@@ -189,9 +224,8 @@ static bool run_case(const bench *bn, const char *name, error *err)
     timing t;
     if (bn->again && !takes_storage(name)) return true;
     if (!bench_open(&c, name, &bn->options, err)) return false;
-    bool ok = bn->paced ? pace(bn, name, &c, err)
-                        : time_runs(&c, bn->seconds, &t, err) && print_result(bn, name, &c, &t, err) &&
-                              (!bn->profile || print_profile(bn, &c, err));
+    bool ok = time_runs(&c, bn->seconds, &t, err) && print_result(bn, name, &c, &t, err) &&
+              (!bn->profile || print_profile(bn, &c, err));
     c.close(c.self);
     return ok;
 }
@@ -207,8 +241,9 @@ static bool run_given(const cli_call *call, const bench *bn, error *err)
 {
     int count;
     const char *const *given = cli_list(call, "case", &count);
-    if (bn->paced && count != 1)
-        return error_set(err, ERROR_USAGE, "bench: --paced takes one --case, not %d", count);
+    if (bn->paced && count > 1)
+        return error_set(err, ERROR_USAGE, "bench: --paced takes one --case at most, not %d", count);
+    if (bn->paced) return pace(bn, count ? given[0] : NULL, err);
     for (int i = 0; i < count; ++i)
         if (!run_case(bn, given[i], err)) return false;
     if (count) return true;
@@ -238,8 +273,11 @@ static bool run_bench(const cli_call *call, error *err)
                  .json = cli_flag(call, "json"),
                  .paced = cli_flag(call, "paced"),
                  .profile = cli_flag(call, "profile") };
+    bool both = strcmp(storage, "both") == 0;
+    if (bn.paced && both)
+        return error_set(err, ERROR_USAGE, "bench: --paced takes --storage f32 or f16, not both");
     bn.options.device = device_open(cli_text(call, "device"), err);
-    bool ok = bn.options.device != NULL, both = strcmp(storage, "both") == 0;
+    bool ok = bn.options.device != NULL;
     if (ok && !bn.paced) ok = (bn.peak = device_measure_rate(bn.options.device, err)) > 0;
     for (int half = 0; ok && half < 2; ++half) {
         if (!both && half != (strcmp(storage, "f16") == 0)) continue;
@@ -265,7 +303,8 @@ static const cli_option options[] = {
     { "profile", 0, CLI_FLAG, NULL, NULL, 0, 0,
       "then run each once more and print, on standard error, the device time by operator" },
     { "paced", 0, CLI_FLAG, NULL, NULL, 0, 0,
-      "for each line of standard input, so many runs: for measuring beside another program" },
+      "read from standard input, a line each: a number of runs, or 'case NAME'; for measuring beside another "
+      "program" },
 };
 
 const cli_command cmd_bench = {

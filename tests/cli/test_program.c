@@ -17,7 +17,8 @@ typedef struct outcome {
     char *out, *err;
 } outcome;
 
-static outcome last; /* of the latest call; freed by the next */
+static outcome last;      /* of the latest call; freed by the next */
+static const char *input; /* what calls read on standard input; NULL: nothing */
 
 /* Stays as it is until the folder changes, so that any number may be held. */
 static const char *path_of(const char *name)
@@ -33,9 +34,9 @@ static const char *path_of(const char *name)
     return memcpy(paths[count++], path, sizeof path);
 }
 
-static void into(const char *path, int descriptor)
+static void redirect(const char *path, int flags, int descriptor)
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int file = open(path, flags, 0600);
     if (file < 0 || dup2(file, descriptor) < 0) _exit(126);
 }
 
@@ -47,10 +48,12 @@ static int call(const char *const *arguments)
     for (; arguments[count - 1]; ++count) argv[count] = (char *)(uintptr_t)arguments[count - 1];
     free(last.out);
     free(last.err);
+    write_text(path_of("stdin"), input ? input : "");
     pid_t child = fork();
     if (child == 0) {
-        into(path_of("stdout"), STDOUT_FILENO);
-        into(path_of("stderr"), STDERR_FILENO);
+        redirect(path_of("stdin"), O_RDONLY, STDIN_FILENO);
+        redirect(path_of("stdout"), O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
+        redirect(path_of("stderr"), O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
         execv(PROGRAM, argv);
         _exit(127);
     }
@@ -264,7 +267,6 @@ static void test_bench_and_plan(void **state)
     says("prior:256x8-b16");
     FAILS(2, "gemm:nx:1x1x1", "bench", "--case", "gemm:nx:1x1x1");
     FAILS(2, "--list", "bench", "--case", "nothing");
-    FAILS(2, "--paced", "bench", "--paced");
     SUCCEEDS("plan", "prior", "--preset", "tiny", "--side", "4", "--codes", "32", "--json");
     json_t *plan = parsed();
     assert_true(json_integer_value(json_object_get(plan, "parameters")) > 0);
@@ -274,6 +276,47 @@ static void test_bench_and_plan(void **state)
     FAILS(2, "neither dvae nor prior", "plan", "clip");
     FAILS(2, "tiny", "plan", "dvae", "--preset", "tinny");
     FAILS(2, "image_size", "plan", "dvae", "--set", "image_size=77");
+}
+
+static void test_bench_paced(void **state)
+{
+    (void)state;
+    input = "case gemm:nn:5x6x7\n2\n\ncase gemm:nx:1x1x1\ncase nonsense\ncase \ncase "
+            "conv:forward:1x5x4x3->6,k3\n1\n";
+    SUCCEEDS("bench", "--paced");
+    static const char *const answers[] = { "\"case\":\"gemm:nn:5x6x7\"",
+                                           "\"runs\":2",
+                                           "\"runs\":1",
+                                           "\"failed\":\"bench: 'gemm:nx:1x1x1'",
+                                           "\"failed\":\"bench: no case 'nonsense'",
+                                           "\"failed\":\"bench: no case ''",
+                                           "\"ready\":true",
+                                           "\"ms\"",
+                                           "\"peak_bytes\"" };
+    const char *rest = last.out;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; ++i) {
+        const char *end = strchr(rest, '\n'), *found = strstr(rest, answers[i]);
+        if (!end || !found || found > end) {
+            show();
+            fail_msg("line %zu has no %s", i + 1, answers[i]);
+        }
+        rest = end + 1;
+    }
+    assert_string_equal(rest, "");
+    input = "3\n";
+    SUCCEEDS("bench", "--paced", "--case", "gemm:nn:5x6x7");
+    says("\"runs\":3");
+    FAILS(2, "case NAME", "bench", "--paced");
+    static const char *const rubbish[] = { "nonsense\n", "0\n", "-1\n", "2x\n", "99999999999999999999\n",
+                                           "case" };
+    for (size_t i = 0; i < sizeof rubbish / sizeof *rubbish; ++i) {
+        input = rubbish[i];
+        FAILS(2, "not '", "bench", "--paced", "--case", "gemm:nn:5x6x7");
+    }
+    input = NULL;
+    FAILS(2, "nonsense", "bench", "--paced", "--case", "nonsense");
+    FAILS(2, "at most", "bench", "--paced", "--case", "gemm:nn:5x6x7", "--case", "gemm:nn:5x6x7");
+    FAILS(2, "both", "bench", "--paced", "--storage", "both");
 }
 
 static void test_tune(void **state)
@@ -401,11 +444,11 @@ int main(void)
         cmocka_unit_test(test_texts),
     };
     const struct CMUnitTest work[] = {
-        cmocka_unit_test(test_data),     cmocka_unit_test(test_tokenizer),
-        cmocka_unit_test(test_training), cmocka_unit_test(test_generate),
-        cmocka_unit_test(test_codec),    cmocka_unit_test(test_info),
-        cmocka_unit_test(test_devices),  cmocka_unit_test(test_bench_and_plan),
-        cmocka_unit_test(test_tune),
+        cmocka_unit_test(test_data),        cmocka_unit_test(test_tokenizer),
+        cmocka_unit_test(test_training),    cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_codec),       cmocka_unit_test(test_info),
+        cmocka_unit_test(test_devices),     cmocka_unit_test(test_bench_and_plan),
+        cmocka_unit_test(test_bench_paced), cmocka_unit_test(test_tune),
     };
     int failed = cmocka_run_group_tests(texts, set_up, tear_down);
     last = (outcome){ 0 };
