@@ -4,13 +4,15 @@
     python3 tools/bench_pairs.py --ours "build/dalle-cl bench --paced --case {case}" \\
         --theirs "python3 tools/bench_torch.py {case}" --list tools/bench_cases.txt
 
-Both sides speak the protocol that bench_torch.py describes.  A turn is one run, or of short work as many
-as take a tenth of a second.  Printed, and left in --output with every single time: medians, the median of
-the ratios theirs/ours of the pairs and its spread, peak memory.  --write FILE puts the tables between the
-two marker comments of that page.  Exit 1 if a side of a case failed.
+Both sides speak the protocol that bench_torch.py describes.  Products and convolutions may be served by one
+process a side, --ours-serve and --theirs-serve, other cases have a fresh one each.  A turn is one run, or of
+short work as many as take a moment.  Printed, and left in --output with every single time: medians, the median
+of the ratios theirs/ours of the pairs and its spread, peak memory of fresh processes.  --write FILE puts the
+tables between the two marker comments of that page.  Exit 1 if a side of a case failed.
 SPDX-License-Identifier: MIT
 """
 import argparse
+import collections
 import fnmatch
 import json
 import math
@@ -25,22 +27,30 @@ import sys
 import threading
 import time
 
-BEGIN, END = "<!-- compare-torch: begin, written by ci/dev bench --compare-torch --write -->", "<!-- compare-torch: end -->"
-TURN = 100.0  # ms that a turn of short work lasts
-PAUSE = 0.5  # seconds between turns: threads of the other side may spin for a while before they sleep
+from bench_tables import disturbed, heading, milliseconds, ratios_of, read_report, tables, write_page
+
 MOST_PAIRS = 1000
+
+# Of a case: ms that a turn of short work lasts, seconds between turns, least seconds of all turns.
+Pace = collections.namedtuple("Pace", "turn pause seconds")
+FRESH, SERVED = Pace(100.0, 0.5, 5.0), Pace(50.0, 0.02, 1.5)
+SERVED_CASES = ("gemm:", "conv:")
+SERVED_LIMIT = 300.0  # seconds to wait for an answer: one case that hangs should not hold up the others
 
 
 class Failed(Exception):
     """A side did not do its part; the text says how."""
 
 
+class Refused(Failed):
+    """It could not open a case, and can go on to another."""
+
+
 # ---- One side ----
 
 class Side:
-    def __init__(self, template, case, log, limit):
-        self.log, self.limit, self.lines = log, limit, queue.Queue()
-        words = [w.replace("{case}", case) for w in shlex.split(template)]
+    def __init__(self, words, log, pause, limit):
+        self.log, self.pause, self.limit, self.lines = log, pause, limit, queue.Queue()
         try:
             with open(log, "wb") as errors:
                 self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
@@ -72,23 +82,32 @@ class Side:
             found = json.loads(line)
             if key in found:
                 return found
+            if "failed" in found:
+                raise Refused(str(found["failed"]))
         except (ValueError, TypeError):
             pass
         raise Failed(f"answered '{line.strip()[:80]}' where \"{key}\" was expected")
 
+    def ask(self, line):
+        try:
+            self.process.stdin.write(f"{line}\n")
+            self.process.stdin.flush()
+        except OSError:
+            pass  # it has ended: the answer says so
+
     def ready(self):
         return self.answer("ready", self.limit)
 
+    def change(self, case):
+        self.ask(f"case {case}")
+        return self.ready()
+
     def run(self, count):
-        """Mean ms of `count` runs; a side that makes one run a line, whatever the line says, is asked again."""
+        """Ms of one of `count` runs; a side that makes one run a line, whatever the line says, is asked again."""
         total = made = 0
-        time.sleep(PAUSE)
+        time.sleep(self.pause)
         while made < count:
-            try:
-                self.process.stdin.write(f"{count - made}\n")
-                self.process.stdin.flush()
-            except OSError:
-                pass  # it has ended: the answer says so
+            self.ask(count - made)
             found = self.answer("ms", self.limit)
             ms, runs = found["ms"], found.get("runs", 1)
             if type(ms) not in (int, float) or not 0 < ms < math.inf or runs not in (1, count - made):
@@ -115,49 +134,117 @@ class Side:
         self.process.wait()
 
 
+class Servers:
+    """The processes that serve case after case, by side."""
+    def __init__(self, a, folder):
+        self.commands = {"ours": a.ours_serve, "theirs": a.theirs_serve}
+        self.folder, self.limit, self.sides = folder, min(a.limit, SERVED_LIMIT), {}
+
+    def take(self, case):
+        return case.startswith(SERVED_CASES) and all(self.commands.values())
+
+    def side(self, name):
+        if name not in self.sides:
+            log = os.path.join(self.folder, f"serve.{name}.log")
+            self.sides[name] = Side(shlex.split(self.commands[name]), log, SERVED.pause, self.limit)
+        return self.sides[name]
+
+    def stop(self, names=("ours", "theirs")):
+        for name in names:
+            if name in self.sides:
+                self.sides.pop(name).stop()
+
+
 # ---- One case ----
 
-def measure(case, a, folder):
+def measure(case, a, folder, servers):
     """What is known of the case: for each side its times or its failure."""
-    stem = os.path.join(folder, re.sub(r"[^A-Za-z0-9]+", "-", case))
     result = {"case": case, "began": time.strftime("%Y-%m-%dT%H:%M:%S"), "ours": {"times": []}, "theirs": {"times": []}}
+    if servers.take(case):
+        measure_served(result, a, servers)
+    else:
+        servers.stop()  # their memory may be wanted
+        measure_fresh(result, a, os.path.join(folder, re.sub(r"[^A-Za-z0-9]+", "-", case)))
+    return summarise(result)
+
+
+def measure_served(result, a, servers):
+    sides = {}
+
+    def change(name):
+        sides[name] = servers.side(name)
+        result[name].update(sides[name].change(result["case"]))
+
+    for name in ("ours", "theirs"):
+        attempt(result[name], lambda: change(name))
+    turns(sides, result, a, SERVED)
+    servers.stop([n for n in sides if "failed" in result[n] and not result[n].get("refused")])
+
+
+def measure_fresh(result, a, stem):
     sides = {}
 
     def start(name, template):
-        sides[name] = Side(template, case, f"{stem}.{name}.log", a.limit)
+        words = [w.replace("{case}", result["case"]) for w in shlex.split(template)]
+        sides[name] = Side(words, f"{stem}.{name}.log", FRESH.pause, a.limit)
         result[name].update(sides[name].ready())
 
     try:
         # One after the other, for a side may choose among variants by timing them.
         attempt(result["ours"], lambda: start("ours", a.ours))
         attempt(result["theirs"], lambda: start("theirs", a.theirs))
-        turns(sides, result, a)
+        turns(sides, result, a, FRESH)
         for name, side in sides.items():
             if "failed" not in result[name]:
                 attempt(result[name], lambda: result[name].update(peak_bytes=side.finish()))
     finally:
         for side in sides.values():
             side.stop()
-    return summarise(result)
 
 
 def attempt(record, action):
     try:
         action()
     except (Failed, subprocess.TimeoutExpired, OSError) as e:
-        record["failed"] = str(e)
+        record.update(failed=str(e), refused=isinstance(e, Refused))
 
 
-def turns(sides, result, a):
+def cpu_seconds(process):
+    """Of a process and those it has waited for."""
+    with open(f"/proc/{process}/stat") as f:
+        return sum(map(int, f.read().rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_elsewhere(sides):
+    """Of all the machine but the sides and this program; NaN when one has ended."""
+    try:
+        with open("/proc/stat") as f:
+            everything = sum(map(int, f.readline().split()[1:4])) / os.sysconf("SC_CLK_TCK")
+        return everything - sum(cpu_seconds(p) for p in ("self", *(s.process.pid for s in sides.values())))
+    except OSError:
+        return math.nan
+
+
+def turns(sides, result, a, pace):
     """A side whose partner failed is timed all the same."""
     def working():
         return [n for n in ("ours", "theirs") if "failed" not in result[n]]
 
-    for name in working():  # one run that does not count says how long a run is
-        attempt(result[name], lambda: result[name].update(runs_a_turn=max(1, min(1000, round(TURN / sides[name].run(1))))))
-    begin = time.monotonic()
+    def count(name):
+        """Runs a turn; one run that does not count, and of short work a turn of them, says how long a run is."""
+        runs = lambda ms: max(1, min(1000, round(pace.turn / ms)))
+        first = runs(sides[name].run(1))
+        result[name]["runs_a_turn"] = runs(sides[name].run(first)) if first > 1 else 1
+
+    for name in working():
+        attempt(result[name], lambda: count(name))
+    begin, seconds = time.monotonic(), pace.seconds if a.seconds is None else a.seconds
+    elsewhere = cpu_elsewhere(sides)
     for pair in range(MOST_PAIRS):
-        if not working() or pair >= a.pairs and time.monotonic() - begin >= a.seconds:
+        taken = time.monotonic() - begin
+        if not working() or pair >= a.pairs and taken >= seconds:
+            share = (cpu_elsewhere(sides) - elsewhere) / max(taken, 1e-3)
+            result["elsewhere"] = max(0.0, share) if share == share else None
             return
         for name in working():
             attempt(result[name], lambda: result[name]["times"].append(sides[name].run(result[name]["runs_a_turn"])))
@@ -171,89 +258,10 @@ def summarise(result):
     if "failed" in ours or "failed" in theirs:
         return result
     ratios = [t / o for o, t in zip(ours["times"], theirs["times"])]
-    result.update(pairs=len(ratios), ratio=statistics.median(ratios), least=min(ratios), most=max(ratios),
-                  memory_ratio=ours["peak_bytes"] / theirs["peak_bytes"])
+    result.update(pairs=len(ratios), ratio=statistics.median(ratios), least=min(ratios), most=max(ratios))
+    if "peak_bytes" in ours and "peak_bytes" in theirs:
+        result["memory_ratio"] = ours["peak_bytes"] / theirs["peak_bytes"]
     return result
-
-
-# ---- Tables ----
-
-def flops(case):
-    """Of a product or a convolution."""
-    kind, _, shape = case.partition(":")
-    n = [int(x) for x in re.findall(r"\d+", shape)]
-    if kind == "gemm" and len(n) == 3:
-        return 2 * n[0] * n[1] * n[2]
-    if kind == "conv" and len(n) == 6:
-        return 2 * math.prod(n[:5]) * n[5] ** 2
-    return 0
-
-
-def milliseconds(x):
-    return f"{x:.3g}" if x < 1000 else f"{x:,.0f}"
-
-
-def row(r):
-    """The cells: case, time of both, speed, spread, memory of both, its ratio, how both did it."""
-    def time_of(side):
-        if "failed" in side:
-            return "failed"
-        work = flops(r["case"])
-        return milliseconds(side["median_ms"]) + (f" ({work / side['median_ms'] * 1e-6:.0f})" if work else "")
-
-    def memory_of(side):
-        return f"{side['peak_bytes'] / 2 ** 20:,.0f}" if "peak_bytes" in side else "-"
-
-    speed = f"**{r['ratio']:.2f}**" if "ratio" in r else "-"
-    spread = f"{r['least']:.2f}-{r['most']:.2f}" if "ratio" in r else "-"
-    memory = f"{r['memory_ratio']:.2f}" if "ratio" in r else "-"
-    return [f"`{r['case']}`", time_of(r["ours"]), time_of(r["theirs"]), speed, spread, memory_of(r["ours"]),
-            memory_of(r["theirs"]), memory, r["ours"].get("provider") or "-", r["theirs"].get("variant", "-")]
-
-
-def mean_line(title, found):
-    ratios = [r["ratio"] for r in found if "ratio" in r]
-    if len(ratios) < 2:
-        return []
-    mean = math.exp(statistics.fmean(math.log(x) for x in ratios))
-    worst = min((r for r in found if "ratio" in r), key=lambda r: r["ratio"])
-    failed = len(found) - len(ratios)
-    return [f"{len(ratios)} {title}: geometric mean {mean:.2f} times PyTorch's speed, least {worst['ratio']:.2f} "
-            f"(`{worst['case']}`)" + (f"; {failed} failed." if failed else "."), ""]
-
-
-GROUPS = (("Matrix products", "gemm:"), ("Convolutions", "conv:"), ("Training steps", ("dvae:", "prior:")),
-          ("Drawing", "sample:"), ("Starting", "start"), ("Other", ""))
-
-
-def tables(report):
-    out, left = [report["heading"], ""], report["cases"]
-    for title, prefix in GROUPS:
-        found = [r for r in left if r["case"].startswith(prefix)]
-        left = [r for r in left if not r["case"].startswith(prefix)]
-        if not found:
-            continue
-        unit = "ms (GFLOP/s)" if flops(found[0]["case"]) else "ms"
-        out += [f"### {title}", ""] + mean_line(title.lower(), found)
-        out += [f"| case | ours, {unit} | PyTorch, {unit} | speed, ours / PyTorch's | spread | ours, MiB | PyTorch, MiB "
-                "| memory, ours / PyTorch's | our provider | PyTorch's variant |", "|---|--:|--:|--:|--:|--:|--:|--:|---|---|"]
-        out += ["| " + " | ".join(row(r)) + " |" for r in found] + [""]
-        for r in found:
-            out += [f"- `{r['case']}`, {who}: {r[side]['failed']}" for side, who in (("ours", "ours"), ("theirs", "PyTorch"))
-                    if "failed" in r[side]]
-        if out[-1]:
-            out.append("")
-    return "\n".join(out)
-
-
-def write_page(path, text):
-    with open(path, encoding="utf-8") as f:
-        page = f.read()
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        sys.exit(f"{path}: needs the lines '{BEGIN}' and '{END}', once each and in this order")
-    head, tail = page[:page.index(BEGIN)], page[page.index(END):]
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(f"{head}{BEGIN}\n{text}\n{tail}")
 
 
 # ---- The run ----
@@ -271,42 +279,36 @@ def machine():
     return f"{names[0] if names else os.uname().machine}, {len(os.sched_getaffinity(0))} cores"
 
 
-def heading(report):
-    """What was measured on what; the sides say it when they are ready."""
-    def of(side, key):
-        return sorted({str(r[side][key]) for r in report["cases"] if key in r[side]})
-    parts = [f"{report['machine']}; {report['began']}"]
-    for what, values in (("commit", [report["commit"]] if report["commit"] else []), ("device", of("ours", "device")),
-                         ("driver", of("ours", "driver")), ("PyTorch", of("theirs", "torch")), ("threads", of("theirs", "threads"))):
-        if values:
-            parts.append(f"{what} {', '.join(values)}")
-    return "; ".join(parts) + f".  Load before: {report['load']:.2f}."
-
-
 def read_list(path):
     with open(path) as f:
         return [case for line in f if (case := line.split("#")[0].strip())]
 
 
-def one_line(r):
+def one_line(r, earlier):
     if "ratio" not in r:
         return f"{r['case']}: " + "; ".join(f"{s} failed: {r[s]['failed']}" for s in ("ours", "theirs") if "failed" in r[s])
     return (f"{r['case']}: ours {milliseconds(r['ours']['median_ms'])} ms, theirs {milliseconds(r['theirs']['median_ms'])} ms"
-            f" ({r['theirs'].get('variant', '-')}): {r['ratio']:.2f} ({r['least']:.2f}-{r['most']:.2f}, {r['pairs']} pairs),"
-            f" memory {r['memory_ratio']:.2f}")
+            f" ({r['theirs'].get('variant', '-')}): {r['ratio']:.2f} ({r['least']:.2f}-{r['most']:.2f}, {r['pairs']} pairs)"
+            + (f", other work took {r['elsewhere']:.0%} of a core" if disturbed(r) else "")
+            + (f", memory {r['memory_ratio']:.2f}" if "memory_ratio" in r else "")
+            + (f", earlier {earlier[r['case']]:.2f}" if r["case"] in earlier else ""))
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--ours", help="the command, with {case} in it")
     p.add_argument("--theirs", help="the other's command, likewise")
+    p.add_argument("--ours-serve", metavar="COMMAND", help="serves products and convolutions, one after the other")
+    p.add_argument("--theirs-serve", metavar="COMMAND", help="likewise")
     p.add_argument("--list", help="a file of cases, one a line, # before comments")
     p.add_argument("--case", action="append", default=[],
                    help="only this one, or with * or ? in it, those of the list that match; may be repeated")
     p.add_argument("--pairs", type=int, default=5, help="at least so many pairs (5)")
-    p.add_argument("--seconds", type=float, default=5, help="and for at least so long (5)")
+    p.add_argument("--seconds", type=float, help=f"and for at least so long ({FRESH.seconds:g}; served: {SERVED.seconds:g})")
     p.add_argument("--limit", type=float, default=3600, help="seconds to wait for an answer (3600)")
     p.add_argument("--output", default="build/bench/compare.json")
+    p.add_argument("--resume", action="store_true", help="keep what --output has of this commit, measured undisturbed")
+    p.add_argument("--against", metavar="JSON", help="an earlier run's --output, shown beside")
     p.add_argument("--write", metavar="PAGE", help="put the tables into this page")
     p.add_argument("--show", action="store_true", help="name the cases and end")
     a = p.parse_args()
@@ -333,20 +335,42 @@ def main():
         return
     folder = os.path.dirname(os.path.abspath(a.output))
     os.makedirs(folder, exist_ok=True)
+    against = read_report(a.against) if a.against else None
     report = {"began": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(), "load": os.getloadavg()[0],
               "commit": said_by("git", "describe", "--always", "--dirty"), "ours": a.ours, "theirs": a.theirs, "cases": []}
-    if report["load"] > 0.5:
-        print(f"other work runs on this machine (load {report['load']:.2f}): the figures will not be worth much", file=sys.stderr)
-    for number, case in enumerate(a.cases):
-        print(f"[{number + 1}/{len(a.cases)}] ", end="", flush=True)
-        report["cases"].append(measure(case, a, folder))
-        print(one_line(report["cases"][-1]), flush=True)
-        report["heading"] = heading(report)
-        with open(a.output, "w") as f:
-            json.dump(report, f, indent=1)
+    wanted = a.cases
+    if a.resume and os.path.exists(a.output):
+        found = read_report(a.output)
+        if found["commit"] == report["commit"]:
+            good = [r["case"] for r in found["cases"] if "ratio" in r and not disturbed(r)]
+            wanted = [c for c in a.cases if c not in good]
+            report = {**found, "cases": [r for r in found["cases"] if r["case"] not in wanted]}
+        else:
+            print(f"{a.output} is of commit {found['commit']}: all is measured anew", file=sys.stderr)
+    if wanted and os.getloadavg()[0] > 0.5:
+        print(f"other work runs on this machine (load {os.getloadavg()[0]:.2f}): the figures will not be worth much",
+              file=sys.stderr)
+    measure_all(wanted, a, folder, report, ratios_of(against))
     if a.write:
-        write_page(a.write, tables(report))
+        write_page(a.write, tables(report, against))
     sys.exit(1 if any("ratio" not in r for r in report["cases"]) else 0)
+
+
+def measure_all(cases, a, folder, report, earlier):
+    servers, place = Servers(a, folder), {c: n for n, c in enumerate(a.cases)}
+    try:
+        for number, case in enumerate(cases):
+            print(f"[{number + 1}/{len(cases)}] ", end="", flush=True)
+            result = measure(case, a, folder, servers)
+            print(one_line(result, earlier), flush=True)
+            report["cases"].append(result)
+            report["cases"].sort(key=lambda r: place.get(r["case"], len(place)))
+            report["heading"] = heading(report)
+            with open(a.output + ".part", "w") as f:
+                json.dump(report, f, indent=1)
+            os.replace(a.output + ".part", a.output)
+    finally:
+        servers.stop()
 
 
 if __name__ == "__main__":

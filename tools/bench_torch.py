@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """bench_torch.py -- one piece of work in PyTorch, timed on demand: the other side of `dalle-cl bench --paced`.
 
-    python3 tools/bench_torch.py CASE [--variant V] [--threads N]
+    python3 tools/bench_torch.py CASE|serve [--variant V] [--threads N]
 
 Built and warmed up, it prints {"case":...,"variant":...,"ready":true}.  Each line it then reads makes one run, or as
-many as the number in it says, one after another, and is answered by {"ms":...,"runs":...}, the mean of a run.
+many as the number in it says, one after another, and is answered by {"ms":...,"runs":...}, their median.
 At the end of input it prints {"peak_bytes":...}, the most memory that was resident, and ends.  While it waits
 it uses no CPU.  Variant `best`, the default, times all that the case has in processes of their own and becomes
 the fastest.  CASE is one of those in bench_cases.txt or of the same form.
+With `serve` a line `case CASE` opens a product or a convolution instead of the present one and is answered like the
+start, or by {"failed":...}; its variants are timed in this process, whose allocator keeps freed memory.
 SPDX-License-Identifier: MIT
 """
 import argparse
@@ -134,6 +136,7 @@ VARIANTS = {
     "start": ("eager",),
 }
 HEAP = "+heap"  # glibc keeps the memory that was freed, as other allocators do, instead of mapping it anew
+SERVED = ("gemm", "conv")
 HEAP_SETTINGS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 26)}
 
 
@@ -154,7 +157,7 @@ def parse(case):
         return kind, lambda variant: sample(variant, PRIOR[rest])
     if case == "start":
         return kind, None
-    sys.exit(f"'{case}' is no case; tools/bench_cases.txt lists some of each form")
+    raise ValueError(f"'{case}' is no case; tools/bench_cases.txt lists some of each form")
 
 
 # ---- The protocol ----
@@ -162,7 +165,7 @@ def parse(case):
 def runs_in(line):
     text = line.strip()
     if text and not (text.isdigit() and int(text) > 0):
-        sys.exit(f"expected a number of runs, or an empty line for one, not '{text}'")
+        raise ValueError(f"expected a number of runs, or an empty line for one, not '{text}'")
     return int(text or 1)
 
 
@@ -175,27 +178,79 @@ def settle():
             return
 
 
-def pace(case, variant, threads):
-    import torch
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    run = parse(case)[1](variant.removesuffix(HEAP))
+def warmed(run):
     for _ in range(3):
         begin = now()
         run()
         if now() - begin > 10:  # long enough that a third adds nothing
             run()
             break
+    return run
+
+
+def start_torch(threads):
+    import torch
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    return {"ready": True, "torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def answer(run, line, **more):
+    times = []
+    for _ in range(runs_in(line)):
+        begin = now()
+        run()
+        times.append(1e3 * (now() - begin))
     settle()
-    say(case=case, variant=variant, ready=True, torch=torch.__version__, threads=torch.get_num_threads())
+    say(ms=statistics.median(times), runs=len(times), **more)
+
+
+def pace(case, variant, threads):
+    known = start_torch(threads)
+    run = warmed(parse(case)[1](variant.removesuffix(HEAP)))
+    settle()
+    say(case=case, variant=variant, **known)
+    tokens = {"tokens": PRIOR[case.partition(":")[2]][1] ** 2} if case.startswith("sample") else {}
     for line in sys.stdin:
-        count, begin = runs_in(line), now()
-        for _ in range(count):
-            run()
-        taken = 1e3 * (now() - begin) / count
-        settle()
-        tokens = {"tokens": PRIOR[case.partition(":")[2]][1] ** 2} if case.startswith("sample") else {}
-        say(ms=taken, runs=count, **tokens)
+        answer(run, line, **tokens)
+    say(peak_bytes=peak_bytes())
+
+
+def fastest(case, variant):
+    """The fastest variant's name and what runs it: the least of some runs of each, in turns."""
+    kind, build = parse(case)
+    if kind not in SERVED:
+        raise ValueError(f"'{case}' needs a process of its own; served are products and convolutions")
+    names = VARIANTS[kind] if variant == "best" else (wanted(case, VARIANTS[kind], variant),)
+    runs, times = {name: warmed(build(name)) for name in names}, dict.fromkeys(names, float("inf"))
+    begin, rounds = now(), 0
+    while len(names) > 1 and (rounds < 2 or now() - begin < 0.2):
+        rounds += 1
+        for name, run in runs.items():
+            for _ in range(2):  # the second finds its operands in the caches
+                before = now()
+                run()
+                times[name] = min(times[name], now() - before)
+    best = min(times, key=times.get)
+    return best, runs[best]
+
+
+def serve(variant, threads):
+    known, run = start_torch(threads), None
+    for line in sys.stdin:
+        word, space, case = line.rstrip("\r\n").partition(" ")
+        if word == "case" and space:
+            run = None  # its memory, before the next is built
+            try:
+                name, run = fastest(case, variant)
+                settle()
+                say(case=case, variant=name + HEAP, **known)
+            except (ValueError, RuntimeError, MemoryError) as e:
+                say(failed=str(e))
+        elif run is None:
+            raise ValueError("a line 'case CASE' must come before runs")
+        else:
+            answer(run, line)
     say(peak_bytes=peak_bytes())
 
 
@@ -220,7 +275,7 @@ def pace_start():
     for line in sys.stdin:
         found = [run() for _ in range(runs_in(line))]
         most = max(most, *(peak for _, peak, _ in found))
-        say(ms=statistics.mean(ms for ms, _, _ in found), runs=len(found))
+        say(ms=statistics.median(ms for ms, _, _ in found), runs=len(found))
     say(peak_bytes=most)
 
 
@@ -265,24 +320,45 @@ def become_best(case, threads):
     os.execv(sys.executable, command(case, fastest, threads))
 
 
+def wanted(case, names, variant):
+    """Without HEAP."""
+    name = variant.removesuffix(HEAP)
+    if name not in names:
+        raise ValueError(f"'{case}' has no variant '{variant}'; it has {', '.join(names)}, each also with {HEAP}, and best")
+    return name
+
+
+def keep_freed_memory():
+    """The allocator's settings are read when a process starts."""
+    if any(os.environ.get(k) != v for k, v in HEAP_SETTINGS.items()):
+        os.environ.update(HEAP_SETTINGS)
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("case")
+    parser.add_argument("case", help="or serve")
     parser.add_argument("--variant", default="best")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
-    names = VARIANTS[parse(a.case)[0]]
-    if a.variant not in ("best", *names, *(n + HEAP for n in names)):
-        sys.exit(f"'{a.case}' has no variant '{a.variant}'; it has {', '.join(names)}, each also with {HEAP}, and best")
-    if a.case == "start":
-        pace_start()
-    elif a.variant == "best" and len(names) > 1:
-        become_best(a.case, a.threads)
-    elif a.variant.endswith(HEAP) and any(os.environ.get(k) != v for k, v in HEAP_SETTINGS.items()):
-        os.environ.update(HEAP_SETTINGS)  # read when a process starts
-        os.execv(sys.executable, command(a.case, a.variant, a.threads))
-    else:
-        pace(a.case, "eager" if a.variant == "best" else a.variant, a.threads)
+    try:
+        if a.case == "serve":
+            keep_freed_memory()
+            serve(a.variant, a.threads)
+            return
+        names = VARIANTS[parse(a.case)[0]]
+        if a.variant != "best":
+            wanted(a.case, names, a.variant)
+        if a.case == "start":
+            pace_start()
+        elif a.variant == "best" and len(names) > 1:
+            become_best(a.case, a.threads)
+        else:
+            if a.variant.endswith(HEAP):
+                keep_freed_memory()
+            pace(a.case, "eager" if a.variant == "best" else a.variant, a.threads)
+    except ValueError as e:
+        parser.error(str(e))
 
 
 if __name__ == "__main__":
