@@ -101,7 +101,8 @@ def summary(report, earlier):
         least = min(done, key=lambda r: r["ratio"])
         return [title, f"{len(done)}" + (f", {len(cases) - len(done)} failed" if len(done) < len(cases) else ""),
                 f"**{geometric_mean(r['ratio'] for r in done):.2f}**",
-                *([f"{geometric_mean(before):.2f}" if before else "-"] if earlier else []),
+                *([f"{geometric_mean(before):.2f}" + f" of {len(before)}" * (len(before) < len(done)) if before else "-"]
+                  if earlier else []),
                 f"{least['ratio']:.2f} (`{least['case']}`)", *(str(sum(r["ratio"] < x for r in done)) for x in (1.0, 0.85))]
 
     rows = []
