@@ -43,8 +43,9 @@ static inline void finish_part(floatv sum[MR][NV], const int rows, const int col
         for (int j = 0; j < columns; ++j) FINISH_ELEMENT(part[i * NR + j], i * c_row + j * c_column, j);
 }
 
-/* Launch: (groups).  A group takes every (number of groups)-th job; a job is a batch, `row_block` rows
- * (lines of one picture, for an image) and `column_block` columns.  k is walked in `pieces` pieces of
+/* Launch: (groups).  A group takes every (number of groups)-th job; a job is a batch, a block of
+ * rows and `column_block` columns.  `rows_given`: lines of one picture in a block, for an image; else the number of blocks,
+ * among which the tiles are shared out evenly.  k is walked in `pieces` pieces of
  * `piece` for each of the image's runs, or all at once when pieces is 0. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
@@ -52,7 +53,7 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c)
           const int k, const int batch1, const float alpha, const long a_row, const long a_column,
           const long a_batch0, const long a_batch1, const long b_batch0, const long b_batch1,
           const long c_row, const long c_column, const long c_batch0, const long c_batch1, const int height,
-          const int width, const int channels, const int row_block, const int column_block, const int pieces,
+          const int width, const int channels, const int rows_given, const int column_block, const int pieces,
           const int piece, const int jobs, const int table_size, const int copy_size, const int scratch_size)
 {
     __global int *table = (__global int *)(scratch + scratch_offset + (long)get_group_id(0) * scratch_size);
@@ -65,10 +66,10 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c)
     TENSOR_BEGIN(preactivation);
 #if A_KIND == A_IMAGE
     const int line = (width + A_KERNEL - 1) * channels, segments = A_KERNEL, length = A_KERNEL * channels;
-    const int blocks = (height + row_block - 1) / row_block, row_blocks = m / (height * width) * blocks;
+    const int blocks = (height + rows_given - 1) / rows_given, row_blocks = m / (height * width) * blocks;
 #else
     const int line = 0, segments = 1, length = k;
-    const int row_blocks = (m + row_block - 1) / row_block;
+    const int row_blocks = rows_given, tiles = (m + MR - 1) / MR;
 #endif
     const int column_blocks = (n + column_block - 1) / column_block, sums_stride = column_block;
 
@@ -80,7 +81,7 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c)
         __global const ELEMENT(A_STORE) *a_here = a + outer * a_batch0 + inner * a_batch1;
         __global const float *b_here = b + outer * b_batch0 + inner * b_batch1;
 #if A_KIND == A_IMAGE
-        const int top = block % blocks * row_block, lines = min(row_block, height - top);
+        const int top = block % blocks * rows_given, lines = min(rows_given, height - top);
         const int first_row = (block / blocks * height + top) * width, rows = lines * width;
         copy_lines(copy, a_here + (long)(block / blocks) * height * width * channels, top, lines, height,
                    width, channels, channels);
@@ -89,7 +90,8 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c)
             table[r] = pixel / width * line + pixel % width * channels;
         }
 #else
-        const int first_row = block * row_block, rows = min(row_block, m - first_row);
+        const int first_row = (int)((long)block * tiles / row_blocks) * MR;
+        const int rows = min((int)((long)(block + 1) * tiles / row_blocks) * MR, m) - first_row;
         a_here += first_row * a_row;
 #endif
         for (int at = 0; at < (pieces ? pieces * segments : 1); ++at) {

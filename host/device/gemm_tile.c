@@ -29,7 +29,7 @@ typedef struct tile_plan {
     bool swapped, split;
     tile_shape tile;
     int kind;
-    int64_t row_block, row_blocks, column_block; /* rows: lines of a picture when A is an image */
+    int64_t row_block, row_blocks, column_block; /* rows: lines of a picture when A is an image; else the most */
     int64_t pieces, piece;                       /* rows plan */
     int64_t unit, units, parts;                  /* split plan */
     int64_t jobs, groups;
@@ -126,6 +126,20 @@ static void balance(tile_plan *p, int64_t wanted)
     }
 }
 
+/* As many jobs for every group, and as large ones: else cores wait for the last of few. */
+static void even_out(tile_plan *p, int units)
+{
+    const gemm_desc *s = &p->desc;
+    const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, mr = p->tile.mr, tiles = gemm_ceil_div(s->m, mr);
+    p->column_block = gemm_round_up(gemm_ceil_div(s->n, gemm_ceil_div(s->n, p->column_block)), nr);
+    const int64_t others = gemm_ceil_div(s->n, p->column_block) * s->batch[0] * s->batch[1];
+    int64_t blocks = p->row_blocks;
+    while (blocks * others % (4 * (int64_t)units) && blocks < tiles) ++blocks;
+    if (blocks * others % (4 * (int64_t)units) == 0) p->row_blocks = blocks;
+    p->row_block = gemm_ceil_div(tiles, p->row_blocks) * mr;
+    p->jobs = p->row_blocks * others;
+}
+
 static void plan_rows(tile_plan *p, int units)
 {
     const gemm_desc *s = &p->desc;
@@ -144,6 +158,7 @@ static void plan_rows(tile_plan *p, int units)
     const int64_t column_limit = p->pieces ? gemm_most(nr, SUMS_FLOATS / (p->row_block * row_width)) : 4096;
     p->column_block = gemm_least(gemm_round_up(s->n, nr), gemm_round_up(column_limit, nr));
     balance(p, 4 * (int64_t)units);
+    if (!image->kernel) even_out(p, units);
 
     const int64_t rows = p->row_block * row_width;
     if (p->kind == A_IMAGE) {
@@ -368,7 +383,7 @@ static bool record_rows(const tile_plan *p, device_launches *list, const char *l
     gemm_launch_long(&l, p->packed_stride[1]);
     gemm_launch_strides(&l, &s->c);
     gemm_launch_image(&l, &s->a.image);
-    gemm_launch_int(&l, p->row_block);
+    gemm_launch_int(&l, p->kind == A_IMAGE ? p->row_block : p->row_blocks);
     gemm_launch_int(&l, p->column_block);
     gemm_launch_int(&l, p->pieces);
     gemm_launch_int(&l, p->piece);
