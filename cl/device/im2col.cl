@@ -45,20 +45,18 @@ __kernel void im2col(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int 
 }
 
 /* C from the product, which alpha is already in: in its own f32 matrix, or (IN_PLACE) in C itself. */
-__kernel void gemm_epilogue(TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias), TENSOR_OUT(C_STORE, preactivation),
-                            __global const float *product, const long product_offset, const int batches,
-                            const int rows, const int columns, const long c_batch, const long c_row,
-                            const long c_column)
+__kernel void gemm_epilogue(END_ARGUMENTS, __global const float *product, const long product_offset,
+                            const int batches, const int rows, const int columns, const float alpha,
+                            const long c_batch, const long c_row, const long c_column)
 {
-    TENSOR_BEGIN(c);
-    TENSOR_BEGIN(bias);
-    TENSOR_BEGIN(preactivation);
+    END_BEGIN;
     product += product_offset;
-    const float alpha = 1.0f;
     const long each = (long)rows * columns, count = each * batches;
     for (long i = (long)get_global_id(0); i < count; i += (long)get_global_size(0)) {
         const long b = i / each, r = i % each / columns, n = i % columns;
         const long at = b * c_batch + r * c_row + n * c_column;
-        FINISH_ELEMENT(product[IN_PLACE ? at : i], at, n);
+        float value = product[IN_PLACE ? at : i];
+        if (BIAS) value += alpha * LOAD(BIAS_STORE, bias, n);
+        FINISH_VALUE(value, at);
     }
 }

@@ -9,9 +9,8 @@
 #endif
 
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
-gemm_plain(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
-           TENSOR_OUT(C_STORE, preactivation), const int m, const int n, const int k, const int batch1,
-           const float alpha, const long a_row, const long a_column, const long a_batch0, const long a_batch1,
+gemm_plain(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), END_ARGUMENTS, const int m, const int n, const int k,
+           const int batch1, const float alpha, const long a_row, const long a_column, const long a_batch0, const long a_batch1,
            const long b_row, const long b_column, const long b_batch0, const long b_batch1, const long c_row,
            const long c_column, const long c_batch0, const long c_batch1, const int a_height,
            const int a_width, const int a_channels, const int b_height, const int b_width,
@@ -21,9 +20,7 @@ gemm_plain(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(C_STORE, c),
     const int batch_outer = (int)get_global_id(2) / batch1, batch_inner = (int)get_global_id(2) % batch1;
     TENSOR_BEGIN(a);
     TENSOR_BEGIN(b);
-    TENSOR_BEGIN(c);
-    TENSOR_BEGIN(bias);
-    TENSOR_BEGIN(preactivation);
+    END_BEGIN;
     a += batch_outer * a_batch0 + batch_inner * a_batch1;
     b += batch_outer * b_batch0 + batch_inner * b_batch1;
     if (column >= n || row >= m) return;

@@ -57,9 +57,8 @@ static inline float add_across(floatv v)
 }
 
 #define ARGUMENTS \
-    TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias), \
-        TENSOR_OUT(C_STORE, preactivation), const int m, const int n, const int k, const int batch1, \
-        const float alpha, const long a_row, const long a_column, const long a_batch0, const long a_batch1, \
+    TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), END_ARGUMENTS, const int m, const int n, const int k, \
+        const int batch1, const float alpha, const long a_row, const long a_column, const long a_batch0, const long a_batch1, \
         const long b_row, const long b_column, const long b_batch0, const long b_batch1, const long c_row, \
         const long c_column, const long c_batch0, const long c_batch1
 
@@ -67,9 +66,8 @@ static inline float add_across(floatv v)
     const int outer = (int)get_group_id(2) / batch1, inner = (int)get_group_id(2) % batch1; \
     a += a_offset + outer * a_batch0 + inner * a_batch1; \
     b += b_offset + outer * b_batch0 + inner * b_batch1; \
-    c += c_offset + outer * c_batch0 + inner * c_batch1; \
-    preactivation += preactivation_offset + outer * c_batch0 + inner * c_batch1; \
-    TENSOR_BEGIN(bias)
+    const long c_first = outer * c_batch0 + inner * c_batch1; \
+    END_BEGIN
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void gemm_thin_dot(ARGUMENTS)
 {
@@ -115,7 +113,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void gemm_thin_dot(A
                 parts[(r * COLUMNS + j) * LANES + lane] = total;
 #else
                 if (top + r < m && first + j < n)
-                    FINISH_ELEMENT(total, (top + r) * c_row + (first + j) * c_column, first + j);
+                    FINISH_ELEMENT(total, c_first + (top + r) * c_row + (first + j) * c_column, first + j);
 #endif
             }
         }
@@ -126,7 +124,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void gemm_thin_dot(A
             float total = 0.0f;
             for (int l = 0; l < LANES; ++l) total += parts[e * LANES + l];
             if (top + r < m && first + j < n)
-                FINISH_ELEMENT(total, (top + r) * c_row + (first + j) * c_column, first + j);
+                FINISH_ELEMENT(total, c_first + (top + r) * c_row + (first + j) * c_column, first + j);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 #endif
@@ -178,7 +176,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void gemm_thin_sweep
             float total = 0.0f;
             for (int l = 0; l < LANES_K; ++l) total += parts[(r * LANES + l * LANES_X) * VEC + j];
             if (top + r < m && group_first + j < n)
-                FINISH_ELEMENT(total, (top + r) * c_row + (group_first + j) * c_column, group_first + j);
+                FINISH_ELEMENT(total, c_first + (top + r) * c_row + (group_first + j) * c_column, group_first + j);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 #else
@@ -188,7 +186,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void gemm_thin_sweep
             VSTORE_F32(sum[r], part, 0);
             for (int j = 0; j < VEC; ++j)
                 if (top + r < m && first + j < n)
-                    FINISH_ELEMENT(part[j], (top + r) * c_row + (first + j) * c_column, first + j);
+                    FINISH_ELEMENT(part[j], c_first + (top + r) * c_row + (first + j) * c_column, first + j);
         }
 #endif
     }

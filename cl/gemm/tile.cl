@@ -2,37 +2,60 @@
  * SPDX-License-Identifier: MIT */
 #include "gemm_tile.clh"
 
-#if ACTIVATION == 2
-#define ACTIVATE_VEC(v) ((v)*normal_below(v))
+#define END_POINTERS \
+    __global ELEMENT(C_STORE) * c, __global const ELEMENT(BIAS_STORE) * bias, \
+        __global ELEMENT(C_STORE) * preactivation, __global const ELEMENT(C_STORE) * point, \
+        __global const ELEMENT(C_STORE) * residual
+
+#if BIAS
+#define BEFORE_END(sum, n) (alpha * ((sum) + LOAD_VEC(BIAS_STORE, bias, n)))
 #else
-#define ACTIVATE_VEC(v) ACTIVATE(v)
+#define BEFORE_END(sum, n) (alpha * (sum))
 #endif
 
 /* Ends a tile whose columns are neighbours in memory and all inside C. */
-static inline void finish_whole(floatv sum[MR][NV], const int rows, const float alpha,
-                                __global const ELEMENT(BIAS_STORE) * bias, __global ELEMENT(C_STORE) * c,
-                                __global ELEMENT(C_STORE) * preactivation, const long c_row)
+static inline void finish_whole(floatv sum[MR][NV], const int rows, const float alpha, END_POINTERS,
+                                const long c_row)
 {
+#if ACTIVATION == 2 || SLOPE == 2
+    /* So long that it must not be there MR times. */
+    floatv each[MR][NV];
+    UNROLLED for (int i = 0; i < MR; ++i)
+    {
+        UNROLLED for (int j = 0; j < NV; ++j) each[i][j] = sum[i][j];
+    }
+    for (int i = 0; i < min(rows, MR); ++i) {
+        UNROLLED for (int j = 0; j < NV; ++j)
+        {
+            floatv v = BEFORE_END(each[i][j], j * VEC);
+            END_VECTOR(v, i * c_row + j * VEC);
+            STORE_VEC(C_STORE, v, c, i * c_row + j * VEC);
+        }
+    }
+#else
+    /* Everything is read before anything is written: where rows are a power of two apart, a read would wait for the
+     * write before it. */
     UNROLLED for (int i = 0; i < MR; ++i)
     {
         if (i < rows) {
             UNROLLED for (int j = 0; j < NV; ++j)
             {
-                floatv v = alpha * sum[i][j];
-                if (BIAS) v += LOAD_VEC(BIAS_STORE, bias, j * VEC);
-                if (PREACTIVATION) STORE_VEC(C_STORE, v, preactivation, i * c_row + j * VEC);
-                v = ACTIVATE_VEC(v);
-                if (ACCUMULATE) v += LOAD_VEC(C_STORE, c, i * c_row + j * VEC);
-                STORE_VEC(C_STORE, v, c, i * c_row + j * VEC);
+                sum[i][j] = BEFORE_END(sum[i][j], j * VEC);
+                END_VECTOR(sum[i][j], i * c_row + j * VEC);
             }
         }
     }
+    UNROLLED for (int i = 0; i < MR; ++i)
+    {
+        if (i < rows) {
+            UNROLLED for (int j = 0; j < NV; ++j) STORE_VEC(C_STORE, sum[i][j], c, i * c_row + j * VEC);
+        }
+    }
+#endif
 }
 
 static inline void finish_part(floatv sum[MR][NV], const int rows, const int columns, const float alpha,
-                               __global const ELEMENT(BIAS_STORE) * bias, __global ELEMENT(C_STORE) * c,
-                               __global ELEMENT(C_STORE) * preactivation, const long c_row,
-                               const long c_column)
+                               END_POINTERS, const long c_row, const long c_column)
 {
     float part[MR * NR];
     UNROLLED for (int i = 0; i < MR; ++i)
@@ -48,10 +71,9 @@ static inline void finish_part(floatv sum[MR][NV], const int rows, const int col
  * among which the tiles are shared out evenly.  k is walked in `pieces` pieces of
  * `piece` for each of the image's runs, or all at once when pieces is 0. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
-          TENSOR_OUT(C_STORE, preactivation), TENSOR_OUT(STORE_F32, scratch), const int m, const int n,
-          const int k, const int batch1, const float alpha, const long a_row, const long a_column,
-          const long a_batch0, const long a_batch1, const long b_batch0, const long b_batch1,
+gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), END_ARGUMENTS, TENSOR_OUT(STORE_F32, scratch),
+          const int m, const int n, const int k, const int batch1, const float alpha, const long a_row,
+          const long a_column, const long a_batch0, const long a_batch1, const long b_batch0, const long b_batch1,
           const long c_row, const long c_column, const long c_batch0, const long c_batch1, const int height,
           const int width, const int channels, const int rows_given, const int column_block, const int pieces,
           const int piece, const int jobs, const int table_size, const int copy_size, const int scratch_size)
@@ -61,9 +83,7 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c)
     __global float *sums = copy + copy_size;
     TENSOR_BEGIN(a);
     TENSOR_BEGIN(b);
-    TENSOR_BEGIN(c);
-    TENSOR_BEGIN(bias);
-    TENSOR_BEGIN(preactivation);
+    END_BEGIN;
 #if A_KIND == A_IMAGE
     const int line = (width + A_KERNEL - 1) * channels, segments = A_KERNEL, length = A_KERNEL * channels;
     const int blocks = (height + rows_given - 1) / rows_given, row_blocks = m / (height * width) * blocks;
@@ -116,6 +136,13 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c)
                     int offset[MR];
                     UNROLLED for (int i = 0; i < MR; ++i) offset[i] = ROW_OFFSET(row, rows, row_stride, i);
                     __global float *saved = sums + row * sums_stride + (column - first_column) * MR;
+                    const long to =
+                        outer * c_batch0 + inner * c_batch1 + (first_row + row) * c_row + column * c_column;
+                    if (last && c_column == 1) {
+                        const int count = min(MR, rows - row), columns = min(NR, n - column);
+                        if (SLOPE) fetch_rows(point + to, c_row, count, columns);
+                        if (RESIDUAL) fetch_rows(residual + to, c_row, count, columns);
+                    }
                     floatv sum[MR][NV];
                     if (at == 0)
                         clear_sums(sum);
@@ -127,14 +154,13 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), TENSOR_OUT(C_STORE, c)
                         save_sums(sum, saved, NR);
                         continue;
                     }
-                    const long to =
-                        outer * c_batch0 + inner * c_batch1 + (first_row + row) * c_row + column * c_column;
                     if (c_column == 1 && column + NR <= n)
-                        finish_whole(sum, rows - row, alpha, bias + (BIAS ? column : 0), c + to,
-                                     preactivation + to, c_row);
+                        finish_whole(sum, rows - row, alpha, c + to, bias + (BIAS ? column : 0),
+                                     preactivation + to, point + to, residual + to, c_row);
                     else
-                        finish_part(sum, min(MR, rows - row), min(NR, n - column), alpha,
-                                    bias + (BIAS ? column : 0), c + to, preactivation + to, c_row, c_column);
+                        finish_part(sum, min(MR, rows - row), min(NR, n - column), alpha, c + to,
+                                    bias + (BIAS ? column : 0), preactivation + to, point + to, residual + to,
+                                    c_row, c_column);
                 }
             }
         }

@@ -4,18 +4,14 @@
 
 /* Launch: (columns, blocks of rows, batches), any size of group.  Ends C from the parts of gemm_tile_split.  Where C's
  * neighbours are along its rows' axis (a turned product), an item has many rows and writes along them. */
-__kernel void gemm_tile_reduce(TENSOR_OUT(C_STORE, c), TENSOR_IN(BIAS_STORE, bias),
-                               TENSOR_OUT(C_STORE, preactivation), TENSOR_IN(STORE_F32, partial), const int m,
-                               const int n, const int parts, const int batch1, const int row_block,
-                               const float alpha, const long c_row, const long c_column, const long c_batch0,
-                               const long c_batch1)
+__kernel void gemm_tile_reduce(END_ARGUMENTS, TENSOR_IN(STORE_F32, partial), const int m, const int n,
+                               const int parts, const int batch1, const int row_block, const float alpha,
+                               const long c_row, const long c_column, const long c_batch0, const long c_batch1)
 {
     const int first = (int)get_global_id(0) * NR, batch = (int)get_global_id(2);
     const int top = (int)get_global_id(1) * row_block, end = min(top + row_block, m);
     const long rows = (m + MR - 1) / MR * MR, panels = (n + NR - 1) / NR, part = rows * panels * NR;
-    TENSOR_BEGIN(c);
-    TENSOR_BEGIN(bias);
-    TENSOR_BEGIN(preactivation);
+    END_BEGIN;
     partial += partial_offset + batch * parts * part + first / NR * MR * NR;
     const long from = batch / batch1 * c_batch0 + batch % batch1 * c_batch1;
     for (int j = 0; j < min(NR, n - first); ++j)

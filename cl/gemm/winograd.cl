@@ -32,9 +32,12 @@ static inline void multiply_points(__global float *m, const int m_plane, const i
 }
 
 /* VEC columns of a tile, back to its 4 x 4 results. */
-static inline void finish_tile(__global const float *m, const int m_plane, const floatv bias,
-                               const float alpha, __global ELEMENT(C_STORE) * c, const long c_row,
-                               const int width, const int lines, const int columns)
+static inline void finish_tile(__global const float *m, const int m_plane, const floatv addend,
+                               const float alpha, __global ELEMENT(C_STORE) * c,
+                               __global ELEMENT(C_STORE) * preactivation,
+                               __global const ELEMENT(C_STORE) * point,
+                               __global const ELEMENT(C_STORE) * residual, const long c_row, const int width,
+                               const int lines, const int columns)
 {
     floatv half_way[TILE * PATCH];
     UNROLLED for (int x = 0; x < PATCH; ++x)
@@ -49,8 +52,11 @@ static inline void finish_tile(__global const float *m, const int m_plane, const
         output_line(half_way + y * PATCH, line, 1);
         UNROLLED for (int x = 0; x < TILE; ++x)
         {
-            if (y < lines && x < columns)
-                STORE_VEC(C_STORE, alpha * line[x] + bias, c, (y * width + x) * c_row);
+            if (y < lines && x < columns) {
+                floatv v = alpha * (BIAS ? line[x] + addend : line[x]);
+                END_VECTOR(v, (y * width + x) * c_row);
+                STORE_VEC(C_STORE, v, c, (y * width + x) * c_row);
+            }
         }
     }
 }
@@ -58,11 +64,10 @@ static inline void finish_tile(__global const float *m, const int m_plane, const
 /* Launch: (groups).  A group takes every (number of groups)-th job; a job is a strip of tiles and `job_columns` columns,
  * `column_block` at a time.  u: winograd_filter.cl.  channels and n are multiples of VEC, the column counts of NR. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-gemm_winograd(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, u), TENSOR_OUT(C_STORE, c),
-              TENSOR_IN(BIAS_STORE, bias), TENSOR_OUT(STORE_F32, scratch), const int n, const float alpha,
-              const long c_row, const int height, const int width, const int channels, const int tiles,
-              const int strip, const int job_columns, const int column_block, const int piece, const int jobs,
-              const int scratch_size)
+gemm_winograd(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, u), END_ARGUMENTS, TENSOR_OUT(STORE_F32, scratch),
+              const int n, const float alpha, const long c_row, const int height, const int width,
+              const int channels, const int tiles, const int strip, const int job_columns,
+              const int column_block, const int piece, const int jobs, const int scratch_size)
 {
     const int v_stride = channels + ROW_PAD, v_plane = strip * v_stride;
     const int m_plane = (strip + MR - 1) / MR * MR * column_block;
@@ -71,8 +76,7 @@ gemm_winograd(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, u), TENSOR_OUT(C_STORE
     __global float *v = lines + LINES_SIZE, *m = v + POINTS * v_plane;
     TENSOR_BEGIN(a);
     TENSOR_BEGIN(u);
-    TENSOR_BEGIN(c);
-    TENSOR_BEGIN(bias);
+    END_BEGIN;
     const long area = (long)height * width;
 
     for (int job = (int)get_group_id(0); job < jobs; job += (int)get_num_groups(0)) {
@@ -86,11 +90,23 @@ gemm_winograd(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, u), TENSOR_OUT(C_STORE
                             end, panels);
             for (int tile = 0; tile < count; ++tile) {
                 const tile_place p = place_of(first_tile + tile, height, width);
-                __global ELEMENT(C_STORE) *to = c + (p.picture * area + (long)p.y * width + p.x) * c_row;
-                for (int column = first; column < end; column += VEC)
+                const long pixel = (p.picture * area + (long)p.y * width + p.x) * c_row;
+                if ((SLOPE || RESIDUAL) && tile + 1 < count) {
+                    const tile_place q = place_of(first_tile + tile + 1, height, width);
+                    const long next = (q.picture * area + (long)q.y * width + q.x) * c_row + first;
+                    for (int y = 0; y < min(TILE, height - q.y); ++y) {
+                        const long at = next + y * width * c_row;
+                        if (SLOPE) fetch_rows(point + at, c_row, min(TILE, width - q.x), end - first);
+                        if (RESIDUAL) fetch_rows(residual + at, c_row, min(TILE, width - q.x), end - first);
+                    }
+                }
+                for (int column = first; column < end; column += VEC) {
+                    const long to = pixel + column;
                     finish_tile(m + tile * column_block + column - first, m_plane,
-                                BIAS ? LOAD_VEC(BIAS_STORE, bias, column) : (floatv)(0.0f), alpha,
-                                to + column, c_row, width, height - p.y, width - p.x);
+                                BIAS ? LOAD_VEC(BIAS_STORE, bias, column) : (floatv)(0.0f), alpha, c + to,
+                                preactivation + to, point + to, residual + to, c_row, width, height - p.y,
+                                width - p.x);
+                }
             }
         }
     }

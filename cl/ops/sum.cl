@@ -30,10 +30,10 @@ void sum_last(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int columns)
     if (get_local_id(0) == 0) STORE(Y_STORE, total, y, row);
 }
 
-/* y[k, c] = sum of x[r, c] over the rows of stretch k.  One work-item owns VECTORS * VEC columns of one
+/* y[k, c] = factor times the sum of x[r, c] over the rows of stretch k.  One work-item owns VECTORS * VEC columns of one
  * stretch; neighbours read neighbouring columns. */
 __kernel void sum_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int rows, const int columns,
-                       const int stretch, const int blocks, const int chunks)
+                       const int stretch, const int blocks, const int chunks, const float factor)
 {
     TENSOR_BEGIN(y);
     TENSOR_BEGIN(x);
@@ -48,19 +48,19 @@ __kernel void sum_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int 
         for (int r = begin; r < end; ++r)
             for (int v = 0; v < VECTORS; ++v)
                 sum[v] += LOAD_VEC(X_STORE, x, (long)r * columns + first + v * VEC);
-        for (int v = 0; v < VECTORS; ++v) STORE_VEC(Y_STORE, sum[v], y, first + v * VEC);
+        for (int v = 0; v < VECTORS; ++v) STORE_VEC(Y_STORE, factor * sum[v], y, first + v * VEC);
         return;
     }
     int c = first;
     for (; c + VEC <= columns; c += VEC) {
         floatv sum = 0.0f;
         for (int r = begin; r < end; ++r) sum += LOAD_VEC(X_STORE, x, (long)r * columns + c);
-        STORE_VEC(Y_STORE, sum, y, c);
+        STORE_VEC(Y_STORE, factor * sum, y, c);
     }
     for (; c < columns; ++c) {
         float sum = 0.0f;
         for (int r = begin; r < end; ++r) sum += LOAD(X_STORE, x, (long)r * columns + c);
-        STORE(Y_STORE, sum, y, c);
+        STORE(Y_STORE, factor * sum, y, c);
     }
 }
 

@@ -1,6 +1,7 @@
 /* bench_product.c -- matrix products and convolutions as cases of `dalle-cl bench`, on GEMM plans.
  * A convolution's data gradient is the convolution of dy with the turned weight, which is made once a step and not
- * counted; its weight gradient is dy^T times the image's patches.
+ * counted; its weight gradient is dy^T times the image's patches.  After the name, what ends the elements of C:
+ * "+bias", "+relu", "+gelu", "+residual", "+relu'", "+gelu'" (times the derivative).
  * SPDX-License-Identifier: MIT */
 #include "host/cli/bench.h"
 
@@ -11,13 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BIAS, POINT, RESIDUAL, ENDS };
+
 typedef struct product {
     device *device;
     gemm_desc desc;
     gemm_buffers buffers;
     gemm_plan *plan;
     device_launches *launches;
-    void *a, *b, *c; /* host copies */
+    void *a, *b, *c, *ends[ENDS]; /* host copies */
     int64_t a_count, b_count, c_count;
 } product;
 
@@ -30,7 +33,11 @@ static void close_product(void *self)
     device_buffer_destroy(p->buffers.a);
     device_buffer_destroy(p->buffers.b);
     device_buffer_destroy(p->buffers.c);
+    device_buffer_destroy(p->buffers.bias);
+    device_buffer_destroy(p->buffers.point);
+    device_buffer_destroy(p->buffers.residual);
     device_buffer_destroy(p->buffers.workspace);
+    for (int i = 0; i < ENDS; ++i) free(p->ends[i]);
     free(p->a);
     free(p->b);
     free(p->c);
@@ -102,6 +109,36 @@ static bool parse_conv(product *p, const char *name, dtype type)
     return true;
 }
 
+static bool parse_end(gemm_desc *d, const char *end)
+{
+    for (int length; *end; end += length) {
+        char word[12];
+        if (sscanf(end, "+%11[a-z']%n", word, &length) != 1) return false;
+        if (strcmp(word, "bias") == 0)
+            d->bias = true;
+        else if (strcmp(word, "residual") == 0)
+            d->residual = true;
+        else if (strcmp(word, "relu") == 0 || strcmp(word, "gelu") == 0)
+            d->activation = *word == 'r' ? GEMM_RELU : GEMM_GELU;
+        else if (strcmp(word, "relu'") == 0 || strcmp(word, "gelu'") == 0)
+            d->slope = *word == 'r' ? GEMM_RELU : GEMM_GELU;
+        else
+            return false;
+    }
+    d->bias_type = d->c.type;
+    return true;
+}
+
+static bool parse(product *p, const char *name, dtype type)
+{
+    char sizes[128];
+    size_t length = strcspn(name, "+");
+    if (length >= sizeof sizes) return false;
+    memcpy(sizes, name, length);
+    sizes[length] = 0;
+    return (parse_gemm(p, sizes, type) || parse_conv(p, sizes, type)) && parse_end(&p->desc, name + length);
+}
+
 /* ---- Making and checking ---- */
 
 /* In (-1, 1): those of philox_uniform, four a draw. */
@@ -116,6 +153,23 @@ static void *random_values(dtype type, int64_t count, uint32_t stream)
             dtype_store(type, values, j, (float)(bits[j - i] >> 9) * 0x1p-22f + 0x1p-23f - 1.0f);
     }
     return values;
+}
+
+static bool prepare_ends(product *p, int64_t width, error *err)
+{
+    const gemm_desc *g = &p->desc;
+    device_buffer **to[ENDS] = { &p->buffers.bias, &p->buffers.point, &p->buffers.residual };
+    const bool wanted[ENDS] = { g->bias, g->slope != GEMM_IDENTITY, g->residual };
+    for (int i = 0; i < ENDS; ++i) {
+        int64_t count = i == BIAS ? g->n : p->c_count;
+        if (!wanted[i]) continue;
+        if (!(p->ends[i] = random_values(g->c.type, count, (uint32_t)(4 + i))))
+            return error_set(err, ERROR_MEMORY, "out of memory for a product of this shape");
+        if (!(*to[i] = device_buffer_create(p->device, (count + 16) * width, err)) ||
+            !device_write(p->device, *to[i], 0, p->ends[i], count * width, err))
+            return false;
+    }
+    return true;
 }
 
 static bool prepare(product *p, const char *provider, error *err)
@@ -138,6 +192,7 @@ static bool prepare(product *p, const char *provider, error *err)
     m->b = m->a ? device_buffer_create(d, (p->b_count + 16) * width, err) : NULL;
     m->c = m->b ? device_buffer_create(d, (p->c_count + 16) * width, err) : NULL;
     if (!m->c || (work > 0 && !(m->workspace = device_buffer_create(d, work, err)))) return false;
+    if (!prepare_ends(p, width, err)) return false;
     p->launches = device_launches_create(d, err);
     return p->launches && device_write(d, m->a, 0, p->a, p->a_count * width, err) &&
            device_write(d, m->b, 0, p->b, p->b_count * width, err) &&
@@ -158,6 +213,21 @@ static double element(const gemm_operand *o, const void *values, int64_t row, in
                               ((picture * im->height + y) * im->width + x) * im->channels + channel);
 }
 
+/* An element of C from its sum. */
+static double ended(const product *p, double sum, int64_t m, int64_t n)
+{
+    const gemm_desc *g = &p->desc;
+    double at[ENDS] = { 0 };
+    for (int i = 0; i < ENDS; ++i)
+        if (p->ends[i]) at[i] = (double)dtype_load(g->c.type, p->ends[i], i == BIAS ? n : m * g->c.row + n);
+    double v = sum + at[BIAS], x = at[POINT], below = 0.5 * erfc(-x / sqrt(2.0));
+    if (g->activation == GEMM_RELU) v = fmax(v, 0.0);
+    if (g->activation == GEMM_GELU) v *= 0.5 * erfc(-v / sqrt(2.0));
+    if (g->slope == GEMM_RELU) v = x > 0 ? v : 0.0;
+    if (g->slope == GEMM_GELU) v *= below + x * 0.39894228040143268 * exp(-0.5 * x * x);
+    return v + at[RESIDUAL];
+}
+
 /* Largest difference from double sums at some places, against the largest value among them. */
 static double largest_error(const product *p)
 {
@@ -170,6 +240,7 @@ static double largest_error(const product *p)
                 n = philox_below(&draw, 2 * i + 1, (uint32_t)g->n);
         double sum = 0;
         for (int64_t k = 0; k < g->k; ++k) sum += element(&g->a, p->a, m, k) * element(&g->b, p->b, k, n);
+        sum = ended(p, sum, m, n);
         double got = (double)dtype_load(g->c.type, p->c, m * g->c.row + n);
         if (!isfinite(got)) return INFINITY;
         largest = fmax(largest, fabs(sum));
@@ -183,12 +254,14 @@ bool bench_open_product(bench_case *c, const char *name, const bench_options *o,
     product *p = calloc(1, sizeof *p);
     if (!p) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", name);
     p->device = o->device;
-    if (!parse_gemm(p, name, o->type) && !parse_conv(p, name, o->type)) {
+    if (!parse(p, name, o->type)) {
         free(p);
-        return error_set(err, ERROR_USAGE,
-                         "bench: '%s' is neither gemm:nn|nt|tn:MxNxK nor "
-                         "conv:forward|data|weights:BxHxWxC->N,kK",
-                         name);
+        return error_set(
+            err, ERROR_USAGE,
+            "bench: '%s' is neither gemm:nn|nt|tn:MxNxK nor "
+            "conv:forward|data|weights:BxHxWxC->N,kK, with +bias, +relu, +gelu, +residual, +relu' or "
+            "+gelu' after it",
+            name);
     }
     double limit = o->type == DTYPE_F32 ? 1e-4 : o->type == DTYPE_F16 ? 2e-3 : 1.6e-2, wrong = 0;
     bool ok = prepare(p, o->provider, err) && run_product(p, err) &&

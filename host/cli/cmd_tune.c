@@ -73,7 +73,7 @@ static bool collect_products(const cli_call *call, device *d, products *p, error
 
 /* ---- One product ---- */
 
-enum { A, B, C, BIAS, PREACTIVATION, OPERANDS };
+enum { A, B, C, BIAS, PREACTIVATION, POINT, RESIDUAL, OPERANDS };
 
 typedef struct way {
     char name[GEMM_WAY_SIZE];
@@ -125,10 +125,14 @@ static bool make_operands(trial *t, error *err)
     const gemm_desc *g = t->desc;
     t->c_count = extent(&g->c, g->m, g->n, g->batch);
     const int64_t counts[OPERANDS] = { extent(&g->a, g->m, g->k, g->batch),
-                                       extent(&g->b, g->k, g->n, g->batch), t->c_count, g->n,
-                                       g->preactivation ? t->c_count : 1 };
-    const dtype types[OPERANDS] = { g->a.type, g->b.type, g->c.type, g->bias ? g->bias_type : DTYPE_F32,
-                                    g->c.type };
+                                       extent(&g->b, g->k, g->n, g->batch),
+                                       t->c_count,
+                                       g->n,
+                                       g->preactivation ? t->c_count : 1,
+                                       g->slope ? t->c_count : 1,
+                                       g->residual ? t->c_count : 1 };
+    const dtype c = g->c.type, bias = g->bias ? g->bias_type : DTYPE_F32;
+    const dtype types[OPERANDS] = { g->a.type, g->b.type, c, bias, c, c, c };
     for (int i = 0; i < OPERANDS; ++i)
         if (!(t->operands[i] = random_buffer(t->device, types[i], counts[i], (uint32_t)i, err))) return false;
     t->got = malloc((size_t)t->c_count * dtype_bytes(g->c.type));
@@ -154,13 +158,9 @@ static bool prepare_way(const trial *t, way *w, error *err)
                        t->operands[C],
                        t->operands[BIAS],
                        t->operands[PREACTIVATION],
-                       NULL,
-                       0,
-                       0,
-                       0,
-                       0,
-                       0,
-                       0 };
+                       t->operands[POINT],
+                       t->operands[RESIDUAL],
+                       .workspace = NULL };
     if (!(w->plan = gemm_plan_create_with(d, w->name, t->desc, err))) return false;
     const int64_t bytes = gemm_plan_workspace_bytes(w->plan);
     if (bytes && !(w->workspace = device_buffer_create(d, bytes, err))) return false;

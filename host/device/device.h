@@ -156,7 +156,7 @@ typedef struct device_arg {
     float real;
 } device_arg;
 
-#define DEVICE_ARGS_MAX 32
+#define DEVICE_ARGS_MAX 40
 
 typedef struct device_launch {
     const char *file;    /* embedded kernel file without ".cl": "ops/softmax", "gemm/tile" */
@@ -228,8 +228,10 @@ typedef struct gemm_operand {
 
 typedef enum gemm_activation { GEMM_IDENTITY, GEMM_RELU, GEMM_GELU } gemm_activation;
 
-/* C[m, n] = act(alpha * sum_k A[m, k] B[k, n] + bias[n])  (+ C[m, n] before, if accumulate),
- * for every index of the two batch axes.  Sums are in float.  GELU is the exact erf form. */
+/* C[m, n] = act(alpha * (sum_k A[m, k] B[k, n] + bias[n])) * slope'(point[m, n]) + residual[m, n]
+ * (+ C[m, n] before, if accumulate), without what is not asked for, for every index of the two batch axes.
+ * Sums are in float.  GELU is the exact erf form.  ReLU's derivative is 1 where the point is above 0: the same of what
+ * it was applied to and of its result. */
 typedef struct gemm_desc {
     int64_t m, n, k, batch[2]; /* batch axes at least 1 */
     gemm_operand a, b, c;
@@ -239,12 +241,16 @@ typedef struct gemm_desc {
     dtype bias_type;
     gemm_activation activation;
     bool preactivation; /* also write the value before act, with C's layout and type */
+    gemm_activation
+        slope; /* the function whose derivative it is; identity: none.  The point has C's layout and type */
+    bool residual; /* with C's layout and type */
 } gemm_desc;
 
 typedef struct gemm_buffers {
-    device_buffer *a, *b, *c, *bias, *preactivation, *workspace;
-    int64_t a_offset, b_offset, c_offset, bias_offset, preactivation_offset; /* elements */
-    int64_t workspace_offset;                                                /* bytes, 256-aligned */
+    device_buffer *a, *b, *c, *bias, *preactivation, *point, *residual, *workspace;
+    int64_t a_offset, b_offset, c_offset, bias_offset, preactivation_offset, point_offset,
+        residual_offset;      /* elements */
+    int64_t workspace_offset; /* bytes, 256-aligned */
 } gemm_buffers;
 
 typedef struct gemm_plan gemm_plan;

@@ -71,8 +71,9 @@ static bool check_desc(const gemm_desc *desc, error *err)
     }
     if (desc->bias && ((unsigned)desc->bias_type >= DTYPE_COUNT || !dtype_is_float(desc->bias_type)))
         return error_set(err, ERROR_MODEL, "gemm: the bias has a type that is not floating point");
-    if ((unsigned)desc->activation > GEMM_GELU)
-        return error_set(err, ERROR_MODEL, "gemm: unknown activation %d", (int)desc->activation);
+    if ((unsigned)desc->activation > GEMM_GELU || (unsigned)desc->slope > GEMM_GELU)
+        return error_set(err, ERROR_MODEL, "gemm: unknown activation %d or slope %d", (int)desc->activation,
+                         (int)desc->slope);
     if (!check_image("A", &desc->a.image, desc->m, desc->k, err)) return false;
     if (!check_image("B", &desc->b.image, desc->k, desc->n, err)) return false;
     const gemm_operand *c = &desc->c;
@@ -253,9 +254,9 @@ void gemm_shape_text(const gemm_desc *desc, char text[GEMM_SHAPE_SIZE])
                              im->width, im->channels, im->kernel)
                   : snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), "%s", layout_name(operands[i]));
     }
-    if (s.bias || s.activation || s.preactivation || s.accumulate)
-        at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " end %d%d%d%d", s.bias, (int)s.activation,
-                       s.preactivation, s.accumulate);
+    if (s.bias || s.activation || s.preactivation || s.accumulate || s.slope || s.residual)
+        at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " end %d%d%d%d%d%d", s.bias,
+                       (int)s.activation, s.preactivation, s.accumulate, (int)s.slope, s.residual);
     CHECK(at < GEMM_SHAPE_SIZE, "%d", at);
 }
 
@@ -290,6 +291,8 @@ bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, co
     CHECK(buffers->a && buffers->b && buffers->c, "%s: an operand has no buffer", label);
     CHECK(!desc->bias || buffers->bias, "%s: the bias has no buffer", label);
     CHECK(!desc->preactivation || buffers->preactivation, "%s: the pre-activation has no buffer", label);
+    CHECK(!desc->slope || buffers->point, "%s: the slope's point has no buffer", label);
+    CHECK(!desc->residual || buffers->residual, "%s: the residual has no buffer", label);
     CHECK(p->workspace_bytes == 0 || buffers->workspace, "%s: no workspace of %lld bytes", label,
           LL(p->workspace_bytes));
     CHECK(buffers->workspace_offset % 256 == 0, "%s: workspace at %lld", label,

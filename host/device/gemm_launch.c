@@ -8,10 +8,12 @@ void gemm_launch_options(char options[GEMM_OPTIONS_SIZE], const gemm_desc *desc,
     const int start = snprintf(
         options, GEMM_OPTIONS_SIZE,
         "-DA_STORE=STORE_%s -DB_STORE=STORE_%s -DC_STORE=STORE_%s -DBIAS_STORE=STORE_%s -DA_KERNEL=%d "
-        "-DB_KERNEL=%d -DBIAS=%d -DPREACTIVATION=%d -DACCUMULATE=%d -DACTIVATION=%d ",
+        "-DB_KERNEL=%d -DBIAS=%d -DPREACTIVATION=%d -DACCUMULATE=%d -DACTIVATION=%d -DSLOPE=%d "
+        "-DRESIDUAL=%d ",
         dtype_name(desc->a.type), dtype_name(desc->b.type), dtype_name(desc->c.type),
         dtype_name(desc->bias ? desc->bias_type : DTYPE_F32), (int)desc->a.image.kernel,
-        (int)desc->b.image.kernel, desc->bias, desc->preactivation, desc->accumulate, (int)desc->activation);
+        (int)desc->b.image.kernel, desc->bias, desc->preactivation, desc->accumulate, (int)desc->activation,
+        (int)desc->slope, desc->residual);
     va_list args;
     va_start(args, format);
     const int more = vsnprintf(options + start, (size_t)(GEMM_OPTIONS_SIZE - start), format, args);
@@ -58,14 +60,22 @@ void gemm_launch_float(device_launch *l, float value)
     next_arg(l, DEVICE_ARG_FLOAT)->real = value;
 }
 
-void gemm_launch_operands(device_launch *l, const gemm_desc *desc, const gemm_buffers *buffers)
+void gemm_launch_end(device_launch *l, const gemm_desc *desc, const gemm_buffers *buffers)
 {
-    gemm_launch_buffer(l, buffers->a, buffers->a_offset);
-    gemm_launch_buffer(l, buffers->b, buffers->b_offset);
     gemm_launch_buffer(l, buffers->c, buffers->c_offset);
     gemm_launch_buffer(l, desc->bias ? buffers->bias : buffers->c, desc->bias ? buffers->bias_offset : 0);
     gemm_launch_buffer(l, desc->preactivation ? buffers->preactivation : buffers->c,
                        desc->preactivation ? buffers->preactivation_offset : 0);
+    gemm_launch_buffer(l, desc->slope ? buffers->point : buffers->c, desc->slope ? buffers->point_offset : 0);
+    gemm_launch_buffer(l, desc->residual ? buffers->residual : buffers->c,
+                       desc->residual ? buffers->residual_offset : 0);
+}
+
+void gemm_launch_operands(device_launch *l, const gemm_desc *desc, const gemm_buffers *buffers)
+{
+    gemm_launch_buffer(l, buffers->a, buffers->a_offset);
+    gemm_launch_buffer(l, buffers->b, buffers->b_offset);
+    gemm_launch_end(l, desc, buffers);
 }
 
 void gemm_launch_strides(device_launch *l, const gemm_operand *operand)

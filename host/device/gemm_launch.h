@@ -16,7 +16,9 @@ void gemm_launch_buffer(device_launch *l, device_buffer *buffer, int64_t offset_
 void gemm_launch_int(device_launch *l, int64_t value); /* must fit an int: gemm_plan_create checked it */
 void gemm_launch_long(device_launch *l, int64_t value);
 void gemm_launch_float(device_launch *l, float value);
-/* a, b, c, bias, preactivation: those not wanted by the descriptor are stood in for by c. */
+/* c, bias, preactivation, point, residual: those not wanted by the descriptor are stood in for by c. */
+void gemm_launch_end(device_launch *l, const gemm_desc *desc, const gemm_buffers *buffers);
+/* a, b, and these. */
 void gemm_launch_operands(device_launch *l, const gemm_desc *desc, const gemm_buffers *buffers);
 /* Row, column and batch strides. */
 void gemm_launch_strides(device_launch *l, const gemm_operand *operand);

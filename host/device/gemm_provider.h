@@ -1,7 +1,8 @@
 /* gemm_provider.h -- what one way of multiplying matrices offers to gemm.c, which chooses among them.
  * Providers: "tile" (gemm_tile.c, CPU devices), "thin" (gemm_thin.c, few rows, order of sums
- * independent of the row count), "winograd" (gemm_winograd.c, 3 x 3 convolutions on CPU devices), "plain" (gemm_plain.c: one element a work-item, the oracle and the
- * fallback that runs anywhere), "clblast" (opencl/gemm_clblast.c).
+ * independent of the row count), "winograd" (gemm_winograd.c, 3 x 3 convolutions on CPU devices), "plain" (gemm_plain.c:
+ * one element a work-item, the oracle and the fallback that runs anywhere), "clblast" (opencl/gemm_clblast.c).
+ * Each ends elements in all the ways of gemm_desc; clblast appends a kernel.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DEVICE_GEMM_PROVIDER_H
 #define DALLE_CL_DEVICE_GEMM_PROVIDER_H

@@ -29,9 +29,10 @@ typedef struct tile_plan {
     bool swapped, split;
     tile_shape tile;
     int kind;
-    int64_t row_block, row_blocks, column_block; /* rows: lines of a picture when A is an image; else the most */
-    int64_t pieces, piece;                       /* rows plan */
-    int64_t unit, units, parts;                  /* split plan */
+    int64_t row_block; /* lines of a picture when A is an image; else the most rows */
+    int64_t row_blocks, column_block;
+    int64_t pieces, piece;      /* rows plan */
+    int64_t unit, units, parts; /* split plan */
     int64_t jobs, groups;
     int64_t table_floats, copy_floats, scratch_floats; /* scratch of one group, in floats */
     int64_t packed_floats, partial_floats;
@@ -405,10 +406,7 @@ static bool record_reduce(const tile_plan *p, device_launches *list, const char 
     const int64_t row_block = s->c.row == 1 && s->c.column != 1 ? 16 : 1;
     l.global[1] = (size_t)gemm_ceil_div(s->m, row_block);
     l.global[2] = (size_t)(s->batch[0] * s->batch[1]);
-    gemm_launch_buffer(&l, buffers->c, buffers->c_offset);
-    gemm_launch_buffer(&l, s->bias ? buffers->bias : buffers->c, s->bias ? buffers->bias_offset : 0);
-    gemm_launch_buffer(&l, s->preactivation ? buffers->preactivation : buffers->c,
-                       s->preactivation ? buffers->preactivation_offset : 0);
+    gemm_launch_end(&l, s, buffers);
     gemm_launch_buffer(&l, buffers->workspace, partial);
     gemm_launch_int(&l, s->m);
     gemm_launch_int(&l, s->n);

@@ -47,13 +47,16 @@ static tile_shape shape_of(device *d, const gemm_desc *desc)
     return gemm_tile_choose(width, desc->m, desc->b.image.channels);
 }
 
-/* Forward: A the image, B the weight [n][9][channels].  Weights: A = dy transposed, B the image, C [m][9][channels]. */
+/* Forward: A the image, B the weight [n][9][channels].  Weights: A = dy transposed, B the image, C [m][9][channels], and
+ * nothing after the sum. */
 static bool layout_fits(const gemm_desc *s)
 {
     if (s->a.image.kernel)
         return s->b.image.kernel == 0 && s->b.row == 1 && s->b.column == s->k && s->c.column == 1 &&
                s->c.row >= s->n;
-    return s->a.row == 1 && s->a.column == s->m && s->c.column == 1 && s->c.row == s->n && !s->bias;
+    if (s->bias || s->accumulate || s->preactivation || s->activation || s->slope || s->residual)
+        return false;
+    return s->a.row == 1 && s->a.column == s->m && s->c.column == 1 && s->c.row == s->n;
 }
 
 static bool winograd_supports(device *d, const gemm_desc *s)
@@ -61,10 +64,7 @@ static bool winograd_supports(device *d, const gemm_desc *s)
     if (device_get_info(d)->kind == DEVICE_GPU) return false;
     const bool forward = s->a.image.kernel == 3;
     if (!forward && s->b.image.kernel != 3) return false;
-    if (s->batch[0] != 1 || s->batch[1] != 1 || s->accumulate || s->preactivation ||
-        s->activation != GEMM_IDENTITY)
-        return false;
-    if (!layout_fits(s)) return false;
+    if (s->batch[0] != 1 || s->batch[1] != 1 || !layout_fits(s)) return false;
     const gemm_image *image = forward ? &s->a.image : &s->b.image;
     const int64_t vec = shape_of(d, s).vec, outs = forward ? s->n : s->m;
     /* The kernels count points of the transformed image in int. */
@@ -196,8 +196,7 @@ static bool record_forward(const winograd_plan *p, const gemm_desc *s, device_la
     l.global[0] = (size_t)p->groups;
     gemm_launch_buffer(&l, buffers->a, buffers->a_offset);
     gemm_launch_buffer(&l, buffers->workspace, filter);
-    gemm_launch_buffer(&l, buffers->c, buffers->c_offset);
-    gemm_launch_buffer(&l, s->bias ? buffers->bias : buffers->c, s->bias ? buffers->bias_offset : 0);
+    gemm_launch_end(&l, s, buffers);
     gemm_launch_buffer(&l, buffers->workspace, filter + p->filter_floats);
     gemm_launch_int(&l, s->n);
     gemm_launch_float(&l, s->alpha);

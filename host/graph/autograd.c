@@ -1,6 +1,8 @@
 /* autograd.c -- reverse-mode differentiation: appends, for each node in reverse order, the nodes of
  * its gradient, adding up contributions where a tensor was used more than once.
  *
+ * A product that makes a contribution adds the others by itself, if nothing else has seen its result (graph_sole_maker).
+ *
  * A recomputed stretch is copied, node by node, in front of its gradient: the copies take the place of
  * the originals in what their gradients read, so that the originals' activations need not be kept.
  * Copies keep their names, hence their random numbers.
@@ -32,6 +34,38 @@ static bool add_part(graph *g, tensor *t, tensor *part)
         r->part_capacity = capacity;
     }
     r->parts[r->part_count++] = part;
+    ++part->storage->gradients;
+    return true;
+}
+
+static bool reads(const node *n, const storage *st)
+{
+    if (!n->def->bind && n->out_count && n->out[0]->storage == st) return false; /* a view */
+    for (int k = 0; k < n->in_count; ++k)
+        if (n->in[k] && n->in[k]->storage == st) return true;
+    return false;
+}
+
+node *graph_sole_maker(const tensor *t)
+{
+    const graph *g = t->graph;
+    node *n = t->from;
+    while (n && !n->def->bind) n = n->in[0]->from; /* views */
+    if (!n || !n->addend || n->in[n->addend] || n->out[0]->storage != t->storage) return NULL;
+    if (!tensor_is_contiguous(t) || tensor_count(t) != tensor_count(n->out[0])) return NULL;
+    if (t->storage->gradients != 1 || t->storage->keep) return NULL;
+    for (int i = n->index + 1; i < g->node_count; ++i)
+        if (reads(g->nodes[i], t->storage)) return NULL;
+    return n;
+}
+
+/* Whether the node that makes `part` could take `addend` in. */
+static bool take_in(tensor *part, tensor *addend)
+{
+    node *n = graph_sole_maker(part);
+    if (!n || addend->type != part->type || !tensor_same_shape(addend, part)) return false;
+    if (!tensor_is_contiguous(addend) || (addend->from && addend->from->index > n->index)) return false;
+    n->in[n->addend] = addend;
     return true;
 }
 
@@ -39,11 +73,14 @@ static bool add_part(graph *g, tensor *t, tensor *part)
 static tensor *resolve(graph *g, tensor *t)
 {
     tensor_record *r = record_of(t);
-    if (r->part_count) {
-        tensor *sum = graph_accumulate(g, r->part_count, r->parts);
-        r->part_count = 0;
-        r->gradient = sum;
+    int left = 0;
+    for (int i = 0; i < r->part_count; ++i) {
+        if (left && take_in(r->parts[i], r->parts[left - 1])) --left;
+        r->parts[left++] = r->parts[i];
     }
+    if (left) r->gradient = graph_accumulate(g, left, r->parts);
+    if (left > 1 && !r->gradient->poison) ++r->gradient->storage->gradients;
+    r->part_count = 0;
     return r->gradient;
 }
 
@@ -134,6 +171,8 @@ void graph_backward(graph *g, tensor *loss)
         memcpy(g->scope, scope, sizeof scope);
         for (int k = 0; k < n->in_count && !g->failed; ++k)
             if (n->in[k]) add_part(g, n->in[k], din[k]);
+        for (int k = 0; k < n->out_count; ++k)
+            if (dout[k] && !dout[k]->poison) --dout[k]->storage->gradients; /* nobody asks for them again */
     }
     free(copied);
 }

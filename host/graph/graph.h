@@ -63,8 +63,10 @@ struct node {
     tensor *in[NODE_INPUTS_MAX];
     tensor *out[NODE_OUTPUTS_MAX];
     void *attributes; /* the operator's own struct, in the arena */
-    int segment;      /* recomputation segment, 0 = none */
-    bool live;        /* kept by graph_compile */
+    int addend; /* set by infer: an input, so far NULL, that would be added to out[0]; 0 = none.  Sums of gradients
+                         then need no pass of their own */
+    int segment; /* recomputation segment, 0 = none */
+    bool live;   /* kept by graph_compile */
     storage *workspace;
     int index;
 };
@@ -138,10 +140,12 @@ void graph_recompute_begin(graph *g);
 void graph_recompute_end(graph *g);
 
 /* Reverse-mode differentiation of a scalar: appends the backward nodes.  Afterwards graph_gradient
- * gives each trainable parameter's (or any earlier tensor's that needs a gradient) gradient, or NULL
- * if the loss does not depend on it. */
+ * gives each trainable parameter's gradient, or NULL if the loss does not depend on it. */
 void graph_backward(graph *g, tensor *loss);
 tensor *graph_gradient(graph *g, const tensor *t);
+/* For grad: the node that has an addend and makes gradient t, or all of what t is a view of, while nothing else has seen
+ * it; such a node may be given more to do.  Otherwise NULL. */
+node *graph_sole_maker(const tensor *t);
 
 /* Marks a tensor as wanted by the host: it is computed and stays readable until the next run. */
 void graph_keep(tensor *t);

@@ -28,6 +28,7 @@ struct storage {
     int slab;
     staging staging[2];
     int next_staging;
+    int gradients; /* tensors whose gradient it is, or a part of it, and still to be passed on */
 };
 
 /* A tensor and what only autograd needs to know of it. */

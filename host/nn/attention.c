@@ -44,8 +44,7 @@ tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern,
     tensor *v = split_heads(w, nn_linear(&w->value, x));
     if (fill) *fill = (attention_fill){ swap_heads(k), swap_heads(v) };
 
-    tensor *mixed = op_attention(q, k, v, pattern, 1.0f / sqrtf((float)w->head_size));
-    return nn_linear(&w->output, merge_heads(mixed));
+    return merge_heads(op_attention(q, k, v, pattern, 1.0f / sqrtf((float)w->head_size)));
 }
 
 tensor *nn_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,

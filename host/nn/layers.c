@@ -49,6 +49,11 @@ tensor *nn_linear(const linear_weights *w, tensor *x)
     return op_linear(x, w->weight, w->bias);
 }
 
+tensor *nn_linear_add(const linear_weights *w, tensor *x, tensor *residual)
+{
+    return op_linear_add(x, w->weight, w->bias, residual);
+}
+
 conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel)
 {
     conv_weights w;
@@ -63,6 +68,16 @@ conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out
 tensor *nn_conv(const conv_weights *w, tensor *x)
 {
     return op_conv2d(x, w->weight, w->bias);
+}
+
+tensor *nn_conv_relu(const conv_weights *w, tensor *x)
+{
+    return op_conv2d_relu(x, w->weight, w->bias);
+}
+
+tensor *nn_conv_add(const conv_weights *w, tensor *x, float gain, tensor *residual)
+{
+    return op_conv2d_add(x, w->weight, w->bias, gain, residual);
 }
 
 norm_weights nn_norm_weights(graph *g, const char *name, int64_t size)

@@ -18,7 +18,8 @@ typedef struct linear_weights {
 } linear_weights;
 linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t out, bool bias,
                                  float deviation);
-tensor *nn_linear(const linear_weights *w, tensor *x); /* [.., Cin] -> [.., Cout] */
+tensor *nn_linear(const linear_weights *w, tensor *x);                       /* [.., Cin] -> [.., Cout] */
+tensor *nn_linear_add(const linear_weights *w, tensor *x, tensor *residual); /* that plus residual */
 
 typedef struct conv_weights {
     tensor *weight, *bias; /* [Cout, k, k, Cin], [Cout] */
@@ -26,6 +27,9 @@ typedef struct conv_weights {
 /* Normal with deviation 1/sqrt(Cin k^2), bias 0 (openai/DALL-E: dall_e/utils.py). */
 conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel);
 tensor *nn_conv(const conv_weights *w, tensor *x); /* [B,Y,X,Cin] -> [B,Y,X,Cout] */
+tensor *nn_conv_relu(const conv_weights *w, tensor *x);
+tensor *nn_conv_add(const conv_weights *w, tensor *x, float gain,
+                    tensor *residual); /* residual + gain conv(x) */
 
 typedef struct norm_weights {
     tensor *gain, *bias; /* [C] */
@@ -47,8 +51,8 @@ typedef struct attention_cache {
     tensor *position; /* I32 [1] */
 } attention_cache;
 
-/* Scaled dot-product attention over the stream: x [B,T,C] -> [B,T,C].  `fill` (may be NULL) receives the
- * keys and values of all T positions, as [B,H,T,D]. */
+/* Scaled dot-product attention over the stream, before its output layer: x [B,T,C] -> [B,T,C].  `fill` (may be NULL)
+ * receives the keys and values of all T positions, as [B,H,T,D]. */
 typedef struct attention_fill {
     tensor *keys, *values;
 } attention_fill;

@@ -1,7 +1,8 @@
 /* conv2d.c -- convolution of [B, Y, X, C] images with stride 1 and padding (k-1)/2, as a matrix product
  * whose operand A is the image seen as a matrix (row = pixel, column = tap), which is never written out.
- * Gradient: dx = conv2d of dy with the weight turned around and its channels exchanged; dW = dy^T times
- * the image of x; dbias = the sum of dy's rows.
+ * ReLU, or a gain and a residual, are within the product: y = relu(conv + bias), residual + gain (conv + bias).
+ * Gradient, with dz that before ReLU: dx = gain times conv2d of dz with the weight turned around and its channels
+ * exchanged; dW = gain dz^T times the image of x; dbias = gain times the sum of dz's rows.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/shared.h"
 
@@ -30,10 +31,11 @@ static bool expect_images(const node *n, const tensor *x, const tensor *w, const
 
 static bool conv2d_infer(node *n)
 {
-    const tensor *x = n->in[0], *w = n->in[1];
-    if (!expect_images(n, x, w, n->in[2])) return false;
+    const tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B];
+    if (!expect_images(n, x, w, n->in[PRODUCT_BIAS])) return false;
     int64_t dim[4] = { x->dim[0], x->dim[1], x->dim[2], w->dim[0] };
-    return !node_output(n, x->type, 4, dim)->poison;
+    n->addend = PRODUCT_RESIDUAL;
+    return !node_output(n, x->type, 4, dim)->poison && expect_residual(n);
 }
 
 static gemm_image image_of(const tensor *x, int64_t k)
@@ -46,14 +48,13 @@ static gemm_image image_of(const tensor *x, int64_t k)
 
 static gemm_desc conv2d_describe(const node *n)
 {
-    const tensor *x = n->in[0], *w = n->in[1], *bias = n->in[2], *y = n->out[0];
+    const tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B], *y = n->out[0];
     int64_t taps = w->dim[1] * w->dim[2] * w->dim[3];
-    gemm_desc desc = { .m = tensor_rows(x), .n = w->dim[0], .k = taps, .batch = { 1, 1 }, .alpha = 1.0f };
+    gemm_desc desc = { .m = tensor_rows(x), .n = w->dim[0], .k = taps, .batch = { 1, 1 } };
     desc.a = (gemm_operand){ .type = x->type, .image = image_of(x, w->dim[1]) };
     desc.b = (gemm_operand){ .type = w->type, .row = 1, .column = taps };
     desc.c = (gemm_operand){ .type = y->type, .row = w->dim[0], .column = 1 };
-    desc.bias = bias != NULL;
-    desc.bias_type = bias ? bias->type : DTYPE_F32;
+    gemm_end(n, &desc);
     return desc;
 }
 
@@ -66,7 +67,7 @@ static int64_t conv2d_workspace(const node *n, device *d, error *err)
 static bool conv2d_bind(const node *n, binder *b)
 {
     gemm_desc desc = conv2d_describe(n);
-    return gemm_record(b, n, &desc, n->in[0], n->in[1], n->out[0], n->in[2], NULL);
+    return gemm_record(b, n, &desc);
 }
 
 /* ---- The weight turned around: [Cout, k, k, Cin] -> [Cin, k, k, Cout] ---- */
@@ -95,6 +96,7 @@ static const op_def flip = { "conv2d_flip", flip_infer, flip_bind, NULL, NULL };
 /* ---- The weight's gradient ---- */
 
 typedef struct weight_attributes {
+    product_end end;
     dtype type;
     int64_t kernel;
 } weight_attributes;
@@ -111,10 +113,11 @@ static gemm_desc weight_describe(const node *n)
 {
     const tensor *dy = n->in[0], *x = n->in[1], *dw = n->out[0];
     int64_t taps = dw->dim[1] * dw->dim[2] * dw->dim[3];
-    gemm_desc desc = { .m = dy->dim[3], .n = taps, .k = tensor_rows(dy), .batch = { 1, 1 }, .alpha = 1.0f };
+    gemm_desc desc = { .m = dy->dim[3], .n = taps, .k = tensor_rows(dy), .batch = { 1, 1 } };
     desc.a = (gemm_operand){ .type = dy->type, .row = 1, .column = dy->dim[3] };
     desc.b = (gemm_operand){ .type = x->type, .image = image_of(x, dw->dim[1]) };
     desc.c = (gemm_operand){ .type = dw->type, .row = taps, .column = 1 };
+    gemm_end(n, &desc);
     return desc;
 }
 
@@ -127,28 +130,56 @@ static int64_t weight_workspace(const node *n, device *d, error *err)
 static bool weight_bind(const node *n, binder *b)
 {
     gemm_desc desc = weight_describe(n);
-    return gemm_record(b, n, &desc, n->in[0], n->in[1], n->out[0], NULL, NULL);
+    return gemm_record(b, n, &desc);
 }
 
 static const op_def weight_gradient = { "conv2d_weight_gradient", weight_infer, weight_bind, NULL,
                                         weight_workspace };
 
-static void conv2d_grad(node *n, tensor *const *dout, tensor **din)
+/* ---- The operators ---- */
+
+static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias, product_end end,
+                     tensor *residual)
 {
-    tensor *x = n->in[0], *w = n->in[1], *bias = n->in[2], *dy = op_contiguous(dout[0]);
-    if (x->needs_gradient) din[0] = op_conv2d(dy, graph_node1(n->graph, &flip, 1, &w, NULL, 0), NULL);
-    if (w->needs_gradient) {
-        weight_attributes at = { w->type, w->dim[1] };
-        tensor *in[2] = { dy, x };
-        din[1] = graph_node1(n->graph, &weight_gradient, 2, in, &at, sizeof at);
-    }
-    if (bias && bias->needs_gradient) din[2] = sum_to(dy, bias);
+    tensor *in[PRODUCT_INPUTS] = { op_contiguous(x), op_contiguous(weight), bias ? op_contiguous(bias) : NULL,
+                                   NULL, residual ? op_contiguous(residual) : NULL };
+    return graph_node1(x->graph, def, PRODUCT_INPUTS, in, &end, sizeof end);
 }
 
+static void conv2d_grad(node *n, tensor *const *dout, tensor **din);
 static const op_def conv2d = { "conv2d", conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace };
+static const op_def conv2d_relu = { "conv2d_relu", conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace };
+static const op_def conv2d_add = { "conv2d_add", conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace };
+
+static void conv2d_grad(node *n, tensor *const *dout, tensor **din)
+{
+    const product_end *end = n->attributes, gain = { .alpha = end->alpha };
+    tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B], *bias = n->in[PRODUCT_BIAS];
+    tensor *dz = op_contiguous(dout[0]);
+    din[PRODUCT_RESIDUAL] = dout[0];
+    if (end->activation == GEMM_RELU) dz = relu_backward(dz, n->out[0]);
+    if (x->needs_gradient)
+        din[PRODUCT_A] = build(&conv2d, dz, graph_node1(n->graph, &flip, 1, &w, NULL, 0), NULL, gain, NULL);
+    if (w->needs_gradient) {
+        weight_attributes at = { gain, w->type, w->dim[1] };
+        tensor *in[2] = { dz, x };
+        din[PRODUCT_B] = graph_node1(n->graph, &weight_gradient, 2, in, &at, sizeof at);
+    }
+    if (bias && bias->needs_gradient) din[PRODUCT_BIAS] = cast_as(sum_rows_times(dz, end->alpha), bias->type);
+}
 
 tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias)
 {
-    tensor *in[3] = { op_contiguous(x), op_contiguous(weight), bias ? op_contiguous(bias) : NULL };
-    return graph_node1(x->graph, &conv2d, 3, in, NULL, 0);
+    return build(&conv2d, x, weight, bias, (product_end){ .alpha = 1.0f }, NULL);
+}
+
+tensor *op_conv2d_relu(tensor *x, tensor *weight, tensor *bias)
+{
+    product_end end = { .alpha = 1.0f, .activation = GEMM_RELU };
+    return build(&conv2d_relu, x, weight, bias, end, NULL);
+}
+
+tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tensor *residual)
+{
+    return build(&conv2d_add, x, weight, bias, (product_end){ .alpha = gain }, residual);
 }

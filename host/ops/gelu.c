@@ -37,7 +37,9 @@ static const op_def backward = { "gelu_backward", gelu_infer, backward_bind, NUL
 
 tensor *gelu_backward(tensor *dy, tensor *x)
 {
-    tensor *in[2] = { op_contiguous(dy), x };
+    dy = op_contiguous(dy);
+    if (product_take_slope(dy, x, GEMM_GELU)) return dy;
+    tensor *in[2] = { dy, x };
     return graph_node1(dy->graph, &backward, 2, in, NULL, 0);
 }
 

@@ -1,17 +1,13 @@
-/* linear.c -- y = act(x W^T + bias), bias and activation within the matrix product.
+/* linear.c -- y = act(x W^T + bias) + residual, all within the matrix product.
  * Gradient, with dz the gradient before the activation: dx = dz W, dW = dz^T x, dbias = the sum of dz's
  * rows.  ReLU's dz comes from y; GELU keeps the pre-activation as a second output, if it will be needed.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/shared.h"
 
-typedef struct linear_attributes {
-    gemm_activation activation;
-} linear_attributes;
-
 static bool linear_infer(node *n)
 {
-    const linear_attributes *at = n->attributes;
-    const tensor *x = n->in[0], *w = n->in[1], *bias = n->in[2];
+    const product_end *end = n->attributes;
+    const tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B], *bias = n->in[PRODUCT_BIAS];
     const char *name = n->def->name;
     if (!dtype_is_float(x->type) || !dtype_is_float(w->type) || (bias && !dtype_is_float(bias->type)))
         return graph_fail(n->graph, "%s: types %s, %s and %s; floating types are needed", name,
@@ -25,25 +21,23 @@ static bool linear_infer(node *n)
     int64_t dim[TENSOR_RANK_MAX];
     for (int i = 0; i < x->rank; ++i) dim[i] = x->dim[i];
     dim[x->rank - 1] = w->dim[0];
-    if (node_output(n, x->type, x->rank, dim)->poison) return false;
+    const tensor *y = node_output(n, x->type, x->rank, dim);
+    n->addend = PRODUCT_RESIDUAL;
+    if (y->poison || !expect_residual(n)) return false;
     bool trained = x->needs_gradient || w->needs_gradient || (bias && bias->needs_gradient);
-    if (at->activation != GEMM_GELU || !trained) return true;
+    if (end->activation != GEMM_GELU || !trained) return true;
     return !node_output(n, x->type, x->rank, dim)->poison;
 }
 
 static gemm_desc describe(const node *n)
 {
-    const linear_attributes *at = n->attributes;
-    const tensor *x = n->in[0], *w = n->in[1], *bias = n->in[2], *y = n->out[0];
+    const tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B], *y = n->out[0];
     int64_t in = w->dim[1], out = w->dim[0];
-    gemm_desc desc = { .m = tensor_rows(x), .n = out, .k = in, .batch = { 1, 1 }, .alpha = 1.0f };
+    gemm_desc desc = { .m = tensor_rows(x), .n = out, .k = in, .batch = { 1, 1 } };
     desc.a = (gemm_operand){ .type = x->type, .row = in, .column = 1 };
     desc.b = (gemm_operand){ .type = w->type, .row = 1, .column = in };
     desc.c = (gemm_operand){ .type = y->type, .row = out, .column = 1 };
-    desc.bias = bias != NULL;
-    desc.bias_type = bias ? bias->type : DTYPE_F32;
-    desc.activation = at->activation;
-    desc.preactivation = n->out_count > 1;
+    gemm_end(n, &desc);
     return desc;
 }
 
@@ -56,16 +50,16 @@ static int64_t linear_workspace(const node *n, device *d, error *err)
 static bool linear_bind(const node *n, binder *b)
 {
     gemm_desc desc = describe(n);
-    return gemm_record(b, n, &desc, n->in[0], n->in[1], n->out[0], n->in[2],
-                       n->out_count > 1 ? n->out[1] : NULL);
+    return gemm_record(b, n, &desc);
 }
 
 static void linear_grad(node *n, tensor *const *dout, tensor **din)
 {
-    const linear_attributes *at = n->attributes;
-    tensor *x = n->in[0], *w = n->in[1], *bias = n->in[2], *dz = dout[0];
-    if (at->activation == GEMM_RELU) dz = relu_backward(dz, n->out[0]);
-    if (at->activation == GEMM_GELU) dz = gelu_backward(dz, n->out[1]);
+    const product_end *end = n->attributes;
+    tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B], *bias = n->in[PRODUCT_BIAS], *dz = dout[0];
+    din[PRODUCT_RESIDUAL] = dout[0];
+    if (end->activation == GEMM_RELU) dz = relu_backward(dz, n->out[0]);
+    if (end->activation == GEMM_GELU) dz = gelu_backward(dz, n->out[1]);
     if (dz->poison) return;
     tensor *rows = op_reshape(dz, 2, (int64_t[]){ tensor_rows(x), w->dim[0] });
     if (x->needs_gradient) din[0] = op_reshape(matmul_as(rows, w, false, false, x->type), x->rank, x->dim);
@@ -77,27 +71,35 @@ static void linear_grad(node *n, tensor *const *dout, tensor **din)
 }
 
 static const op_def linear = { "linear", linear_infer, linear_bind, linear_grad, linear_workspace };
+static const op_def linear_add = { "linear_add", linear_infer, linear_bind, linear_grad, linear_workspace };
 static const op_def linear_relu = { "linear_relu", linear_infer, linear_bind, linear_grad, linear_workspace };
 static const op_def linear_gelu = { "linear_gelu", linear_infer, linear_bind, linear_grad, linear_workspace };
 
-static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias, gemm_activation activation)
+static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias, gemm_activation activation,
+                     tensor *residual)
 {
-    tensor *in[3] = { op_contiguous(x), op_contiguous(weight), bias ? op_contiguous(bias) : NULL };
-    linear_attributes at = { activation };
-    return graph_node1(x->graph, def, 3, in, &at, sizeof at);
+    tensor *in[PRODUCT_INPUTS] = { op_contiguous(x), op_contiguous(weight), bias ? op_contiguous(bias) : NULL,
+                                   NULL, residual ? op_contiguous(residual) : NULL };
+    product_end end = { .alpha = 1.0f, .activation = activation };
+    return graph_node1(x->graph, def, PRODUCT_INPUTS, in, &end, sizeof end);
 }
 
 tensor *op_linear(tensor *x, tensor *weight, tensor *bias)
 {
-    return build(&linear, x, weight, bias, GEMM_IDENTITY);
+    return build(&linear, x, weight, bias, GEMM_IDENTITY, NULL);
+}
+
+tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual)
+{
+    return build(&linear_add, x, weight, bias, GEMM_IDENTITY, residual);
 }
 
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias)
 {
-    return build(&linear_relu, x, weight, bias, GEMM_RELU);
+    return build(&linear_relu, x, weight, bias, GEMM_RELU, NULL);
 }
 
 tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias)
 {
-    return build(&linear_gelu, x, weight, bias, GEMM_GELU);
+    return build(&linear_gelu, x, weight, bias, GEMM_GELU, NULL);
 }

@@ -5,6 +5,7 @@
 #include "host/ops/shared.h"
 
 typedef struct matmul_attributes {
+    product_end end;
     bool ta, tb;
     dtype type;
 } matmul_attributes;
@@ -71,11 +72,9 @@ static bool describe(const tensor *a, const tensor *b, const tensor *y, bool ta,
         sy[axes++] = xy;
     }
     int ra = a->rank, rb = b->rank;
-    *desc = (gemm_desc){ .m = y->dim[lead],
-                         .n = y->dim[lead + 1],
-                         .k = a->dim[ra - (ta ? 2 : 1)],
-                         .batch = { 1, 1 },
-                         .alpha = 1.0f };
+    *desc = (gemm_desc){
+        .m = y->dim[lead], .n = y->dim[lead + 1], .k = a->dim[ra - (ta ? 2 : 1)], .batch = { 1, 1 }
+    };
     desc->a = (gemm_operand){ .type = a->type, .row = a->stride[ra - 2], .column = a->stride[ra - 1] };
     desc->b = (gemm_operand){ .type = b->type, .row = b->stride[rb - 2], .column = b->stride[rb - 1] };
     desc->c = (gemm_operand){ .type = y->type, .row = y->stride[lead], .column = y->stride[lead + 1] };
@@ -99,13 +98,16 @@ static bool describe(const tensor *a, const tensor *b, const tensor *y, bool ta,
 static bool describe_node(const node *n, gemm_desc *desc)
 {
     const matmul_attributes *at = n->attributes;
-    return describe(n->in[0], n->in[1], n->out[0], at->ta, at->tb, desc);
+    if (!describe(n->in[0], n->in[1], n->out[0], at->ta, at->tb, desc)) return false;
+    gemm_end(n, desc);
+    return true;
 }
 
 static bool matmul_infer(node *n)
 {
     const matmul_attributes *at = n->attributes;
     product p;
+    n->addend = PRODUCT_RESIDUAL;
     return measure(n->graph, n->in[0], n->in[1], at->ta, at->tb, &p) &&
            !node_output(n, at->type, p.rank, p.dim)->poison;
 }
@@ -121,7 +123,7 @@ static bool matmul_bind(const node *n, binder *b)
 {
     gemm_desc desc;
     CHECK(describe_node(n, &desc), "%s: leading axes do not fold", n->name);
-    return gemm_record(b, n, &desc, n->in[0], n->in[1], n->out[0], NULL, NULL);
+    return gemm_record(b, n, &desc);
 }
 
 static tensor *flat(tensor *x)
@@ -188,13 +190,13 @@ tensor *matmul_as(tensor *a, tensor *b, bool ta, bool tb, dtype type)
         stride *= p.dim[i];
     }
     gemm_desc desc;
-    tensor *in[2] = { a, b };
+    tensor *in[PRODUCT_INPUTS] = { a, b };
     if (!describe(a, b, &y, ta, tb, &desc)) {
         in[0] = op_contiguous(a);
         in[1] = op_contiguous(b);
     }
-    matmul_attributes at = { ta, tb, type };
-    return graph_node1(g, &matmul[ta][tb], 2, in, &at, sizeof at);
+    matmul_attributes at = { { .alpha = 1.0f }, ta, tb, type };
+    return graph_node1(g, &matmul[ta][tb], PRODUCT_INPUTS, in, &at, sizeof at);
 }
 
 tensor *op_matmul(tensor *a, tensor *b)
@@ -222,15 +224,53 @@ int64_t gemm_workspace(device *d, const gemm_desc *desc, error *err)
     return bytes;
 }
 
-bool gemm_record(binder *b, const node *n, const gemm_desc *desc, const tensor *a, const tensor *x,
-                 const tensor *c, const tensor *bias, const tensor *preactivation)
+static const tensor *input(const node *n, int i)
+{
+    return i < n->in_count ? n->in[i] : NULL;
+}
+
+bool product_take_slope(tensor *dy, tensor *point, gemm_activation f)
+{
+    node *n = dy->poison ? NULL : graph_sole_maker(dy);
+    if (!n || n->in[PRODUCT_POINT] || point->type != dy->type || !tensor_same_shape(point, dy)) return false;
+    if (!tensor_is_contiguous(point) || (point->from && point->from->index > n->index)) return false;
+    n->in[PRODUCT_POINT] = point;
+    ((product_end *)n->attributes)->slope = f;
+    return true;
+}
+
+bool expect_residual(node *n)
+{
+    const tensor *residual = input(n, PRODUCT_RESIDUAL), *y = n->out[0];
+    if (!residual || (tensor_same_shape(residual, y) && residual->type == y->type)) return true;
+    return graph_fail(n->graph, "%s: residual %s %s does not fit result %s %s", n->def->name,
+                      dtype_name(residual->type), tensor_shape_text(residual), dtype_name(y->type),
+                      tensor_shape_text(y));
+}
+
+void gemm_end(const node *n, gemm_desc *desc)
+{
+    const product_end *end = n->attributes;
+    const tensor *bias = input(n, PRODUCT_BIAS);
+    desc->alpha = end->alpha;
+    desc->bias = bias != NULL;
+    desc->bias_type = bias ? bias->type : DTYPE_F32;
+    desc->activation = end->activation;
+    desc->preactivation = n->out_count > 1;
+    desc->slope = end->slope;
+    desc->residual = input(n, PRODUCT_RESIDUAL) != NULL;
+}
+
+bool gemm_record(binder *b, const node *n, const gemm_desc *desc)
 {
     gemm_buffers to = { .workspace = NULL };
-    to.a = binder_buffer(b, a, &to.a_offset);
-    to.b = binder_buffer(b, x, &to.b_offset);
-    to.c = binder_buffer(b, c, &to.c_offset);
-    if (bias) to.bias = binder_buffer(b, bias, &to.bias_offset);
-    if (preactivation) to.preactivation = binder_buffer(b, preactivation, &to.preactivation_offset);
+    to.a = binder_buffer(b, n->in[PRODUCT_A], &to.a_offset);
+    to.b = binder_buffer(b, n->in[PRODUCT_B], &to.b_offset);
+    to.c = binder_buffer(b, n->out[0], &to.c_offset);
+    if (desc->bias) to.bias = binder_buffer(b, n->in[PRODUCT_BIAS], &to.bias_offset);
+    if (desc->preactivation) to.preactivation = binder_buffer(b, n->out[1], &to.preactivation_offset);
+    if (desc->slope) to.point = binder_buffer(b, n->in[PRODUCT_POINT], &to.point_offset);
+    if (desc->residual) to.residual = binder_buffer(b, n->in[PRODUCT_RESIDUAL], &to.residual_offset);
     to.workspace = binder_workspace(b, n, &to.workspace_offset);
     gemm_plan *p = gemm_plan_create(binder_device(b), desc, binder_error(b));
     bool ok = p && gemm_plan_record(p, binder_launches(b), n->def->name, &to, binder_error(b));

@@ -52,6 +52,7 @@ tensor *op_matmul_nt(tensor *a, tensor *b);                       /* a b^T: b [.
 tensor *op_matmul_tn(tensor *a, tensor *b);                       /* a^T b: a [.., K, M] */
 /* y = x W^T + bias: x [.., Cin], weight [Cout, Cin], bias [Cout] or NULL */
 tensor *op_linear(tensor *x, tensor *weight, tensor *bias);
+tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual); /* x W^T + bias + residual */
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias);
 /* For decoding: act(norm(x) W^T + bias) + residual, bit for bit independent of the number of rows; no gradient.  Several
@@ -67,6 +68,8 @@ typedef struct linear_rows_terms {
 tensor *op_linear_rows(tensor *x, const linear_rows_terms *terms);
 /* Stride 1, padding (k-1)/2: x [B,Y,X,Cin], weight [Cout,k,k,Cin], bias [Cout] or NULL -> [B,Y,X,Cout] */
 tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias);
+tensor *op_conv2d_relu(tensor *x, tensor *weight, tensor *bias);
+tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tensor *residual); /* residual + gain (conv + bias) */
 
 /* ---- Images ----------------------------------------------------------------------------------- */
 tensor *op_max_pool2(tensor *x);                                  /* [B,Y,X,C] -> [B,Y/2,X/2,C]; ties: the first in raster order */

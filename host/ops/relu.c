@@ -36,7 +36,9 @@ static const op_def backward = { "relu_backward", relu_infer, backward_bind, NUL
 
 tensor *relu_backward(tensor *dy, tensor *y)
 {
-    tensor *in[2] = { op_contiguous(dy), y };
+    dy = op_contiguous(dy);
+    if (product_take_slope(dy, y, GEMM_RELU)) return dy;
+    tensor *in[2] = { dy, y };
     return graph_node1(dy->graph, &backward, 2, in, NULL, 0);
 }
 

@@ -6,7 +6,8 @@
 
 #include "host/ops/ops.h"
 
-/* relu.c: dy where y > 0, else 0.  gelu.c: dy times the derivative at x. */
+/* relu.c: dy where y > 0, else 0.  gelu.c: dy times the derivative at x.  Where dy is fresh from a product, that product
+ * does it, and dy itself is returned. */
 tensor *relu_backward(tensor *dy, tensor *y);
 tensor *gelu_backward(tensor *dy, tensor *x);
 
@@ -24,10 +25,22 @@ tensor *op_unslice(tensor *x, const tensor *like, int axis, int64_t start);
 /* matmul.c: the product of a (transposed if `ta`) and b (if `tb`), stored as `type`.  Either may be
  * without leading axes. */
 tensor *matmul_as(tensor *a, tensor *b, bool ta, bool tb, dtype type);
-/* Plans a GEMM: the bytes of its workspace or -1; and records it with the node's workspace. */
+
+/* Operators that are a GEMM.  The last two inputs are for autograd (node.addend) and product_take_slope; any may be NULL
+ * or missing, from the bias on.  A second output is the pre-activation. */
+enum { PRODUCT_A, PRODUCT_B, PRODUCT_BIAS, PRODUCT_POINT, PRODUCT_RESIDUAL, PRODUCT_INPUTS };
+/* What its attributes begin with. */
+typedef struct product_end {
+    float alpha;
+    gemm_activation activation, slope;
+} product_end;
+/* Whether the product that makes gradient dy could take the derivative of f at `point` in as a factor. */
+bool product_take_slope(tensor *dy, tensor *point, gemm_activation f);
+/* Completes a descriptor of sizes and operands with all else.  Then: the bytes of its workspace or -1; and recording. */
+bool expect_residual(node *n); /* if there is one, it is like out[0] */
+void gemm_end(const node *n, gemm_desc *desc);
 int64_t gemm_workspace(device *d, const gemm_desc *desc, error *err);
-bool gemm_record(binder *b, const node *n, const gemm_desc *desc, const tensor *a, const tensor *x,
-                 const tensor *c, const tensor *bias, const tensor *preactivation);
+bool gemm_record(binder *b, const node *n, const gemm_desc *desc);
 
 /* attention.c, attention_decode.c: the mask of such a node. */
 const struct mask *attention_mask(const node *n);
@@ -44,5 +57,6 @@ typedef struct row_split {
 row_split split_rows(const device *d, int64_t rows, int64_t columns);
 /* x [.., C] summed to the shape of b, which is a suffix of x's shape or [1]; in b's type. */
 tensor *sum_to(tensor *x, const tensor *b);
+tensor *sum_rows_times(tensor *x, float factor); /* factor times the sum: [.., C] -> [C] */
 
 #endif

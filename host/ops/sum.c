@@ -124,6 +124,7 @@ static int64_t sum_rows_workspace(const node *n, device *d, error *err)
 
 static bool sum_rows_bind(const node *n, binder *b)
 {
+    const sum_attributes *a = n->attributes;
     const tensor *x = n->in[0];
     int64_t rows = tensor_rows(x), columns = tensor_last(x);
     row_split s = split_rows(binder_device(b), rows, columns);
@@ -139,6 +140,7 @@ static bool sum_rows_bind(const node *n, binder *b)
     call_int(&c, s.rows);
     call_int(&c, s.blocks);
     call_int(&c, s.chunks);
+    call_float(&c, s.chunks > 1 ? 1.0f : a->factor);
     if (!call_items(&c, s.chunks * s.blocks)) return false;
     if (s.chunks == 1) return true;
     c = call_begin_in(b, n, "ops/sum", "sum_rows");
@@ -150,21 +152,29 @@ static bool sum_rows_bind(const node *n, binder *b)
     call_int(&c, s.chunks);
     call_int(&c, s.blocks);
     call_int(&c, 1);
+    call_float(&c, a->factor);
     return call_items(&c, s.blocks);
 }
 
 static void sum_rows_grad(node *n, tensor *const *dout, tensor **din)
 {
-    din[0] = spread_like(dout[0], n->in[0], "COLUMN", 1.0f);
+    const sum_attributes *a = n->attributes;
+    din[0] = spread_like(dout[0], n->in[0], "COLUMN", a->factor);
 }
 
 static const op_def sum_rows = { "sum_rows", sum_rows_infer, sum_rows_bind, sum_rows_grad,
                                  sum_rows_workspace };
 
+tensor *sum_rows_times(tensor *x, float factor)
+{
+    sum_attributes a = { factor };
+    x = op_contiguous(x);
+    return graph_node1(x->graph, &sum_rows, 1, &x, &a, sizeof a);
+}
+
 tensor *op_sum_rows(tensor *x)
 {
-    x = op_contiguous(x);
-    return graph_node1(x->graph, &sum_rows, 1, &x, NULL, 0);
+    return sum_rows_times(x, 1.0f);
 }
 
 /* ---- Of everything ---- */

@@ -45,17 +45,17 @@ static tensor *block(graph *g, const dvae_config *c, tensor *x, int64_t out, blo
         identity = nn_conv(&w, x);
     }
     if (place == AFTER_UPSAMPLING) identity = op_upsample2(identity);
-    tensor *h = x;
+    float gain = powf((float)(c->groups * c->blocks), -(float)c->gain_power);
+    tensor *h = op_relu(x);
     graph_push(g, "residual");
     for (int i = 0; i < 4; ++i) {
         char name[16] = { 'c', 'o', 'n', 'v', (char)('1' + i), 0 };
         conv_weights w = nn_conv_weights(g, name, i ? hidden : in, i < 3 ? hidden : out, kernels[i]);
-        h = nn_conv(&w, op_relu(h));
+        h = i < 3 ? nn_conv_relu(&w, h) : nn_conv_add(&w, h, gain, identity);
         if (place == AFTER_UPSAMPLING && i == 0) h = op_upsample2(h);
     }
     graph_pop(g);
-    float gain = powf((float)(c->groups * c->blocks), -(float)c->gain_power);
-    return op_add(identity, op_scale(h, gain));
+    return h;
 }
 
 static tensor *group(graph *g, const dvae_config *c, tensor *x, int64_t number, int64_t out,

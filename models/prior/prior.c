@@ -102,9 +102,12 @@ static tensor *drop(const prior_config *c, tensor *x, tensor *random)
     return random && c->dropout > 0 ? op_dropout(x, (float)c->dropout, random) : x;
 }
 
-static tensor *mlp(const block_weights *w, tensor *x)
+/* residual + drop(x W^T + bias) */
+static tensor *add_branch(const prior_config *c, const linear_weights *w, tensor *x, tensor *residual,
+                          tensor *random)
 {
-    return nn_linear(&w->down, op_linear_gelu(x, w->up.weight, w->up.bias));
+    if (random && c->dropout > 0) return op_add(residual, drop(c, nn_linear(w, x), random));
+    return nn_linear_add(w, x, residual);
 }
 
 tensor *prior_block_step(const block_weights *w, tensor *x, const mask *pattern, const attention_cache *cache)
@@ -117,8 +120,10 @@ tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, ten
                     tensor *random, attention_fill *fill)
 {
     if (c->recompute) graph_recompute_begin(g);
-    tensor *h = op_add(x, drop(c, nn_attention(&w->attention, nn_norm(&w->norm1, x), pattern, fill), random));
-    h = op_add(h, drop(c, mlp(w, nn_norm(&w->norm2, h)), random));
+    tensor *mixed = nn_attention(&w->attention, nn_norm(&w->norm1, x), pattern, fill);
+    tensor *h = add_branch(c, &w->attention.output, mixed, x, random);
+    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, h), w->up.weight, w->up.bias);
+    h = add_branch(c, &w->down, wide, h, random);
     if (c->recompute) graph_recompute_end(g);
     return h;
 }

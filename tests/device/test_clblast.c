@@ -290,8 +290,8 @@ static void compare(const gemm_case *t, const gemm_desc *g, const operand *a, co
                                element(b, &g->b, i0 * g->b.batch[0] + i1 * g->b.batch[1], k, n);
                     int64_t at =
                         OFFSET + i0 * g->c.batch[0] + i1 * g->c.batch[1] + m * g->c.row + n * g->c.column;
+                    if (g->bias) sum += (double)dtype_load(DTYPE_F32, bias->host, OFFSET + n);
                     double pre = (double)g->alpha * sum;
-                    if (g->bias) pre += (double)dtype_load(DTYPE_F32, bias->host, OFFSET + n);
                     double want = activate(pre, g->activation);
                     if (g->accumulate) want += (double)dtype_load(g->c.type, c->host, at);
                     largest = fmax(largest, fmax(fabs(want), fabs(pre)));
@@ -327,8 +327,18 @@ static void run_case(device *d, const gemm_case *t)
     if (!plan) fail_msg("%s: %s", t->name, err.message);
     int64_t work = gemm_plan_workspace_bytes(plan);
     device_buffer *workspace = device_buffer_create(d, work + 512, &err);
-    gemm_buffers buffers = { a.buffer, b.buffer, c.buffer, bias.buffer, pre.buffer, workspace,
-                             OFFSET,   OFFSET,   OFFSET,   OFFSET,      OFFSET,     256 };
+    gemm_buffers buffers = { .a = a.buffer,
+                             .b = b.buffer,
+                             .c = c.buffer,
+                             .bias = bias.buffer,
+                             .preactivation = pre.buffer,
+                             .workspace = workspace,
+                             .a_offset = OFFSET,
+                             .b_offset = OFFSET,
+                             .c_offset = OFFSET,
+                             .bias_offset = OFFSET,
+                             .preactivation_offset = OFFSET,
+                             .workspace_offset = 256 };
     device_launches *list = device_launches_create(d, &err);
     unsigned char *got = calloc((size_t)c.count, 8), *got_pre = calloc((size_t)pre.count, 8);
     int64_t bytes = c.count * (int64_t)dtype_bytes(t->c);

@@ -1,6 +1,5 @@
-/* test_gemm.c -- every provider against a double-precision reference: types, odd sizes, strides, batches,
- * images as matrices, epilogues; equal bits from equal work.  DALLE_CL_TINY=1 keeps only tiny shapes (for
- * slow checkers of memory accesses).
+/* test_gemm.c -- every provider against a double-precision reference: types, odd sizes, strides, batches, images as
+ * matrices, epilogues; equal bits from equal work.  DALLE_CL_TINY=1: only tiny shapes, for slow checkers of memory.
  * SPDX-License-Identifier: MIT */
 #include "host/device/device.h"
 #include <math.h>
@@ -13,6 +12,7 @@
 #include "tests/support/gemm_reference.h"
 
 static device *open_device; /* set by the group's setup */
+static const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
 
 static bool tiny(void)
 {
@@ -22,7 +22,6 @@ static bool tiny(void)
 
 /* ---- Running ---- */
 
-enum { A, B, C, BIAS, PRE, BUFFERS };
 #define OFFSET 5 /* every operand starts this far into its buffer */
 
 typedef struct run_result {
@@ -41,7 +40,7 @@ static device_buffer *upload(const host_array *h)
 }
 
 /* False if the provider cannot do the shape. */
-static bool run(const char *provider, const gemm_desc *s, const host_array arrays[4], run_result *out)
+static bool run(const char *provider, const gemm_desc *s, const host_array arrays[ARRAYS], run_result *out)
 {
     error err = { 0 };
     gemm_plan *plan = provider ? gemm_plan_create_with(open_device, provider, s, &err)
@@ -50,16 +49,18 @@ static bool run(const char *provider, const gemm_desc *s, const host_array array
         assert_int_equal(err.code, ERROR_USAGE);
         return false;
     }
-    device_buffer *buffers[BUFFERS];
-    for (int i = 0; i < 4; ++i) buffers[i] = upload(&arrays[i]);
-    buffers[PRE] = upload(&arrays[C]);
+    device_buffer *buffers[ARRAYS], *pre = upload(&arrays[C]);
+    for (int i = 0; i < ARRAYS; ++i) buffers[i] = upload(&arrays[i]);
     const int64_t workspace = gemm_plan_workspace_bytes(plan);
     device_buffer *scratch = device_buffer_create(open_device, workspace + 256, &err);
     /* NaN in the workspace shows any read of what was not written. */
     if (!scratch || !device_fill(open_device, scratch, 0, workspace / 4 * 4 + 256, 0x7fc00000u, &err))
         fail_msg("%s", err.message);
-    const gemm_buffers g = { buffers[A], buffers[B], buffers[C], buffers[BIAS], buffers[PRE], scratch,
-                             OFFSET,     OFFSET,     OFFSET,     OFFSET,        OFFSET,       256 };
+    const gemm_buffers g = {
+        buffers[A], buffers[B], buffers[C], buffers[BIAS], pre,    buffers[POINT], buffers[RESIDUAL],
+        scratch,    OFFSET,     OFFSET,     OFFSET,        OFFSET, OFFSET,         OFFSET,
+        OFFSET,     256
+    };
     device_launches *list = device_launches_create(open_device, &err);
     if (!list || !gemm_plan_record(plan, list, "test", &g, &err) ||
         !device_launches_run(list, 0, device_launches_count(list), &err))
@@ -70,11 +71,12 @@ static bool run(const char *provider, const gemm_desc *s, const host_array array
     out->pre = malloc(out->bytes);
     assert_true(out->c && out->pre);
     if (!device_read(open_device, buffers[C], OFFSET * size, out->c, (int64_t)out->bytes, &err) ||
-        !device_read(open_device, buffers[PRE], OFFSET * size, out->pre, (int64_t)out->bytes, &err))
+        !device_read(open_device, pre, OFFSET * size, out->pre, (int64_t)out->bytes, &err))
         fail_msg("%s", err.message);
     device_launches_destroy(list);
     device_buffer_destroy(scratch);
-    for (int i = 0; i < BUFFERS; ++i) device_buffer_destroy(buffers[i]);
+    for (int i = 0; i < ARRAYS; ++i) device_buffer_destroy(buffers[i]);
+    device_buffer_destroy(pre);
     gemm_plan_destroy(plan);
     return true;
 }
@@ -104,8 +106,8 @@ static void compare(const char *what, const char *provider, const gemm_desc *s, 
                  (long long)s->n, (long long)s->k, worst, largest);
 }
 
-static int check_with(const char *provider, const char *name, const gemm_desc *s, const host_array arrays[4],
-                      const double *c, const double *pre)
+static int check_with(const char *provider, const char *name, const gemm_desc *s,
+                      const host_array arrays[ARRAYS], const double *c, const double *pre)
 {
     run_result first = { 0 }, second = { 0 };
     if (!run(provider, s, arrays, &first)) return 0;
@@ -120,17 +122,19 @@ static int check_with(const char *provider, const char *name, const gemm_desc *s
     return 1;
 }
 
-static void arrays_make(const gemm_desc *s, host_array arrays[4])
+static void arrays_make(const gemm_desc *s, host_array arrays[ARRAYS])
 {
-    const int64_t counts[4] = { extent(&s->a, s->m, s->k, s->batch), extent(&s->b, s->k, s->n, s->batch),
-                                extent(&s->c, s->m, s->n, s->batch), s->n };
-    const dtype types[4] = { s->a.type, s->b.type, s->c.type, s->bias_type };
-    for (int i = 0; i < 4; ++i) arrays[i] = array_make(types[i], counts[i], (uint32_t)i + 1);
+    const int64_t c = extent(&s->c, s->m, s->n, s->batch);
+    const int64_t counts[ARRAYS] = {
+        extent(&s->a, s->m, s->k, s->batch), extent(&s->b, s->k, s->n, s->batch), c, s->n, c, c
+    };
+    const dtype stored[ARRAYS] = { s->a.type, s->b.type, s->c.type, s->bias_type, s->c.type, s->c.type };
+    for (int i = 0; i < ARRAYS; ++i) arrays[i] = array_make(stored[i], counts[i], (uint32_t)i + 1);
 }
 
-static void arrays_free(host_array arrays[4])
+static void arrays_free(host_array arrays[ARRAYS])
 {
-    for (int i = 0; i < 4; ++i) free(arrays[i].bytes);
+    for (int i = 0; i < ARRAYS; ++i) free(arrays[i].bytes);
 }
 
 /* Oclgrind corrupts its own heap over some of CLBlast's kernels, which are not ours to check. */
@@ -149,7 +153,7 @@ static bool left_out(const char *provider, const gemm_desc *s)
 /* Providers from a list that ends with NULL, which is the chosen one; how many could do it. */
 static int check_by(const char *const *names, const char *name, const gemm_desc *s)
 {
-    host_array arrays[4];
+    host_array arrays[ARRAYS];
     arrays_make(s, arrays);
     double *c = malloc((size_t)arrays[C].count * sizeof *c),
            *pre = malloc((size_t)arrays[C].count * sizeof *pre);
@@ -198,7 +202,6 @@ static void test_sizes(void **state)
 static void test_types(void **state)
 {
     (void)state;
-    static const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
     for (int i = 0; i < 9; ++i) { /* every pair of operand types */
         gemm_desc s = plain_desc(19, 37, 45, DTYPE_F32);
         s.a = matrix(types[i % 3], ROWS, s.m, s.k);
@@ -278,16 +281,14 @@ static void test_convolution_forward(void **state)
     (void)state;
     for (int i = 0; i < image_case_count(); ++i) {
         const image_case t = image_cases[i];
-        {
-            const bool half = i % 2;
-            gemm_desc s = plain_desc((int64_t)t.pictures * t.height * t.width, t.filters,
-                                     (int64_t)t.kernel * t.kernel * t.channels, DTYPE_F32);
-            s.a = image(half ? DTYPE_F16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
-            s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
-            s.bias = true;
-            s.activation = half ? GEMM_IDENTITY : GEMM_RELU;
-            check("convolution", &s);
-        }
+        const bool half = i % 2;
+        gemm_desc s = plain_desc((int64_t)t.pictures * t.height * t.width, t.filters,
+                                 (int64_t)t.kernel * t.kernel * t.channels, DTYPE_F32);
+        s.a = image(half ? DTYPE_F16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
+        s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
+        s.bias = true;
+        s.activation = half ? GEMM_IDENTITY : GEMM_RELU;
+        check("convolution", &s);
     }
 }
 
@@ -296,20 +297,18 @@ static void test_convolution_weights(void **state)
     (void)state;
     for (int i = 0; i < image_case_count(); ++i) {
         const image_case t = image_cases[i];
-        {
-            const bool half = i % 3 == 1;
-            gemm_desc s = plain_desc(t.filters, (int64_t)t.kernel * t.kernel * t.channels,
-                                     (int64_t)t.pictures * t.height * t.width, DTYPE_F32);
-            s.a = matrix(half ? DTYPE_F16 : DTYPE_F32, COLUMNS, s.m, s.k);
-            s.b = image(half ? DTYPE_BF16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
-            s.bias = s.preactivation = half;
-            s.accumulate = true;
-            check("weight gradient", &s);
-        }
+        const bool half = i % 3 == 1;
+        gemm_desc s = plain_desc(t.filters, (int64_t)t.kernel * t.kernel * t.channels,
+                                 (int64_t)t.pictures * t.height * t.width, DTYPE_F32);
+        s.a = matrix(half ? DTYPE_F16 : DTYPE_F32, COLUMNS, s.m, s.k);
+        s.b = image(half ? DTYPE_BF16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
+        s.bias = s.preactivation = half;
+        s.accumulate = true;
+        check("weight gradient", &s);
     }
 }
 
-/* Whole tiles and parts of them, channels below and above what is multiplied at once, many strips and one. */
+/* Parts of tiles, channels below and above what is multiplied at once, many strips and one; all that ends elements. */
 static void test_convolution_winograd(void **state)
 {
     (void)state;
@@ -324,8 +323,14 @@ static void test_convolution_winograd(void **state)
                                  DTYPE_F32);
         s.a = image(half ? DTYPE_F16 : DTYPE_F32, 3, t.height, t.width, t.channels);
         s.b = matrix(half ? DTYPE_BF16 : DTYPE_F32, COLUMNS, s.k, s.n);
+        s.c.type = types[i % 3];
         s.bias = !half;
-        s.alpha = half ? 0.5f : 1.0f;
+        s.activation = (gemm_activation)(i % 4 / 2);
+        s.preactivation = i % 4 == 3;
+        s.slope = (gemm_activation)(i / 2 % 3);
+        s.residual = i % 3 != 1;
+        s.accumulate = i % 6 == 1;
+        s.alpha = 0.5f;
         gemm_desc w = plain_desc(t.filters, s.k, s.m, DTYPE_F32);
         w.a = matrix(half ? DTYPE_BF16 : DTYPE_F32, COLUMNS, w.m, w.k);
         w.b = s.a;
@@ -364,6 +369,32 @@ static void test_epilogues(void **state)
         }
 }
 
+/* Every slope, with a residual and without, in every storage type: whole tiles and parts of them, few rows, a long k,
+ * C with gaps, turned, in batches, from an image. */
+static void test_slopes_and_residuals(void **state)
+{
+    (void)state;
+    static const int shapes[][3] = { { 14, 48, 20 }, { 7, 19, 1200 }, { 11, 33, 5 }, { 24, 17, 18 } };
+    for (int i = 0; i < (tiny() ? 4 : 18); ++i) {
+        const int *size = shapes[i % 4];
+        gemm_desc s = plain_desc(size[0], size[1], size[2], types[i % 3]);
+        s.slope = (gemm_activation)(i / 3 % 3);
+        s.residual = i % 2 == 0 || !s.slope;
+        s.c = matrix(s.c.type, i % 4 == 2 ? SPACED : i % 5 == 4 ? COLUMNS : ROWS, s.m, s.n);
+        s.bias = i % 3 != 1;
+        s.activation = (gemm_activation)(i % 7 == 6);
+        s.accumulate = i % 5 == 3;
+        s.alpha = 0.75f;
+        if (i % 4 == 3) s.a = image(s.a.type, 3, 3, 4, 2);
+        if (i % 4 == 0) {
+            s.batch[0] = 2;
+            s.a.batch[0] = s.m * s.k;
+            s.c.batch[0] = s.m * s.n;
+        }
+        check("slope and residual", &s);
+    }
+}
+
 /* Row i of a product of few rows has the same bits for 1, 3 and 16 rows. */
 static void test_thin_rows_do_not_depend_on_each_other(void **state)
 {
@@ -382,7 +413,7 @@ static void test_thin_rows_do_not_depend_on_each_other(void **state)
                 s.b.batch[1] = 3;
                 s.c.batch[1] = 21 * 37;
             }
-            host_array arrays[4];
+            host_array arrays[ARRAYS];
             arrays_make(&s, arrays);
             run_result r = { 0 };
             assert_true(run("thin", &s, arrays, &r));
@@ -461,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_convolution_weights),
         cmocka_unit_test(test_convolution_winograd),
         cmocka_unit_test(test_epilogues),
+        cmocka_unit_test(test_slopes_and_residuals),
         cmocka_unit_test(test_thin_rows_do_not_depend_on_each_other),
         cmocka_unit_test(test_wrong_descriptors),
     };

@@ -40,13 +40,15 @@ static void test_shapes_tell_products_apart(void **state)
     gemm_desc s = plain_desc(64, 32, 600, DTYPE_F32);
     gemm_shape_text(&s, a);
     assert_string_equal(a, "64x32x600 A F32 rows B F32 rows C F32 rows");
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 7; ++i) {
         gemm_desc other = s;
         if (i == 0) other.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
         if (i == 1) other.a.type = DTYPE_F16;
         if (i == 2) other.bias = true;
         if (i == 3) other.a = image(DTYPE_F32, 3, 8, 8, 600 / 9);
         if (i == 4) other.batch[1] = 2, other.c.batch[1] = 64 * 32;
+        if (i == 5) other.residual = true;
+        if (i == 6) other.slope = GEMM_RELU;
         gemm_shape_text(&other, b);
         assert_string_not_equal(a, b);
     }

@@ -139,6 +139,24 @@ static void test_contributions_add_up(void **state)
     }
 }
 
+/* A product whose result is a gradient's contribution does the rest itself. */
+static void test_products_end_gradients(void **state)
+{
+    fixture *f = *state;
+    graph *g = f->graph;
+    tensor *x = parameter(g, "x", 2, (int64_t[]){ 6, 4 }), *first = parameter(g, "a", 2, (int64_t[]){ 5, 4 });
+    tensor *second = parameter(g, "b", 2, (int64_t[]){ 4, 5 });
+    tensor *h = op_linear_add(op_linear_gelu(op_relu(x), first, NULL), second, NULL, x);
+    graph_backward(g, op_sum_all(op_matmul(op_relu(h), parameter(g, "c", 2, (int64_t[]){ 4, 4 }))));
+    assert_non_null(graph_gradient(g, x));
+    for (int i = 0; i < graph_node_count(g); ++i) {
+        const char *name = graph_node_at(g, i)->def->name;
+        assert_string_not_equal(name, "accumulate");
+        assert_string_not_equal(name, "relu_backward");
+        assert_string_not_equal(name, "gelu_backward");
+    }
+}
+
 static void test_updates_happen_in_order(void **state)
 {
     fixture *f = *state;
@@ -304,6 +322,7 @@ int main(void)
         FIXTURE_TEST(test_what_cannot_be_differentiated),
         FIXTURE_TEST(test_views_share_memory),
         FIXTURE_TEST(test_contributions_add_up),
+        FIXTURE_TEST(test_products_end_gradients),
         FIXTURE_TEST(test_updates_happen_in_order),
         FIXTURE_TEST(test_only_what_is_wanted_runs),
         FIXTURE_TEST(test_recomputation_changes_memory_only),

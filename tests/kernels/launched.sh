@@ -2,7 +2,7 @@
 # launched.sh RECORDER [--write] -- launched.txt names exactly what the presets and the operators' tests
 # launch; --write brings it up to date.
 # SPDX-License-Identifier: MIT
-recorder=$1
+recorder=$(realpath "$1")
 cd "$(dirname "$0")" || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

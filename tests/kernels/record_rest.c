@@ -21,7 +21,7 @@ static bool record_product(device *d, const char *provider, const gemm_desc *s, 
     device_buffer *b = device_buffer_create(d, 1 << 20, err);
     device_launches *list = device_launches_create(d, err);
     gemm_plan *p = gemm_plan_create_with(d, provider, s, err);
-    const gemm_buffers buffers = { b, b, b, b, b, b, 0, 0, 0, 0, 0, 0 };
+    const gemm_buffers buffers = { b, b, b, b, b, b, b, .workspace = b };
     bool ok = b && list && p && gemm_plan_record(p, list, provider, &buffers, err);
     gemm_plan_destroy(p);
     device_launches_destroy(list);
@@ -36,11 +36,17 @@ static bool record_products(device *d, dtype type, error *err)
         for (int columns = 0; columns < 2; ++columns) {
             gemm_desc s = product(type, m, columns);
             if (!record_product(d, "thin", &s, err) || !record_product(d, "plain", &s, err)) return false;
+            s.residual = true;
+            s.slope = columns ? GEMM_RELU : GEMM_GELU;
+            if (!record_product(d, "thin", &s, err) || !record_product(d, "plain", &s, err)) return false;
         }
     gemm_desc s = product(type, 20, true);
     s.a = image;
     s.k = 3 * 3 * 6;
     s.activation = GEMM_RELU;
+    if (!record_product(d, "plain", &s, err)) return false;
+    s.slope = GEMM_RELU;
+    s.residual = true;
     if (!record_product(d, "plain", &s, err)) return false;
     s = product(type, 20, false);
     s.b = image;

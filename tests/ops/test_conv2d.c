@@ -1,11 +1,18 @@
-/* test_conv2d.c -- convolution of images, stride 1, same size.  ints[0]: with bias.
+/* test_conv2d.c -- convolution of images, stride 1, same size, and what ends it.
+ * ints[0]: with bias; ints[1]: which; reals[0]: gain.  The residual is the last input.
  * SPDX-License-Identifier: MIT */
 #include "tests/support/op_check.h"
+#include <stdlib.h>
+
+enum { PLAIN, RELU, ADD };
 
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
-    out[0] = op_conv2d(in[0], in[1], c->ints[0] ? in[2] : NULL);
+    tensor *bias = c->ints[0] ? in[2] : NULL, *residual = in[c->ints[0] ? 3 : 2];
+    out[0] = c->ints[1] == RELU  ? op_conv2d_relu(in[0], in[1], bias)
+             : c->ints[1] == ADD ? op_conv2d_add(in[0], in[1], bias, (float)c->reals[0], residual)
+                                 : op_conv2d(in[0], in[1], bias);
 }
 
 static double pixel(const op_array *x, int64_t b, int64_t y, int64_t column, int64_t channel)
@@ -26,8 +33,40 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
                 for (int64_t n = 0; n < ins; ++n)
                     sum += w->v[((o * k + ky) * k + kx) * ins + n] *
                            pixel(&in[0], b, y + ky - k / 2, x + kx - k / 2, n);
+        if (c->ints[1] == RELU) sum = sum > 0 ? sum : 0;
+        if (c->ints[1] == ADD) sum = c->reals[0] * sum + in[c->ints[0] ? 3 : 2].v[i];
         out[0].v[i] = sum;
     }
+}
+
+/* A block as in the dVAE: x + gain conv(relu(conv(relu(x)))).  Its backward products take in the slopes of both ReLUs
+ * and the gradient that passes by. */
+static void build_block(graph *g, const op_case *c, tensor *const *in, tensor **out)
+{
+    (void)g;
+    tensor *h = op_conv2d_relu(op_relu(in[0]), in[1], in[2]);
+    out[0] = op_conv2d_add(h, in[3], in[4], (float)c->reals[0], in[0]);
+}
+
+static void reference_block(const op_case *c, const op_array *in, op_array *out)
+{
+    op_array part[4] = { in[0], in[1], in[2] }, hidden = in[0], result = { 0 };
+    double *positive = calloc((size_t)in[0].count, sizeof *positive);
+    hidden.dim[3] = in[1].dim[0];
+    hidden.count = in[0].rows * hidden.dim[3];
+    hidden.v = calloc((size_t)hidden.count, sizeof *hidden.v);
+    for (int64_t i = 0; i < in[0].count; ++i) positive[i] = in[0].v[i] > 0 ? in[0].v[i] : 0;
+    part[0].v = positive;
+    op_case first = { .ints = { 1, RELU } }, second = { .ints = { 1, ADD }, .reals = { c->reals[0] } };
+    result = hidden;
+    reference(&first, part, &result);
+    part[0] = hidden;
+    part[1] = in[3];
+    part[2] = in[4];
+    part[3] = in[0];
+    reference(&second, part, out);
+    free(positive);
+    free(hidden.v);
 }
 
 #define X(r, ...) \
@@ -43,13 +82,51 @@ static const op_case cases[] = {
       .in = { X(4, 1, 6, 7, 16), X(4, 17, 3, 3, 16), X(1, 17) },
       .ints = { 1 },
       .large = true },
+    { .name = "relu",
+      .in = { X(4, 2, 5, 4, 3), X(4, 6, 3, 3, 3), X(1, 6) },
+      .ints = { 1, RELU },
+      .tol16 = 2 },
+    { .name = "gain and residual",
+      .in = { X(4, 2, 5, 4, 3), X(4, 6, 3, 3, 3), X(1, 6), X(4, 2, 5, 4, 6) },
+      .ints = { 1, ADD },
+      .reals = { 0.25 } },
+    { .name = "1x1, gain and residual",
+      .in = { X(4, 2, 3, 4, 5), X(4, 7, 1, 1, 5), X(4, 2, 3, 4, 7) },
+      .ints = { 0, ADD },
+      .reals = { -1.5 } },
+    { .name = "wider, gain and residual",
+      .in = { X(4, 1, 6, 7, 16), X(4, 32, 3, 3, 16), X(1, 32), X(4, 1, 6, 7, 32) },
+      .ints = { 1, ADD },
+      .reals = { 0.5 },
+      .large = true },
+    { .name = "another residual",
+      .in = { X(4, 1, 3, 3, 1), X(4, 1, 3, 3, 1), X(4, 1, 3, 1, 3) },
+      .ints = { 0, ADD },
+      .fails = "residual F32 [1,3,1,3] does not fit result F32 [1,3,3,1]" },
     { .name = "one element", .in = { X(4, 1, 1, 1, 1), X(4, 1, 1, 1, 1) } },
     { .name = "channels", .in = { X(4, 1, 4, 4, 3), X(4, 2, 3, 3, 4) }, .fails = "has 3 channels" },
     { .name = "even kernel", .in = { X(4, 1, 4, 4, 3), X(4, 2, 2, 2, 3) }, .fails = "odd size" },
     { .name = "axes", .in = { X(3, 4, 4, 3), X(4, 2, 3, 3, 3) }, .fails = "are needed" },
 };
 
+static const op_case blocks[] = {
+    { .name = "block",
+      .in = { X(4, 2, 5, 4, 6), X(4, 3, 3, 3, 6), X(1, 3), X(4, 6, 1, 1, 3), X(1, 6) },
+      .reals = { 0.5 },
+      .kinks = { 0 },
+      .kink_count = 1,
+      .tol16 = 2 },
+    { .name = "wider block",
+      .in = { X(4, 1, 6, 9, 16), X(4, 16, 3, 3, 16), X(1, 16), X(4, 16, 3, 3, 16), X(1, 16) },
+      .reals = { 0.5 },
+      .kinks = { 0 },
+      .kink_count = 1,
+      .tol16 = 2,
+      .large = true },
+};
+
 int main(void)
 {
-    return op_check_main(&(op_test){ "conv2d", build, reference, OP_CASES(cases) });
+    return op_check_all(2, (op_test[]){ { "conv2d", build, reference, OP_CASES(cases) },
+                                        { "conv2d block", build_block, reference_block, OP_CASES(blocks) } });
 }

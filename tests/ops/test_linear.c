@@ -1,17 +1,19 @@
-/* test_linear.c -- linear layers with bias and activation.
- * ints[0]: which; ints[1]: with bias.
+/* test_linear.c -- linear layers with bias, activation and residual.
+ * ints[0]: which; ints[1]: with bias.  The residual is the last input.
  * SPDX-License-Identifier: MIT */
 #include "tests/support/op_check.h"
 #include <math.h>
 
-enum { PLAIN, RELU, GELU };
+enum { PLAIN, RELU, GELU, ADD };
 
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
     static tensor *(*const ops[])(tensor *, tensor *, tensor *) = { op_linear, op_linear_relu,
                                                                     op_linear_gelu };
-    out[0] = ops[c->ints[0]](in[0], in[1], c->ints[1] ? in[2] : NULL);
+    tensor *bias = c->ints[1] ? in[2] : NULL;
+    out[0] = c->ints[0] == ADD ? op_linear_add(in[0], in[1], bias, in[c->ints[1] ? 3 : 2])
+                               : ops[c->ints[0]](in[0], in[1], bias);
 }
 
 static void reference(const op_case *c, const op_array *in, op_array *out)
@@ -23,8 +25,38 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
             for (int64_t i = 0; i < k; ++i) z += in[0].v[r * k + i] * in[1].v[j * k + i];
             if (c->ints[0] == RELU) z = z > 0 ? z : 0;
             if (c->ints[0] == GELU) z = 0.5 * z * erfc(-z / sqrt(2.0));
+            if (c->ints[0] == ADD) z += in[c->ints[1] ? 3 : 2].v[r * n + j];
             out[0].v[r * n + j] = z;
         }
+}
+
+/* x + W2 gelu(W1 x), and W3 (relu(x) + q): the products behind their gradients take in GELU's slope and the other
+ * contributions, but not ReLU's, as q's gradient is the same tensor. */
+static void build_block(graph *g, const op_case *c, tensor *const *in, tensor **out)
+{
+    (void)g;
+    (void)c;
+    out[0] = op_linear_add(op_linear_gelu(in[0], in[1], NULL), in[2], NULL, in[0]);
+    out[1] = op_linear(op_add(op_relu(in[0]), in[4]), in[3], NULL);
+}
+
+static void reference_block(const op_case *c, const op_array *in, op_array *out)
+{
+    (void)c;
+    int64_t k = in[0].last, wide = in[1].dim[0], n = in[3].dim[0];
+    for (int64_t r = 0; r < in[0].rows; ++r) {
+        const double *x = in[0].v + r * k, *q = in[4].v + r * k;
+        for (int64_t i = 0; i < k; ++i) out[0].v[r * k + i] = x[i];
+        for (int64_t j = 0; j < wide; ++j) {
+            double z = 0;
+            for (int64_t i = 0; i < k; ++i) z += x[i] * in[1].v[j * k + i];
+            for (int64_t i = 0; i < k; ++i)
+                out[0].v[r * k + i] += in[2].v[i * wide + j] * 0.5 * z * erfc(-z / sqrt(2.0));
+        }
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t i = 0; i < k; ++i)
+                out[1].v[r * n + j] += ((x[i] > 0 ? x[i] : 0) + q[i]) * in[3].v[j * k + i];
+    }
 }
 
 #define X(r, ...) \
@@ -44,6 +76,12 @@ static const op_case cases[] = {
       .ints = { PLAIN, 1 } },
     { .name = "relu", .in = { X(2, 5, 13), X(2, 7, 13), X(1, 7) }, .ints = { RELU, 1 }, .tol16 = 2 },
     { .name = "gelu", .in = { X(3, 2, 5, 13), X(2, 7, 13), X(1, 7) }, .ints = { GELU, 1 }, .tol16 = 2 },
+    { .name = "residual", .in = { X(3, 3, 5, 13), X(2, 7, 13), X(1, 7), X(3, 3, 5, 7) }, .ints = { ADD, 1 } },
+    { .name = "residual, no bias", .in = { X(2, 19, 16), X(2, 33, 16), X(2, 19, 33) }, .ints = { ADD, 0 } },
+    { .name = "another residual",
+      .in = { X(2, 5, 13), X(2, 7, 13), X(2, 7, 5) },
+      .ints = { ADD, 0 },
+      .fails = "residual F32 [7,5] does not fit result F32 [5,7]" },
     { .name = "gelu forward only",
       .in = { CONST(2, 5, 13), CONST(2, 7, 13), CONST(1, 7) },
       .ints = { GELU, 1 } },
@@ -58,7 +96,16 @@ static const op_case cases[] = {
     { .name = "bias", .in = { X(2, 5, 13), X(2, 7, 13), X(1, 8) }, .ints = { 0, 1 }, .fails = "bias [8]" },
 };
 
+static const op_case blocks[] = {
+    { .name = "block",
+      .in = { X(3, 2, 9, 13), X(2, 21, 13), X(2, 13, 21), X(2, 7, 13), X(3, 2, 9, 13) },
+      .kinks = { 0 },
+      .kink_count = 1,
+      .tol16 = 2 },
+};
+
 int main(void)
 {
-    return op_check_main(&(op_test){ "linear", build, reference, OP_CASES(cases) });
+    return op_check_all(2, (op_test[]){ { "linear", build, reference, OP_CASES(cases) },
+                                        { "linear block", build_block, reference_block, OP_CASES(blocks) } });
 }

@@ -50,8 +50,24 @@ static double activate(gemm_activation f, double v)
     return v;
 }
 
+static double slope(gemm_activation f, double v)
+{
+    if (f == GEMM_RELU) return v > 0.0 ? 1.0 : 0.0;
+    if (f == GEMM_GELU)
+        return 0.5 * (1.0 + erf(v * 0.70710678118654752)) + v * 0.39894228040143268 * exp(-0.5 * v * v);
+    return 1.0;
+}
+
+/* What a product reads; the last two lie as C does. */
+enum { A, B, C, BIAS, POINT, RESIDUAL, ARRAYS };
+
+static inline double at_place(const host_array *h, int64_t i)
+{
+    return (double)dtype_load(h->type, h->bytes, i);
+}
+
 /* Writes C and the pre-activation as doubles, at their elements' places; places outside C stay NaN. */
-static inline void reference(const gemm_desc *s, const host_array arrays[4], double *c, double *pre)
+static inline void reference(const gemm_desc *s, const host_array arrays[ARRAYS], double *c, double *pre)
 {
     for (int64_t z = 0; z < s->batch[0] * s->batch[1]; ++z) {
         const int64_t outer = z / s->batch[1], inner = z % s->batch[1];
@@ -61,14 +77,16 @@ static inline void reference(const gemm_desc *s, const host_array arrays[4], dou
             for (int64_t j = 0; j < s->n; ++j) {
                 double sum = 0.0;
                 for (int64_t q = 0; q < s->k; ++q)
-                    sum += element(&s->a, &arrays[0], i, q, a) * element(&s->b, &arrays[1], q, j, b);
+                    sum += element(&s->a, &arrays[A], i, q, a) * element(&s->b, &arrays[B], q, j, b);
                 const int64_t at =
                     outer * s->c.batch[0] + inner * s->c.batch[1] + i * s->c.row + j * s->c.column;
+                if (s->bias) sum += at_place(&arrays[BIAS], j);
                 sum *= (double)s->alpha;
-                if (s->bias) sum += (double)dtype_load(s->bias_type, arrays[3].bytes, j);
                 pre[at] = sum;
                 c[at] = activate(s->activation, sum);
-                if (s->accumulate) c[at] += (double)dtype_load(arrays[2].type, arrays[2].bytes, at);
+                if (s->slope) c[at] *= slope(s->slope, at_place(&arrays[POINT], at));
+                if (s->residual) c[at] += at_place(&arrays[RESIDUAL], at);
+                if (s->accumulate) c[at] += at_place(&arrays[C], at);
             }
     }
 }

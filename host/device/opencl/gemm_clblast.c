@@ -114,9 +114,9 @@ static layout make_layout(const gemm_desc *g)
     l.pack_b = !l.b.direct;
     if (l.pack_a) l.a = (view){ false, false, g->k };
     if (l.pack_b) l.b = (view){ false, false, g->n };
-    bool shaped = g->activation != GEMM_IDENTITY || g->preactivation;
+    bool shaped = g->activation || g->preactivation || g->slope;
     l.product = !l.c.direct || (g->accumulate && shaped);
-    l.epilogue = l.product || shaped || g->bias;
+    l.epilogue = l.product || shaped || g->bias || g->residual;
     if (l.product) l.c = (view){ false, false, g->n };
     plan_batches(g, &l);
     int64_t a_bytes = l.pack_a ? g->m * g->k * 4 : 0, b_bytes = l.pack_b ? g->k * g->n * 4 : 0;
@@ -335,31 +335,34 @@ static bool add_epilogue(recorder *r, const block *at, error *err)
 {
     const gemm_desc *g = r->g;
     const gemm_buffers *b = r->buffers;
-    char options[200];
+    char options[256];
     int64_t offset = batch_offset(r, at, 2) + at->row * g->c.row;
     bool product = r->l.product;
     snprintf(options, sizeof options,
              "-DC_STORE=STORE_%s -DBIAS_STORE=STORE_%s -DBIAS=%d -DPREACTIVATION=%d -DACCUMULATE=%d "
-             "-DACTIVATION=%d "
-             "-DIN_PLACE=%d",
+             "-DACTIVATION=%d -DSLOPE=%d -DRESIDUAL=%d -DIN_PLACE=%d",
              dtype_name(g->c.type), dtype_name(g->bias ? g->bias_type : DTYPE_F32), g->bias, g->preactivation,
-             product && g->accumulate, (int)g->activation, !product);
+             product && g->accumulate, (int)g->activation, (int)g->slope, g->residual, !product);
     /* An operand that is not there is never touched; C stands in for it. */
     const device_arg args[] = {
         arg_buffer(b->c, b->c_offset + offset),
         g->bias ? arg_buffer(b->bias, b->bias_offset) : arg_buffer(b->c, 0),
         g->preactivation ? arg_buffer(b->preactivation, b->preactivation_offset + offset)
                          : arg_buffer(b->c, 0),
+        g->slope ? arg_buffer(b->point, b->point_offset + offset) : arg_buffer(b->c, 0),
+        g->residual ? arg_buffer(b->residual, b->residual_offset + offset) : arg_buffer(b->c, 0),
         product ? arg_buffer(b->workspace, (b->workspace_offset + r->l.product_at) / 4)
                 : arg_buffer(b->c, b->c_offset + offset),
         arg_int(at->batches),
         arg_int(at->rows),
         arg_int(g->n),
+        { .kind = DEVICE_ARG_FLOAT, .real = g->alpha },
         arg_long(r->l.inner_stride[2]),
         arg_long(g->c.row),
         arg_long(g->c.column),
     };
-    return add_kernel(r, "gemm_epilogue", options, at->batches * at->rows * g->n, args, 10, err);
+    return add_kernel(r, "gemm_epilogue", options, at->batches * at->rows * g->n, args,
+                      sizeof args / sizeof *args, err);
 }
 
 /* One chunk of batches: rows in blocks, and inside them k in blocks. */

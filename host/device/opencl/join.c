@@ -13,13 +13,14 @@
 #include <string.h>
 
 enum {
-    JOIN_ROW = 72, /* longs of a launch in the table, as in join.cl */
+    JOIN_ROW = 88, /* longs of a launch in the table, as in join.cl */
     JOIN_GIVEN = 4,
     JOIN_LINE = 16, /* ints of a cache line, as in join.cl */
     JOIN_STAGES_MAX = 64,
     JOIN_BUFFERS_MAX = 64,
     JOIN_FIXED = 4 /* arguments before the buffers */
 };
+_Static_assert(JOIN_ROW >= JOIN_GIVEN + 2 * DEVICE_ARGS_MAX, "a row has room for the arguments");
 
 typedef struct stage {
     const device_launch *like; /* the first of its launches */
