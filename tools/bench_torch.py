@@ -37,11 +37,13 @@ def peak_bytes(process="self"):
 
 # ---- Operators ----
 
-def gemm(form, m, n, k):
+def gemm(variant, form, m, n, k):
     import torch
     a = torch.rand((k, m) if form == "tn" else (m, k)) * 2 - 1
     b = torch.rand((n, k) if form == "nt" else (k, n)) * 2 - 1
     a, b, c = a.t() if form == "tn" else a, b.t() if form == "nt" else b, torch.empty(m, n)
+    if variant == "onednn":  # the library of its convolutions; torch.mm's, MKL, is slow on AMD's processors
+        return lambda: torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
     return lambda: torch.mm(a, b, out=c)
 
 
@@ -117,6 +119,8 @@ def sample(variant, sizes):
     if variant.endswith("freeze"):
         torch._inductor.config.freezing = True
     model = prior_model(variant, sizes).requires_grad_(False)
+    if "bf16" in variant:
+        model = model.to(torch.bfloat16)
     sampler = Sampler(model, dense="dense" in variant, compile="compile" in variant)
     text = torch.randint(0, model.sizes.vocabulary, (1, model.sizes.text))
     return lambda: sampler.picture(text)
@@ -128,11 +132,12 @@ DVAE = {"paper-256": (256, 256, 4, 8192), "hid64-64": (64, 64, 3, 1024)}  # pict
 # Text tokens, picture tokens a side, vocabularies of text and picture, width, heads, layers.
 PRIOR = {"512x12": (256, 32, 16384, 8192, 512, 8, 12), "256x8": (32, 16, 2048, 1024, 256, 4, 8)}
 VARIANTS = {
-    "gemm": ("eager",),
+    "gemm": ("eager", "onednn"),
     "conv": ("eager", "channels_last"),
     "dvae": ("eager", "channels_last", "compile"),  # compile: of channels_last
     "prior": ("eager", "dense", "compile", "compile_dense"),
     "sample": ("eager", "dense", "compile", "compile_freeze"),
+    "sample-f16": ("compile", "bf16"),  # ours stores its matrices in f16
     "start": ("eager",),
 }
 HEAP = "+heap"  # glibc keeps the memory that was freed, as other allocators do, instead of mapping it anew
@@ -144,7 +149,7 @@ def parse(case):
     """The case's kind and a function of the variant that builds it and returns what runs it."""
     kind, _, rest = case.partition(":")
     if kind == "gemm" and (found := re.fullmatch(r"(nn|nt|tn):(\d+)x(\d+)x(\d+)", rest)):
-        return kind, lambda variant: gemm(found[1], *map(int, found.groups()[1:]))
+        return kind, lambda variant: gemm(variant, found[1], *map(int, found.groups()[1:]))
     shape = r"(forward|data|weights):(\d+)x(\d+)x(\d+)x(\d+)->(\d+),k(\d*[13579])"
     if kind == "conv" and (found := re.fullmatch(shape, rest)):
         return kind, lambda variant: convolution(variant, found[1], *map(int, found.groups()[1:]))
@@ -153,8 +158,8 @@ def parse(case):
         return kind, lambda variant: dvae(variant, DVAE[name], int(batch))
     if kind == "prior" and name in PRIOR and batch.isdigit():
         return kind, lambda variant: prior(variant, PRIOR[name], int(batch))
-    if kind == "sample" and rest in PRIOR:
-        return kind, lambda variant: sample(variant, PRIOR[rest])
+    if kind == "sample" and (name := rest.removesuffix("-f16")) in PRIOR:
+        return kind + rest.removeprefix(name), lambda variant: sample(variant, PRIOR[name])
     if case == "start":
         return kind, None
     raise ValueError(f"'{case}' is no case; tools/bench_cases.txt lists some of each form")
@@ -210,7 +215,7 @@ def pace(case, variant, threads):
     run = warmed(parse(case)[1](variant.removesuffix(HEAP)))
     settle()
     say(case=case, variant=variant, **known)
-    tokens = {"tokens": PRIOR[case.partition(":")[2]][1] ** 2} if case.startswith("sample") else {}
+    tokens = {"tokens": PRIOR[case.partition(":")[2].removesuffix("-f16")][1] ** 2} if case.startswith("sample") else {}
     for line in sys.stdin:
         answer(run, line, **tokens)
     say(peak_bytes=peak_bytes())
