@@ -5,6 +5,9 @@
  * A group owns a stretch of columns, COLUMNS at a time; its LANES share k.  It normalises its rows once, if they fit.
  * Rows are the inner loop, so that those after the first find the weights in the nearest cache.
  * SPDX-License-Identifier: MIT */
+/* Nothing is fused that is not written so: Intel's compiler otherwise fuses one blocking of rows unlike another, and a
+ * picture would differ in its last bits between batches.  Before the headers, for it holds of what follows it. */
+#pragma OPENCL FP_CONTRACT OFF
 #include "common.clh"
 #include "math.clh"
 #include "reduce.clh"
@@ -63,9 +66,6 @@
 #define GROUP_BARRIER()
 #endif
 
-/* Nothing is fused that is not written so: Intel's compiler otherwise fuses one blocking of rows unlike another, and a
- * picture would differ in its last bits between batches. */
-#pragma OPENCL FP_CONTRACT OFF
 #if defined(FP_FAST_FMAF) || defined(__FMA__)
 #define MULTIPLY_ADD(a, b, c) fma(a, b, c)
 #else
