@@ -94,6 +94,14 @@ static bool collect(maker *m, error *err)
 
 /* ---- Sources --------------------------------------------------------------------------------- */
 
+/* Ends a stream in memory.  Where memory ran out, it says so in any of three ways. */
+static bool close_text(FILE *out, char *const *text, error *err)
+{
+    bool written = out && !ferror(out);
+    bool closed = out && fclose(out) == 0;
+    return (written && closed && *text) || no_memory(err);
+}
+
 /* Every kernel of the file gets the parameter that says where its group stands. */
 static void rename_kernels(FILE *out, const char *source)
 {
@@ -155,7 +163,7 @@ static bool write_stage(maker *m, int number, const char *before, error *err)
         write_call(out, number, s->like);
     }
     free(own);
-    return (out && fclose(out) == 0) || no_memory(err);
+    return close_text(out, &s->source, err);
 }
 
 static bool write_caller(maker *m, error *err)
@@ -180,7 +188,7 @@ static bool write_caller(maker *m, error *err)
         fprintf(out, "\n%s", own);
     }
     free(own);
-    return (out && fclose(out) == 0) || no_memory(err);
+    return close_text(out, &m->caller, err);
 }
 
 static bool write_sources(maker *m, error *err)

@@ -235,18 +235,19 @@ void device_launches_defer(device_launches *list)
     list->joining = list->owner->info.joins;
 }
 
-/* Where joining fails, the kernels are launched one by one, which gives the same. */
+/* Where the driver cannot join them, the kernels are launched one by one, which gives the same. */
 static bool join_span(device_launches *list, int first, int count, error *err)
 {
     error why = { 0 };
+    joined **more = realloc(list->joined, (size_t)(list->joined_count + 1) * sizeof *more);
+    if (!more) return error_set(err, ERROR_MEMORY, "out of memory for joining launches");
+    list->joined = more;
     joined *j = count > 1 ? joined_create(list, first, count, &why) : NULL;
-    joined **more = j ? realloc(list->joined, (size_t)(list->joined_count + 1) * sizeof *more) : NULL;
-    if (more) {
-        list->joined = more;
+    if (j) {
         more[list->joined_count++] = j;
         return true;
     }
-    joined_destroy(j);
+    if (count > 1 && why.code == ERROR_MEMORY) return error_set(err, why.code, "%s", why.message);
     if (count > 1) log_verbose("launches of '%s' stay apart: %s", list->items[first].label, why.message);
     for (int i = first; i < first + count; ++i)
         if (!make_described(list->owner, &list->items[i], err)) return false;
