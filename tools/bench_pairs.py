@@ -24,6 +24,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -334,7 +335,11 @@ def main():
         print("\n".join(a.cases))
         return
     folder = os.path.dirname(os.path.abspath(a.output))
-    os.makedirs(folder, exist_ok=True)
+    try:  # now rather than after the first case
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as e:
+        sys.exit(f"cannot write '{a.output}': {e.strerror}")
     against = read_report(a.against) if a.against else None
     report = {"began": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(), "load": os.getloadavg()[0],
               "commit": said_by("git", "describe", "--always", "--dirty"), "ours": a.ours, "theirs": a.theirs, "cases": []}
