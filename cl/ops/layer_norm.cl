@@ -7,6 +7,7 @@
 #ifndef X_STORE
 #define X_STORE STORE_F32
 #endif
+#include "row_statistics.clh"
 #ifndef Y_STORE
 #define Y_STORE STORE_F32
 #endif
@@ -39,28 +40,8 @@ void layer_norm_forward(TENSOR_OUT(Y_STORE, y), TENSOR_OUT(STORE_F32, mean), TEN
     x += (long)row * columns;
     y += (long)row * columns;
 
-    floatv sum = 0.0f;
-    float rest = 0.0f;
-    FOR_ROW_VECTORS(i, columns) sum += LOAD_VEC(X_STORE, x, i);
-    FOR_ROW_REST(i, columns) rest += LOAD(X_STORE, x, i);
-    const float middle = reduce_sum(vector_sum(sum) + rest, scratch) / (float)columns;
-
-    /* The deviations in a second pass: a difference of large sums would lose them. */
-    sum = 0.0f;
-    rest = 0.0f;
-    FOR_ROW_VECTORS(i, columns)
-    {
-        const floatv d = LOAD_VEC(X_STORE, x, i) - middle;
-        sum += d * d;
-    }
-    FOR_ROW_REST(i, columns)
-    {
-        const float d = LOAD(X_STORE, x, i) - middle;
-        rest += d * d;
-    }
-    const float variance = reduce_sum(vector_sum(sum) + rest, scratch) / (float)columns;
-    const float scale = 1.0f / sqrt(variance + epsilon);
-
+    const float2 statistics = row_statistics(x, columns, epsilon PASS_SCRATCH(scratch));
+    const float middle = statistics.x, scale = statistics.y;
     FOR_ROW_VECTORS(i, columns)
     {
         const floatv xhat = (LOAD_VEC(X_STORE, x, i) - middle) * scale;

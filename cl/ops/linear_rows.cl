@@ -18,6 +18,7 @@
 #ifndef X_STORE
 #define X_STORE STORE_F32
 #endif
+#include "row_statistics.clh"
 #ifndef W_STORE
 #define W_STORE STORE_F32
 #endif
@@ -120,39 +121,6 @@ static inline float finish(float v, const float bias, const float residual)
                      RESIDUAL ? LOAD(RESIDUAL_STORE, residual, at) : 0.0f), \
               y, (long)which *m * n + at); \
     } while (0)
-
-#if NORM
-#if LANES > 1
-#define SCRATCH_ARGUMENT      , __local float *scratch
-#define PASS_SCRATCH(scratch) , scratch
-#else
-#define SCRATCH_ARGUMENT
-#define PASS_SCRATCH(scratch)
-#endif
-
-/* A row's mean and the reciprocal of its deviation, for every lane. */
-static inline float2 row_statistics(__global const ELEMENT(X_STORE) * row, const int k,
-                                    const float epsilon SCRATCH_ARGUMENT)
-{
-    floatv sum = (floatv)(0.0f), squares = (floatv)(0.0f);
-    float rest = 0.0f, rest_squares = 0.0f;
-    FOR_ROW_VECTORS(i, k) sum += LOAD_VEC(X_STORE, row, i);
-    FOR_ROW_REST(i, k) rest += LOAD(X_STORE, row, i);
-    const float mean = reduce_sum(vector_sum(sum) + rest, scratch) / convert_float(k);
-    FOR_ROW_VECTORS(i, k)
-    {
-        const floatv v = LOAD_VEC(X_STORE, row, i) - mean;
-        squares += v * v;
-    }
-    FOR_ROW_REST(i, k)
-    {
-        const float v = LOAD(X_STORE, row, i) - mean;
-        rest_squares += v * v;
-    }
-    const float variance = reduce_sum(vector_sum(squares) + rest_squares, scratch) / convert_float(k);
-    return (float2)(mean, 1.0f / sqrt(variance + epsilon));
-}
-#endif
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void linear_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TENSOR_IN(W_STORE, w0), TENSOR_IN(W_STORE, w1),
