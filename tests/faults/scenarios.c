@@ -97,6 +97,52 @@ static bool build_from_source(error *err)
     return list != NULL;
 }
 
+/* ---- Joining ---- */
+
+/* Joined or, where that fails for another reason than memory, apart: the same sums. */
+static bool joined_sums(device *d, device_buffer *b, error *err)
+{
+    enum { LAUNCHES = 3, TIMES = 5 };
+    float host[VALUES];
+    device_launches *list = device_launches_create(d, err);
+    bool ok = list != NULL;
+    if (ok) device_launches_defer(list);
+    for (int i = 0; ok && i < LAUNCHES; ++i) {
+        device_launch add_one = { .file = "device/selftest",
+                                  .kernel = "selftest_affine",
+                                  .options = "-DVEC=1",
+                                  .rank = 1,
+                                  .global = { 4 },
+                                  .local = { 1 },
+                                  .arg_count = 5,
+                                  .args = { { .kind = DEVICE_ARG_BUFFER, .buffer = b },
+                                            { .kind = DEVICE_ARG_INT, .integer = VALUES },
+                                            { .kind = DEVICE_ARG_FLOAT, .real = 1.0f },
+                                            { .kind = DEVICE_ARG_INT, .integer = 1 },
+                                            { .kind = DEVICE_ARG_LONG, .integer = 0 } } };
+        ok = device_launches_add(list, &add_one, err);
+    }
+    ok = ok && device_launches_join(list, NULL, 0, err) && device_fill(d, b, 0, VALUES * 4, 0, err) &&
+         device_launches_repeat(list, 0, LAUNCHES, TIMES, err) &&
+         device_read(d, b, 0, host, sizeof host, err);
+    device_launches_destroy(list);
+    for (int i = 0; ok && i < VALUES; ++i)
+        if (host[i] != LAUNCHES * TIMES)
+            ok = error_set(err, ERROR_DEVICE, "sum %d is %g", i, (double)host[i]);
+    return ok;
+}
+
+static bool join_from_source(error *err)
+{
+    remove_all("programs");
+    device *d = device_open(NULL, err);
+    device_buffer *b = d ? device_buffer_create(d, VALUES * 4, err) : NULL;
+    bool ok = b && joined_sums(d, b, err);
+    device_buffer_destroy(b);
+    device_close(d);
+    return ok;
+}
+
 /* ---- Queues, transfers, launches ---- */
 
 static bool transfer(device *d, device_buffer *a, device_buffer *b, error *err)
@@ -230,6 +276,7 @@ const scenario scenarios[] = {
     { "probe", true, 200, NULL, open_unknown, still_opens, NULL },
     { "list", true, 120, NULL, list_all, still_opens, NULL },
     { "build", true, 200, NULL, build_from_source, NULL, NULL },
+    { "join", true, 150, NULL, join_from_source, NULL, NULL },
     { "device", false, 4000, open_once, use_device, NULL, close_once },
     { "gemm", false, 2000, open_once, multiply_all, NULL, close_once },
     { "gemm_first", false, 200, NULL, multiply_first, NULL, NULL },

@@ -208,14 +208,15 @@ static cl_program compile(device *d, const char *source, const char *options, er
 {
     cl_int status;
     cl_program part = clCreateProgramWithSource(d->context, 1, &source, NULL, &status);
-    if (status == CL_SUCCESS)
-        status = clCompileProgram(part, 1, &d->id, options, 0, NULL, NULL, NULL, NULL);
-    else
-        part = NULL;
+    if (status != CL_SUCCESS) {
+        status_error(err, status, "clCreateProgramWithSource(joined, '%.200s')", options);
+        return NULL;
+    }
+    status = clCompileProgram(part, 1, &d->id, options, 0, NULL, NULL, NULL, NULL);
     if (status == CL_SUCCESS) return part;
     status_error(err, status, "clCompileProgram('%.200s')", options);
     program_add_log(part, d->id, err);
-    if (part) clReleaseProgram(part);
+    clReleaseProgram(part);
     return NULL;
 }
 
