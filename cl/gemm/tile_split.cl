@@ -19,7 +19,7 @@ gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F
     const long group = ((long)batch * parts + part) * get_num_groups(0) + get_group_id(0);
     __global int *table = (__global int *)(scratch + scratch_offset + group * scratch_size);
     __global float *copy = (__global float *)table + table_size;
-    __global float *panels = copy + copy_size;
+    __global float *packed = copy + copy_size;
     const int first_row = (int)get_group_id(0) * row_block, rows = min(row_block, m - first_row);
     const int panel_count = (n + NR - 1) / NR;
     a += a_offset + outer * a_batch0 + inner * a_batch1;
@@ -38,15 +38,30 @@ gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F
 #if A_KIND == A_IMAGE
         const int top = u % blocks * unit, segments = min(unit, height - top), length = width;
         const int first = (u / blocks * height + top) * width, count = segments * width, step = pixel;
+        __global const float *a_unit = copy;
         copy_lines(copy, a + (long)(u / blocks) * height * width * channels, top, segments, height, width,
                    channels, pixel);
 #else
         const int first = u * unit, count = min(unit, k - first), line = 0, segments = 1, length = count;
+#if A_KIND == A_LINES
+        const int step = (int)a_column;
+        __global const float *a_unit = a + first_row + first * a_column;
+#else
         const int step = A_KIND == A_BY_COLUMNS ? MR : 1;
+        __global const float *a_unit = copy;
         copy_block(copy, a + first_row * a_row + first * a_column, a_row, a_column, rows, count);
 #endif
+#endif
         for (int p = 0; p < panel_count; ++p) {
-            pack_panel(panels, b, b_row, b_column, first, count, p * NR, n);
+#if B_LINES
+            __global const float *panel = b + first * b_row + p * NR;
+            const int b_step = (int)b_row;
+            (void)packed;
+#else
+            __global const float *panel = packed;
+            const int b_step = NR;
+            pack_panel(packed, b, b_row, b_column, first, count, p * NR, n);
+#endif
             for (int row = 0; row < rows; row += MR) {
                 int offset[MR];
                 UNROLLED for (int i = 0; i < MR; ++i) offset[i] = ROW_OFFSET(row, rows, count + ROW_PAD, i);
@@ -56,8 +71,8 @@ gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F
                     clear_sums(sum);
                 else
                     load_sums(sum, saved, NR);
-                multiply(sum, A_KIND == A_BY_COLUMNS ? copy + row * count : copy, offset, step, segments,
-                         length, line, panels);
+                multiply_by(sum, A_KIND == A_BY_COLUMNS ? a_unit + row * count : a_unit, offset, step, segments,
+                            length, line, panel, b_step);
                 save_sums(sum, saved, NR);
             }
         }

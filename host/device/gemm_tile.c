@@ -13,20 +13,22 @@
 #include <string.h>
 
 /* cl/gemm/tile.cl: A_KIND */
-enum { A_IN_PLACE, A_BY_ROWS, A_BY_COLUMNS, A_IMAGE };
+enum { A_IN_PLACE, A_BY_ROWS, A_BY_COLUMNS, A_IMAGE, A_LINES };
 
-#define ROW_PAD        16
-#define COPY_FLOATS    32768  /* of A's copy: 128 KiB, to stay in a second-level cache */
-#define K_WHOLE        640    /* a k up to this is done in one piece */
-#define K_PIECE        384    /* else in pieces of about this: a panel of B fits the first cache */
-#define K_SPLIT        192    /* pieces where the work is split along k: the more rows share a panel of B */
-#define K_SHORTEST     128    /* of an image's pixels, even where the copy leaves the second-level cache */
-#define SUMS_FLOATS    131072 /* sums kept between pieces of k */
+#define ROW_PAD     16
+#define COPY_FLOATS 32768 /* of A's copy: 128 KiB, to stay in a second-level cache */
+#define K_WHOLE     640   /* a k up to this is done in one piece */
+#define K_PIECE     384   /* else in pieces of about this: a panel of B fits the first cache */
+#define K_SPLIT     192   /* pieces where the work is split along k: the more rows share a panel of B */
+#define K_SHORTEST  128   /* of an image's pixels, even where the copy leaves the second-level cache */
+#define LINES_FLOATS \
+    512 /* lines along k up to this long are read in place: their stride keeps to few pages */
+#define SUMS_FLOATS    131072             /* sums kept between pieces of k */
 #define PARTIAL_FLOATS (INT64_C(1) << 24) /* partial results of a split */
 
 typedef struct tile_plan {
     gemm_desc desc; /* A and B exchanged if swapped */
-    bool swapped, split;
+    bool swapped, split, b_lines;
     tile_shape tile;
     int kind;
     int64_t row_block; /* lines of a picture when A is an image; else the most rows */
@@ -54,23 +56,27 @@ static const tile_shape *candidates_for(int vector_width)
     return vector_width >= 16 ? avx512 : vector_width >= 8 ? avx2 : narrow;
 }
 
+/* One vector a row is bound by the broadcasts of A: about a tenth slower. */
+static int64_t tile_cost(tile_shape t, int64_t m, int64_t n)
+{
+    return gemm_round_up(m, t.mr) * gemm_round_up(n, (int64_t)t.nv * t.vec) * (t.nv == 1 ? 11 : 10);
+}
+
 tile_shape gemm_tile_choose(int vector_width, int64_t m, int64_t n)
 {
     const tile_shape *candidates = candidates_for(vector_width);
     tile_shape best = candidates[0];
-    int64_t best_cost = INT64_MAX;
-    for (int i = 0; i < CANDIDATES; ++i) {
-        const tile_shape t = candidates[i];
-        /* One vector a row is bound by the broadcasts of A: about a tenth slower. */
-        const int64_t area =
-            gemm_round_up(gemm_least(m, 4096), t.mr) * gemm_round_up(n, (int64_t)t.nv * t.vec);
-        const int64_t cost = area * (t.nv == 1 ? 11 : 10);
-        if (cost < best_cost) {
-            best_cost = cost;
-            best = t;
-        }
-    }
+    m = gemm_least(m, 4096);
+    for (int i = 1; i < CANDIDATES; ++i)
+        if (tile_cost(candidates[i], m, n) < tile_cost(best, m, n)) best = candidates[i];
     return best;
+}
+
+/* C's transpose would waste less of its tiles, by a tenth at least. */
+static bool better_turned(int vector_width, int64_t m, int64_t n)
+{
+    const int64_t as_it_is = tile_cost(gemm_tile_choose(vector_width, m, n), m, n);
+    return tile_cost(gemm_tile_choose(vector_width, n, m), n, m) < as_it_is - as_it_is / 10;
 }
 
 /* Of an image's line, border included, with `pixel` floats a pixel. */
@@ -218,10 +224,11 @@ static void plan_split(tile_plan *p, int units)
         p->table_floats = gemm_round_up(p->row_block + mr, 16);
         p->copy_floats =
             gemm_round_up((p->unit + image->kernel - 1) * line_floats(image, spread_pixel(image)), 16);
-    } else {
+    } else if (p->kind != A_LINES) {
         p->copy_floats = gemm_round_up(p->row_block * (p->unit + ROW_PAD), 16);
     }
-    p->scratch_floats = gemm_round_up(p->table_floats + p->copy_floats + depth * nr, 64);
+    const int64_t panel_floats = p->b_lines ? 0 : depth * nr;
+    p->scratch_floats = gemm_round_up(p->table_floats + p->copy_floats + panel_floats, 64);
     p->partial_floats = gemm_round_up(m * n * p->parts * batches, 64);
 }
 
@@ -266,8 +273,9 @@ static bool read_variant(int vector_width, const char *variant, const gemm_desc 
     for (int i = 0; i < CANDIDATES; ++i)
         known = known || (candidates[i].mr == t.mr && candidates[i].nv == t.nv && candidates[i].vec == t.vec);
     p->tile = t;
-    if (!p->swapped) p->split = strcmp(plan, "split") == 0;
-    return known && (!p->split || p->swapped || can_split(s)) && (p->split || strcmp(plan, "rows") == 0);
+    const bool image = s->b.image.kernel != 0;
+    p->split = image || strcmp(plan, "split") == 0;
+    return known && (!p->split || image || can_split(s)) && (p->split || strcmp(plan, "rows") == 0);
 }
 
 static bool tile_variant(device *d, const gemm_desc *desc, int i, char name[GEMM_WAY_SIZE])
@@ -280,6 +288,31 @@ static bool tile_variant(device *d, const gemm_desc *desc, int i, char name[GEMM
     return true;
 }
 
+static bool short_lines(const gemm_operand *o, int64_t neighbours, int64_t stride)
+{
+    return o->type == DTYPE_F32 && !o->image.kernel && neighbours == 1 && stride > 0 &&
+           stride <= LINES_FLOATS;
+}
+
+/* Which operands are copied and how, which are read where they are. */
+static void choose_reading(tile_plan *p)
+{
+    const gemm_desc *s = &p->desc;
+    if (s->a.image.kernel)
+        p->kind = A_IMAGE;
+    else if (p->split && short_lines(&s->a, s->a.row, s->a.column))
+        p->kind = A_LINES;
+    else if (s->a.row == 1 && s->a.column != 1)
+        p->kind = A_BY_COLUMNS;
+    else if (!p->split && s->a.type == DTYPE_F32 && s->a.column == 1 && s->n <= 128 &&
+             llabs(s->a.row) < 1000000)
+        p->kind = A_IN_PLACE;
+    else
+        p->kind = A_BY_ROWS;
+    p->b_lines =
+        p->split && short_lines(&s->b, s->b.column, s->b.row) && s->n % (p->tile.nv * p->tile.vec) == 0;
+}
+
 static bool tile_plan_shape(device *d, const gemm_desc *desc, const char *variant, int64_t *workspace_bytes,
                             void **state, error *err)
 {
@@ -288,24 +321,17 @@ static bool tile_plan_shape(device *d, const gemm_desc *desc, const char *varian
     tile_plan *p = calloc(1, sizeof *p);
     if (!p) return error_set(err, ERROR_MEMORY, "no memory for the plan");
     p->desc = *desc;
-    p->swapped = desc->b.image.kernel != 0;
-    if (p->swapped) exchange(&p->desc);
     const gemm_desc *s = &p->desc;
-    p->tile = gemm_tile_choose(info->vector_width, s->m, s->n);
-    p->split = p->swapped || worth_splitting(s, units);
+    const bool image = s->a.image.kernel || s->b.image.kernel;
+    p->split = s->b.image.kernel || worth_splitting(s, units);
     if (variant && !read_variant(info->vector_width, variant, s, p)) {
         free(p);
         return error_set(err, ERROR_USAGE, "the tile has no variant '%s' for this product", variant);
     }
-    if (s->a.image.kernel)
-        p->kind = A_IMAGE;
-    else if (s->a.row == 1 && s->a.column != 1)
-        p->kind = A_BY_COLUMNS;
-    else if (!p->split && s->a.type == DTYPE_F32 && s->a.column == 1 && s->n <= 128 &&
-             llabs(s->a.row) < 1000000)
-        p->kind = A_IN_PLACE;
-    else
-        p->kind = A_BY_ROWS;
+    p->swapped = s->b.image.kernel || (p->split && !image && better_turned(info->vector_width, s->m, s->n));
+    if (p->swapped) exchange(&p->desc);
+    if (!variant) p->tile = gemm_tile_choose(info->vector_width, s->m, s->n);
+    choose_reading(p);
     if (p->split)
         plan_split(p, units);
     else
@@ -426,9 +452,9 @@ static bool record_split(const tile_plan *p, device_launches *list, const char *
     char options[GEMM_OPTIONS_SIZE];
     snprintf(options, sizeof options,
              "-DA_STORE=STORE_%s -DB_STORE=STORE_%s -DA_KERNEL=%d -DMR=%d -DNV=%d -DVEC=%d "
-             "-DA_KIND=%d",
+             "-DA_KIND=%d -DB_LINES=%d",
              dtype_name(s->a.type), dtype_name(s->b.type), (int)s->a.image.kernel, p->tile.mr, p->tile.nv,
-             p->tile.vec, p->kind);
+             p->tile.vec, p->kind, p->b_lines);
     device_launch l = gemm_launch_singles("gemm/tile_split", "gemm_tile_split", options, label);
     l.global[0] = (size_t)p->row_blocks;
     l.global[1] = (size_t)p->parts;

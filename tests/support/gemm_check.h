@@ -1,0 +1,185 @@
+/* gemm_check.h -- a product by every provider beside the double-precision reference, and twice for equal bits.
+ * Include after <cmocka.h>, once in a program, whose tests' group sets open_device.
+ * DALLE_CL_TINY=1: only tiny shapes, for slow checkers of memory.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_TESTS_GEMM_CHECK_H
+#define DALLE_CL_TESTS_GEMM_CHECK_H
+
+#include "host/device/device.h"
+#include "tests/support/gemm_reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static device *open_device; /* set by the group's setup */
+static const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+
+static bool tiny(void)
+{
+    const char *text = getenv("DALLE_CL_TINY");
+    return text && *text && strcmp(text, "0") != 0;
+}
+
+#define OFFSET 5 /* every operand starts this far into its buffer */
+
+typedef struct run_result {
+    unsigned char *c, *pre;
+    size_t bytes;
+} run_result;
+
+static device_buffer *upload(const host_array *h)
+{
+    error err = { 0 };
+    const int64_t size = (int64_t)dtype_bytes(h->type);
+    device_buffer *b = device_buffer_create(open_device, (h->count + 16 + OFFSET) * size, &err);
+    if (!b || !device_write(open_device, b, OFFSET * size, h->bytes, (h->count + 16) * size, &err))
+        fail_msg("%s", err.message);
+    return b;
+}
+
+/* False if the provider cannot do the shape. */
+static bool run(const char *provider, const gemm_desc *s, const host_array arrays[ARRAYS], run_result *out)
+{
+    error err = { 0 };
+    gemm_plan *plan = provider ? gemm_plan_create_with(open_device, provider, s, &err)
+                               : gemm_plan_create(open_device, s, &err);
+    if (!plan) {
+        assert_int_equal(err.code, ERROR_USAGE);
+        return false;
+    }
+    device_buffer *buffers[ARRAYS], *pre = upload(&arrays[C]);
+    for (int i = 0; i < ARRAYS; ++i) buffers[i] = upload(&arrays[i]);
+    const int64_t workspace = gemm_plan_workspace_bytes(plan);
+    device_buffer *scratch = device_buffer_create(open_device, workspace + 256, &err);
+    /* NaN in the workspace shows any read of what was not written. */
+    if (!scratch || !device_fill(open_device, scratch, 0, workspace / 4 * 4 + 256, 0x7fc00000u, &err))
+        fail_msg("%s", err.message);
+    const gemm_buffers g = {
+        buffers[A], buffers[B], buffers[C], buffers[BIAS], pre,    buffers[POINT], buffers[RESIDUAL],
+        scratch,    OFFSET,     OFFSET,     OFFSET,        OFFSET, OFFSET,         OFFSET,
+        OFFSET,     256
+    };
+    device_launches *list = device_launches_create(open_device, &err);
+    if (!list || !gemm_plan_record(plan, list, "test", &g, &err) ||
+        !device_launches_run(list, 0, device_launches_count(list), &err))
+        fail_msg("%s", err.message);
+    const int64_t size = (int64_t)dtype_bytes(s->c.type);
+    out->bytes = (size_t)(arrays[C].count * size);
+    out->c = malloc(out->bytes);
+    out->pre = malloc(out->bytes);
+    assert_true(out->c && out->pre);
+    if (!device_read(open_device, buffers[C], OFFSET * size, out->c, (int64_t)out->bytes, &err) ||
+        !device_read(open_device, pre, OFFSET * size, out->pre, (int64_t)out->bytes, &err))
+        fail_msg("%s", err.message);
+    device_launches_destroy(list);
+    device_buffer_destroy(scratch);
+    for (int i = 0; i < ARRAYS; ++i) device_buffer_destroy(buffers[i]);
+    device_buffer_destroy(pre);
+    gemm_plan_destroy(plan);
+    return true;
+}
+
+static double tolerance(dtype type)
+{
+    return type == DTYPE_F32 ? 1e-5 : type == DTYPE_F16 ? 1e-3 : 8e-3;
+}
+
+/* Compares places inside C by max|a-b| / max|b|, and bytes outside it exactly. */
+static void compare(const char *what, const char *provider, const gemm_desc *s, const unsigned char *got,
+                    const host_array *before, const double *want)
+{
+    double worst = 0.0, largest = 1e-30;
+    for (int64_t i = 0; i < before->count; ++i) {
+        const double value = (double)dtype_load(s->c.type, got, i);
+        if (isnan(want[i])) {
+            assert_true(value == (double)dtype_load(s->c.type, before->bytes, i));
+            continue;
+        }
+        if (isnan(value)) fail_msg("%s by %s: NaN at %lld", what, provider, (long long)i);
+        worst = fmax(worst, fabs(value - want[i]));
+        largest = fmax(largest, fabs(want[i]));
+    }
+    if (!(worst <= tolerance(s->c.type) * largest))
+        fail_msg("%s by %s: m %lld n %lld k %lld: error %g of %g", what, provider, (long long)s->m,
+                 (long long)s->n, (long long)s->k, worst, largest);
+}
+
+static int check_with(const char *provider, const char *name, const gemm_desc *s,
+                      const host_array arrays[ARRAYS], const double *c, const double *pre)
+{
+    run_result first = { 0 }, second = { 0 };
+    if (!run(provider, s, arrays, &first)) return 0;
+    compare(name, provider, s, first.c, &arrays[C], c);
+    if (s->preactivation) compare(name, provider, s, first.pre, &arrays[C], pre);
+    assert_true(run(provider, s, arrays, &second));
+    if (memcmp(first.c, second.c, first.bytes) != 0) fail_msg("%s by %s: two runs differ", name, provider);
+    free(first.c);
+    free(first.pre);
+    free(second.c);
+    free(second.pre);
+    return 1;
+}
+
+static void arrays_make(const gemm_desc *s, host_array arrays[ARRAYS])
+{
+    const int64_t c = extent(&s->c, s->m, s->n, s->batch);
+    const int64_t counts[ARRAYS] = {
+        extent(&s->a, s->m, s->k, s->batch), extent(&s->b, s->k, s->n, s->batch), c, s->n, c, c
+    };
+    const dtype stored[ARRAYS] = { s->a.type, s->b.type, s->c.type, s->bias_type, s->c.type, s->c.type };
+    for (int i = 0; i < ARRAYS; ++i) arrays[i] = array_make(stored[i], counts[i], (uint32_t)i + 1);
+}
+
+static void arrays_free(host_array arrays[ARRAYS])
+{
+    for (int i = 0; i < ARRAYS; ++i) free(arrays[i].bytes);
+}
+
+/* Oclgrind corrupts its own heap over some of CLBlast's kernels, which are not ours to check. */
+static bool left_out(const char *provider, const gemm_desc *s)
+{
+    if (!tiny()) return false;
+    if (provider) return strcmp(provider, "clblast") == 0;
+    error err = { 0 };
+    gemm_plan *plan = gemm_plan_create(open_device, s, &err);
+    if (!plan) fail_msg("%s", err.message);
+    bool out = strcmp(gemm_plan_provider(plan), "clblast") == 0;
+    gemm_plan_destroy(plan);
+    return out;
+}
+
+/* Providers from a list that ends with NULL, which is the chosen one; how many could do it. */
+static int check_by(const char *const *names, const char *name, const gemm_desc *s)
+{
+    host_array arrays[ARRAYS];
+    arrays_make(s, arrays);
+    double *c = malloc((size_t)arrays[C].count * sizeof *c),
+           *pre = malloc((size_t)arrays[C].count * sizeof *pre);
+    assert_true(c && pre);
+    for (int64_t i = 0; i < arrays[C].count; ++i) c[i] = pre[i] = (double)NAN;
+    reference(s, arrays, c, pre);
+    int able = 0;
+    for (int i = 0; i == 0 || names[i - 1]; ++i) {
+        const char *provider = names[i];
+        if (left_out(provider, s)) continue;
+        const int ran = check_with(provider, name, s, arrays, c, pre);
+        if (!provider || i == 0) assert_int_equal(ran, 1);
+        able += ran;
+    }
+    free(c);
+    free(pre);
+    arrays_free(arrays);
+    return able;
+}
+
+/* All providers; "plain" and the chosen one must be able. */
+static void check(const char *name, const gemm_desc *s)
+{
+    static const char *const names[] = { "plain", "thin", "tile", "winograd", "clblast", NULL };
+    const int able = check_by(names, name, s);
+    if (device_get_info(open_device)->kind == DEVICE_CPU && !(s->a.image.kernel && s->b.image.kernel))
+        assert_true(able >= 3);
+}
+
+#endif
