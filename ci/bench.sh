@@ -50,7 +50,7 @@ sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || ne
     # Were this run on more cores, PoCL would take them all.
     POCL_MAX_PTHREAD_COUNT=$THREADS POCL_CPU_MAX_CU_COUNT=$THREADS python3 tools/bench_pairs.py \
         --ours "build/dalle-cl bench --paced --case {case}" \
-        --theirs "$TORCH_VENV/bin/python tools/bench_torch.py --threads $THREADS {case}" \
+        --theirs "$TORCH_VENV/bin/python tools/bench_torch.py --threads $THREADS {case} --variant {variant}" \
         --ours-serve "build/dalle-cl bench --paced" \
         --theirs-serve "$TORCH_VENV/bin/python tools/bench_torch.py --threads $THREADS serve" \
         --list tools/bench_cases.txt "$@"

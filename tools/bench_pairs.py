@@ -28,7 +28,7 @@ import tempfile
 import threading
 import time
 
-from bench_tables import disturbed, heading, milliseconds, ratios_of, read_report, tables, write_page
+from bench_tables import disturbed, heading, milliseconds, ratios_of, read_report, tables, variants_of, write_page
 
 MOST_PAIRS = 1000
 
@@ -186,7 +186,8 @@ def measure_fresh(result, a, stem):
     sides = {}
 
     def start(name, template):
-        words = [w.replace("{case}", result["case"]) for w in shlex.split(template)]
+        given = {"{case}": result["case"], "{variant}": a.variants.get(result["case"], "best")}
+        words = [re.sub("|".join(given), lambda m: given[m[0]], w) for w in shlex.split(template)]
         sides[name] = Side(words, f"{stem}.{name}.log", FRESH.pause, a.limit)
         result[name].update(sides[name].ready())
 
@@ -297,7 +298,7 @@ def one_line(r, earlier):
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--ours", help="the command, with {case} in it")
+    p.add_argument("--ours", help="the command, with {case} in it, and {variant} where it has some")
     p.add_argument("--theirs", help="the other's command, likewise")
     p.add_argument("--ours-serve", metavar="COMMAND", help="serves products and convolutions, one after the other")
     p.add_argument("--theirs-serve", metavar="COMMAND", help="likewise")
@@ -309,7 +310,8 @@ def arguments():
     p.add_argument("--limit", type=float, default=3600, help="seconds to wait for an answer (3600)")
     p.add_argument("--output", default="build/bench/compare.json")
     p.add_argument("--resume", action="store_true", help="keep what --output has of this commit, measured undisturbed")
-    p.add_argument("--against", metavar="JSON", help="an earlier run's --output, shown beside")
+    p.add_argument("--against", metavar="JSON",
+                   help="an earlier run's --output, shown beside; its fastest variants of steps and drawings are taken")
     p.add_argument("--write", metavar="PAGE", help="put the tables into this page")
     p.add_argument("--show", action="store_true", help="name the cases and end")
     a = p.parse_args()
@@ -341,6 +343,7 @@ def main():
     except OSError as e:
         sys.exit(f"cannot write '{a.output}': {e.strerror}")
     against = read_report(a.against) if a.against else None
+    a.variants = variants_of(against)
     report = {"began": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(), "load": os.getloadavg()[0],
               "commit": said_by("git", "describe", "--always", "--dirty"), "ours": a.ours, "theirs": a.theirs, "cases": []}
     wanted = a.cases

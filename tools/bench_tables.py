@@ -16,6 +16,11 @@ def ratios_of(report):
     return {r["case"]: r["ratio"] for r in report["cases"] if "ratio" in r} if report else {}
 
 
+def variants_of(report):
+    """The other side's way that was the fastest, of every case that has several."""
+    return {r["case"]: r["theirs"]["variant"] for r in report["cases"] if "variant" in r["theirs"]} if report else {}
+
+
 def disturbed(r):
     """Other work took more than a twentieth of a core: waiting threads of PyTorch spin, and suffer most."""
     return (r.get("elsewhere") or 0) > 0.05

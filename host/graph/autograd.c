@@ -112,7 +112,7 @@ static void copy_segment(graph *g, int segment, int before)
         *copy = *n;
         memcpy(copy->in, in, sizeof in);
         copy->out_count = 0;
-        copy->segment = 0;
+        copy->segment = NODE_RECOMPUTED;
         copy->live = false;
         copy->workspace = NULL;
         copy->index = g->node_count;

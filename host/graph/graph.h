@@ -55,6 +55,8 @@ typedef struct op_def {
     int64_t (*workspace)(const node *n, device *d, error *err); /* scratch bytes, or -1; NULL = none */
 } op_def;
 
+#define NODE_RECOMPUTED (-1)
+
 struct node {
     graph *graph;
     const op_def *def;
@@ -65,7 +67,7 @@ struct node {
     void *attributes; /* the operator's own struct, in the arena */
     int addend; /* set by infer: an input, so far NULL, that would be added to out[0]; 0 = none.  Sums of gradients
                          then need no pass of their own */
-    int segment; /* recomputation segment, 0 = none */
+    int segment; /* recomputation segment, 0 = none, or NODE_RECOMPUTED: a copy made for the gradient */
     bool live;   /* kept by graph_compile */
     storage *workspace;
     int index;
