@@ -12,7 +12,7 @@
 #define HEAD 64 /* head size */
 #endif
 #ifndef TILE
-#define TILE 256 /* keys between two corrections of the running maximum */
+#define TILE 256 /* keys between two corrections of the running maximum: a multiple of VEC */
 #endif
 #ifndef Y_STORE
 #define Y_STORE STORE_F32
@@ -26,6 +26,8 @@
 #ifndef POSITION_STORE
 #define POSITION_STORE STORE_I32
 #endif
+
+#define UNROLLED _Pragma("unroll")
 
 #define VECTORS ((HEAD + VEC - 1) / VEC)     /* of a head, the last one perhaps partly filled */
 #define OWN ((VECTORS + LANES - 1) / LANES)  /* of them, how many a lane adds up */
@@ -81,7 +83,7 @@ void attention_decode(TENSOR_OUT(Y_STORE, y), TENSOR_IN(Q_STORE, q), TENSOR_IN(Q
             float score = -INFINITY;
             if (seen >= 0) {
                 floatv dot = (floatv)(0.0f);
-                for (int i = 0; i < VECTORS; ++i)
+                UNROLLED for (int i = 0; i < VECTORS; ++i)
                     dot = fma(VLOAD_F32(query, i * VEC), row_vector(keys + (long)seen * HEAD, i), dot);
                 score = vector_sum(dot);
             }
@@ -93,22 +95,27 @@ void attention_decode(TENSOR_OUT(Y_STORE, y), TENSOR_IN(Q_STORE, q), TENSOR_IN(Q
         const float now = fmax(top, reduce_max(tile_top, scratch));
         const float shift = now == -INFINITY ? 0.0f : now;
         const float correct = exp(top - shift);
-        float part = 0.0f;
-        for (int s = lane; s < many; s += LANES) {
-            const float w = exp(weight[s] - shift);
-            weight[s] = w;
+        const int filled = (many + VEC - 1) / VEC * VEC;
+        for (int s = many + lane; s < filled; s += LANES) weight[s] = -INFINITY;
+        barrier(CLK_LOCAL_MEM_FENCE);
+        floatv part = (floatv)(0.0f);
+        for (int s = lane * VEC; s < filled; s += LANES * VEC) {
+            const floatv w = exp(VLOAD_F32(weight, s) - shift);
+            VSTORE_F32(w, weight, s);
             part += w;
         }
-        total = total * correct + reduce_sum(part, scratch);
+        total = total * correct + reduce_sum(vector_sum(part), scratch);
         top = now;
         barrier(CLK_LOCAL_MEM_FENCE);
-        for (int i = 0; i < OWN; ++i) {
-            const int vector = lane + i * LANES;
-            if (vector >= VECTORS) break;
-            floatv v = sum[i] * correct;
-            for (int s = 0; s < many; ++s)
-                if (place[s] >= 0) v = fma((floatv)(weight[s]), row_vector(values + (long)place[s] * HEAD, vector), v);
-            sum[i] = v;
+        for (int i = 0; i < OWN; ++i) sum[i] *= correct;
+        for (int s = 0; s < many; ++s) {
+            if (place[s] < 0) continue;
+            const floatv w = (floatv)(weight[s]);
+            UNROLLED for (int i = 0; i < OWN; ++i)
+            {
+                const int vector = lane + i * LANES;
+                if (vector < VECTORS) sum[i] = fma(w, row_vector(values + (long)place[s] * HEAD, vector), sum[i]);
+            }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }

@@ -88,11 +88,21 @@
 #define SEEN(r, i) LOAD(X_STORE, rows[r], i)
 #endif
 
+/* A processor foresees a stream only to the end of a page, which comes every few rows.  PoCL has no body for prefetch(),
+ * and past the last weights this one does nothing. */
+#define AHEAD (8192 / (int)sizeof(ELEMENT(W_STORE)))
+#if defined(POCL_DEVICE_ADDRESS_BITS) && LANES == 1
+#define FETCH_AHEAD(p) __builtin_prefetch(p, 0, 3)
+#else
+#define FETCH_AHEAD(p)
+#endif
+
 /* The products of VEC elements from element i of k on, added to the d-th sums. */
 #define ADD_PRODUCTS(i, d) \
     { \
         floatv weights[COLUMNS]; \
         UNROLLED for (int j = 0; j < COLUMNS; ++j) weights[j] = LOAD_VEC(W_STORE, columns[j], i); \
+        UNROLLED for (int j = 0; j < COLUMNS; ++j) FETCH_AHEAD(columns[j] + AHEAD + (i)); \
         UNROLLED for (int r = 0; r < ROWS; ++r) \
         { \
             const floatv v = SEEN_VEC(r, i); \
