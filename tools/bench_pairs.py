@@ -298,8 +298,8 @@ def one_line(r, earlier):
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--ours", help="the command, with {case} in it, and {variant} where it has some")
-    p.add_argument("--theirs", help="the other's command, likewise")
+    p.add_argument("--ours", help="the command, with {case} in it")
+    p.add_argument("--theirs", help="the other's command, likewise; {variant} in it: best, or --against's choice")
     p.add_argument("--ours-serve", metavar="COMMAND", help="serves products and convolutions, one after the other")
     p.add_argument("--theirs-serve", metavar="COMMAND", help="likewise")
     p.add_argument("--list", help="a file of cases, one a line, # before comments")

@@ -47,7 +47,6 @@
 
 /* A work-item of a CPU keeps many weights in its cache before it turns to the values; a GPU's keeps
  * everything in registers, for which all loops over them are unrolled. */
-#define UNROLLED _Pragma("unroll")
 #if LANES == 1
 #define BLOCKS 8 /* of VEC keys between two corrections of the running maximum */
 #define MANY_BLOCKS(block, end) min(BLOCKS, (end) - (block) + 1)

@@ -27,8 +27,6 @@
 #define POSITION_STORE STORE_I32
 #endif
 
-#define UNROLLED _Pragma("unroll")
-
 #define VECTORS ((HEAD + VEC - 1) / VEC)     /* of a head, the last one perhaps partly filled */
 #define OWN ((VECTORS + LANES - 1) / LANES)  /* of them, how many a lane adds up */
 

@@ -58,7 +58,6 @@
 #ifndef KEPT
 #define KEPT 0 /* LANES 1: elements of SLAB normalised rows that a group keeps; 0: normalised wherever read */
 #endif
-#define UNROLLED _Pragma("unroll")
 #if LANES > 1
 #define SHARED __local
 #define GROUP_BARRIER() barrier(CLK_LOCAL_MEM_FENCE)

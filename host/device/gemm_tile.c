@@ -3,7 +3,8 @@
  *
  * Two plans.  Rows: B is packed once, groups own blocks of rows and columns of C.  Split: k is long and
  * C small (weight gradients), groups own stretches of k and their sums are added in a fixed order.
- * When B is an image the product is done transposed, so that the image is always the first operand.
+ * When B is an image the product is done transposed, so that the image is always the first operand; a split also where
+ * that wastes less of the tiles.
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_launch.h"
 #include "host/device/gemm_provider.h"
