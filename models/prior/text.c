@@ -2,8 +2,11 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/text.h"
 
+#include "data/tokenizer_grow.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "models/fit.h"
+#include "models/prior/start.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,30 +19,56 @@ struct prior_text {
 
 /* ---- Tokenizer and word list ---- */
 
-static bool write_words(char **captions, int64_t count, const char *path, error *err)
+/* With the words that the model it starts from knows. */
+static bool write_words(char **captions, int64_t count, const part_files *from, const char *path, error *err)
 {
-    words *list = words_collect((const char *const *)captions, count, err);
-    bool ok = list && words_save(list, path, err);
+    char *known = from && from->words ? file_read(from->words, NULL, err) : NULL;
+    if (from && from->words && !known) return false;
+    const char **all = malloc((size_t)(count + 1) * sizeof *all);
+    bool ok = all ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)count);
+    for (int64_t i = 0; ok && i < count; ++i) all[i] = captions[i];
+    if (ok && known) all[count] = known;
+    words *list = ok ? words_collect(all, count + (known != NULL), err) : NULL;
+    ok = list && words_save(list, path, err);
     words_destroy(list);
+    free(all);
+    free(known);
     return ok;
 }
 
-static bool make_text_files(const prior_config *c, const char *from, const training_data *data,
-                            const char *model, const char *list, error *err)
+static bool copy_tokenizer(const char *from, const char *model, error *err)
+{
+    tokenizer *given = tokenizer_open(from, err);
+    bool ok = given && tokenizer_save(given, model, err);
+    tokenizer_close(given);
+    return ok;
+}
+
+static bool grow_tokenizer(const char *from, char **captions, int64_t count, int64_t most, const char *model,
+                           error *err)
+{
+    tokenizer *given = tokenizer_open(from, err);
+    bool ok = given && tokenizer_grow(given, (const char *const *)captions, count, (int)most, model, err);
+    tokenizer_close(given);
+    return ok;
+}
+
+static bool make_text_files(const prior_config *c, const train_request *r, const part_files *from,
+                            const training_data *data, const char *model, const char *list, error *err)
 {
     char **captions = NULL;
     int64_t count = 0;
     bool ok = dataset_captions(training_data_set(data), training_data_selection(data, false),
                                c->keyword_captions > 0, &captions, &count, err) &&
-              write_words(captions, count, list, err);
-    if (ok && from) {
-        tokenizer *given = tokenizer_open(from, err);
-        ok = given && tokenizer_save(given, model, err);
-        tokenizer_close(given);
+              write_words(captions, count, from, list, err);
+    if (ok && r->tokenizer) {
+        ok = copy_tokenizer(r->tokenizer, model, err);
+    } else if (ok && from) {
+        ok = grow_tokenizer(from->tokenizer, captions, count, c->text_vocabulary, model, err);
     } else if (ok) {
         log_info("training a tokenizer of %lld tokens on %lld texts", (long long)c->text_vocabulary,
                  (long long)count);
-        ok = tokenizer_train((const char *const *)captions, count, (int)c->text_vocabulary, model, err) ||
+        ok = tokenizer_fit((const char *const *)captions, count, (int)c->text_vocabulary, model, err) ||
              error_prefix(err, "text_vocabulary");
     }
     free(captions);
@@ -58,26 +87,68 @@ static bool folder_is_free(const train_request *r, error *err)
                      "'%s' already holds a run; go on with it by --resume, or name another folder", r->run);
 }
 
-prior_text *prior_text_open(const prior_config *c, const train_request *r, const char *from,
+/* The settings follow the tokenizer.  A resumed run's must have done so already. */
+static bool take_vocabulary(const prior_text *t, const train_request *r, const part_files *from,
+                            prior_config *c, error *err)
+{
+    int is = tokenizer_vocabulary(t->tokenizer);
+    if (is == c->text_vocabulary) return true;
+    if (r->resume && !r->preset)
+        return error_set(err, ERROR_USAGE,
+                         "the tokenizer has %d tokens, text_vocabulary is %lld; set text_vocabulary=%d", is,
+                         (long long)c->text_vocabulary, is);
+    log_info("text_vocabulary is %d, not %lld: %s", is, (long long)c->text_vocabulary,
+             r->resume || r->tokenizer ? "so large is the tokenizer"
+             : from                    ? "the model's tokenizer, with pieces added for these captions"
+             : is < c->text_vocabulary ? "these captions allow no more"
+                                       : "the characters of these captions need as many");
+    c->text_vocabulary = is;
+    return true;
+}
+
+/* As many positions as the longest caption has tokens; no fewer than the model has that the run starts from. */
+static bool choose_positions(const prior_text *t, const train_request *r, const part_files *from,
+                             prior_config *c, error *err)
+{
+    const dataset_selection *all = training_data_selection(t->data, false);
+    int64_t longest = 0;
+    for (int64_t i = 0; c->text_tokens == 0 && i < all->count; ++i) {
+        int32_t *ids = NULL;
+        const dataset_sample *s = dataset_at(training_data_set(t->data), all->index[i]);
+        int count = tokenizer_encode(t->tokenizer, s->caption, &ids, err);
+        free(ids);
+        if (count < 0) return error_prefix(err, "'%s'", s->key);
+        if (count > longest) longest = count;
+    }
+    int64_t least = 0;
+    bool chosen = c->text_tokens == 0;
+    if (chosen) c->text_tokens = fit_text_tokens(longest);
+    if (!from || !prior_start_positions(from, &least, err)) return !from;
+    if (chosen && c->text_tokens < least) c->text_tokens = least;
+    return c->text_tokens >= least ||
+           error_set(
+               err, ERROR_USAGE,
+               "'%s' has text_tokens = %lld: a run that starts from it cannot have %lld; leave out --set "
+               "text_tokens, or choose more",
+               r->init, (long long)least, (long long)c->text_tokens);
+}
+
+prior_text *prior_text_open(prior_config *c, const train_request *r, const part_files *from,
                             const training_data *data, error *err)
 {
     prior_text *t = calloc(1, sizeof *t);
     char *model = file_join(r->run, "tokenizer.model"), *list = file_join(r->run, "words.txt");
     bool ok = t && model && list ? true : error_set(err, ERROR_MEMORY, "out of memory for a tokenizer");
-    if (ok) {
-        t->config = *c;
-        t->data = data;
-    }
-    if (ok && !r->resume) ok = folder_is_free(r, err) && make_text_files(c, from, data, model, list, err);
-    ok = ok && (t->tokenizer = tokenizer_open(model, err));
-    if (ok && tokenizer_vocabulary(t->tokenizer) != c->text_vocabulary)
-        ok = error_set(err, ERROR_USAGE,
-                       "the tokenizer has %d tokens, text_vocabulary is %lld; set text_vocabulary=%d",
-                       tokenizer_vocabulary(t->tokenizer), (long long)c->text_vocabulary,
-                       tokenizer_vocabulary(t->tokenizer));
+    if (ok) t->data = data;
+    if (ok && !r->resume) ok = folder_is_free(r, err) && make_text_files(c, r, from, data, model, list, err);
+    ok = ok && (t->tokenizer = tokenizer_open(model, err)) && take_vocabulary(t, r, from, c, err) &&
+         choose_positions(t, r, from, c, err);
     free(model);
     free(list);
-    if (ok) return t;
+    if (ok) {
+        t->config = *c;
+        return t;
+    }
     prior_text_close(t);
     return NULL;
 }
