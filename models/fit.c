@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PICTURES = 500, DVAE_STEPS = 2400, DVAE_LEAST = 200, PRIOR_STEPS = 6000, PRIOR_LEAST = 400 };
+enum { PICTURES = 500, DVAE_STEPS = 2400, DVAE_LEAST = 200, PRIOR_STEPS = 3000, PRIOR_LEAST = 300 };
 enum { LINES = 60, TIMES = 6, DRAWN = 3 }; /* metric lines; checkpoints, validations, grids; of drawings */
 enum {
     TEXT_LEAST = 24,
