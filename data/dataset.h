@@ -48,9 +48,10 @@ typedef struct dataset_selection {
     int64_t count;
 } dataset_selection;
 
-/* Those with `split` (NULL or "" = all); of them, a `holdout` fraction (0 up to 1; at least one sample if
- * above 0) is set aside, chosen by seed: want_heldout picks it, each sample once, otherwise the rest, each as
- * often in a row as its `repeat` says.  Nothing left is an error, which names the splits there are. */
+/* Those with `split` (NULL or "" = all; all too, with a line in the log, where the set names no splits).  Of
+ * them a `holdout` fraction (0 up to 1; at least one sample if above 0) is set aside, chosen by seed:
+ * want_heldout picks it, each sample once, otherwise the rest, each as often in a row as its `repeat` says.
+ * Nothing left is an error, which names the splits there are. */
 bool dataset_select(const dataset *d, const char *split, double holdout, uint64_t seed, bool want_heldout,
                     dataset_selection *out, error *err);
 void dataset_selection_free(dataset_selection *selection);
