@@ -77,7 +77,7 @@ static bool is_ground(const uint8_t *p)
 }
 
 typedef struct sums {
-    double x, y, value;
+    double x, y, value, saturation;
     int64_t figure, coloured, near, by_name[10 + 1];
 } sums;
 
@@ -92,6 +92,7 @@ static void look_at(const image *picture, float hue, sums *s)
         if (c.saturation < 0.22f || c.value < 0.2f) continue;
         ++s->coloured;
         s->value += c.value;
+        s->saturation += c.saturation;
         s->x += cos((double)c.hue * M_PI / 180);
         s->y += sin((double)c.hue * M_PI / 180);
         s->near += apart(c.hue, hue) < 24;
@@ -107,7 +108,8 @@ emoji_colour emoji_colour_of(const image *picture)
     if (c.hue < 0) c.hue += 360;
     look_at(picture, c.hue, &second);
     if (second.coloured) c.value = (float)(second.value / (double)second.coloured);
-    c.one_hue = second.near * 100 >= second.coloured * 93 && second.near * 100 >= second.figure * 50;
+    bool vivid = second.saturation > 0.42 * (double)second.coloured; /* else another hue looks as grey */
+    c.one_hue = vivid && second.near * 100 >= second.coloured * 93 && second.near * 100 >= second.figure * 50;
     for (int i = 0; i < 11; ++i)
         if (second.by_name[i] * 100 >= second.figure * 66 && second.figure) c.name = names[i];
     return c;

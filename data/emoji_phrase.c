@@ -615,6 +615,7 @@ void emoji_toned_phrases(phrase_list *list, const emoji_entry *e, const char *co
     for (int k = 0; base_count && k < base_count * 3; ++k) {
         const char *p = base[k % base_count];
         int form = (k + k / base_count * 3) % forms;
+        if (strstr(p, "yellow")) continue; /* that was the colour without a tone */
         if (two)
             add_two_tones(list, p, &t, form);
         else
@@ -624,22 +625,33 @@ void emoji_toned_phrases(phrase_list *list, const emoji_entry *e, const char *co
 
 /* ---- Another colour ---- */
 
-/* The name without the colour it begins with. */
-static const char *thing_of(const char *name)
+/* The name without its colours. */
+static void thing_of(const char *name, char thing[128])
 {
-    size_t first = strcspn(name, " ");
-    return name[first] && emoji_colour_is_name(name, first) ? name + first + 1 : name;
+    size_t used = 0;
+    thing[0] = 0;
+    while (*name && used < 100) {
+        size_t length = strcspn(name, " ");
+        if (!emoji_colour_is_name(name, length))
+            used += (size_t)snprintf(thing + used, 128 - used, "%s%.*s", used ? " " : "", (int)length, name);
+        name += length;
+        name += strspn(name, " ");
+    }
 }
 
 char *emoji_coloured_name(arena *memory, const char *name, const char *colour)
 {
-    return arena_printf(memory, "%s %s", colour, thing_of(name));
+    char thing[128];
+    thing_of(name, thing);
+    return arena_printf(memory, "%s %s", colour, thing);
 }
 
 void emoji_coloured_phrases(phrase_list *list, const char *name, const char *colour, const char *const *base,
                             int base_count)
 {
-    const char *thing = thing_of(name);
+    char whole[192], thing[128];
+    emoji_text_plain(name, whole);
+    thing_of(whole, thing);
     phrase_add(list, CLAIM_GIVEN, "%s in %s", thing, colour);
     phrase_add(list, CLAIM_GIVEN, "%s, %s", thing, colour);
     phrase_add(list, CLAIM_GIVEN, "%s that is %s", thing, colour);

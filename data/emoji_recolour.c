@@ -19,16 +19,19 @@ static bool may_change(const emoji_entry *e, const emoji_colour *c)
     return !strstr(e->caption, "face") && !strpbrk(e->caption, ":,") && emoji_text_words(e->caption) <= 3;
 }
 
-/* Whether a real emoji has this colour and this thing in its name: "blue book" for a blue notebook. */
+/* Whether a real emoji has this colour and one of these words in its name: "blue heart" for a heart suit. */
 static bool is_real(const emoji_list *list, int real, const char *name, const char *colour)
 {
-    const char *thing = strrchr(name, ' ');
-    thing = thing ? thing + 1 : name;
-    size_t length = strlen(thing);
-    if (length > 3 && thing[length - 1] == 's') --length;
-    for (int i = 0; i < real; ++i) {
-        const char *caption = list->entries[i].caption;
-        if (strstr(caption, colour) && memmem(caption, strlen(caption), thing, length)) return true;
+    for (const char *word = name; *word;) {
+        size_t length = strcspn(word, " "), stem = length;
+        if (stem > 3 && word[stem - 1] == 's') --stem;
+        bool tells = stem > 2 && !emoji_colour_is_name(word, length);
+        for (int i = 0; tells && i < real; ++i) {
+            const char *caption = list->entries[i].caption;
+            if (strstr(caption, colour) && memmem(caption, strlen(caption), word, stem)) return true;
+        }
+        word += length;
+        word += strspn(word, " ");
     }
     return false;
 }
@@ -38,7 +41,7 @@ static bool differs(const emoji_colour *c, const emoji_hue *to)
     float apart = fabsf(c->hue - to->hue);
     if (apart > 180) apart = 360 - apart;
     if (c->name && strcmp(c->name, to->name) == 0) return false;
-    return apart > 38 && (!to->bright || c->value > 0.72f);
+    return apart > 38 && (!to->bright || c->value > 0.8f);
 }
 
 static bool append(emoji_list *list, int original, const emoji_hue *to, int *room, error *err)
@@ -59,24 +62,27 @@ static bool append(emoji_list *list, int original, const emoji_hue *to, int *roo
     return true;
 }
 
+/* The k-th colour that a thing is tried in: each begins with another, so that all come equally often. */
+static const emoji_hue *hue_at(int thing, int k)
+{
+    return &emoji_hues[(thing + k * 3) % emoji_hue_count];
+}
+
+static bool may_have(const emoji_list *list, int real, int i, const emoji_colour *colours, const emoji_hue *to)
+{
+    const char *name = list->entries[i].caption;
+    return differs(&colours[i], to) && !is_real(list, real, name, to->name) &&
+           !emoji_split_holds_out(name, to->name);
+}
+
 bool emoji_recolour(emoji_list *list, const emoji_colour *colours, int most, error *err)
 {
-    int real = list->count, room = list->count, things = 0;
-    for (int i = 0; i < real; ++i) things += may_change(&list->entries[i], &colours[i]);
-    if (!things) return true;
-    int each = most / things < 1 ? 1 : most / things, thing = 0;
-    for (int i = 0; i < real; ++i) {
-        if (!may_change(&list->entries[i], &colours[i])) continue;
-        /* Each begins with another colour, so that all come about equally often. */
-        int start = thing++, made = 0;
-        for (int k = 0; k < emoji_hue_count && made < each && list->count - real < most; ++k) {
-            const emoji_hue *to = &emoji_hues[(start + k * 3) % emoji_hue_count];
-            const char *name = list->entries[i].caption;
-            if (!differs(&colours[i], to) || is_real(list, real, name, to->name)) continue;
-            if (emoji_split_holds_out(name, to->name)) continue;
-            if (!append(list, i, to, &room, err)) return false;
-            ++made;
+    int real = list->count, room = list->count;
+    for (int round = 0; round < emoji_hue_count; ++round)
+        for (int i = 0, thing = 0; i < real && list->count - real < most; ++i) {
+            if (!may_change(&list->entries[i], &colours[i])) continue;
+            const emoji_hue *to = hue_at(thing++, round);
+            if (may_have(list, real, i, colours, to) && !append(list, i, to, &room, err)) return false;
         }
-    }
     return true;
 }
