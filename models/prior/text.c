@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/text.h"
 
+#include "data/caption.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
 
@@ -12,6 +13,7 @@ struct prior_text {
     prior_config config;
     const training_data *data;
     tokenizer *tokenizer;
+    caption_templates *templates; /* or NULL */
 };
 
 /* ---- Tokenizer and word list ---- */
@@ -24,25 +26,92 @@ static bool write_words(char **captions, int64_t count, const char *path, error 
     return ok;
 }
 
-static bool make_text_files(const prior_config *c, const char *from, const training_data *data,
-                            const char *model, const char *list, error *err)
+/* Texts that training draws from, with some in templates: as many as training will see, each template at
+ * least once. */
+typedef struct text_list {
+    char **texts, **owned; /* `owned` are those in templates */
+    int64_t count, owned_count;
+} text_list;
+
+static void free_texts(text_list *l)
 {
-    char **captions = NULL;
+    for (int64_t i = 0; i < l->owned_count; ++i) free(l->owned[i]);
+    free(l->owned);
+    free(l->texts);
+}
+
+static bool add_templates(text_list *l, const prior_text *t, char **captions, int64_t count, error *err)
+{
+    int templates = t->templates ? caption_templates_count(t->templates) : 0;
+    int64_t more = templates ? (int64_t)(t->config.caption_template_odds * (double)count) : 0;
+    if (more < templates) more = templates;
+    l->texts = malloc((size_t)(count + more + 1) * sizeof *l->texts);
+    l->owned = malloc((size_t)(more + 1) * sizeof *l->owned);
+    bool ok = l->texts && l->owned;
+    for (int64_t i = 0; ok && i < count; ++i) l->texts[l->count++] = captions[i];
+    for (int64_t i = 0; ok && i < more; ++i) {
+        char *text = caption_templates_fill(t->templates, (int)(i % templates), captions[i * 7 % count]);
+        ok = text != NULL;
+        if (ok) l->texts[l->count++] = l->owned[l->owned_count++] = text;
+    }
+    return ok || error_set(err, ERROR_MEMORY, "out of memory for captions in templates");
+}
+
+static bool collect_texts(const prior_text *t, text_list *l, char ***captions, error *err)
+{
     int64_t count = 0;
-    bool ok = dataset_captions(training_data_set(data), training_data_selection(data, false),
-                               c->keyword_captions > 0, &captions, &count, err) &&
-              write_words(captions, count, list, err);
+    return dataset_captions(training_data_set(t->data), training_data_selection(t->data, false),
+                            t->config.keyword_captions > 0, captions, &count, err) &&
+           add_templates(l, t, *captions, count, err);
+}
+
+static bool make_text_files(const prior_text *t, const char *from, const char *model, const char *list,
+                            error *err)
+{
+    const prior_config *c = &t->config;
+    char **captions = NULL;
+    text_list l = { 0 };
+    bool ok = collect_texts(t, &l, &captions, err) && write_words(l.texts, l.count, list, err);
     if (ok && from) {
         tokenizer *given = tokenizer_open(from, err);
         ok = given && tokenizer_save(given, model, err);
         tokenizer_close(given);
     } else if (ok) {
         log_info("training a tokenizer of %lld tokens on %lld texts", (long long)c->text_vocabulary,
-                 (long long)count);
-        ok = tokenizer_train((const char *const *)captions, count, (int)c->text_vocabulary, model, err) ||
+                 (long long)l.count);
+        ok = tokenizer_train((const char *const *)l.texts, l.count, (int)c->text_vocabulary, model, err) ||
              error_prefix(err, "text_vocabulary");
     }
+    free_texts(&l);
     free(captions);
+    return ok;
+}
+
+/* Reads the templates that the settings name, or when the run resumes its own copy of them. */
+static bool read_templates(prior_text *t, const char *copy, bool resume, error *err)
+{
+    const char *name = t->config.caption_templates;
+    if (!*name) return true;
+    if (resume)
+        t->templates = caption_templates_open(copy, err);
+    else if (strcmp(name, "builtin") == 0)
+        t->templates = caption_templates_read(caption_templates_builtin(), name, err);
+    else
+        t->templates = caption_templates_open(name, err);
+    return t->templates || error_prefix(err, "caption_templates");
+}
+
+static bool keep_templates(const prior_text *t, const char *copy, error *err)
+{
+    if (!t->templates) return true;
+    size_t size = 1;
+    int count = caption_templates_count(t->templates);
+    for (int i = 0; i < count; ++i) size += strlen(caption_templates_at(t->templates, i)) + 1;
+    char *text = malloc(size), *at = text;
+    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for templates");
+    for (int i = 0; i < count; ++i) at = stpcpy(stpcpy(at, caption_templates_at(t->templates, i)), "\n");
+    bool ok = file_write(copy, text, (size_t)(at - text), err);
+    free(text);
     return ok;
 }
 
@@ -58,25 +127,35 @@ static bool folder_is_free(const train_request *r, error *err)
                      "'%s' already holds a run; go on with it by --resume, or name another folder", r->run);
 }
 
+static bool open_files(prior_text *t, const train_request *r, const char *from, error *err)
+{
+    char *model = file_join(r->run, "tokenizer.model"), *list = file_join(r->run, "words.txt"),
+         *copy = file_join(r->run, "templates.txt");
+    bool ok = model && list && copy ? true : error_set(err, ERROR_MEMORY, "out of memory for a tokenizer");
+    ok = ok && read_templates(t, copy, r->resume, err);
+    if (ok && !r->resume)
+        ok = folder_is_free(r, err) && keep_templates(t, copy, err) &&
+             make_text_files(t, from, model, list, err);
+    ok = ok && (t->tokenizer = tokenizer_open(model, err));
+    free(model);
+    free(list);
+    free(copy);
+    return ok;
+}
+
 prior_text *prior_text_open(const prior_config *c, const train_request *r, const char *from,
                             const training_data *data, error *err)
 {
     prior_text *t = calloc(1, sizeof *t);
-    char *model = file_join(r->run, "tokenizer.model"), *list = file_join(r->run, "words.txt");
-    bool ok = t && model && list ? true : error_set(err, ERROR_MEMORY, "out of memory for a tokenizer");
-    if (ok) {
-        t->config = *c;
-        t->data = data;
-    }
-    if (ok && !r->resume) ok = folder_is_free(r, err) && make_text_files(c, from, data, model, list, err);
-    ok = ok && (t->tokenizer = tokenizer_open(model, err));
+    if (!t) return error_null(err, ERROR_MEMORY, "out of memory for a tokenizer");
+    t->config = *c;
+    t->data = data;
+    bool ok = open_files(t, r, from, err);
     if (ok && tokenizer_vocabulary(t->tokenizer) != c->text_vocabulary)
         ok = error_set(err, ERROR_USAGE,
                        "the tokenizer has %d tokens, text_vocabulary is %lld; set text_vocabulary=%d",
                        tokenizer_vocabulary(t->tokenizer), (long long)c->text_vocabulary,
                        tokenizer_vocabulary(t->tokenizer));
-    free(model);
-    free(list);
     if (ok) return t;
     prior_text_close(t);
     return NULL;
@@ -86,6 +165,7 @@ void prior_text_close(prior_text *t)
 {
     if (!t) return;
     tokenizer_close(t->tokenizer);
+    caption_templates_close(t->templates);
     free(t);
 }
 
@@ -111,51 +191,29 @@ void text_batch_free(text_batch *b)
     *b = (text_batch){ 0 };
 }
 
-/* The keywords in a drawn order, joined by ", "; to be freed.  NULL when memory is out. */
-static char *shuffled_keywords(const dataset_sample *s, const philox *p, uint32_t first)
+static char *draw_caption(const prior_text *t, const dataset_sample *s, int64_t at, int64_t step)
 {
-    size_t room = 1;
-    int *order = malloc((size_t)s->keyword_count * sizeof *order);
-    for (int i = 0; i < s->keyword_count; ++i) room += strlen(s->keywords[i]) + 2;
-    char *text = calloc(room, 1);
-    if (order && text) {
-        for (int i = 0; i < s->keyword_count; ++i) order[i] = i;
-        for (int i = s->keyword_count - 1; i > 0; --i) {
-            int k = (int)philox_below(p, first + (uint32_t)i, (uint32_t)i + 1), kept = order[i];
-            order[i] = order[k];
-            order[k] = kept;
-        }
-        for (int i = 0; i < s->keyword_count; ++i) {
-            if (i) strcat(text, ", ");
-            strcat(text, s->keywords[order[i]]);
-        }
-    }
-    if (!order) {
-        free(text);
-        text = NULL;
-    }
-    free(order);
-    return text;
+    const prior_config *c = &t->config;
+    const caption_source source = { s->caption, s->captions, s->caption_count, s->keywords, s->keyword_count };
+    const caption_odds odds = { .others = c->caption_others,
+                                .keywords = c->keyword_captions,
+                                .templates = c->caption_template_odds,
+                                .shuffle = c->caption_shuffle,
+                                .drop_words = c->caption_drop_words };
+    return caption_draw(&source, &odds, t->templates, (uint64_t)c->seed, (uint32_t)step, (uint32_t)at);
 }
 
 static int encode_for_training(const prior_text *t, const dataset_sample *s, int64_t at, int64_t step,
                                int32_t **ids, error *err)
 {
     const prior_config *c = &t->config;
-    philox choice = { (uint64_t)c->seed, (uint32_t)step, philox_stream("caption variant") };
-    uint32_t first = (uint32_t)at * 64;
-    const char *text = s->caption;
-    char *keywords = NULL;
-    if (s->keyword_count > 0 && s->keyword_count < 63 &&
-        philox_uniform(&choice, first + 63) < (float)c->keyword_captions)
-        text = keywords = shuffled_keywords(s, &choice, first);
+    char *text = draw_caption(t, s, at, step);
+    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for a caption"), -1;
     philox merges = { (uint64_t)c->seed, (uint32_t)step, philox_stream("bpe dropout") + (uint32_t)at };
-    int count = !text ? -1
-                : c->bpe_dropout > 0
+    int count = c->bpe_dropout > 0
                     ? tokenizer_encode_dropout(t->tokenizer, text, (float)c->bpe_dropout, &merges, ids, err)
                     : tokenizer_encode(t->tokenizer, text, ids, err);
-    if (!text) error_set(err, ERROR_MEMORY, "out of memory for a caption");
-    free(keywords);
+    free(text);
     return count;
 }
 
