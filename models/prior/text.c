@@ -74,6 +74,7 @@ static bool add_templates(text_list *l, const prior_text *t, char **captions, in
     int templates = t->templates ? caption_templates_count(t->templates) : 0;
     int64_t more = templates ? (int64_t)(t->config.caption_template_odds * (double)count) : 0;
     if (more < templates) more = templates;
+    if (count == 0) more = 0;
     l->texts = malloc((size_t)(count + more + 1) * sizeof *l->texts);
     l->owned = malloc((size_t)(more + 1) * sizeof *l->owned);
     bool ok = l->texts && l->owned;
