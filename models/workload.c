@@ -170,7 +170,8 @@ static bool fill_prior(workload *w, error *err)
         memcpy(targets + b * (c->text_tokens - 1), ids + b * c->text_tokens + 1,
                (size_t)(c->text_tokens - 1) * sizeof *ids);
     bool ok = prior_write_places(&s->places, &w->shape, err) && graph_write(s->text, ids, err) &&
-              graph_write(s->image, targets + text, err) && graph_write(s->targets, targets, err) &&
+              graph_write(s->image, targets + text, err) && graph_write(s->read, targets + text, err) &&
+              graph_write(s->targets, targets, err) &&
               graph_write(s->share, &share, err) && graph_write(s->random, random, err);
     free(ids);
     return ok;

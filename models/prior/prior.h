@@ -78,8 +78,9 @@ tensor *prior_text_logits(const prior_config *c, const prior_weights *w, tensor 
 typedef struct prior_losses {
     tensor *loss, *text, *image; /* [1] each; nats a token */
 } prior_losses;
-/* text_targets I32 [B,T-1] (-1 where no token is); text_share F32 [1] = 1 / number of text targets. */
-prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text,
+/* text_targets I32 [B,T-1] (-1 where no token is); text_share F32 [1] = 1 / number of text targets.  `read`
+ * I32 [B,N]: the image tokens that the model reads, `image` itself but for noise; `image` is what it must predict. */
+prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text, tensor *read,
                         tensor *image, tensor *text_targets, tensor *text_share, const prior_places *places,
                         tensor *random);
 

@@ -8,6 +8,7 @@
 #include "host/train/schedule.h"
 #include "models/announce.h"
 #include "models/fit.h"
+#include "models/prior/noise.h"
 #include "models/prior/prior_step.h"
 #include "models/prior/start.h"
 #include "models/prior/text.h"
@@ -29,6 +30,7 @@ typedef struct prior_trainer {
     prior_text *text;
     text_batch batch;
     int32_t *image;  /* a batch's tokens */
+    int32_t *read;   /* the same with noise */
     int32_t *tokens; /* of every picture of the set when nothing is augmented, else NULL */
     prior_step train, check;
     prior_sampler *sampler;
@@ -87,8 +89,12 @@ static double learning_rate_at(const prior_trainer *t, int64_t step)
     return rate;
 }
 
-static bool write_batch(prior_trainer *t, const prior_step *in, error *err)
+static bool write_batch(prior_trainer *t, const prior_step *in, int64_t step, error *err)
 {
+    if (in->read != in->image) {
+        prior_noise(&t->config, &t->shape, step, t->image, t->read);
+        if (!graph_write(in->read, t->read, err)) return false;
+    }
     return graph_write(in->text, t->batch.ids, err) && graph_write(in->image, t->image, err) &&
            graph_write(in->targets, t->batch.targets, err) && graph_write(in->share, &t->batch.share, err);
 }
@@ -105,7 +111,7 @@ static bool begin(void *self, int64_t step, error *err)
     const int32_t random[4] = { (int32_t)(uint32_t)c->seed, (int32_t)(uint32_t)((uint64_t)c->seed >> 32),
                                 (int32_t)step, 0 };
     double ema = step % c->ema_every == 0 ? ema_decay_at(c->ema, step / c->ema_every) : 1.0;
-    return write_batch(t, &t->train, err) && graph_write(t->train.random, random, err) &&
+    return write_batch(t, &t->train, step, err) && graph_write(t->train.random, random, err) &&
            optimizer_schedule(t->train.optimizer, step, learning_rate_at(t, step), ema, err) &&
            graph_run(t->train.graph, err);
 }
@@ -155,7 +161,6 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
 
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
-    (void)step;
     prior_trainer *t = self;
     int64_t count = training_data_selection(t->data, true)->count, batch = t->config.batch,
             n = image_tokens(t);
@@ -172,7 +177,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
         }
         prior_text_finish(t->text, &t->batch);
         float values[3];
-        ok = ok && write_batch(t, &t->check, err) && graph_run(t->check.graph, err) &&
+        ok = ok && write_batch(t, &t->check, step, err) && graph_run(t->check.graph, err) &&
              graph_read(t->check.losses.loss, &values[0], err) &&
              graph_read(t->check.losses.text, &values[1], err) &&
              graph_read(t->check.losses.image, &values[2], err);
@@ -321,7 +326,8 @@ static bool make_batch(prior_trainer *t, error *err)
 {
     const prior_config *c = &t->config;
     t->image = malloc((size_t)(c->batch * image_tokens(t)) * sizeof *t->image);
-    if (!t->image) return error_set(err, ERROR_MEMORY, "out of memory for a batch's tokens");
+    t->read = malloc((size_t)(c->batch * image_tokens(t)) * sizeof *t->read);
+    if (!t->image || !t->read) return error_set(err, ERROR_MEMORY, "out of memory for a batch's tokens");
     return text_batch_create(&t->batch, c, err);
 }
 
@@ -363,6 +369,7 @@ static void clean_up(prior_trainer *t)
     device_close(t->device);
     text_batch_free(&t->batch);
     free(t->image);
+    free(t->read);
     free(t->tokens);
 }
 

@@ -290,6 +290,8 @@ static int encode_for_training(const prior_text *t, const dataset_sample *s, int
                                int32_t **ids, error *err)
 {
     const prior_config *c = &t->config;
+    philox whether = { (uint64_t)c->seed, (uint32_t)step, philox_stream("caption dropout") };
+    if (philox_uniform(&whether, (uint32_t)at) < (float)c->caption_dropout) return 0;
     char *text = draw_caption(t, s, at, step);
     if (!text) return error_set(err, ERROR_MEMORY, "out of memory for a caption"), -1;
     philox merges = { (uint64_t)c->seed, (uint32_t)step, philox_stream("bpe dropout") + (uint32_t)at };

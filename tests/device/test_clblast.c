@@ -69,7 +69,7 @@ static const gemm_case cases[] = {
       { 1, 1 },
       DTYPE_F16,
       DTYPE_F32,
-      DTYPE_BF16,
+      DTYPE_F16,
       A_COLUMNS | B_COLUMNS | C_COLUMNS | ACCUMULATE | BIAS | PREACTIVATION,
       GEMM_GELU,
       0,
