@@ -5,6 +5,8 @@
 #include "host/base/log.h"
 #include "models/fit.h"
 
+#include <math.h>
+
 static const double LONG = 3600; /* seconds */
 
 bool announce_run(workload *w, int64_t steps, const char *what, error *err)
@@ -17,9 +19,9 @@ bool announce_run(workload *w, int64_t steps, const char *what, error *err)
     fit_duration(seconds * (double)steps, whole);
     log_info("%s: about %s on this device (%.2g s a step)", what, whole, seconds);
     if (seconds * (double)steps > LONG)
-        log_info("that is long: --minutes 60 stops and saves after an hour, and --resume goes on; --set "
-                 "steps=%lld "
-                 "takes an hour; so may starting from a model, with --init",
-                 (long long)(LONG / seconds) > 0 ? (long long)(LONG / seconds) : 1LL);
+        log_info(
+            "that is long: --minutes 60 stops and saves after an hour, and --resume goes on from there; or "
+            "choose fewer, --set steps=%lld takes an hour",
+            (long long)fmax(1, LONG / seconds));
     return true;
 }
