@@ -16,7 +16,7 @@ typedef struct training_data_options {
     const char *augment, *flip;
     uint64_t seed;
     int threads;
-    bool captions; /* each picture must have one */
+    bool captions; /* pictures without one are left out, with a warning */
 } training_data_options;
 
 training_data *training_data_open(const training_data_options *options, error *err);

@@ -208,6 +208,25 @@ static void test_vocabularies(void **state)
     assert_int_equal(setting(path_of("named"), &prior_config_table, "text_vocabulary"), 280);
 }
 
+/* Pictures without a caption are left out; if none has one, that is an error. */
+static void test_missing_captions(void **state)
+{
+    (void)state;
+    error err;
+    const char *const sets[] = { "steps=2", "sample_every=0", "holdout=0.2", "eval_every=1", NULL };
+    char name[300];
+    drawings_folder(path_of("bare"), DRAWINGS);
+    for (int i = DRAWINGS - 1; i >= 0; --i) {
+        snprintf(name, sizeof name, "%s/%d.txt", path_of("bare"), i);
+        assert_int_equal(remove(name), 0);
+        if (i == 3 && !train_prior(path_of("bare"), path_of("some"), NULL, sets, &err))
+            fail_msg("%s", err.message);
+    }
+    assert_false(train_prior(path_of("bare"), path_of("none"), NULL, sets, &err));
+    print_message("%s\n", err.message);
+    assert_non_null(strstr(err.message, "training pictures has a caption"));
+}
+
 /* ---- Starting from a model ---- */
 
 static const float *values_of(safetensors *file, const char *name, int64_t rows)
@@ -377,15 +396,11 @@ int main(void)
 {
     device_close(device_or_skip());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fit),
-        cmocka_unit_test(test_fit_leaves_settings),
-        cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_small_sets),
-        cmocka_unit_test(test_vocabularies),
-        cmocka_unit_test(test_init_grows),
-        cmocka_unit_test(test_init_gives_sizes),
-        cmocka_unit_test(test_init_refused),
-        cmocka_unit_test(test_init_keeps_codes),
+        cmocka_unit_test(test_fit),          cmocka_unit_test(test_fit_leaves_settings),
+        cmocka_unit_test(test_durations),    cmocka_unit_test(test_small_sets),
+        cmocka_unit_test(test_vocabularies), cmocka_unit_test(test_missing_captions),
+        cmocka_unit_test(test_init_grows),   cmocka_unit_test(test_init_gives_sizes),
+        cmocka_unit_test(test_init_refused), cmocka_unit_test(test_init_keeps_codes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
