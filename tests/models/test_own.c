@@ -264,7 +264,9 @@ static void test_init_grows(void **state)
         snprintf(average, sizeof average, "ema.%s", kept[i]);
         int64_t rows = safetensors_find(old, average)->dim[0], now = i < 2 ? after : i < 4 ? 20 : rows;
         const float *x = values_of(old, average, rows), *y = values_of(new, kept[i], now);
-        assert_memory_equal(x, y, (size_t)(rows * size) * sizeof *x);
+        /* Logits are made calmer, all alike. */
+        float scale = i == 1 ? 0.25f : 1.0f;
+        for (int64_t j = 0; j < rows * size; ++j) assert_true(y[j] == scale * x[j]);
         for (int64_t row = rows; (i == 2 || i == 3) && row < now; ++row)
             assert_memory_equal(y + row * size, x + (rows - 1) * size, (size_t)size * sizeof *y);
     }
