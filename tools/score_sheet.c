@@ -43,17 +43,18 @@ bool score_sheet_add(score_sheet *s, const image *real, const image *drawn, int6
                      error *err)
 {
     int side = drawn->width, width = side + 2 * FRAME < NARROWEST ? NARROWEST : side + 2 * FRAME;
-    int left = (width - side) / 2;
+    int left = (width - side) / 2, top = real->pixels ? side + FRAME : 0;
     image fitted = { 0 }, *pair = &s->pairs[s->count];
-    bool ok = image_create(pair, width, 2 * side + 3 * FRAME, err);
+    bool ok = image_create(pair, width, top + side + 2 * FRAME, err);
     if (ok && real->pixels) ok = image_resize_area(real, side, side, false, &fitted, err);
     if (ok) {
         if (fitted.pixels) image_paste(pair, &fitted, left, 0);
-        fill(pair, left - FRAME, side + FRAME, side + 2 * FRAME, frame_colour(rank));
-        image_paste(pair, drawn, left, side + 2 * FRAME);
+        fill(pair, left - FRAME, top, side + 2 * FRAME, frame_colour(rank));
+        image_paste(pair, drawn, left, top + FRAME);
         s->captions[s->count++] = caption;
+    } else {
+        image_free(pair);
     }
-    if (!ok) image_free(pair);
     image_free(&fitted);
     return ok;
 }
