@@ -113,6 +113,8 @@ static bool check_request(const dalle_model *m, const dalle_request *r, error *e
         return error_set(err, ERROR_USAGE, "temperature %g; 0 to 100", r->temperature);
     if (isnan(r->top_p) || r->top_p > 1)
         return error_set(err, ERROR_USAGE, "top-p %g; it is a probability, 0 to 1", r->top_p);
+    if (isnan(r->guidance) || r->guidance > 20)
+        return error_set(err, ERROR_USAGE, "guidance %g; 0 to 20", r->guidance);
     return true;
 }
 
@@ -145,6 +147,7 @@ static bool draw(dalle_model *m, const dalle_request *r, dalle_pictures *out, er
                      .temperature = r->temperature < 0 ? c->temperature : r->temperature,
                      .top_k = r->top_k < 0 ? c->top_k : r->top_k,
                      .top_p = r->top_p < 0 ? c->top_p : r->top_p,
+                     .guidance = r->guidance < 0 ? c->guidance : r->guidance,
                      .progress = r->progress ? forward_progress : NULL,
                      .context = &adapter };
     ok = ok && prior_sampler_draw(m->prior->sampler, &d, out->tokens, err) &&

@@ -60,13 +60,14 @@ typedef struct dalle_request {
     double temperature; /* 0 = always the likeliest token; < 0 = the model's own default */
     int top_k;          /* 0 = all; < 0 = the model's default */
     double top_p;       /* 1 = all; < 0 = the model's default */
+    double guidance;    /* how strongly the caption is followed: 1 = as learned; < 0 = the model's default */
     /* Called now and then with the tokens done so far; returning false stops with an error.  May be NULL. */
     bool (*progress)(void *context, int done, int total);
     void *context;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
     { \
-        0, 1, 0, 1, -1.0, -1, -1.0, 0, 0 \
+        0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0 \
     }
 
 typedef struct dalle_pictures {

@@ -47,6 +47,7 @@ static dalle_request request_of(const cli_call *call, meter *m)
     if (cli_given(call, "temperature")) r.temperature = cli_real(call, "temperature");
     if (cli_given(call, "top-k")) r.top_k = (int)cli_int(call, "top-k");
     if (cli_given(call, "top-p")) r.top_p = cli_real(call, "top-p");
+    if (cli_given(call, "guidance")) r.guidance = cli_real(call, "guidance");
     r.progress = on_progress;
     r.context = m;
     return r;
@@ -124,6 +125,8 @@ static const cli_option options[] = {
     { "top-k", 'k', CLI_INT, "K", NULL, 0, 1000000, "draw among the K likeliest tokens; 0 = all" },
     { "top-p", 0, CLI_REAL, "P", NULL, 0, 1,
       "draw among the likeliest tokens that together have this probability; 1 = all" },
+    { "guidance", 'g', CLI_REAL, "G", NULL, 0, 20,
+      "how strongly the caption is followed: 1 as learned, more is stricter; otherwise the model's default" },
     { "tokens", 0, CLI_TEXT, "FILE", NULL, 0, 0,
       "also write the pictures' tokens, as 'dalle-cl encode' does" },
 };

@@ -203,7 +203,8 @@ static bool draw_one(prior_trainer *t, int64_t i, uint8_t *pixels, error *err)
                      .count = 1,
                      .temperature = c->temperature,
                      .top_k = c->top_k,
-                     .top_p = c->top_p };
+                     .top_p = c->top_p,
+                     .guidance = c->guidance };
     return prior_sampler_draw(t->sampler, &d, t->image, err) &&
            dvae_codec_decode(t->dvae->codec, t->image, 1, pixels, err);
 }
