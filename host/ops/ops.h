@@ -124,7 +124,7 @@ tensor *op_straight_through(tensor *hard, tensor *soft);
  * counts F32 [K], sums F32 [K,C] */
 void op_code_statistics(tensor *ids, tensor *z, int64_t codes, tensor **counts, tensor **sums);
 /* EMA codebook update in place (A.1 of arXiv 1711.00937): N = d N + (1-d) counts, M = d M + (1-d) sums,
- * code = M / smoothed N; a code with N < revive is replaced by a random row of z (by `random`).
+ * code = M / smoothed N where a row came to it; one with N < revive is replaced by a random row of z (by `random`).
  * Returns the codebook after the update (graph_update it); nothing happens when flags[0] (I32 [1]) is 0. */
 tensor *op_codebook_update(tensor *codebook, tensor *usage, tensor *mean, tensor *counts, tensor *sums, tensor *z,
                            tensor *random, tensor *flag, float decay, float revive);

@@ -19,6 +19,8 @@ typedef struct prior_config {
 #include "host/base/config_undef.h"
 } prior_config;
 extern const config_table prior_config_table;
+/* Settings that make the shape of its parameters, but for those of its text, for request_take_sizes. */
+extern const char *const prior_sizes[];
 
 /* A prior with the size of picture it draws, which its dVAE gives. */
 typedef struct prior_shape {

@@ -6,12 +6,15 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/train/schedule.h"
+#include "models/announce.h"
+#include "models/fit.h"
 #include "models/prior/noise.h"
 #include "models/prior/prior_step.h"
 #include "models/prior/start.h"
 #include "models/prior/text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,28 +274,36 @@ static bool build(prior_trainer *t, error *err)
            prior_write_places(&t->train.places, &t->shape, err);
 }
 
-/* Starts from another model's parameters. */
-static bool import_init(prior_trainer *t, const char *folder, error *err)
+/* Where a new run's tokenizer and parameters come from: `from` is empty unless --init says. */
+static bool find_origin(const train_request *r, part_files *from, error *err)
 {
-    part_files from;
-    if (!part_files_find(folder, "prior", &from, err)) return false;
-    bool ok = checkpoint_import(t->store, from.weights, true, NULL, err);
-    part_files_free(&from);
-    return ok;
+    *from = (part_files){ 0 };
+    if (!r->init || r->resume) return true;
+    if (!part_files_find(r->init, "prior", from, err)) return false;
+    if (from->tokenizer) return true;
+    part_files_free(from);
+    return error_set(err, ERROR_FORMAT, "'%s' has no tokenizer.model, which its prior needs", r->init);
 }
 
-/* The tokenizer to take over: the one named, or that of the model the run starts from. */
-static bool open_text(prior_trainer *t, const train_request *r, error *err)
+/* What the settings leave to the set, the tokenizer, and the model that the run starts from. */
+static bool fit(prior_trainer *t, const train_request *r, const part_files *from, error *err)
 {
-    part_files from = { 0 };
-    if (r->init && !r->resume && !r->tokenizer && !part_files_find(r->init, "prior", &from, err))
-        return false;
-    t->text = prior_text_open(&t->config, r, r->tokenizer ? r->tokenizer : from.tokenizer, t->data, err);
-    part_files_free(&from);
-    return t->text != NULL;
+    prior_config *c = &t->config;
+    int64_t pictures = training_data_selection(t->data, false)->count;
+    char what[128];
+    bool chosen;
+    fit_prior(c, pictures, &chosen);
+    training_data_set_batch(t->data, c->batch);
+    t->text = prior_text_open(c, r, from->weights ? from : NULL, t->data, err);
+    if (!t->text) return false;
+    if (!prior_config_check(c, &t->shape, err) || !chosen) return prior_config_check(c, &t->shape, err);
+    snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
+             pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
+    return announce_run(workload_prior(t->device, c, &t->shape, err), c->steps, what, err);
 }
 
-static bool set_up(prior_trainer *t, const train_request *r, const char *data, const char *dvae, error *err)
+static bool open_data(prior_trainer *t, const train_request *r, const char *data, const char *dvae,
+                      error *err)
 {
     const prior_config *c = &t->config;
     if (!(t->device = device_open(r->device, err)) ||
@@ -309,19 +320,42 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
                                       .seed = (uint64_t)c->seed,
                                       .threads = (int)c->threads,
                                       .captions = true };
+    return (t->data = training_data_open(&options, err)) != NULL;
+}
+
+static bool make_batch(prior_trainer *t, error *err)
+{
+    const prior_config *c = &t->config;
     t->image = malloc((size_t)(c->batch * image_tokens(t)) * sizeof *t->image);
     t->read = malloc((size_t)(c->batch * image_tokens(t)) * sizeof *t->read);
     if (!t->image || !t->read) return error_set(err, ERROR_MEMORY, "out of memory for a batch's tokens");
+    return text_batch_create(&t->batch, c, err);
+}
+
+static void start_schedule(prior_trainer *t)
+{
+    const prior_config *c = &t->config;
     t->factor = 1;
     t->plateau = (schedule_plateau){ .threshold = c->plateau_threshold,
                                      .patience = (int)c->plateau_patience,
                                      .most = (int)c->plateau_halvings };
     schedule_plateau_start(&t->plateau);
+}
+
+static bool set_up(prior_trainer *t, const train_request *r, const char *data, const char *dvae, error *err)
+{
+    const prior_config *c = &t->config;
     bool fixed = strcmp(c->augment, "none") == 0 && strcmp(c->flip, "yes") != 0;
-    return prior_config_check(c, &t->shape, err) && (t->data = training_data_open(&options, err)) &&
-           open_text(t, r, err) && text_batch_create(&t->batch, c, err) && (!fixed || encode_all(t, err)) &&
-           build(t, err) && (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
-           (!r->init || r->resume || import_init(t, r->init, err));
+    part_files from;
+    bool ok = open_data(t, r, data, dvae, err) && find_origin(r, &from, err);
+    if (!ok) return false;
+    ok = fit(t, r, &from, err) && make_batch(t, err) && (!fixed || encode_all(t, err)) && build(t, err) &&
+         (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
+         (!from.weights ||
+          prior_start_from_model(t->store, &t->shape, &from, prior_text_tokenizer(t->text), err));
+    start_schedule(t);
+    part_files_free(&from);
+    return ok;
 }
 
 static void clean_up(prior_trainer *t)
@@ -346,6 +380,7 @@ bool prior_train(const train_request *r, error *err)
     char *data = NULL, *dvae = NULL, *text = NULL;
     json_t *provenance = NULL;
     bool ok = request_config(r, &prior_config_table, &t.config, err) &&
+              request_take_sizes(r, &prior_config_table, prior_sizes, &t.config, err) &&
               prior_config_check(&t.config, NULL, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (dvae = request_path(r, "dvae", r->dvae, "--dvae", err)) && set_up(&t, r, data, dvae, err) &&
