@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "data/emoji_phrase.h"
 #include "data/emoji_colour.h"
+#include "data/emoji_split.h"
 #include "data/emoji_text.h"
 #include <ctype.h>
 #include <stdarg.h>
@@ -658,7 +659,9 @@ void emoji_coloured_phrases(phrase_list *list, const char *name, const char *col
     phrase_add(list, CLAIM_GIVEN, "%s coloured %s", colour, thing);
     phrase_add(list, CLAIM_GIVEN, "%s %s", thing, colour);
     for (int i = 0; i < base_count && list->count < 16; ++i) {
-        if (emoji_text_has_colour(base[i]) || strpbrk(base[i], ":,")) continue;
+        if (emoji_text_has_colour(base[i]) || strpbrk(base[i], ":,") ||
+            emoji_split_holds_out(base[i], colour))
+            continue;
         phrase_add(list, CLAIM_GIVEN, "%s %s", colour, base[i]);
         phrase_add(list, CLAIM_GIVEN, "%s in %s", base[i], colour);
     }
