@@ -1,11 +1,9 @@
 /* dataset.c -- pairs pictures with captions, and reads pictures on demand.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset.h"
-#include "data/dataset_source.h"
-#include "host/base/utf8.h"
+#include "data/dataset_sample.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
-#include "host/base/json_tree.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,65 +64,6 @@ static int by_order(const void *left, const void *right)
     return (a->picture.order > b->picture.order) - (a->picture.order < b->picture.order);
 }
 
-static bool take_caption(pairing *p, const member *m, dataset_sample *sample)
-{
-    const char *path = source_path(p->d, m);
-    if (!m->text)
-        return error_set(p->err, ERROR_FORMAT,
-                         "%s: the caption of '%s' has %lld bytes; at most %d are allowed", path, m->key,
-                         (long long)m->size, DATASET_MAX_CAPTION);
-    int64_t bad = utf8_check(m->text);
-    if (bad >= 0)
-        return error_set(p->err, ERROR_FORMAT, "%s: the caption of '%s' is not UTF-8 at byte %lld", path,
-                         m->key, (long long)bad);
-    const char *begin = m->text + strspn(m->text, " \t\r\n");
-    char *caption = arena_strdup(p->d->memory, begin);
-    if (!caption) return no_memory(p->err);
-    size_t length = strlen(caption);
-    while (length && strchr(" \t\r\n", caption[length - 1])) caption[--length] = 0;
-    if (length == 0 && p->need_captions)
-        return error_set(p->err, ERROR_FORMAT, "%s: the caption of '%s' is empty", path, m->key);
-    sample->caption = caption;
-    return true;
-}
-
-static bool take_keywords(pairing *p, const json_t *list, dataset_sample *sample)
-{
-    size_t count = json_array_size(list);
-    const char **words = arena_alloc(p->d->memory, (count + 1) * sizeof *words);
-    if (!words) return no_memory(p->err);
-    for (size_t i = 0; i < count; ++i) {
-        const char *word = json_string_value(json_array_get(list, i));
-        if (!word || !*word) continue;
-        words[sample->keyword_count] = arena_strdup(p->d->memory, word);
-        if (!words[sample->keyword_count++]) return no_memory(p->err);
-    }
-    sample->keywords = words;
-    return true;
-}
-
-static bool take_details(pairing *p, const member *m, dataset_sample *sample)
-{
-    const char *path = source_path(p->d, m);
-    if (!m->text)
-        return error_set(p->err, ERROR_FORMAT, "%s: '%s.json' has %lld bytes; at most %d are read", path,
-                         m->key, (long long)m->size, SOURCE_MAX_DETAILS);
-    json_tree_problem problem;
-    json_t *json = json_tree_read(m->text, strlen(m->text), true, &problem);
-    if (!json && problem.memory) return no_memory(p->err);
-    if (!json)
-        return error_set(p->err, ERROR_FORMAT, "%s: '%s.json', line %d: %s", path, m->key, problem.line,
-                         problem.text);
-    const char *split = json_string_value(json_object_get(json, "split"));
-    const char *group = json_string_value(json_object_get(json, "group"));
-    sample->split = split ? arena_strdup(p->d->memory, split) : "";
-    sample->group = group ? arena_strdup(p->d->memory, group) : "";
-    bool done = (sample->split && sample->group) || no_memory(p->err);
-    done = done && take_keywords(p, json_object_get(json, "keywords"), sample);
-    json_decref(json);
-    return done;
-}
-
 /* `items` are the members of one key, the picture first. */
 static bool take_sample(pairing *p, const member *items, int64_t count)
 {
@@ -140,12 +79,15 @@ static bool take_sample(pairing *p, const member *items, int64_t count)
         if (p->lonely_captions++ == 0) p->first_caption = items;
         return true;
     }
-    dataset_sample sample = { .key = items[0].key, .caption = "", .split = "", .group = "" };
+    const sample_reader r = { p->d->memory, source_path(p->d, items), p->err };
+    dataset_sample sample = sample_blank(items[0].key);
     bool captioned = count > 1 && items[1].kind == MEMBER_CAPTION;
-    if (!captioned && p->lonely_pictures++ == 0) p->first_picture = items;
-    if (captioned && !take_caption(p, &items[1], &sample)) return false;
-    if (count > 1 && items[count - 1].kind == MEMBER_DETAILS && !take_details(p, &items[count - 1], &sample))
-        return false;
+    bool detailed = count > 1 && items[count - 1].kind == MEMBER_DETAILS;
+    if (captioned && !sample_take_captions(&r, &items[1], &sample)) return false;
+    if (detailed && !sample_take_details(&r, &items[count - 1], &sample)) return false;
+    if (captioned && !sample.caption_count && p->need_captions)
+        return error_set(p->err, ERROR_FORMAT, "%s: the caption of '%s' is empty", r.path, sample.key);
+    if (!sample.caption_count && p->lonely_pictures++ == 0) p->first_picture = items;
     p->d->items[p->d->count++] = (item){ sample, items[0] };
     return true;
 }
@@ -280,6 +222,19 @@ bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *er
     return read_in_place(d->sources[m->source].file, m, name, out, err);
 }
 
+/* Nothing for a sample that has one caption and comes once, so that a set without either keeps its hash. */
+static void hash_extras(hash *h, const dataset_sample *s)
+{
+    for (int i = 1; i < s->caption_count; ++i) {
+        hash_text(h, "caption");
+        hash_text(h, s->captions[i]);
+    }
+    if (s->repeat == 1) return;
+    char times[32];
+    snprintf(times, sizeof times, "repeat %d", s->repeat);
+    hash_text(h, times);
+}
+
 void dataset_hash(const dataset *d, char hex[65])
 {
     hash h;
@@ -290,6 +245,7 @@ void dataset_hash(const dataset *d, char hex[65])
         hash_text(&h, d->items[i].sample.key);
         hash_text(&h, d->items[i].sample.caption);
         hash_text(&h, size);
+        hash_extras(&h, &d->items[i].sample);
     }
     hash_finish(&h, hex);
 }

@@ -1,7 +1,6 @@
 /* dataset_source.c -- lists folders, and what folders and tars share.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_source.h"
-#include "data/dataset.h"
 #include "host/base/file.h"
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +30,7 @@ bool source_kind(const char *name, bool first_dot, member_kind *kind, size_t *ke
 
 int64_t source_text_limit(member_kind kind)
 {
-    return kind == MEMBER_CAPTION ? DATASET_MAX_CAPTION : SOURCE_MAX_DETAILS;
+    return kind == MEMBER_CAPTION ? SOURCE_MAX_CAPTIONS : SOURCE_MAX_DETAILS;
 }
 
 bool source_add(member_list *list, const member *m, error *err)

@@ -7,8 +7,9 @@
 #include "host/base/error.h"
 #include <stdint.h>
 
-#define SOURCE_MAX_DETAILS (1 << 20) /* bytes of one KEY.json */
-#define SOURCE_MAX_PICTURE (256 << 20)
+#define SOURCE_MAX_CAPTIONS (1 << 20) /* bytes of one KEY.txt */
+#define SOURCE_MAX_DETAILS  (1 << 20) /* bytes of one KEY.json */
+#define SOURCE_MAX_PICTURE  (256 << 20)
 
 typedef enum member_kind { MEMBER_PICTURE, MEMBER_CAPTION, MEMBER_DETAILS } member_kind;
 

@@ -39,7 +39,8 @@ void image_paste(image *onto, const image *piece, int x, int y); /* what falls o
  * TensorFlow's ResizeArea and the paper's listings; without, in/out, which is symmetric.  A side of one
  * pixel, where (in-1)/(out-1) has no meaning, always uses in/out. */
 bool image_resize_area(const image *in, int width, int height, bool align_corners, image *out, error *err);
-/* Lanczos with three lobes, widened when shrinking, as Pillow does it. */
+/* Lanczos with three lobes, widened when shrinking: the levels of Pillow up to version 12, which filters rows
+ * first and clips them to 8 bits before it filters columns. */
 bool image_resize_lanczos(const image *in, int width, int height, image *out, error *err);
 /* What a published dVAE expects (usage notebook): short side to `size` by Lanczos, then the centre
  * square.  Smaller pictures are enlarged. */

@@ -53,7 +53,8 @@ static json_t *describe(const dataset *d)
         count_in(&splits, s->split);
         captions += *s->caption != '\0';
         keywords += s->keyword_count;
-        if (strlen(s->caption) > longest) longest = strlen(s->caption);
+        for (int c = 0; c < s->caption_count; ++c)
+            if (strlen(s->captions[c]) > longest) longest = strlen(s->captions[c]);
     }
     char hash[65];
     dataset_hash(d, hash);
@@ -104,27 +105,43 @@ static bool run_info(const cli_call *call, error *err)
     return ok;
 }
 
+static json_t *text_list(const char *const *texts, int count)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < count; ++i) json_tree_add(&list, json_string(texts[i]));
+    return list;
+}
+
+static bool print_sample(const dataset_sample *s, error *err)
+{
+    /* All but the key was checked when the set was read. */
+    if (utf8_check(s->key) >= 0)
+        return error_set(err, ERROR_FORMAT, "sample '%s' is not valid UTF-8, which JSON needs", s->key);
+    json_t *o =
+        json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:i}", "key", s->key, "caption", s->caption, "captions",
+                  text_list(s->captions, s->caption_count), "split", s->split, "group", s->group, "keywords",
+                  text_list(s->keywords, s->keyword_count), "repeat", s->repeat);
+    char *line = json_tree_text(o, JSON_COMPACT, "a sample as JSON", err);
+    if (line) puts(line);
+    free(line);
+    return line != NULL;
+}
+
+/* One line whatever the caption holds. */
+static void print_caption(const char *caption)
+{
+    for (const char *c = caption; *c; ++c) putchar(*c == '\n' || *c == '\r' ? ' ' : *c);
+    putchar('\n');
+}
+
 static bool print_captions(const cli_call *call, const dataset *d, const dataset_selection *s, error *err)
 {
     for (int64_t i = 0; i < s->count; ++i) {
         const dataset_sample *sample = dataset_at(d, s->index[i]);
-        if (!cli_flag(call, "json")) {
-            puts(sample->caption);
-            continue;
-        }
-        /* All but the key was checked when the set was read. */
-        if (utf8_check(sample->key) >= 0)
-            return error_set(err, ERROR_FORMAT, "sample '%s' is not valid UTF-8, which JSON needs",
-                             sample->key);
-        json_t *keywords = json_array();
-        for (int k = 0; k < sample->keyword_count; ++k)
-            json_tree_add(&keywords, json_string(sample->keywords[k]));
-        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:o}", "key", sample->key, "caption", sample->caption,
-                              "split", sample->split, "group", sample->group, "keywords", keywords);
-        char *line = json_tree_text(o, JSON_COMPACT, "a sample as JSON", err);
-        if (!line) return false;
-        puts(line);
-        free(line);
+        if (i > 0 && s->index[i] == s->index[i - 1]) continue; /* a repeat */
+        if (cli_flag(call, "json") && !print_sample(sample, err)) return false;
+        for (int c = 0; !cli_flag(call, "json") && c < sample->caption_count; ++c)
+            print_caption(sample->captions[c]);
     }
     return true;
 }
@@ -157,7 +174,9 @@ const cli_command cmd_data_info = {
     .example = "dalle-cl data info emoji.tar",
     .text = "A set is a WebDataset tar or a folder: name.png or name.jpg, name.txt with the caption, and "
             "perhaps\n"
-            "name.json with \"split\", \"group\" and \"keywords\".",
+            "name.json with \"split\", \"group\", \"keywords\", \"captions\" and \"repeat\".  Of several "
+            "captions each\n"
+            "stands on a line of its own.",
     .options = info_options,
     .option_count = (int)(sizeof info_options / sizeof *info_options),
     .run = run_info,
