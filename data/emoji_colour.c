@@ -5,12 +5,13 @@
 #include <string.h>
 
 const emoji_hue emoji_hues[] = {
-    { "red", 2, 0, false },      { "orange", 30, 0, true },   { "yellow", 50, 0, true }, { "green", 125, 0, false },
-    { "blue", 213, 0, false },   { "purple", 278, 0, false }, { "pink", 335, 0.35f, true },
+    { "red", 2, 0, false },       { "orange", 30, 0, true }, { "yellow", 50, 0, true },
+    { "green", 125, 0, false },   { "blue", 213, 0, false }, { "purple", 278, 0, false },
+    { "pink", 335, 0.35f, true },
 };
 const int emoji_hue_count = (int)(sizeof emoji_hues / sizeof *emoji_hues);
 
-static const char *const names[] = { "red",  "orange", "yellow", "green", "blue", "purple", "pink",
+static const char *const names[] = { "red",   "orange", "yellow", "green", "blue", "purple", "pink",
                                      "brown", "black",  "white",  "grey",  "gray", "golden", "silver" };
 
 bool emoji_colour_is_name(const char *word, size_t length)

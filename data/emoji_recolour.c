@@ -76,7 +76,8 @@ static const emoji_hue *hue_at(int thing, int k)
     return &emoji_hues[(thing + k * 3) % emoji_hue_count];
 }
 
-static bool may_have(const emoji_list *list, int real, int i, const emoji_colour *colours, const emoji_hue *to)
+static bool may_have(const emoji_list *list, int real, int i, const emoji_colour *colours,
+                     const emoji_hue *to)
 {
     const char *name = list->entries[i].caption;
     return differs(&colours[i], to) && !is_real(list, real, name, to->name) &&
