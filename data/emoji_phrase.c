@@ -1,5 +1,6 @@
 /* emoji_phrase.c -- the rules, one function for each kind of name.
  * SPDX-License-Identifier: MIT */
+#include "data/caption.h"
 #include "data/emoji_colour.h"
 #include "data/emoji_rule.h"
 #include "data/emoji_text.h"
@@ -22,7 +23,9 @@ void emoji_phrase_add(phrase_list *list, phrase_claim claim, const char *format,
     va_end(arguments);
     if (length < 1 || length >= (int)sizeof raw || list->no_memory) return;
     emoji_text_plain(raw, text);
-    if (strlen(text) > MOST_BYTES || emoji_text_words(text) > MOST_WORDS || !*text) return;
+    if (strlen(text) > MOST_BYTES || emoji_text_words(text) > MOST_WORDS || !*text ||
+        !emoji_text_is_ascii(text))
+        return;
     for (int i = 0; i < list->count; ++i)
         if (strcasecmp(list->items[i].text, text) == 0) return;
     if (list->count == list->room) {
@@ -73,9 +76,7 @@ static const table_row kinds[] = {
     { "musical-instrument", "instrument", "musical instrument" },
     { "clothing", "clothing", "clothes" },
     { "tool", "tool", "" },
-    { "sport", "sport", "" },
     { "zodiac", "zodiac sign", "" },
-    { "sky & weather", "weather", "sky" },
 };
 
 const table_row *emoji_rule_find(const table_row *rows, size_t count, const char *name)
@@ -146,7 +147,7 @@ static void add_person(phrase_list *list, const char *name)
         size_t length = strlen(people[i].who);
         if (strncmp(name, people[i].who, length) != 0) continue;
         const char *rest = name + length;
-        bool doing = strcspn(rest, " ") > 4 && memcmp(rest + strcspn(rest, " ") - 3, "ing", 3) == 0;
+        bool doing = emoji_text_is_doing(rest);
         bool with = strncmp(rest, "with ", 5) == 0 || strncmp(rest, "in ", 3) == 0;
         bool role = !doing && !with;
         int who = (int)length - 1;
@@ -154,7 +155,7 @@ static void add_person(phrase_list *list, const char *name)
             emoji_phrase_add(list, CLAIM_TURNED, "%s %s", people[i].others[0], rest);
             emoji_phrase_add(list, CLAIM_TURNED, "%s, %s", rest, people[i].others[0]);
             emoji_phrase_add(list, CLAIM_TURNED, "%s (%.*s)", rest, who, name);
-            emoji_phrase_add(list, CLAIM_TURNED, "%.*s who is a %s", who, name, rest);
+            emoji_phrase_add(list, CLAIM_TURNED, "%.*s who is %s%s", who, name, caption_article(rest), rest);
             emoji_phrase_add(list, CLAIM_TURNED, "%s who is a %.*s", rest, who, name);
             emoji_phrase_add(list, CLAIM_TURNED, "%.*s as %s", who, name, rest);
             emoji_phrase_add(list, CLAIM_TURNED, "%s %s", people[i].others[1], rest);

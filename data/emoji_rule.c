@@ -46,9 +46,11 @@ static void add_keycap(phrase_list *list, const char *key)
 {
     static const char *const digits[] = { "zero", "one",   "two",   "three", "four", "five",
                                           "six",  "seven", "eight", "nine",  "ten" };
-    static const char *const forms[] = { "key %s",    "%s key",        "number %s", "the number %s",
-                                         "%s keycap", "%s button",     "digit %s",  "button with a %s",
-                                         "keycap %s", "number %s key", "%s",        "blue button %s" };
+    static const char *const forms[] = {
+        "key %s",    "%s key",        "number %s", "the number %s",
+        "%s keycap", "%s button",     "digit %s",  "button with the number %s",
+        "keycap %s", "number %s key", "%s",        "blue button %s"
+    };
     const char *word = strcmp(key, "#") == 0 ? "hash" : strcmp(key, "*") == 0 ? "star" : NULL;
     bool number = isdigit((unsigned char)key[0]);
     if (number && atoi(key) <= 10) word = digits[atoi(key)];

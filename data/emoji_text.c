@@ -53,6 +53,23 @@ void emoji_text_hyphens(const char *text, char *apart, char *together, size_t si
     apart[n] = together[m] = 0;
 }
 
+bool emoji_text_is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80) ++text;
+    return !*text;
+}
+
+bool emoji_text_is_doing(const char *text)
+{
+    for (int word = 0; word < 2 && *text; ++word) {
+        size_t length = strcspn(text, " ");
+        if (length > 5 && memcmp(text + length - 3, "ing", 3) == 0) return true;
+        text += length;
+        text += strspn(text, " ");
+    }
+    return false;
+}
+
 bool emoji_text_has_colour(const char *text)
 {
     while (*text) {
