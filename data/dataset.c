@@ -43,9 +43,9 @@ static void keep_left_out(dataset *d, member_list *list)
     d->left_out = list->left_out;
     d->left_out_count = list->left_out_count;
     list->left_out = NULL;
-    if (d->left_out_count == 0) return;
-    log_warn("%s: %lld of its files are left out, which 'dalle-cl data info' lists; the first is %s",
-             d->paths[0], (long long)d->left_out_count, d->left_out[0]);
+    if (d->left_out_count > 0)
+        log_warn("%lld files of the data set are left out, which 'dalle-cl data info' lists; the first is %s",
+                 (long long)d->left_out_count, d->left_out[0]);
 }
 
 static bool pair(dataset *d, member_list *list, bool need_captions, error *err)
@@ -54,7 +54,7 @@ static bool pair(dataset *d, member_list *list, bool need_captions, error *err)
     bool done = pair_members(&p);
     d->items = p.items;
     d->count = p.count;
-    keep_left_out(d, list);
+    if (done) keep_left_out(d, list);
     return done;
 }
 

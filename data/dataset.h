@@ -33,7 +33,8 @@ typedef struct dataset_sample {
      * without spaces around; only those of KEY.json may have lines. */
     const char *const *captions;
     int keyword_count, caption_count;
-    int repeat; /* how often a training selection holds it */
+    int repeat;     /* how often a training selection holds it */
+    bool captioned; /* there is a KEY.txt, though it may hold nothing but spaces */
 } dataset_sample;
 
 /* `need_captions`: a picture without a caption is an error.  A caption without picture always is. */
