@@ -58,10 +58,11 @@ static bool encode_all(prior_trainer *t, error *err)
         t->tokens && pixels
             ? true
             : error_set(err, ERROR_MEMORY, "out of memory for the tokens of %lld pictures", (long long)count);
+    bool good; /* tokens of a picture that is not are never asked for */
     for (int64_t done = 0; ok && done < count; done += CODEC_BATCH) {
         int64_t now = count - done < CODEC_BATCH ? count - done : CODEC_BATCH;
         for (int64_t i = 0; ok && i < now; ++i)
-            ok = training_data_picture(t->data, done + i, pixels + i * picture, err);
+            ok = training_data_picture(t->data, done + i, pixels + i * picture, &good, err);
         ok = ok && dvae_codec_encode(t->dvae->codec, pixels, now, t->tokens + done * n, err);
     }
     free(pixels);
@@ -153,7 +154,8 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
     }
     uint8_t *pixels = malloc((size_t)(t->dvae->config.image_size * t->dvae->config.image_size * 3));
     bool ok = pixels ? true : error_set(err, ERROR_MEMORY, "out of memory for a picture");
-    ok = ok && training_data_picture(t->data, index, pixels, err) &&
+    bool good;
+    ok = ok && training_data_picture(t->data, index, pixels, &good, err) &&
          dvae_codec_encode(t->dvae->codec, pixels, 1, out, err);
     free(pixels);
     return ok;
@@ -162,9 +164,8 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
     prior_trainer *t = self;
-    int64_t count = training_data_selection(t->data, true)->count, batch = t->config.batch,
-            n = image_tokens(t);
-    if (count > MOST_VALIDATED) count = MOST_VALIDATED;
+    int64_t count, batch = t->config.batch, n = image_tokens(t);
+    if (!training_data_validation_count(t->data, MOST_VALIDATED, &count, err)) return false;
     int64_t batches = (count + batch - 1) / batch;
     double loss = 0, of_text = 0, of_image = 0;
     bool ok = need_check_graph(t, err);
@@ -319,7 +320,10 @@ static bool open_data(prior_trainer *t, const train_request *r, const char *data
                                       .flip = c->flip,
                                       .seed = (uint64_t)c->seed,
                                       .threads = (int)c->threads,
-                                      .captions = true };
+                                      .captions = true,
+                                      .skip_share = c->skip_share,
+                                      .run = r->run,
+                                      .resume = r->resume };
     return (t->data = training_data_open(&options, err)) != NULL;
 }
 
