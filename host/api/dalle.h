@@ -12,6 +12,7 @@
  *     dalle_close(model);
  *
  * Errors are values; nothing aborts on what a user passes in.  A model belongs to one thread at a time.
+ * Your locale is not used, and stays as it is.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_H
 #define DALLE_H
