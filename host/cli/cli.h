@@ -16,7 +16,13 @@ typedef enum cli_type {
     CLI_INT,
     CLI_REAL,
     CLI_TEXT,
-    CLI_LIST /* text; may be given more than once */
+    CLI_LIST, /* text; may be given more than once */
+    /* Text that names what the command writes, looked at before it runs: output.h. */
+    CLI_PICTURE,   /* PNG */
+    CLI_TOKENS,    /* JSON */
+    CLI_TAR,       /* a set of pictures with captions */
+    CLI_TOKENIZER, /* a SentencePiece model */
+    CLI_FOLDER     /* is made if it is not there */
 } cli_type;
 
 typedef struct cli_option {

@@ -1,6 +1,7 @@
 /* cmd_generate.c -- `dalle-cl generate`: a caption becomes pictures.  Of the models it knows dalle.h only.
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
+#include "host/cli/output.h"
 #include "host/cli/pictures.h"
 #include "host/api/dalle.h"
 #include "host/base/json_tree.h"
@@ -58,8 +59,9 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
     const char *path = cli_text(call, "output");
     if (!cli_flag(call, "json")) {
         if (!cli_flag(call, "quiet"))
-            printf("%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n", path, p->count,
-                   p->count == 1 ? "" : "s", p->side, p->side, (unsigned long long)r->seed, seconds, device);
+            fprintf(output_talk(path), "%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n",
+                    output_name(path), p->count, p->count == 1 ? "" : "s", p->side, p->side,
+                    (unsigned long long)r->seed, seconds, device);
         return true;
     }
     if (utf8_check(path) >= 0 || utf8_check(r->caption) >= 0)
@@ -114,7 +116,8 @@ static bool run_generate(const cli_call *call, error *err)
 
 static const cli_option options[] = {
     { "model", 'm', CLI_TEXT, "FOLDER", NULL, 0, 0, "the model's folder, as 'dalle-cl pack' makes it" },
-    { "output", 'o', CLI_TEXT, "FILE", "picture.png", 0, 0, "PNG to write: one picture, or a grid of them" },
+    { "output", 'o', CLI_PICTURE, "FILE", "picture.png", 0, 0,
+      "PNG to write: one picture, or a grid of them; - is standard output" },
     { "count", 'n', CLI_INT, "N", "1", 1, 512, "how many pictures" },
     { "first", 0, CLI_INT, "N", "0", 0, 1000000,
       "number of the first; picture i depends on model, caption, seed and i only" },
@@ -124,7 +127,7 @@ static const cli_option options[] = {
     { "top-k", 'k', CLI_INT, "K", NULL, 0, 1000000, "draw among the K likeliest tokens; 0 = all" },
     { "top-p", 0, CLI_REAL, "P", NULL, 0, 1,
       "draw among the likeliest tokens that together have this probability; 1 = all" },
-    { "tokens", 0, CLI_TEXT, "FILE", NULL, 0, 0,
+    { "tokens", 0, CLI_TOKENS, "FILE", NULL, 0, 0,
       "also write the pictures' tokens, as 'dalle-cl encode' does" },
 };
 

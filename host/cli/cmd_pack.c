@@ -25,7 +25,7 @@ static bool run_pack(const cli_call *call, error *err)
 }
 
 static const cli_option options[] = {
-    { "output", 'o', CLI_TEXT, "FOLDER", NULL, 0, 0, "the model's folder" },
+    { "output", 'o', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the model's folder" },
     { "storage", 0, CLI_TEXT, "f16|f32", "f16", 0, 0, "how parameters are stored" },
 };
 

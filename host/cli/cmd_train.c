@@ -1,6 +1,7 @@
 /* cmd_train.c -- `dalle-cl train dvae|prior`: hands the command line to the model's own training.
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
+#include "host/train/run.h"
 
 #include "models/dvae/dvae_train.h"
 #include "models/prior/prior_train.h"
@@ -32,7 +33,7 @@ static bool check(const cli_call *call, const char *const *needed, int count, er
     if (!cli_require(call, "run", err)) return false;
     for (int i = 0; !cli_flag(call, "resume") && i < count; ++i)
         if (!cli_require(call, needed[i], err)) return false;
-    return true;
+    return run_check(cli_text(call, "run"), cli_flag(call, "resume"), err);
 }
 
 static bool run_dvae(const cli_call *call, error *err)
@@ -57,7 +58,7 @@ static bool run_prior(const cli_call *call, error *err)
 
 /* clang-format off */
 #define SHARED_OPTIONS                                                                                                \
-    { "run", 'r', CLI_TEXT, "FOLDER", NULL, 0, 0, "the run's folder: settings, metrics, samples, checkpoints" },     \
+    { "run", 'r', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the run's folder: settings, metrics, samples, checkpoints" },     \
     { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0, "a tar or folder of name.png (or .jpg) and name.txt" },               \
     { "preset", 'p', CLI_TEXT, "NAME", NULL, 0, 0,                                                                   \
       "settings to start from: a preset ('dalle-cl config' lists them) or a .cfg file" },                            \

@@ -134,30 +134,37 @@ bool checkpoint_export(store *s, const char *path, bool averages, dtype type, co
 /* ---- Reading ---------------------------------------------------------------------------------- */
 
 /* All metadata of a file, whose header safetensors_open has found good. */
-static json_t *read_header(const char *path)
+static json_t *read_header(const char *path, error *err)
 {
     FILE *in = fopen(path, "rbe");
+    if (!in)
+        return error_null(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot open '%s': %s", path,
+                          strerror(errno));
     unsigned char length[8] = { 0 };
     uint64_t size = 0;
     json_t *header = NULL;
     json_tree_problem problem;
-    if (in && fread(length, 1, sizeof length, in) == sizeof length) {
+    if (fread(length, 1, sizeof length, in) == sizeof length) {
         for (int i = 7; i >= 0; --i) size = size << 8 | length[i];
         char *text = size < SIZE_MAX ? malloc((size_t)size + 1) : NULL;
         if (text && fread(text, 1, (size_t)size, in) == size)
             header = json_tree_read(text, (size_t)size, true, &problem);
         free(text);
     }
-    if (in) fclose(in);
-    return header;
+    bool failed = ferror(in) != 0;
+    if (failed) error_set(err, ERROR_IO, "cannot read '%s': %s", path, strerror(errno));
+    fclose(in);
+    return header || failed ? header
+                            : error_null(err, ERROR_MEMORY, "out of memory for the metadata of '%s'", path);
 }
 
 static bool copy_metadata(const char *path, checkpoint_metadata *out, error *err)
 {
-    json_t *header = read_header(path), *all = json_object_get(header, "__metadata__"), *value;
-    bool ok = header != NULL;
-    *out = (checkpoint_metadata){ .at = calloc(json_object_size(all) + 1, sizeof *out->at) };
-    ok = ok && out->at;
+    *out = (checkpoint_metadata){ 0 };
+    json_t *header = read_header(path, err), *all = json_object_get(header, "__metadata__"), *value;
+    if (!header) return false;
+    out->at = calloc(json_object_size(all) + 1, sizeof *out->at);
+    bool ok = out->at != NULL;
     const char *key;
     if (ok) json_object_foreach(all, key, value)
         {

@@ -51,9 +51,11 @@ static bool folder_is_free(const train_request *r, error *err)
 {
     char *info = file_join(r->run, "run.json");
     if (!info) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", r->run);
-    bool taken = file_exists(info);
+    file_kind kind;
+    bool known = file_look(info, &kind, err);
     free(info);
-    if (!taken) return file_make_folders(r->run, err);
+    if (!known) return false;
+    if (kind == FILE_ABSENT) return file_make_folders(r->run, err);
     return error_set(err, ERROR_USAGE,
                      "'%s' already holds a run; go on with it by --resume, or name another folder", r->run);
 }

@@ -8,3 +8,11 @@ add_test(NAME two_refused COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/refused.sh 
     $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/refused)
 set_tests_properties(two_refused PROPERTIES LABELS two SKIP_RETURN_CODE 77 TIMEOUT 900
     ENVIRONMENT "POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache")
+
+# cli_script(name ARGUMENT...): cli/<name>.sh PROGRAM ARGUMENT...
+function(cli_script name)
+    add_test(NAME cli_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh $<TARGET_FILE:dalle-cl> ${ARGN})
+    set_tests_properties(cli_${name} PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
+endfunction()
+
+cli_script(outputs ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/outputs)
