@@ -310,6 +310,17 @@ bool cli_require(const cli_call *call, const char *option, error *err)
                      option, o->metavar, (int)strcspn(call->command->example, "\n"), call->command->example);
 }
 
+void cli_grouped(int64_t number, char text[32])
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)number), at = 0;
+    for (int i = 0; i < length; ++i) {
+        if (i && (length - i) % 3 == 0) text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = 0;
+}
+
 /* ---- Outputs ---- */
 
 /* The output that the option names, or NULL: it is none, or is not wanted. */
@@ -342,7 +353,8 @@ static int report(const error *err)
 {
     fflush(stdout);
     fprintf(stderr, "dalle-cl: %s\n", err->message);
-    return error_exit_status(err);
+    int number = *cli_interrupted();
+    return err->code == ERROR_INTERRUPTED && number ? 128 + number : error_exit_status(err);
 }
 
 static int run_command(const cli_command *c, int argc, char **argv)

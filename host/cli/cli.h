@@ -7,7 +7,7 @@
 #define DALLE_CL_CLI_CLI_H
 
 #include "host/base/error.h"
-#include <signal.h>
+#include "host/cli/interrupt.h"
 #include <stdint.h>
 #include <stdio.h>
 
@@ -70,9 +70,8 @@ int64_t cli_seed(const cli_call *call, int64_t otherwise);
 /* The option must be given: an error that shows the example if not. */
 bool cli_require(const cli_call *call, const char *option, error *err);
 
-/* Becomes 1 on the first Ctrl-C (or SIGTERM) after cli_catch_interrupts; the second one ends the process. */
-void cli_catch_interrupts(void);
-const volatile sig_atomic_t *cli_interrupted(void);
+/* 53786240 as "53,786,240". */
+void cli_grouped(int64_t number, char text[32]);
 
 /* ---- The machinery ---------------------------------------------------------------------------- */
 

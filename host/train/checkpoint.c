@@ -3,6 +3,7 @@
 #include "host/train/checkpoint.h"
 
 #include "data/safetensors.h"
+#include "host/base/hash.h"
 #include "host/base/json_tree.h"
 
 #include <errno.h>
@@ -129,6 +130,35 @@ bool checkpoint_export(store *s, const char *path, bool averages, dtype type, co
     ok = ok && safetensors_write(b.writer, path, err);
     bundle_end(&b);
     return ok;
+}
+
+static bool hash_entry(hash *h, store *s, const store_entry *e, error *err)
+{
+    float *values = malloc((size_t)e->count * sizeof *values + 1);
+    uint16_t *halves = malloc((size_t)e->count * sizeof *halves + 1);
+    bool ok = values && halves;
+    if (!ok)
+        error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count, e->name);
+    ok = ok && store_read_f32(s, e, values, err);
+    if (ok) {
+        dtype_convert(DTYPE_F16, halves, DTYPE_F32, values, e->count);
+        hash_text(h, e->name);
+        hash_bytes(h, e->dim, (size_t)e->rank * sizeof *e->dim);
+        hash_bytes(h, halves, (size_t)e->count * sizeof *halves);
+    }
+    free(values);
+    free(halves);
+    return ok;
+}
+
+bool checkpoint_fingerprint(store *s, char hex[65], error *err)
+{
+    hash h;
+    hash_start(&h);
+    for (int i = 0; i < store_count(s); ++i)
+        if (is_exported(store_at(s, i)) && !hash_entry(&h, s, store_at(s, i), err)) return false;
+    hash_finish(&h, hex);
+    return true;
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------- */
