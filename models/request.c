@@ -158,7 +158,8 @@ train_options request_options(const train_request *r, const char *config_text, j
                             .minutes = r->minutes,
                             .quiet = r->quiet,
                             .json = r->json,
-                            .interrupted = r->interrupted };
+                            .interrupted = r->interrupted,
+                            .reached = r->reached };
 }
 
 double ema_decay_at(double ema, int64_t step)

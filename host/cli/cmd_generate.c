@@ -87,6 +87,7 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     dalle_pictures pictures = { 0 };
     warn_unknown(model, request.caption);
     bool ok = dalle_generate(model, &request, &pictures, &failure);
+    cli_interrupt_asks(NULL); /* what is drawn is written */
     if (m.shown) fputs("\r\033[K", stderr);
     if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!ok) return pictures_error(&failure, err);
@@ -107,6 +108,7 @@ static bool run_generate(const cli_call *call, error *err)
     if (!cli_require(call, "model", err)) return false;
     dalle_error failure;
     cli_catch_interrupts();
+    cli_interrupt_ends("stopped; nothing was written");
     dalle_model *model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
     if (!model) return pictures_error(&failure, err);
     bool ok = draw(call, model, err);
