@@ -3,6 +3,7 @@
 #include "host/api/dalle.h"
 
 #include "host/base/plain_locale.h"
+#include "host/base/utf8.h"
 #include "models/parts.h"
 
 #include <math.h>
@@ -111,7 +112,8 @@ static bool check_request(const dalle_model *m, const dalle_request *r, error *e
     if (!m->prior)
         return error_set(err, ERROR_USAGE,
                          "the model has no prior: it encodes and decodes, but draws nothing from captions");
-    if (!r->caption || !r->caption[0]) return error_set(err, ERROR_USAGE, "the caption is empty");
+    if (!r->caption || (utf8_check(r->caption) < 0 && utf8_is_blank(r->caption)))
+        return error_set(err, ERROR_USAGE, "the caption is empty");
     if (r->count < 1 || r->count > MOST_PICTURES)
         return error_set(err, ERROR_USAGE, "%d pictures; 1 to %d can be drawn at once", r->count,
                          MOST_PICTURES);
@@ -195,6 +197,14 @@ char *dalle_unknown_words(const dalle_model *m, const char *caption)
     }
     if (count >= 0) free(unseen);
     return text;
+}
+
+char *dalle_lost_words(const dalle_model *m, const char *caption)
+{
+    PLAIN_LOCALE;
+    char *lost = NULL;
+    if (!m->prior || !caption || !prior_part_lost(m->prior, caption, &lost, NULL)) return NULL;
+    return lost;
 }
 
 void dalle_free(void *memory)

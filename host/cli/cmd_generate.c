@@ -38,6 +38,30 @@ static void warn_unknown(const dalle_model *model, const char *caption)
     dalle_free(words);
 }
 
+/* The first and last bytes of a long text, cut between characters. */
+static void shorten(const char *text, char out[200])
+{
+    enum { MOST = 160, HEAD = 90, TAIL = 60 };
+    size_t length = strlen(text), head = HEAD, tail = length - TAIL;
+    if (length <= MOST) {
+        snprintf(out, 200, "%s", text);
+        return;
+    }
+    while (((unsigned char)text[head] & 0xc0) == 0x80) --head;
+    while (((unsigned char)text[tail] & 0xc0) == 0x80) ++tail;
+    snprintf(out, 200, "%.*s ... %s", (int)head, text, text + tail);
+}
+
+static void warn_cut(const dalle_model *model, const char *caption, int positions)
+{
+    char *lost = dalle_lost_words(model, caption), text[200];
+    if (!lost) return;
+    shorten(lost, text);
+    fprintf(stderr, "warning: the caption is longer than the model's %d text tokens; not drawn: %s\n",
+            positions, text);
+    dalle_free(lost);
+}
+
 static dalle_request request_of(const cli_call *call, meter *m)
 {
     dalle_request r = DALLE_REQUEST_DEFAULTS;
@@ -86,6 +110,7 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     dalle_error failure;
     dalle_pictures pictures = { 0 };
     warn_unknown(model, request.caption);
+    warn_cut(model, request.caption, info.text_tokens);
     bool ok = dalle_generate(model, &request, &pictures, &failure);
     cli_interrupt_asks(NULL); /* what is drawn is written */
     if (m.shown) fputs("\r\033[K", stderr);
@@ -140,9 +165,11 @@ const cli_command cmd_generate = {
     .least = 1,
     .most = 1,
     .example = "dalle-cl generate -m models/demo \"a green heart\" -n 16 -o grid.png --seed 1",
-    .text = "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
-            "once.\n"
-            "Words of the caption that no training caption had are named.",
+    .text =
+        "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
+        "once.\n"
+        "Words of the caption that no training caption had are named, and those that the model has no room "
+        "for.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_generate,

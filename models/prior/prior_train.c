@@ -315,8 +315,9 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
     schedule_plateau_start(&t->plateau);
     bool fixed = strcmp(c->augment, "none") == 0 && strcmp(c->flip, "yes") != 0;
     return prior_config_check(c, &t->shape, err) && (t->data = training_data_open(&options, err)) &&
-           open_text(t, r, err) && text_batch_create(&t->batch, c, err) && (!fixed || encode_all(t, err)) &&
-           build(t, err) && (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
+           open_text(t, r, err) && (r->resume || prior_text_warn_cut(t->text, err)) &&
+           text_batch_create(&t->batch, c, err) && (!fixed || encode_all(t, err)) && build(t, err) &&
+           (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
            (!r->init || r->resume || import_init(t, r->init, err));
 }
 

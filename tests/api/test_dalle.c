@@ -107,6 +107,8 @@ static void test_wrong_requests(void **state)
     dalle_request r = request_for("\xff\xfe heart", 1);
     wrong(r);
     wrong(request_for("", 1));
+    wrong(request_for("   ", 1));
+    wrong(request_for("\t\r\n \xe3\x80\x80\xc2\xa0\xe2\x80\x8b", 1)); /* wide, unbroken and without width */
     wrong(request_for(NULL, 1));
     wrong(request_for("a", 0));
     wrong(request_for("a", 513));
@@ -178,6 +180,30 @@ static void test_unknown_words(void **state)
     dalle_free(unseen);
     assert_null(dalle_unknown_words(model, "a red square"));
     assert_null(dalle_unknown_words(model, NULL));
+}
+
+/* A word stands for four tokens at least in so small a vocabulary. */
+static void test_lost_words(void **state)
+{
+    (void)state;
+    const char *caption = "A red square over a white quagmire at Zanzibar";
+    char *lost = dalle_lost_words(model, caption);
+    assert_non_null(lost);
+    size_t length = strlen(lost);
+    print_message("lost: %s\n", lost);
+    assert_string_equal(lost + length - 8, "zanzibar");
+    assert_true(length < strlen(caption));
+    /* It starts with a whole word of the caption, and what is before it is read. */
+    size_t kept = strlen(caption) - length;
+    assert_int_equal(caption[kept - 1], ' ');
+    char *start = strndup(caption, kept - 1);
+    assert_null(dalle_lost_words(model, start));
+    free(start);
+    dalle_free(lost);
+    assert_null(dalle_lost_words(model, "a red square"));
+    assert_null(dalle_lost_words(model, ""));
+    assert_null(dalle_lost_words(model, NULL));
+    assert_null(dalle_lost_words(model, "\xff"));
 }
 
 /* ---- Packing ---- */
@@ -425,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_long_caption),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_unknown_words),
+        cmocka_unit_test(test_lost_words),
         cmocka_unit_test(test_pack_equals_run),
         cmocka_unit_test(test_packed_sizes),
         cmocka_unit_test(test_damaged_models),

@@ -17,3 +17,4 @@ endfunction()
 
 cli_script(outputs ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/outputs)
 cli_script(signals $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/signals)
+cli_script(captions ${PROJECT_BINARY_DIR}/captions)
