@@ -8,6 +8,7 @@
 #include "host/train/schedule.h"
 #include "models/announce.h"
 #include "models/fit.h"
+#include "models/origin.h"
 #include "models/prior/noise.h"
 #include "models/prior/prior_step.h"
 #include "models/prior/start.h"
@@ -35,7 +36,8 @@ typedef struct prior_trainer {
     prior_step train, check;
     prior_sampler *sampler;
     schedule_plateau plateau;
-    double factor; /* of the step size, by plateaus */
+    double factor;   /* of the step size, by plateaus */
+    char origin[65]; /* fingerprint of the dVAE */
 } prior_trainer;
 
 static int64_t image_tokens(const prior_trainer *t)
@@ -245,9 +247,9 @@ static bool draw(void *self, int64_t step, const char *path, error *err)
 static json_t *save_state(void *self)
 {
     const prior_trainer *t = self;
-    return json_pack("{s:f, s:f, s:i, s:i}", "factor", t->factor, "best",
+    return json_pack("{s:f, s:f, s:i, s:i, s:s}", "factor", t->factor, "best",
                      isfinite(t->plateau.best) ? t->plateau.best : 1e300, "waited", t->plateau.waited,
-                     "halvings", t->plateau.halvings);
+                     "halvings", t->plateau.halvings, ORIGIN_KEY, t->origin);
 }
 
 static bool load_state(void *self, const json_t *state, error *err)
@@ -308,7 +310,8 @@ static bool open_data(prior_trainer *t, const train_request *r, const char *data
 {
     const prior_config *c = &t->config;
     if (!(t->device = device_open(r->device, err)) ||
-        !(t->dvae = dvae_part_open(t->device, dvae, CODEC_BOTH, CODEC_BATCH, err)))
+        !(t->dvae = dvae_part_open(t->device, dvae, CODEC_BOTH, CODEC_BATCH, err)) ||
+        !checkpoint_fingerprint(t->dvae->store, t->origin, err))
         return false;
     t->shape = (prior_shape){ dvae_tokens_side(&t->dvae->config), t->dvae->config.codes };
     training_data_options options = { .path = data,
@@ -353,7 +356,7 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
     part_files from;
     bool ok = open_data(t, r, data, dvae, err) && find_origin(r, &from, err);
     if (!ok) return false;
-    ok = fit(t, r, &from, err) && make_batch(t, err) && (!fixed || encode_all(t, err)) && build(t, err) &&
+    ok = fit(t, r, &from, err) && (r->resume || prior_text_warn_cut(t->text, err)) && make_batch(t, err) && (!fixed || encode_all(t, err)) && build(t, err) &&
          (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
          (!from.weights ||
           prior_start_from_model(t->store, &t->shape, &from, prior_text_tokenizer(t->text), err));

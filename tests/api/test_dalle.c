@@ -157,6 +157,8 @@ static void test_wrong_requests(void **state)
     dalle_request r = request_for("\xff\xfe heart", 1);
     wrong(r);
     wrong(request_for("", 1));
+    wrong(request_for("   ", 1));
+    wrong(request_for("\t\r\n \xe3\x80\x80\xc2\xa0\xe2\x80\x8b", 1)); /* wide, unbroken and without width */
     wrong(request_for(NULL, 1));
     wrong(request_for("a", 0));
     wrong(request_for("a", 513));
@@ -233,6 +235,30 @@ static void test_unknown_words(void **state)
     dalle_free(unseen);
     assert_null(dalle_unknown_words(model, "a red square"));
     assert_null(dalle_unknown_words(model, NULL));
+}
+
+/* A word stands for four tokens at least in so small a vocabulary. */
+static void test_lost_words(void **state)
+{
+    (void)state;
+    const char *caption = "A red square over a white quagmire at Zanzibar";
+    char *lost = dalle_lost_words(model, caption);
+    assert_non_null(lost);
+    size_t length = strlen(lost);
+    print_message("lost: %s\n", lost);
+    assert_string_equal(lost + length - 8, "zanzibar");
+    assert_true(length < strlen(caption));
+    /* It starts with a whole word of the caption, and what is before it is read. */
+    size_t kept = strlen(caption) - length;
+    assert_int_equal(caption[kept - 1], ' ');
+    char *start = strndup(caption, kept - 1);
+    assert_null(dalle_lost_words(model, start));
+    free(start);
+    dalle_free(lost);
+    assert_null(dalle_lost_words(model, "a red square"));
+    assert_null(dalle_lost_words(model, ""));
+    assert_null(dalle_lost_words(model, NULL));
+    assert_null(dalle_lost_words(model, "\xff"));
 }
 
 /* ---- Packing ---- */
@@ -365,6 +391,55 @@ static void test_parts_of_other_models(void **state)
     refused(path_of("bad"), "not trained together");
 }
 
+/* A dVAE of the same shape, whose tokens mean something else. */
+static void test_prior_of_another_dvae(void **state)
+{
+    (void)state;
+    static const char *const sets[] = { "steps=3", "batch=8", "sample_every=0", "seed=7", NULL },
+                             *const prior_sets[] = { "steps=1", "text_vocabulary=288", "batch=8",
+                                                     "sample_every=0", NULL };
+    error err = { 0 };
+    pack_report made;
+    char dvae[100], prior[100], other[100], half[100], exact[100], out[100], on_model[100];
+    snprintf(dvae, sizeof dvae, "%s/dvae", base.path);
+    snprintf(prior, sizeof prior, "%s/prior", base.path);
+    snprintf(other, sizeof other, "%s/other", base.path);
+    snprintf(half, sizeof half, "%s/model", base.path); /* f16 */
+    snprintf(exact, sizeof exact, "%s/exact32", base.path);
+    snprintf(on_model, sizeof on_model, "%s/on-model", base.path);
+    snprintf(out, sizeof out, "%s/other-model", base.path);
+    device *d = device_open(NULL, &err);
+    if (!d || !train_tiny("dvae", path_of("data.tar"), NULL, other, sets, &err) ||
+        !train_tiny("prior", path_of("data.tar"), half, on_model, prior_sets, &err) ||
+        !pack_model(d, dvae, prior, exact, DTYPE_F32, &err))
+        fail_msg("%s", err.message);
+    /* Of whichever form its prior and its dVAE are: only the other dVAE is refused, and nothing written. */
+    const char *const priors[] = { prior, half, exact, on_model }, *const dvaes[] = { dvae, half, exact };
+    for (int i = 0; i < 4; ++i) {
+        assert_false(pack_model(d, other, priors[i], out, DTYPE_F16, &err));
+        assert_int_equal(err.code, ERROR_MODEL);
+        assert_says(&err, other);
+        assert_says(&err, priors[i]);
+        assert_says(&err, "--force");
+        assert_false(file_exists(out));
+        for (int j = 0; j < 3; ++j)
+            if (!pack_model(d, dvaes[j], priors[i], path_of("again"), DTYPE_F16, &err))
+                fail_msg("%s with %s: %s", dvaes[j], priors[i], err.message);
+    }
+    pack_request forced = { other, prior, out, DTYPE_F16, true };
+    assert_true(pack_parts(d, &forced, &made, &err));
+    assert_int_equal(made.codes, 32);
+    assert_true(made.prior_parameters > 10000 && made.bytes > 2 * made.prior_parameters);
+
+    /* A pack without a prior leaves none of an earlier one's. */
+    forced.prior_run = NULL;
+    assert_true(pack_parts(d, &forced, &made, &err));
+    assert_int_equal(made.prior_parameters, 0);
+    assert_false(file_exists(path_of("other-model/prior.safetensors")) ||
+                 file_exists(path_of("other-model/words.txt")));
+    device_close(d);
+}
+
 static void test_without_prior(void **state)
 {
     (void)state;
@@ -427,10 +502,12 @@ int main(void)
         cmocka_unit_test(test_long_caption),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_unknown_words),
+        cmocka_unit_test(test_lost_words),
         cmocka_unit_test(test_pack_equals_run),
         cmocka_unit_test(test_packed_sizes),
         cmocka_unit_test(test_damaged_models),
         cmocka_unit_test(test_parts_of_other_models),
+        cmocka_unit_test(test_prior_of_another_dvae),
         cmocka_unit_test(test_without_prior),
         cmocka_unit_test(test_no_such_device),
     };
