@@ -19,10 +19,13 @@ struct caption_templates {
 
 const char *caption_templates_builtin(void)
 {
-    return "{}\n{}\n{}\n{a}\n{a}\n{a}\nthe {}\n{} emoji\n{a} emoji\n{}, emoji\nemoji of {a}\nan emoji of {a}\n"
+    return "{}\n{}\n{}\n{a}\n{a}\n{a}\nthe {}\n{} emoji\n{a} emoji\n{}, emoji\nemoji of {a}\nan emoji of "
+           "{a}\n"
            "emoji: {}\na picture of {a}\npicture of {a}\na picture of {}\nan image of {a}\nimage of {}\n"
-           "an icon of {a}\n{} icon\nicon: {}\n{} on white\n{a} on a white background\n{} on white background\n"
-           "a drawing of {a}\ndrawing of {}\na small {}\nlittle {}\na cute {}\n{} please\n{a}, please\ndraw {a}\n"
+           "an icon of {a}\n{} icon\nicon: {}\n{} on white\n{a} on a white background\n{} on white "
+           "background\n"
+           "a drawing of {a}\ndrawing of {}\na small {}\nlittle {}\na cute {}\n{} please\n{a}, please\ndraw "
+           "{a}\n"
            "draw me {a}\ndraw a picture of {a}\nshow me {a}\nthis is {a}\na cartoon of {a}\n{} clipart\n"
            "a simple picture of {a}\n{} symbol\n";
 }
@@ -135,8 +138,8 @@ static bool starts_with_one_of(const char *text, const char *const *words)
 /* The noun that the article is for: the last word before the first preposition or comma. */
 static void head_of(const char *caption, char noun[64])
 {
-    static const char *const ends[] = { "of", "with", "in", "on", "from", "at", "for", "without", "under", "behind",
-                                        "showing", "and", "that", "who", NULL };
+    static const char *const ends[] = { "of",    "with",   "in",      "on",  "from", "at",  "for", "without",
+                                        "under", "behind", "showing", "and", "that", "who", NULL };
     noun[0] = 0;
     for (const char *at = caption; *at;) {
         size_t length = strcspn(at, " ,:;");
@@ -150,12 +153,14 @@ static void head_of(const char *caption, char noun[64])
 
 static bool is_plural(const char *noun)
 {
-    static const char *const odd[] = { "people", "men", "women", "children", "feet", "teeth", "mice", "dice", NULL };
-    static const char *const single[] = { "bus", "cactus", "octopus", "lotus", "hibiscus", "walrus", "tennis", "iris",
-                                          "compass", "dress", "cross", "glass", "claus", "abacus", "bass", "lens",
-                                          "chess", "lacrosse", "circus", "atlas", "canvas", "mattress", "princess",
-                                          "sorceress", "rhinoceros", "grass", "boss", "trellis", "minibus",
-                                          "trolleybus", NULL };
+    static const char *const odd[] = { "people", "men",  "women", "children", "feet",
+                                       "teeth",  "mice", "dice",  NULL };
+    static const char *const single[] = {
+        "bus",        "cactus",   "octopus", "lotus",   "hibiscus", "walrus",     "tennis",   "iris",
+        "compass",    "dress",    "cross",   "glass",   "claus",    "abacus",     "bass",     "lens",
+        "chess",      "lacrosse", "circus",  "atlas",   "canvas",   "mattress",   "princess", "sorceress",
+        "rhinoceros", "grass",    "boss",    "trellis", "minibus",  "trolleybus", NULL
+    };
     size_t length = strlen(noun);
     if (starts_with_one_of(noun, odd)) return true;
     if (length < 3 || noun[length - 1] != 's' || starts_with_one_of(noun, single)) return false;
@@ -164,10 +169,12 @@ static bool is_plural(const char *noun)
 
 const char *caption_article(const char *caption)
 {
-    static const char *const have[] = { "a",    "an",  "the",  "my",    "your", "his", "her",  "its", "our",
-                                        "some", "no",  "this", "that",  "two",  "one", "three", "four", "five",
-                                        "six",  "ten", "many", "people", NULL };
-    static const char *const an[] = { "hour", "honest", "heir", "honour", "honor", "x-ray", "mri", "sos", NULL };
+    static const char *const have[] = { "a",    "an",   "the", "my",   "your", "his",    "her", "its",
+                                        "our",  "some", "no",  "this", "that", "two",    "one", "three",
+                                        "four", "five", "six", "ten",  "many", "people", NULL };
+    static const char *const an[] = {
+        "hour", "honest", "heir", "honour", "honor", "x-ray", "mri", "sos", NULL
+    };
     static const char *const a[] = { "uni", "use", "eu", "one", "ufo", "ute", "uk", "us", "u", NULL };
     unsigned char first = (unsigned char)caption[0];
     char noun[64];
@@ -178,7 +185,8 @@ const char *caption_article(const char *caption)
     if (is_plural(noun)) return "";
     if (starts_with_one_of(caption, an)) return "an ";
     for (const char *const *word = a; *word; ++word)
-        if (strncasecmp(caption, *word, strlen(*word)) == 0 && (strlen(*word) > 1 || !isalpha((unsigned char)caption[1])))
+        if (strncasecmp(caption, *word, strlen(*word)) == 0 &&
+            (strlen(*word) > 1 || !isalpha((unsigned char)caption[1])))
             return strncasecmp(caption, "uni", 3) == 0 && strncasecmp(caption, "unin", 4) == 0 ? "an " : "a ";
     return strchr("aeiouAEIOU", first) ? "an " : "a ";
 }
@@ -316,7 +324,8 @@ char *caption_draw(const caption_source *source, const caption_odds *odds, const
     drawing d = { source, odds, { seed, step, philox_stream("caption drawing") + position }, 0 };
     const char *caption = source->caption;
     if (source->keyword_count > 0 && chance(&d, odds->keywords))
-        return odds->others > 0 && chance(&d, 0.5) ? mix(&d, caption) : all_keywords(&d);
+        return odds->others > 0 && (source->keyword_count < 2 || chance(&d, 0.5)) ? mix(&d, caption)
+                                                                                  : all_keywords(&d);
     if (source->caption_count > 0 && chance(&d, odds->others))
         caption = source->captions[below(&d, (uint32_t)source->caption_count)];
     char *text = strdup(caption);

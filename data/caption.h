@@ -27,8 +27,9 @@ char *caption_templates_fill(const caption_templates *t, int index, const char *
 const char *caption_article(const char *caption);
 
 typedef struct caption_odds {
-    double others;     /* one of the further captions instead of the first */
-    double keywords;   /* keywords instead: shuffled, or where `others` is above 0 as often some with the caption */
+    double others; /* one of the further captions instead of the first */
+    double
+        keywords; /* keywords instead: shuffled, or where `others` is above 0 as often some with the caption */
     double templates;  /* the caption is put into a template */
     double shuffle;    /* the caption's words come in a drawn order */
     double drop_words; /* each word after the first is left out; the last that is left never is */

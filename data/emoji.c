@@ -23,7 +23,7 @@ typedef struct builder {
     emoji_colour *colours;
     int size;
     bool plain;
-    const char *path;
+    const char *path, *english;
     error *err;
 } builder;
 
@@ -144,10 +144,14 @@ static bool read_english(builder *b)
 {
     static const char *const kinds[] = { "001", "AU", "CA", "GB", "IN" };
     static const char *const folders[] = { "annotations", "annotationsDerived" };
-    char path[128];
     for (size_t i = 0; i < 10; ++i) {
-        snprintf(path, sizeof path, EMOJI_ENGLISH "/%s/en_%s.xml", folders[i % 2], kinds[i / 2]);
-        if (file_exists(path) && !emoji_list_keywords(&b->list, path, b->err)) return false;
+        char name[64];
+        snprintf(name, sizeof name, "%s/en_%s.xml", folders[i % 2], kinds[i / 2]);
+        char *path = file_join(b->english, name);
+        if (!path) return error_set(b->err, ERROR_MEMORY, "no memory for a path in '%s'", b->english);
+        bool done = !file_exists(path) || emoji_list_keywords(&b->list, path, b->err);
+        free(path);
+        if (!done) return false;
     }
     return true;
 }
@@ -199,15 +203,19 @@ bool emoji_build(const emoji_options *options, const char *tar_path, int *count,
     const char *font = o->font ? o->font : EMOJI_FONT, *list = o->list ? o->list : EMOJI_LIST;
     const char *words = o->words ? o->words : EMOJI_WORDS;
     const char *derived = o->words_derived ? o->words_derived : EMOJI_WORDS_DERIVED;
-    builder b = { .size = o->size ? o->size : 64, .plain = o->plain, .path = tar_path, .err = err };
+    builder b = { .size = o->size ? o->size : 64,
+                  .plain = o->plain,
+                  .english = o->english ? o->english : EMOJI_ENGLISH,
+                  .path = tar_path,
+                  .err = err };
     if (b.size < 8 || b.size > 1024)
         return error_set(err, ERROR_USAGE, "emoji of %d pixels cannot be made; choose 8 to 1024", b.size);
     bool done = need(font, "fonts-noto-color-emoji", err) && need(list, "unicode-data", err) &&
                 need(words, "unicode-cldr-core", err) && need(derived, "unicode-cldr-core", err) &&
                 (b.font = emoji_font_open(font, err)) != NULL && emoji_list_read(&b.list, list, err) &&
                 keep_drawable(&b) && emoji_list_keywords(&b.list, words, err) &&
-                emoji_list_keywords(&b.list, derived, err) && emoji_split(&b.list, err) &&
-                add_captions(&b) && write_tar(&b);
+                emoji_list_keywords(&b.list, derived, err) && emoji_split(&b.list, err) && add_captions(&b) &&
+                write_tar(&b);
     if (done && count) *count = b.list.count;
     free(b.glyphs);
     free(b.colours);

@@ -20,6 +20,7 @@
 /* NULL and 0 stand for the defaults above and 64 pixels. */
 typedef struct emoji_options {
     const char *font, *list, *words, *words_derived;
+    const char *english; /* a folder like EMOJI_ENGLISH; what it lacks is done without */
     int size;
     bool plain; /* the emoji alone, each with its name and no further caption */
 } emoji_options;

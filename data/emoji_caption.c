@@ -87,7 +87,8 @@ static bool settle(settling *s)
     if (done) {
         qsort(s->claims, (size_t)s->count, sizeof *s->claims, by_key);
         for (int64_t first = 0, end; first < s->count; first = end) {
-            for (end = first + 1; end < s->count && strcmp(s->claims[end].key, s->claims[first].key) == 0;) ++end;
+            for (end = first + 1; end < s->count && strcmp(s->claims[end].key, s->claims[first].key) == 0;)
+                ++end;
             award(s, &s->claims[first], s->claims + end);
         }
         for (int i = 0; i < s->list->count; ++i) drop_lost(&s->phrases[i], s->list->entries[i].caption);
@@ -126,8 +127,8 @@ static bool add_variant(settling *s, int i)
     const char **texts = base_texts(s, i, &count);
     if (!texts) return no_memory(s->err);
     if (e->recolour)
-        emoji_coloured_phrases(&s->phrases[i], s->list->entries[e->original].caption, e->recolour->name, texts,
-                               count);
+        emoji_coloured_phrases(&s->phrases[i], s->list->entries[e->original].caption, e->recolour->name,
+                               texts, count);
     else
         emoji_toned_phrases(&s->phrases[i], e, texts, count);
     free(texts);

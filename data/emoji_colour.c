@@ -5,12 +5,13 @@
 #include <string.h>
 
 const emoji_hue emoji_hues[] = {
-    { "red", 2, 0, false },      { "orange", 30, 0, true },   { "yellow", 50, 0, true }, { "green", 125, 0, false },
-    { "blue", 213, 0, false },   { "purple", 278, 0, false }, { "pink", 335, 0.35f, true },
+    { "red", 2, 0, false },       { "orange", 30, 0, true }, { "yellow", 50, 0, true },
+    { "green", 125, 0, false },   { "blue", 213, 0, false }, { "purple", 278, 0, false },
+    { "pink", 335, 0.35f, true },
 };
 const int emoji_hue_count = (int)(sizeof emoji_hues / sizeof *emoji_hues);
 
-static const char *const names[] = { "red",  "orange", "yellow", "green", "blue", "purple", "pink",
+static const char *const names[] = { "red",   "orange", "yellow", "green", "blue", "purple", "pink",
                                      "brown", "black",  "white",  "grey",  "gray", "golden", "silver" };
 
 bool emoji_colour_is_name(const char *word, size_t length)
@@ -49,6 +50,8 @@ static void put_rgb(hsv c, uint8_t *pixel)
     }
 }
 
+#define NO_NAME 11 /* skin, bread, cream */
+
 /* Index into `names`. */
 static int name_of(hsv c)
 {
@@ -56,6 +59,8 @@ static int name_of(hsv c)
     if (c.saturation < 0.16f) return c.value > 0.88f ? 9 : 10;
     if (c.hue < 45 && c.hue >= 8 && c.value < 0.68f) return 7;
     if (c.hue >= 345 || c.hue < 14) return c.saturation < 0.45f ? 6 : 0;
+    if (c.hue < 25 && c.saturation < 0.45f) return 6;
+    if (c.hue < 66 && c.saturation < 0.5f) return NO_NAME;
     if (c.hue < 39) return 1;
     if (c.hue < 66) return 2;
     if (c.hue < 165) return 3;
@@ -78,7 +83,7 @@ static bool is_ground(const uint8_t *p)
 
 typedef struct sums {
     double x, y, value, saturation;
-    int64_t figure, coloured, near, by_name[10 + 1];
+    int64_t figure, coloured, near, by_name[NO_NAME + 1];
 } sums;
 
 static void look_at(const image *picture, float hue, sums *s)
@@ -110,7 +115,7 @@ emoji_colour emoji_colour_of(const image *picture)
     if (second.coloured) c.value = (float)(second.value / (double)second.coloured);
     bool vivid = second.saturation > 0.42 * (double)second.coloured; /* else another hue looks as grey */
     c.one_hue = vivid && second.near * 100 >= second.coloured * 93 && second.near * 100 >= second.figure * 50;
-    for (int i = 0; i < 11; ++i)
+    for (int i = 0; i < NO_NAME; ++i)
         if (second.by_name[i] * 100 >= second.figure * 66 && second.figure) c.name = names[i];
     return c;
 }

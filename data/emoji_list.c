@@ -55,7 +55,9 @@ static bool bad_line(list_reader *r, const char *what)
 
 static bool add_entry(list_reader *r, const char *line)
 {
-    emoji_entry e = { .group = r->group, .subgroup = r->subgroup, .keywords = "", .names = "", .further = "" };
+    emoji_entry e = {
+        .group = r->group, .subgroup = r->subgroup, .keywords = "", .names = "", .further = ""
+    };
     const char *at = line;
     for (char *end; *at != ';'; at = end + strspn(end, " ")) {
         unsigned long point = strtoul(at, &end, 16);
@@ -130,8 +132,8 @@ typedef struct words_reader {
     emoji_list *list;
     spelling *spellings;
     XML_Parser parser;
-    int entry;      /* of the annotation being read, or -1 */
-    bool is_name;   /* of the annotation being read */
+    int entry;    /* of the annotation being read, or -1 */
+    bool is_name; /* of the annotation being read */
     char *text;
     size_t length, room;
     bool no_memory;

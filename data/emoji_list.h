@@ -13,9 +13,9 @@ typedef struct emoji_entry {
     const char *key;        /* "e1f44b-1f3ff" */
     const char *codepoints; /* "1F44B 1F3FF" */
     const char *caption, *group, *subgroup;
-    const char *keywords; /* "a|b|c", or "" */
-    const char *names;    /* what other kinds of English call it, in the same form */
-    const char *further;  /* keywords that only those have */
+    const char *keywords;  /* "a|b|c", or "" */
+    const char *names;     /* what other kinds of English call it, in the same form */
+    const char *further;   /* keywords that only those have */
     const char **captions; /* further ones, of the list's memory; emoji_caption.h fills them in */
     int caption_count;
     uint32_t points[EMOJI_MAX_POINTS];

@@ -22,7 +22,7 @@ typedef struct phrase_list {
 } phrase_list;
 
 /* Adds a phrase unless it is too long or there already; drops apostrophes and quotes no keyboard has. */
-void phrase_add(phrase_list *list, phrase_claim claim, const char *format, ...)
+void emoji_phrase_add(phrase_list *list, phrase_claim claim, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Of an emoji without skin tones; `colour` is what most of its picture shows, or NULL. */

@@ -44,6 +44,14 @@ static bool differs(const emoji_colour *c, const emoji_hue *to)
     return apart > 38 && (!to->bright || c->value > 0.8f);
 }
 
+static bool is_taken(const emoji_list *list, const char *caption)
+{
+    for (int i = 0; i < list->count; ++i)
+        if (strcmp(list->entries[i].caption, caption) == 0) return true;
+    return false;
+}
+
+/* A red and a blue circle both become the same pink one: the first is kept. */
 static bool append(emoji_list *list, int original, const emoji_hue *to, int *room, error *err)
 {
     if (list->count == *room) {
@@ -58,7 +66,7 @@ static bool append(emoji_list *list, int original, const emoji_hue *to, int *roo
     e.key = arena_printf(list->memory, "%s-hue-%s", e.key, to->name);
     e.caption = emoji_coloured_name(list->memory, e.caption, to->name);
     if (!e.key || !e.caption) return error_set(err, ERROR_MEMORY, "no memory for coloured emoji");
-    list->entries[list->count++] = e;
+    if (!is_taken(list, e.caption)) list->entries[list->count++] = e;
     return true;
 }
 
@@ -68,7 +76,8 @@ static const emoji_hue *hue_at(int thing, int k)
     return &emoji_hues[(thing + k * 3) % emoji_hue_count];
 }
 
-static bool may_have(const emoji_list *list, int real, int i, const emoji_colour *colours, const emoji_hue *to)
+static bool may_have(const emoji_list *list, int real, int i, const emoji_colour *colours,
+                     const emoji_hue *to)
 {
     const char *name = list->entries[i].caption;
     return differs(&colours[i], to) && !is_real(list, real, name, to->name) &&

@@ -8,8 +8,9 @@
 static const char *const colours[] = { "e1f49a", "e1f90e", "e1f34f", "e1f4d9",
                                        "e1f7e0", "e1f7e3", "e1f7e8", "e1f7e6" };
 
-static const char *const combinations[][2] = { { "heart", "green" },   { "heart", "brown" },  { "apple", "green" },
-                                               { "book", "green" },    { "circle", "orange" }, { "circle", "purple" },
+static const char *const combinations[][2] = { { "heart", "green" },   { "heart", "brown" },
+                                               { "apple", "green" },   { "book", "orange" },
+                                               { "circle", "orange" }, { "circle", "purple" },
                                                { "square", "yellow" }, { "square", "blue" } };
 
 bool emoji_split_holds_out(const char *name, const char *colour)

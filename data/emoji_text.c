@@ -53,6 +53,23 @@ void emoji_text_hyphens(const char *text, char *apart, char *together, size_t si
     apart[n] = together[m] = 0;
 }
 
+bool emoji_text_is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80) ++text;
+    return !*text;
+}
+
+bool emoji_text_is_doing(const char *text)
+{
+    for (int word = 0; word < 2 && *text; ++word) {
+        size_t length = strcspn(text, " ");
+        if (length > 5 && memcmp(text + length - 3, "ing", 3) == 0) return true;
+        text += length;
+        text += strspn(text, " ");
+    }
+    return false;
+}
+
 bool emoji_text_has_colour(const char *text)
 {
     while (*text) {
@@ -66,10 +83,11 @@ bool emoji_text_has_colour(const char *text)
 
 bool emoji_text_plural(const char *text, char *out, size_t size)
 {
-    static const char *const doubtful[] = { "s",    "ice",   "rice", "food", "fish", "sheep", "deer",
-                                            "bread", "salt", "corn", "ing",  "ed",   "meat",  "bacon",
-                                            "milk", "moose", "mouse", "ox",  "goose", "teeth", "tooth",
-                                            "foot", "clothes", "water", "money", "fire", "wood", "cheese" };
+    static const char *const doubtful[] = {
+        "s",     "ice",  "rice",    "food",  "fish",  "sheep", "deer",  "bread", "salt",  "corn",
+        "ing",   "ed",   "meat",    "bacon", "milk",  "moose", "mouse", "ox",    "goose", "teeth",
+        "tooth", "foot", "clothes", "water", "money", "fire",  "wood",  "cheese"
+    };
     size_t length = strlen(text);
     if (strpbrk(text, ":,()'") || emoji_text_words(text) > 2 || length < 3) return false;
     for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; ++i) {
@@ -91,16 +109,19 @@ void emoji_text_key(const char *text, char *out, size_t size)
     size_t used = 0;
     while (*text && used + 2 < size) {
         size_t start = used;
-        while (*text && (isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80 || *text == '#' ||
-                         *text == '*') && used + 2 < size)
+        while (
+            *text &&
+            (isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80 || *text == '#' || *text == '*') &&
+            used + 2 < size)
             out[used++] = (char)tolower((unsigned char)*text++);
         size_t length = used - start;
-        bool article = (length == 1 && out[start] == 'a') || (length == 2 && memcmp(out + start, "an", 2) == 0) ||
+        bool article = (length == 1 && out[start] == 'a') ||
+                       (length == 2 && memcmp(out + start, "an", 2) == 0) ||
                        (length == 3 && memcmp(out + start, "the", 3) == 0);
         if (article) used = start;
         if (length && !article) out[used++] = ' ';
-        if (*text && !(isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80 || *text == '#' ||
-                       *text == '*'))
+        if (*text &&
+            !(isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80 || *text == '#' || *text == '*'))
             ++text;
     }
     out[used] = 0;

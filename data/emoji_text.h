@@ -14,6 +14,9 @@ int emoji_text_words(const char *text);
 void emoji_text_fill(const char *format, const char *word, char *out, size_t size);
 /* Hyphens as blanks, and left out. */
 void emoji_text_hyphens(const char *text, char *apart, char *together, size_t size);
+bool emoji_text_is_ascii(const char *text);
+/* Whether it begins with what somebody does: "running", "mountain biking". */
+bool emoji_text_is_doing(const char *text);
 /* Whether one of its words is a colour. */
 bool emoji_text_has_colour(const char *text);
 /* The plural of a phrase's last word; false where it would be doubtful. */

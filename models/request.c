@@ -88,8 +88,10 @@ static bool read_run_config(const train_request *r, const config_table *table, v
 {
     char *path = file_join(r->run, "config.cfg");
     if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", r->run);
-    if (!file_exists(path)) {
-        error_set(err, ERROR_USAGE, "'%s' holds no run to resume: there is no '%s'", r->run, path);
+    file_kind kind;
+    if (!file_look(path, &kind, err) ||
+        (kind == FILE_ABSENT &&
+         !error_set(err, ERROR_USAGE, "'%s' holds no run to resume: there is no '%s'", r->run, path))) {
         free(path);
         return false;
     }
@@ -221,7 +223,8 @@ train_options request_options(const train_request *r, const char *config_text, j
                             .minutes = r->minutes,
                             .quiet = r->quiet,
                             .json = r->json,
-                            .interrupted = r->interrupted };
+                            .interrupted = r->interrupted,
+                            .reached = r->reached };
 }
 
 double ema_decay_at(double ema, int64_t step)

@@ -22,6 +22,7 @@ typedef struct train_request {
     bool resume, force, quiet, json;
     bool profile; /* end with a table of device time by operator */
     const volatile sig_atomic_t *interrupted;
+    void (*reached)(train_stage stage); /* as in train_options */
 } train_request;
 
 /* Names of the presets embedded for "dvae" or "prior", NULL-terminated, to be freed (names are borrowed). */

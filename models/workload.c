@@ -206,7 +206,7 @@ static bool run_once(workload *w, float *loss, int32_t *tokens, error *err)
         return run_step(w, w->dvae_step.optimizer, w->dvae_step.losses.loss, 1e-4, loss, err);
     if (w->kind == TRAIN_PRIOR)
         return run_step(w, w->prior_step.optimizer, w->prior_step.losses.loss, 1e-4, loss, err);
-    prior_draw draw = { .text = w->text, .seed = 1, .count = 1 };
+    prior_draw draw = { .text = w->text, .seed = 1, .count = 1, .guidance = w->prior.guidance };
     return prior_sampler_draw(w->sampler, &draw, tokens, err);
 }
 

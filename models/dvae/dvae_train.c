@@ -248,7 +248,10 @@ static bool set_up(dvae_trainer *t, const train_request *r, const char *data, er
                                       .augment = c->augment,
                                       .flip = c->flip,
                                       .seed = (uint64_t)c->seed,
-                                      .threads = (int)c->threads };
+                                      .threads = (int)c->threads,
+                                      .skip_share = c->skip_share,
+                                      .run = r->run,
+                                      .resume = r->resume };
     if (!(t->data = training_data_open(&options, err)) || !(t->device = device_open(r->device, err)) ||
         !fit(t, err) || !build(t, err))
         return false;

@@ -88,8 +88,8 @@ prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shap
 
 typedef struct prior_sampler prior_sampler;
 
-/* Builds the prefill graph (one caption) and the one-token graph (`batch` pictures) over a store that
- * holds, or will be loaded with, the parameters. */
+/* Builds the prefill graph (one caption) and the one-token graph (`batch` pictures) over a store that holds, or will be
+ * loaded with, the parameters: those for the guidance of the settings at once, the others when first asked for. */
 prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior_shape *shape, int64_t batch,
                                     bool averages, error *err);
 void prior_sampler_destroy(prior_sampler *p);
@@ -103,6 +103,7 @@ typedef struct prior_draw {
     double temperature;
     int64_t top_k;
     double top_p;
+    double guidance; /* 1: none; otherwise drawn from the logits without + guidance (with - without the caption) */
     bool (*progress)(void *context, int64_t done, int64_t total);
     void *context;
 } prior_draw;

@@ -8,6 +8,7 @@
 #include "host/train/schedule.h"
 #include "models/announce.h"
 #include "models/fit.h"
+#include "models/origin.h"
 #include "models/prior/noise.h"
 #include "models/prior/prior_step.h"
 #include "models/prior/start.h"
@@ -35,7 +36,8 @@ typedef struct prior_trainer {
     prior_step train, check;
     prior_sampler *sampler;
     schedule_plateau plateau;
-    double factor; /* of the step size, by plateaus */
+    double factor;   /* of the step size, by plateaus */
+    char origin[65]; /* fingerprint of the dVAE */
 } prior_trainer;
 
 static int64_t image_tokens(const prior_trainer *t)
@@ -58,10 +60,11 @@ static bool encode_all(prior_trainer *t, error *err)
         t->tokens && pixels
             ? true
             : error_set(err, ERROR_MEMORY, "out of memory for the tokens of %lld pictures", (long long)count);
+    bool good; /* tokens of a picture that is not are never asked for */
     for (int64_t done = 0; ok && done < count; done += CODEC_BATCH) {
         int64_t now = count - done < CODEC_BATCH ? count - done : CODEC_BATCH;
         for (int64_t i = 0; ok && i < now; ++i)
-            ok = training_data_picture(t->data, done + i, pixels + i * picture, err);
+            ok = training_data_picture(t->data, done + i, pixels + i * picture, &good, err);
         ok = ok && dvae_codec_encode(t->dvae->codec, pixels, now, t->tokens + done * n, err);
     }
     free(pixels);
@@ -153,7 +156,8 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
     }
     uint8_t *pixels = malloc((size_t)(t->dvae->config.image_size * t->dvae->config.image_size * 3));
     bool ok = pixels ? true : error_set(err, ERROR_MEMORY, "out of memory for a picture");
-    ok = ok && training_data_picture(t->data, index, pixels, err) &&
+    bool good;
+    ok = ok && training_data_picture(t->data, index, pixels, &good, err) &&
          dvae_codec_encode(t->dvae->codec, pixels, 1, out, err);
     free(pixels);
     return ok;
@@ -162,9 +166,8 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
     prior_trainer *t = self;
-    int64_t count = training_data_selection(t->data, true)->count, batch = t->config.batch,
-            n = image_tokens(t);
-    if (count > MOST_VALIDATED) count = MOST_VALIDATED;
+    int64_t count, batch = t->config.batch, n = image_tokens(t);
+    if (!training_data_validation_count(t->data, MOST_VALIDATED, &count, err)) return false;
     int64_t batches = (count + batch - 1) / batch;
     double loss = 0, of_text = 0, of_image = 0;
     bool ok = need_check_graph(t, err);
@@ -206,7 +209,8 @@ static bool draw_one(prior_trainer *t, int64_t i, uint8_t *pixels, error *err)
                      .count = 1,
                      .temperature = c->temperature,
                      .top_k = c->top_k,
-                     .top_p = c->top_p };
+                     .top_p = c->top_p,
+                     .guidance = c->guidance };
     return prior_sampler_draw(t->sampler, &d, t->image, err) &&
            dvae_codec_decode(t->dvae->codec, t->image, 1, pixels, err);
 }
@@ -243,9 +247,9 @@ static bool draw(void *self, int64_t step, const char *path, error *err)
 static json_t *save_state(void *self)
 {
     const prior_trainer *t = self;
-    return json_pack("{s:f, s:f, s:i, s:i}", "factor", t->factor, "best",
+    return json_pack("{s:f, s:f, s:i, s:i, s:s}", "factor", t->factor, "best",
                      isfinite(t->plateau.best) ? t->plateau.best : 1e300, "waited", t->plateau.waited,
-                     "halvings", t->plateau.halvings);
+                     "halvings", t->plateau.halvings, ORIGIN_KEY, t->origin);
 }
 
 static bool load_state(void *self, const json_t *state, error *err)
@@ -306,7 +310,8 @@ static bool open_data(prior_trainer *t, const train_request *r, const char *data
 {
     const prior_config *c = &t->config;
     if (!(t->device = device_open(r->device, err)) ||
-        !(t->dvae = dvae_part_open(t->device, dvae, CODEC_BOTH, CODEC_BATCH, err)))
+        !(t->dvae = dvae_part_open(t->device, dvae, CODEC_BOTH, CODEC_BATCH, err)) ||
+        !checkpoint_fingerprint(t->dvae->store, t->origin, err))
         return false;
     t->shape = (prior_shape){ dvae_tokens_side(&t->dvae->config), t->dvae->config.codes };
     training_data_options options = { .path = data,
@@ -318,7 +323,10 @@ static bool open_data(prior_trainer *t, const train_request *r, const char *data
                                       .flip = c->flip,
                                       .seed = (uint64_t)c->seed,
                                       .threads = (int)c->threads,
-                                      .captions = true };
+                                      .captions = true,
+                                      .skip_share = c->skip_share,
+                                      .run = r->run,
+                                      .resume = r->resume };
     return (t->data = training_data_open(&options, err)) != NULL;
 }
 
@@ -348,7 +356,7 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
     part_files from;
     bool ok = open_data(t, r, data, dvae, err) && find_origin(r, &from, err);
     if (!ok) return false;
-    ok = fit(t, r, &from, err) && make_batch(t, err) && (!fixed || encode_all(t, err)) && build(t, err) &&
+    ok = fit(t, r, &from, err) && (r->resume || prior_text_warn_cut(t->text, err)) && make_batch(t, err) && (!fixed || encode_all(t, err)) && build(t, err) &&
          (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
          (!from.weights ||
           prior_start_from_model(t->store, &t->shape, &from, prior_text_tokenizer(t->text), err));

@@ -150,9 +150,11 @@ static bool folder_is_free(const train_request *r, error *err)
 {
     char *info = file_join(r->run, "run.json");
     if (!info) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", r->run);
-    bool taken = file_exists(info);
+    file_kind kind;
+    bool known = file_look(info, &kind, err);
     free(info);
-    if (!taken) return file_make_folders(r->run, err);
+    if (!known) return false;
+    if (kind == FILE_ABSENT) return file_make_folders(r->run, err);
     return error_set(err, ERROR_USAGE,
                      "'%s' already holds a run; go on with it by --resume, or name another folder", r->run);
 }
@@ -254,6 +256,56 @@ void prior_text_close(prior_text *t)
 const tokenizer *prior_text_tokenizer(const prior_text *t)
 {
     return t->tokenizer;
+}
+
+/* ---- Captions that are cut ---- */
+
+typedef struct cut_count {
+    int64_t looked, cut;
+    int longest; /* tokens */
+    const char *text;
+} cut_count;
+
+static bool count_cut(const prior_text *t, char **captions, int64_t count, cut_count *c, error *err)
+{
+    enum { MOST = 200000 }; /* spread over a larger set: a few seconds */
+    int64_t stride = count / MOST + 1;
+    *c = (cut_count){ .looked = 0 };
+    for (int64_t i = 0; i < count; i += stride) {
+        int32_t *ids = NULL;
+        int tokens = tokenizer_encode(t->tokenizer, captions[i], &ids, err);
+        if (tokens < 0) return error_prefix(err, "caption '%.60s'", captions[i]);
+        free(ids);
+        ++c->looked;
+        c->cut += tokens > t->config.text_tokens;
+        if (tokens <= c->longest) continue;
+        c->longest = tokens;
+        c->text = captions[i];
+    }
+    return true;
+}
+
+bool prior_text_warn_cut(const prior_text *t, error *err)
+{
+    char **captions = NULL;
+    int64_t count = 0;
+    cut_count c;
+    int shown = 60;
+    const config_field *f = config_find(&prior_config_table, "text_tokens");
+    bool ok = dataset_captions(training_data_set(t->data), training_data_selection(t->data, false),
+                               t->config.keyword_captions > 0, &captions, &count, err) &&
+              count_cut(t, captions, count, &c, err);
+    if (ok && c.cut) {
+        bool whole = strlen(c.text) <= (size_t)shown;
+        while (!whole && ((unsigned char)c.text[shown] & 0xc0) == 0x80) --shown; /* between characters */
+        log_warn("%lld of %lld captions have more than %lld tokens and are cut there; the longest has %d, "
+                 "'%.*s%s': --set text_tokens=%.0f reads %s",
+                 (long long)c.cut, (long long)c.looked, (long long)t->config.text_tokens, c.longest, shown,
+                 c.text, whole ? "" : "...", c.longest < f->high ? (double)c.longest : f->high,
+                 c.longest <= f->high ? "them whole, in more time and memory" : "the most there can be");
+    }
+    free(captions);
+    return ok;
 }
 
 /* ---- Batches ---- */

@@ -17,6 +17,9 @@ prior_text *prior_text_open(prior_config *c, const train_request *r, const part_
 void prior_text_close(prior_text *t);
 const tokenizer *prior_text_tokenizer(const prior_text *t);
 
+/* Says how many training captions are longer than text_tokens, which is the longest, and what would read it. */
+bool prior_text_warn_cut(const prior_text *t, error *err);
+
 /* One batch's text: ids [batch][T], targets [batch][T-1] (-1 where no token is), share = 1 / targets. */
 typedef struct text_batch {
     int32_t *ids, *targets;

@@ -302,7 +302,7 @@ static void broken_sets(void **state)
     memset(long_text, 'a', DATASET_MAX_CAPTION + 1);
     const broken_case cases[] = {
         { { "README.md" }, { "x" }, "holds no picture" },
-        { { "a.png" }, { NULL }, "1 of 1 pictures have no caption, the first is 'a'" },
+        { { "a.png" }, { NULL }, "1 of 1 pictures have no caption, the first is 'a.png'" },
         { { "a.txt" }, { "x" }, "no picture, the first is 'a.txt'" },
         { { "a.png", "a.txt" }, { NULL, " \n" }, "caption of 'a' is empty" },
         { { "a.png", "a.txt" }, { NULL, "ab\xff" }, "not UTF-8 at byte 2" },
@@ -352,7 +352,7 @@ static void broken_pictures_and_paths(void **state)
     assert_non_null(d);
     image read;
     assert_false(dataset_read_picture(d, 0, &read, &err));
-    assert_says(&err, "picture 'a': neither PNG nor JPEG; it starts with 'this is text'");
+    assert_says(&err, "picture 'a.png': neither PNG nor JPEG; it starts with 'this is text'");
     dataset_close(d);
 
     assert_null(open_one(at(&r, "missing.tar"), &err));

@@ -87,9 +87,9 @@ static int device_uint(asked *a, cl_device_info what, const char *name)
     return (int)value;
 }
 
-/* NVIDIA's driver (580.159) takes the offset of clEnqueueFillBuffer modulo 2^32 elements: a fill further on lands
- * elsewhere in the buffer, without an error. */
-#define BUFFER_BYTES_MOST ((int64_t)16 << 30)
+/* NVIDIA's driver (580.159) counts the elements of clEnqueueFillBuffer in 32 bits: a fill of the last four bytes of
+ * 16 GiB stops the context, one further on lands elsewhere in the buffer, without an error.  2^31 elements are safe. */
+#define BUFFER_BYTES_MOST ((int64_t)8 << 30)
 
 #define PLATFORM_TEXT(a, what, out) platform_text(a, what, #what, out, sizeof(out))
 #define DEVICE_TEXT(a, what, out)   device_text(a, what, #what, out, sizeof(out))
