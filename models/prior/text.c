@@ -194,7 +194,8 @@ void text_batch_free(text_batch *b)
 static char *draw_caption(const prior_text *t, const dataset_sample *s, int64_t at, int64_t step)
 {
     const prior_config *c = &t->config;
-    const caption_source source = { s->caption, s->captions, s->caption_count, s->keywords, s->keyword_count };
+    const caption_source source = { s->caption, s->captions, s->caption_count, s->keywords,
+                                    s->keyword_count };
     const caption_odds odds = { .others = c->caption_others,
                                 .keywords = c->keyword_captions,
                                 .templates = c->caption_template_odds,
