@@ -64,7 +64,7 @@ static int name_of(hsv c)
     if (c.hue < 39) return 1;
     if (c.hue < 66) return 2;
     if (c.hue < 165) return 3;
-    if (c.hue < 250) return 4;
+    if (c.hue < 250) return c.saturation < 0.34f ? NO_NAME : 4; /* the font's steel is bluish */
     if (c.hue < 300) return 5;
     return 6;
 }
