@@ -62,6 +62,7 @@ static bool check_encoding(const sample_reader *r, const member *m, const char *
 bool sample_take_captions(const sample_reader *r, const member *m, dataset_sample *s)
 {
     const char *text = m->text;
+    s->captioned = true;
     if (!text)
         return error_set(r->err, ERROR_FORMAT,
                          "%s: the captions of '%s' have %lld bytes; at most %d are read", r->path, m->key,

@@ -1,6 +1,7 @@
 /* dataset_select.c -- parts of a data set, their order, and their texts.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset.h"
+#include "host/base/log.h"
 #include "host/base/philox.h"
 #include <math.h>
 #include <stdio.h>
@@ -24,6 +25,13 @@ void dataset_shuffle(int64_t count, uint64_t seed, uint32_t epoch, int64_t *orde
     shuffle(count, &random, order);
 }
 
+static bool has_splits(const dataset *d)
+{
+    for (int64_t i = 0; i < dataset_count(d); ++i)
+        if (*dataset_at(d, i)->split) return true;
+    return false;
+}
+
 /* The first few splits there are, for a message. */
 static void name_splits(const dataset *d, char *text, size_t size)
 {
@@ -40,7 +48,6 @@ static void name_splits(const dataset *d, char *text, size_t size)
         int made = snprintf(text + length, size - length, "%s'%s'", length ? ", " : "", split);
         length = length + (size_t)made < size ? length + (size_t)made : size - 1;
     }
-    if (count == 0) snprintf(text, size, "none");
 }
 
 /* Keeps the held-out samples, or the others, in their order. */
@@ -96,8 +103,12 @@ bool dataset_select(const dataset *d, const char *split, double holdout, uint64_
     out->index = malloc((size_t)(count + 1) * sizeof *out->index);
     if (!out->index)
         return error_set(err, ERROR_MEMORY, "no memory to select from %lld samples", (long long)count);
+    bool whole = !split || !*split || !has_splits(d);
     for (int64_t i = 0; i < count; ++i)
-        if (!split || !*split || strcmp(dataset_at(d, i)->split, split) == 0) out->index[out->count++] = i;
+        if (whole || strcmp(dataset_at(d, i)->split, split) == 0) out->index[out->count++] = i;
+    if (whole && split && *split && !want_heldout)
+        log_info("the data set names no splits, so '%s' is all of it: %lld pictures", split,
+                 (long long)count);
     char names[256];
     if (out->count == 0) {
         name_splits(d, names, sizeof names);

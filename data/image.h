@@ -1,6 +1,7 @@
 /* image.h -- pictures in memory: 8-bit RGB, rows without gaps, top row first.
  * Reads PNG and JPEG (told apart by their first bytes, never by name), writes PNG.  Transparent pixels
- * are put on white; grey and CMYK become RGB; orientation marks and colour profiles are ignored.
+ * are put on white; grey and CMYK become RGB; pictures are turned as their EXIF block says; colour profiles
+ * are ignored.  Other content that is known (WebP, GIF, HTML, ...) is called by its name in the error.
  * Functions filling an `image *out` leave it empty when they fail; `out` must not be the input.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_IMAGE_H

@@ -26,7 +26,7 @@ static bool run_emoji(const cli_call *call, error *err)
 }
 
 static const cli_option options[] = {
-    { "output", 'o', CLI_TEXT, "FILE", "emoji.tar", 0, 0, "the tar to write" },
+    { "output", 'o', CLI_TAR, "FILE", "emoji.tar", 0, 0, "the tar to write" },
     { "size", 0, CLI_INT, "N", "64", 8, 512, "pixels a side" },
     { "font", 0, CLI_TEXT, "FILE", EMOJI_FONT, 0, 0, "colour font (package fonts-noto-color-emoji)" },
     { "list", 0, CLI_TEXT, "FILE", EMOJI_LIST, 0, 0, "list of emoji (package unicode-data)" },

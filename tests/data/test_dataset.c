@@ -233,7 +233,7 @@ static void repeats(void **state)
     dataset *d = open_one(at(&r, "c"), &err);
     if (!d) fail_msg("%s", err.message);
     dataset_selection all, held;
-    assert_true(dataset_select(d, NULL, 0, 1, false, &all, &err));
+    assert_true(dataset_select(d, "train", 0, 1, false, &all, &err)); /* the set names no splits */
     assert_int_equal(all.count, 71);
     for (int i = 0; i < 3; ++i) assert_int_equal(all.index[i], 0);
     assert_int_equal(all.index[3], 1);
@@ -246,7 +246,7 @@ static void repeats(void **state)
     for (uint64_t seed = 0; seed < 8; ++seed) {
         int seen[6] = { 0 };
         assert_true(dataset_select(d, NULL, 0.5, seed, false, &all, &err));
-        assert_true(dataset_select(d, NULL, 0.5, seed, true, &held, &err));
+        assert_true(dataset_select(d, "train", 0.5, seed, true, &held, &err));
         for (int64_t i = 0; i < all.count; ++i) ++seen[all.index[i]];
         assert_int_equal(held.count, 3);
         for (int i = 0; i < 3; ++i) assert_int_equal(seen[held.index[i]]++, 0);
@@ -302,7 +302,7 @@ static void broken_sets(void **state)
     memset(long_text, 'a', DATASET_MAX_CAPTION + 1);
     const broken_case cases[] = {
         { { "README.md" }, { "x" }, "holds no picture" },
-        { { "a.png" }, { NULL }, "1 of 1 pictures have no caption, the first is 'a'" },
+        { { "a.png" }, { NULL }, "1 of 1 pictures have no caption, the first is 'a.png'" },
         { { "a.txt" }, { "x" }, "no picture, the first is 'a.txt'" },
         { { "a.png", "a.txt" }, { NULL, " \n" }, "caption of 'a' is empty" },
         { { "a.png", "a.txt" }, { NULL, "ab\xff" }, "not UTF-8 at byte 2" },
@@ -352,7 +352,7 @@ static void broken_pictures_and_paths(void **state)
     assert_non_null(d);
     image read;
     assert_false(dataset_read_picture(d, 0, &read, &err));
-    assert_says(&err, "picture 'a': neither PNG nor JPEG; it starts with 'this is text'");
+    assert_says(&err, "picture 'a.png': neither PNG nor JPEG; it starts with 'this is text'");
     dataset_close(d);
 
     assert_null(open_one(at(&r, "missing.tar"), &err));
