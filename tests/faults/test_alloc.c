@@ -180,15 +180,18 @@ static bool check_pictures(bool ok, error *err)
 /* A grid without labels is better than none; glyphs that cannot be drawn are left out. */
 static const char *const pictures_without[] = { "label_font_open", "label_height", "label_draw", NULL };
 
+#define EMOJI_PICTURES 16 /* those of write_emoji, and the heart in three other colours */
+
 static bool run_emoji(error *err)
 {
     int count = 0;
     const emoji_options options = { .list = path_of("list.txt"),
                                     .words = path_of("words.xml"),
                                     .words_derived = path_of("words.xml"),
+                                    .english = path_of("english"),
                                     .size = 16 };
     return emoji_build(&options, path_of("out/emoji.tar"), &count, err) &&
-           (count == 12 || error_set(err, ERROR_FORMAT, "%d emoji", count));
+           (count == EMOJI_PICTURES || error_set(err, ERROR_FORMAT, "%d emoji", count));
 }
 
 /* FreeType's own: modules for other kinds of fonts, tables nobody asks for. */
@@ -200,7 +203,7 @@ static bool check_emoji(bool ok, error *err)
     if (!no_leftovers(err)) return false;
     if (!file_exists(path)) return !ok || error_set(err, ERROR_IO, "no tar was written");
     dataset *d = dataset_open(&path, 1, true, err);
-    bool whole = d && (dataset_count(d) == 12 || error_set(err, ERROR_FORMAT, "a part of a tar"));
+    bool whole = d && (dataset_count(d) == EMOJI_PICTURES || error_set(err, ERROR_FORMAT, "a part of a tar"));
     dataset_close(d);
     return whole;
 }
@@ -340,7 +343,7 @@ static void write_jpeg(const char *path, J_COLOR_SPACE space, int channels)
     free(bytes);
 }
 
-/* Ten faces and two colours of hands, as Unicode and CLDR would list them. */
+/* Ten faces, two colours of hands and a heart, as Unicode and CLDR would list them. */
 static void write_emoji(void)
 {
     char list[2000] = "# group: Smileys & Emotion\n# subgroup: face-smiling\n",
@@ -353,10 +356,17 @@ static void write_emoji(void)
     }
     strcat(list, "# group: People & Body\n# subgroup: hand-fingers-open\n"
                  "1F44B ; fully-qualified # \xf0\x9f\x91\x8b E0.6 waving hand\n"
-                 "1F44B 1F3FF ; fully-qualified # \xf0\x9f\x91\x8b E1.0 waving hand: dark skin tone\n");
+                 "1F44B 1F3FF ; fully-qualified # \xf0\x9f\x91\x8b E1.0 waving hand: dark skin tone\n"
+                 "# group: Smileys & Emotion\n# subgroup: heart\n"
+                 "2764 FE0F ; fully-qualified # \xe2\x9d\xa4 E0.6 red heart\n");
     strcat(keywords, "</annotations></ldml>\n");
     write_text(path_of("list.txt"), list);
     write_text(path_of("words.xml"), keywords);
+    assert_true(file_make_folders(path_of("english/annotations"), NULL));
+    write_text(
+        path_of("english/annotations/en_GB.xml"),
+        "<ldml><annotations><annotation cp=\"\xe2\x9d\xa4\">love | valentine</annotation>"
+        "<annotation cp=\"\xe2\x9d\xa4\" type=\"tts\">crimson heart</annotation></annotations></ldml>\n");
 }
 
 static void write_odd_tensors(void)
