@@ -73,12 +73,12 @@ static bool copy(const image *from, image *to, error *err)
     return true;
 }
 
-/* One that another thread has kept meanwhile stays, and one for which there is no memory is not kept. */
-static void keep(picture_cache *c, int64_t index, const image *picture)
+/* One that another thread has kept meanwhile stays. */
+static bool keep(picture_cache *c, int64_t index, const image *picture, error *err)
 {
     int64_t bytes = (int64_t)picture->width * picture->height * 3;
     image kept;
-    if (!copy(picture, &kept, NULL)) return;
+    if (!copy(picture, &kept, err)) return false;
     pthread_mutex_lock(&c->lock);
     if (c->pictures[index].pixels || bytes > c->left) {
         image_free(&kept);
@@ -87,6 +87,7 @@ static void keep(picture_cache *c, int64_t index, const image *picture)
         c->left -= bytes;
     }
     pthread_mutex_unlock(&c->lock);
+    return true;
 }
 
 bool picture_cache_read(picture_cache *c, int64_t index, image *out, error *err)
@@ -96,10 +97,7 @@ bool picture_cache_read(picture_cache *c, int64_t index, image *out, error *err)
     pthread_mutex_unlock(&c->lock);
     if (kept.pixels) return copy(&kept, out, err);
     if (!dataset_read_picture(c->data, index, out, err)) return false;
-    if (!shrink(c, out, err)) {
-        image_free(out);
-        return false;
-    }
-    keep(c, index, out);
-    return true;
+    if (shrink(c, out, err) && keep(c, index, out, err)) return true;
+    image_free(out);
+    return false;
 }

@@ -302,7 +302,9 @@ static bool write_model(const growth *g, const char *path, error *err)
     fwrite(old, 1, size, out);
     for (int i = 0; i < g->grown; ++i) put_piece(out, g->added[i], lowest - 1.0f - (float)i);
     if (g->grown) put_size(out, count + g->grown);
-    bool ok = fclose(out) == 0 ? file_write(path, text, bytes, err) : no_memory(err);
+    bool whole = !ferror(out);
+    whole = fclose(out) == 0 && whole && text;
+    bool ok = whole ? file_write(path, text, bytes, err) : no_memory(err);
     free(text);
     return ok;
 }

@@ -34,6 +34,29 @@ static bool parse_modes(const training_data_options *o, loader_config *c, error 
     return augment_mode_parse(o->augment, &c->augment, err) && augment_flip_parse(flip, &c->flip, err);
 }
 
+/* Leaves out samples without a caption; that none is left is an error of the training part. */
+static bool keep_captioned(const training_data_options *o, const training_data *d, dataset_selection *s,
+                           const char *part, error *err)
+{
+    int64_t kept = 0, all = s->count, first = -1;
+    for (int64_t i = 0; i < all; ++i) {
+        bool captioned = *dataset_at(d->set, s->index[i])->caption != 0;
+        if (captioned) s->index[kept++] = s->index[i];
+        if (!captioned && first < 0) first = s->index[i];
+    }
+    s->count = kept;
+    if (kept == all) return true;
+    const char *key = dataset_at(d->set, first)->key;
+    if (kept == 0 && s == &d->train)
+        return error_set(
+            err, ERROR_FORMAT,
+            "%s: none of %lld %s pictures has a caption, the first is '%s'; put it into '%s.txt'", o->path,
+            (long long)all, part, key, key);
+    log_warn("%s: %lld of %lld %s pictures have no caption and are left out, the first is '%s'", o->path,
+             (long long)(all - kept), (long long)all, part, key);
+    return true;
+}
+
 static bool prepare_skips(training_data *d, const training_data_options *o, error *err)
 {
     int64_t count = dataset_count(d->set);
@@ -63,10 +86,12 @@ training_data *training_data_open(const training_data_options *o, error *err)
     d->config = (loader_config){
         .batch = (int)o->batch, .size = (int)o->size, .seed = o->seed, .threads = o->threads, .shuffle = true
     };
-    bool ok =
-        parse_modes(o, &d->config, err) && (d->set = dataset_open(&o->path, 1, o->captions, err)) &&
-        dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
-        (o->holdout <= 0 || dataset_select(d->set, o->split, o->holdout, o->seed, true, &d->validation, err));
+    bool ok = parse_modes(o, &d->config, err) && (d->set = dataset_open(&o->path, 1, false, err)) &&
+              dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
+              (o->holdout <= 0 ||
+               dataset_select(d->set, o->split, o->holdout, o->seed, true, &d->validation, err)) &&
+              (!o->captions || (keep_captioned(o, d, &d->train, "training", err) &&
+                                keep_captioned(o, d, &d->validation, "validation", err)));
     if (ok && prepare_skips(d, o, err)) {
         dataset_hash(d->set, d->hash);
         return d;

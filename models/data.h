@@ -16,7 +16,7 @@ typedef struct training_data_options {
     const char *augment, *flip;
     uint64_t seed;
     int threads;
-    bool captions;     /* each picture must have one */
+    bool captions;     /* pictures without one are left out, with a warning */
     double skip_share; /* of pictures that cannot be read and are passed over: skips_most */
     const char *run;   /* the folder in which "skipped.txt" names them; kept, with `resume`, from before */
     bool resume;

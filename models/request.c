@@ -170,7 +170,9 @@ bool request_take_sizes(const train_request *r, const config_table *table, const
         else
             ok = take_size(r, config_find(table, *sizes), yields, config, from, list, err);
     }
-    if (list) fclose(list);
+    bool listed = list && !ferror(list);
+    listed = list && fclose(list) == 0 && listed && differences;
+    if (ok && !listed) ok = error_set(err, ERROR_MEMORY, "out of memory for the sizes of '%s'", r->init);
     if (ok && *differences) log_info("sizes are those of '%s': %s", r->init, differences);
     free(differences);
     free(from);

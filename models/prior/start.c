@@ -128,6 +128,16 @@ static bool is_of_pieces(const char *name)
     return strcmp(name, "text_embedding") == 0 || strcmp(name, "text_logits.weight") == 0;
 }
 
+/* A model that has learnt its own set by heart is sure of every token, and on other pictures wrong: it starts at 11 nats
+ * an image token where an even guess has 5.5, and unlearns for a hundred steps.  With smaller logits it keeps what it
+ * prefers without being sure of it. */
+static const float CALMER = 0.25f;
+
+static bool is_logits(const char *name)
+{
+    return strcmp(name, "text_logits.weight") == 0 || strcmp(name, "image_logits.weight") == 0;
+}
+
 static bool is_of_positions(const char *name)
 {
     return strcmp(name, "text_position") == 0 || strcmp(name, "padding_embedding") == 0;
@@ -193,6 +203,7 @@ static bool start_entry(const origin *o, store *prior, store_entry *e, error *er
     float *values = calloc((size_t)e->count, sizeof *values);
     if (!values) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", e->name);
     dtype_convert(DTYPE_F32, values, t->type, t->data, t->dim[0] * size);
+    for (int64_t i = 0; is_logits(e->name) && i < t->dim[0] * size; ++i) values[i] *= CALMER;
     bool ok = add_rows(o, e->name, values, t->dim[0], e->dim[0], size, err) &&
               store_write_f32(prior, e, values, err);
     free(values);

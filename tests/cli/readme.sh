@@ -38,10 +38,7 @@ grep -q '6 pictures.*steps.*: about .* on this device' said || fail "it is not s
 grep -q 'text_vocabulary is .*these captions allow no more' said || fail "the vocabulary is not lowered"
 grep -q 'pieces added for these captions' said || fail "the model's vocabulary is not kept and grown"
 
-# With the other preset, and going on where a run was.
-sed -n '/--preset small/s/small/photo/p' lines | sed 's|runs/|photo/|g' >photo
-[ -s photo ] || fail "the README names no preset"
-run photo
+# Going on where a run was.
 echo "dalle-cl train prior --run runs/prior --resume" >again
 run again
 grep -q "resuming 'runs/prior'" said || fail "a run does not go on"

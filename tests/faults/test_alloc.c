@@ -7,6 +7,7 @@
 #include "data/emoji.h"
 #include "data/grid.h"
 #include "data/loader.h"
+#include "data/tokenizer_grow.h"
 #include "host/train/checkpoint.h"
 #include "models/request.h"
 
@@ -59,6 +60,25 @@ static bool check_tokenizer(bool ok, error *err)
     if (!file_exists(path_of("out/t.model"))) return !ok || error_set(err, ERROR_IO, "no model was written");
     tokenizer *t = tokenizer_open(path_of("out/t.model"), err);
     bool whole = t && (tokenizer_vocabulary(t) == 280 || error_set(err, ERROR_FORMAT, "a wrong model"));
+    tokenizer_close(t);
+    return whole;
+}
+
+static bool run_tokenizer_grow(error *err)
+{
+    static const char *const captions[] = { "a quokka", "two quokkas", "żółw" };
+    tokenizer *t = tokenizer_open(path_of("t.model"), err);
+    bool ok = t && tokenizer_grow(t, captions, 3, 50, path_of("out/t.model"), err);
+    tokenizer_close(t);
+    return ok;
+}
+
+static bool check_grown(bool ok, error *err)
+{
+    if (!no_leftovers(err)) return false;
+    if (!file_exists(path_of("out/t.model"))) return !ok || error_set(err, ERROR_IO, "no model was written");
+    tokenizer *t = tokenizer_open(path_of("out/t.model"), err);
+    bool whole = t && (tokenizer_vocabulary(t) > 280 || error_set(err, ERROR_FORMAT, "nothing was added"));
     tokenizer_close(t);
     return whole;
 }
@@ -284,6 +304,7 @@ static const alloc_scene scenes[] = {
     { "settings", NULL, run_settings, NULL, 0, NULL },
     { "mistakes", NULL, run_mistakes, NULL, 0, mistakes_without },
     { "tokenizer train", empty_out, run_tokenizer_train, check_tokenizer, 400, NULL },
+    { "tokenizer grow", empty_out, run_tokenizer_grow, check_grown, 400, NULL },
     { "tokenizer use", empty_out, run_tokenizer_use, check_out, 1200, NULL },
     { "words", empty_out, run_words, check_out, 0, NULL },
     { "tar", NULL, run_tar, NULL, 0, NULL },

@@ -208,6 +208,25 @@ static void test_vocabularies(void **state)
     assert_int_equal(setting(path_of("named"), &prior_config_table, "text_vocabulary"), 280);
 }
 
+/* Pictures without a caption are left out; if none has one, that is an error. */
+static void test_missing_captions(void **state)
+{
+    (void)state;
+    error err;
+    const char *const sets[] = { "steps=2", "sample_every=0", "holdout=0.2", "eval_every=1", NULL };
+    char name[300];
+    drawings_folder(path_of("bare"), DRAWINGS);
+    for (int i = DRAWINGS - 1; i >= 0; --i) {
+        snprintf(name, sizeof name, "%s/%d.txt", path_of("bare"), i);
+        assert_int_equal(remove(name), 0);
+        if (i == 3 && !train_prior(path_of("bare"), path_of("some"), NULL, sets, &err))
+            fail_msg("%s", err.message);
+    }
+    assert_false(train_prior(path_of("bare"), path_of("none"), NULL, sets, &err));
+    print_message("%s\n", err.message);
+    assert_non_null(strstr(err.message, "training pictures has a caption"));
+}
+
 /* ---- Starting from a model ---- */
 
 static const float *values_of(safetensors *file, const char *name, int64_t rows)
@@ -245,7 +264,9 @@ static void test_init_grows(void **state)
         snprintf(average, sizeof average, "ema.%s", kept[i]);
         int64_t rows = safetensors_find(old, average)->dim[0], now = i < 2 ? after : i < 4 ? 20 : rows;
         const float *x = values_of(old, average, rows), *y = values_of(new, kept[i], now);
-        assert_memory_equal(x, y, (size_t)(rows * size) * sizeof *x);
+        /* Logits are made calmer, all alike. */
+        float scale = i == 1 ? 0.25f : 1.0f;
+        for (int64_t j = 0; j < rows * size; ++j) assert_true(y[j] == scale * x[j]);
         for (int64_t row = rows; (i == 2 || i == 3) && row < now; ++row)
             assert_memory_equal(y + row * size, x + (rows - 1) * size, (size_t)size * sizeof *y);
     }
@@ -377,15 +398,11 @@ int main(void)
 {
     device_close(device_or_skip());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fit),
-        cmocka_unit_test(test_fit_leaves_settings),
-        cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_small_sets),
-        cmocka_unit_test(test_vocabularies),
-        cmocka_unit_test(test_init_grows),
-        cmocka_unit_test(test_init_gives_sizes),
-        cmocka_unit_test(test_init_refused),
-        cmocka_unit_test(test_init_keeps_codes),
+        cmocka_unit_test(test_fit),          cmocka_unit_test(test_fit_leaves_settings),
+        cmocka_unit_test(test_durations),    cmocka_unit_test(test_small_sets),
+        cmocka_unit_test(test_vocabularies), cmocka_unit_test(test_missing_captions),
+        cmocka_unit_test(test_init_grows),   cmocka_unit_test(test_init_gives_sizes),
+        cmocka_unit_test(test_init_refused), cmocka_unit_test(test_init_keeps_codes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
