@@ -257,6 +257,8 @@ static void test_info(void **state)
 {
     (void)state;
     SUCCEEDS("info", path_of("model"));
+    says("guidance: 1");
+    says("entropy_known: ");
     says("prior.safetensors");
     SUCCEEDS("info", path_of("model"), "--json");
     json_decref(parsed());
