@@ -354,6 +354,22 @@ static bool check_outputs(const cli_call *call, error *err)
     return true;
 }
 
+/* A command that writes a file has nothing to lose before that; one that fills a folder sees to itself. */
+static void guard_outputs(const cli_call *call)
+{
+    bool any = false;
+    for (int i = 0; i < call->command->option_count; ++i) {
+        const char *path = output_of(call, i);
+        if (!path || call->command->options[i].type == CLI_FOLDER) continue;
+        if (!any) {
+            cli_catch_interrupts();
+            cli_interrupt_ends("stopped; nothing was written");
+        }
+        any = true;
+        output_guard(&call->command->options[i], path);
+    }
+}
+
 /* ---- Running ----------------------------------------------------------------------------------- */
 
 static int report(const error *err)
@@ -377,7 +393,9 @@ static int run_command(const cli_command *c, int argc, char **argv)
         cli_help_command(stdout, c);
     } else if (ok) {
         if (cli_flag(&call, "quiet")) log_set_level(LOG_WARNINGS);
-        ok = check_arguments(&call, &err) && check_outputs(&call, &err) && c->run(&call, &err);
+        ok = check_arguments(&call, &err) && check_outputs(&call, &err);
+        if (ok) guard_outputs(&call);
+        ok = ok && c->run(&call, &err);
     }
     /* A full disk or a closed pipe behind standard output is a failure like any other. */
     if (ok && (fflush(stdout) != 0 || ferror(stdout)))
