@@ -154,8 +154,6 @@ static bool run_generate(const cli_call *call, error *err)
 {
     if (!cli_require(call, "model", err)) return false;
     dalle_error failure;
-    cli_catch_interrupts();
-    cli_interrupt_ends("stopped; nothing was written");
     dalle_model *model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
     if (!model) return pictures_error(&failure, err);
     bool ok = draw(call, model, err);

@@ -411,6 +411,16 @@ static void test_mistakes(void **state)
     FAILS(2, "--run", "train", "dvae", "--data", path_of("set"));
     FAILS(2, "--data", "train", "dvae", "--run", path_of("r"));
     FAILS(2, "count", "generate", "-m", "x", "a", "-n", "three");
+    FAILS(2, "not a whole number", "generate", "-m", "x", "a", "-n", " 3");
+    FAILS(2, "not a number", "generate", "-m", "x", "a", "-t", "0x1");
+    FAILS(2, "0 to 9007199254740992", "generate", "-m", "x", "a", "--seed", "9007199254740993");
+    FAILS(2, "CAPTION is missing", "generate", "-m", "x");
+    FAILS(2, "given twice", "generate", "-m", "x", "a", "-n", "1", "--count", "2");
+    FAILS(2, "needs a value", "generate", "a", "-m");
+    FAILS(2, "takes no value", "generate", "a", "--quiet=1");
+    FAILS(2, "too many", "generate", "a", "--", "-o");
+    FAILS(2, "before any command", "--device", "cpu", "generate", "a");
+    FAILS(2, "too many", "help", "generate", "a");
     assert_int_equal(CALL("train"), 2);
     write_text(path_of("plain"), "x");
     CALL("train", "dvae", "-p", "tiny", "--data", path_of("set"), "-r", path_of("plain/run"));
