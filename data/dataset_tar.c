@@ -158,7 +158,7 @@ static bool read_members(tar_reader *r)
         struct archive_entry *entry;
         int code = archive_read_next_header(r->tar, &entry);
         if (code == ARCHIVE_EOF) return check_end(r);
-        if (code < ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
         if (!read_member(r, entry) || !skip_data(r)) return false;
     }
 }
