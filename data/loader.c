@@ -3,6 +3,7 @@
  * so it does not matter which thread does it.
  * SPDX-License-Identifier: MIT */
 #include "data/loader.h"
+#include "data/picture_cache.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #define SLOTS       4 /* batches in the making or waiting; two of them may be in use */
 #define MAX_THREADS 64
+#define KEPT_BYTES  ((int64_t)256 << 20) /* of decoded pictures */
 
 typedef struct slot {
     loader_batch batch;
@@ -23,6 +25,7 @@ typedef struct slot {
 struct loader {
     const dataset *data;
     const dataset_selection *selection;
+    picture_cache *pictures;
     loader_config config;
     int64_t *order; /* of epoch `epoch` */
     int64_t epoch;
@@ -96,7 +99,7 @@ static bool make_sample(const loader *l, const task *t, error *err)
     b->keys[t->position] = sample->key;
     b->samples[t->position] = t->sample;
     image picture;
-    if (!dataset_read_picture(l->data, t->sample, &picture, err)) return false;
+    if (!picture_cache_read(l->pictures, t->sample, &picture, err)) return false;
     bool done =
         augment(&picture, l->config.size, l->config.augment, l->config.flip, l->config.seed,
                 (uint32_t)t->epoch, (uint32_t)t->sample, b->pixels + bytes * (size_t)t->position, err);
@@ -209,7 +212,8 @@ loader *loader_open(const dataset *d, const dataset_selection *selection, const 
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
         l->config.threads = processors < 1 ? 1 : processors > 8 ? 8 : (int)processors;
     }
-    if (make_slots(l, err) && start_threads(l, err)) return l;
+    l->pictures = picture_cache_create(d, config->size, config->augment, KEPT_BYTES, err);
+    if (l->pictures && make_slots(l, err) && start_threads(l, err)) return l;
     loader_close(l);
     return NULL;
 }
@@ -233,6 +237,7 @@ void loader_close(loader *l)
         free(l->slots[i].batch.keys);
         free(l->slots[i].batch.samples);
     }
+    picture_cache_destroy(l->pictures);
     free(l->order);
     free(l);
 }

@@ -94,6 +94,12 @@ void training_data_close(training_data *d)
     free(d);
 }
 
+void training_data_set_batch(training_data *d, int64_t batch)
+{
+    CHECK(!d->loader, "a batch of %lld is too late", (long long)batch);
+    d->config.batch = (int)batch;
+}
+
 const loader_batch *training_data_next(training_data *d, int64_t step, error *err)
 {
     if (!d->loader) {

@@ -26,6 +26,9 @@ typedef struct training_data_options {
 training_data *training_data_open(const training_data_options *options, error *err);
 void training_data_close(training_data *d);
 
+/* Instead of the batch that it was opened with; before the first batch is asked for. */
+void training_data_set_batch(training_data *d, int64_t batch);
+
 /* The batch of step `step`, valid until the next call.  The first call may name any step. */
 const loader_batch *training_data_next(training_data *d, int64_t step, error *err);
 

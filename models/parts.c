@@ -20,10 +20,12 @@ static bool find_file(const char *folder, const char *name, char **path, error *
     *path = file_join(folder, name);
     if (!*path)
         return error_set(err, ERROR_MEMORY, "out of memory for the path of '%s' in '%s'", name, folder);
-    if (file_exists(*path)) return true;
+    file_kind kind;
+    bool ok = file_look(*path, &kind, err);
+    if (ok && kind != FILE_ABSENT) return true;
     free(*path);
     *path = NULL;
-    return true;
+    return ok;
 }
 
 void part_files_free(part_files *f)
@@ -98,9 +100,10 @@ bool part_files_find(const char *folder, const char *part, part_files *out, erro
 {
     char config[64], weights[64];
     *out = (part_files){ 0 };
-    if (!file_is_folder(folder))
-        return file_exists(folder) ? find_checkpoint(folder, part, out, err)
-                                   : error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
+    file_kind kind;
+    if (!file_look(folder, &kind, err)) return false;
+    if (kind == FILE_ABSENT) return error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
+    if (kind != FILE_FOLDER) return find_checkpoint(folder, part, out, err);
     snprintf(config, sizeof config, "%s.cfg", part);
     snprintf(weights, sizeof weights, "%s.safetensors", part);
     if (!look_into(folder, part, config, weights, out, err)) {
@@ -247,4 +250,24 @@ bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, i
     *cut = count > p->config.text_tokens ? count - (int)p->config.text_tokens : 0;
     free(found);
     return true;
+}
+
+/* Pieces that begin a word start with U+2581. */
+static bool begins_word(const tokenizer *t, int32_t id)
+{
+    return strncmp(tokenizer_piece(t, id), "\xe2\x96\x81", 3) == 0;
+}
+
+bool prior_part_lost(const prior_part *p, const char *caption, char **lost, error *err)
+{
+    int32_t *ids = NULL;
+    *lost = NULL;
+    int count = tokenizer_encode(p->tokenizer, caption, &ids, err);
+    if (count < 0) return false;
+    int first = (int)p->config.text_tokens;
+    bool cut = count > first;
+    while (cut && first > 0 && !begins_word(p->tokenizer, ids[first])) --first;
+    if (cut) *lost = tokenizer_decode(p->tokenizer, ids + first, count - first, err);
+    free(ids);
+    return !cut || *lost;
 }

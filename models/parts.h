@@ -51,11 +51,27 @@ bool prior_part_prepare(prior_part *p, int64_t batch, error *err);
 /* A caption as [text_tokens] ids with -1 behind its end; too long is cut, *cut says by how many tokens. */
 bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, int *cut, error *err);
 
+/* The words of a caption that the positions have no room for, from the one that the cut falls into, as the tokenizer
+ * spells them; *lost is NULL if all are read, else to be freed. */
+bool prior_part_lost(const prior_part *p, const char *caption, char **lost, error *err);
+
 /* Cuts or pads `count` ids to `positions`, -1 where none is. */
 void text_positions(const int32_t *ids, int count, int64_t positions, int32_t *out);
 
-/* The parts of runs as one folder that drawing needs, and nothing else; parameters stored as `type`.
- * `prior_run` may be NULL: a folder that only encodes and decodes. */
+/* The parts of runs as one folder that drawing needs, and nothing else. */
+typedef struct pack_request {
+    const char *dvae_run, *prior_run; /* prior_run NULL: a folder that only encodes and decodes */
+    const char *out;
+    dtype type; /* how parameters are stored */
+    bool force; /* although the prior learned another dVAE's tokens */
+} pack_request;
+typedef struct pack_report {
+    int64_t dvae_parameters, prior_parameters; /* prior_parameters 0: no prior */
+    int64_t side, tokens_side, codes, text_tokens;
+    int64_t bytes; /* of all files */
+} pack_report;
+bool pack_parts(device *d, const pack_request *r, pack_report *made, error *err);
+/* The same, never forced. */
 bool pack_model(device *d, const char *dvae_run, const char *prior_run, const char *out, dtype type,
                 error *err);
 

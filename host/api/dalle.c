@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "host/api/dalle.h"
 
+#include "host/base/plain_locale.h"
+#include "host/base/utf8.h"
 #include "models/parts.h"
 
 #include <math.h>
@@ -54,6 +56,7 @@ static bool open_parts(dalle_model *m, const char *folder, const char *selector,
 
 dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *out)
 {
+    PLAIN_LOCALE;
     error err = { 0 };
     dalle_model *m = calloc(1, sizeof *m);
     bool ok = m ? true : error_set(&err, ERROR_MEMORY, "out of memory for a model");
@@ -66,6 +69,7 @@ dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *o
 
 void dalle_close(dalle_model *m)
 {
+    PLAIN_LOCALE;
     if (!m) return;
     prior_part_close(m->prior);
     dvae_part_close(m->dvae);
@@ -75,6 +79,7 @@ void dalle_close(dalle_model *m)
 
 void dalle_get_info(const dalle_model *m, dalle_model_info *info)
 {
+    PLAIN_LOCALE;
     *info = (dalle_model_info){ .side = (int)m->dvae->config.image_size,
                                 .tokens_side = (int)dvae_tokens_side(&m->dvae->config),
                                 .codes = (int)m->dvae->config.codes,
@@ -90,12 +95,16 @@ void dalle_get_info(const dalle_model *m, dalle_model_info *info)
 
 typedef struct progress_adapter {
     const dalle_request *request;
+    const plain_locale *locale;
 } progress_adapter;
 
 static bool forward_progress(void *context, int64_t done, int64_t total)
 {
-    const dalle_request *r = ((progress_adapter *)context)->request;
-    return r->progress(r->context, (int)done, (int)total);
+    const progress_adapter *a = context;
+    plain_locale_suspend(a->locale);
+    bool go_on = a->request->progress(a->request->context, (int)done, (int)total);
+    plain_locale_resume(a->locale);
+    return go_on;
 }
 
 static bool check_request(const dalle_model *m, const dalle_request *r, error *err)
@@ -103,7 +112,8 @@ static bool check_request(const dalle_model *m, const dalle_request *r, error *e
     if (!m->prior)
         return error_set(err, ERROR_USAGE,
                          "the model has no prior: it encodes and decodes, but draws nothing from captions");
-    if (!r->caption || !r->caption[0]) return error_set(err, ERROR_USAGE, "the caption is empty");
+    if (!r->caption || (utf8_check(r->caption) < 0 && utf8_is_blank(r->caption)))
+        return error_set(err, ERROR_USAGE, "the caption is empty");
     if (r->count < 1 || r->count > MOST_PICTURES)
         return error_set(err, ERROR_USAGE, "%d pictures; 1 to %d can be drawn at once", r->count,
                          MOST_PICTURES);
@@ -113,6 +123,8 @@ static bool check_request(const dalle_model *m, const dalle_request *r, error *e
         return error_set(err, ERROR_USAGE, "temperature %g; 0 to 100", r->temperature);
     if (isnan(r->top_p) || r->top_p > 1)
         return error_set(err, ERROR_USAGE, "top-p %g; it is a probability, 0 to 1", r->top_p);
+    if (isnan(r->guidance) || r->guidance > 20)
+        return error_set(err, ERROR_USAGE, "guidance %g; 0 to 20", r->guidance);
     return true;
 }
 
@@ -122,7 +134,8 @@ static int64_t at_once(int count)
     return count == 1 ? 1 : count <= 4 ? 4 : AT_ONCE;
 }
 
-static bool draw(dalle_model *m, const dalle_request *r, dalle_pictures *out, error *err)
+static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *locale, dalle_pictures *out,
+                 error *err)
 {
     const prior_config *c = &m->prior->config;
     int64_t side = m->dvae->config.image_size, n = m->prior->shape.side * m->prior->shape.side;
@@ -137,7 +150,7 @@ static bool draw(dalle_model *m, const dalle_request *r, dalle_pictures *out, er
                   : error_set(err, ERROR_MEMORY, "out of memory for %d pictures", r->count);
     ok = ok && prior_part_tokens(m->prior, r->caption, text, &cut, err) &&
          prior_part_prepare(m->prior, at_once(r->count), err);
-    progress_adapter adapter = { r };
+    progress_adapter adapter = { r, locale };
     prior_draw d = { .text = text,
                      .seed = r->seed,
                      .first = r->first,
@@ -145,6 +158,7 @@ static bool draw(dalle_model *m, const dalle_request *r, dalle_pictures *out, er
                      .temperature = r->temperature < 0 ? c->temperature : r->temperature,
                      .top_k = r->top_k < 0 ? c->top_k : r->top_k,
                      .top_p = r->top_p < 0 ? c->top_p : r->top_p,
+                     .guidance = r->guidance < 0 ? c->guidance : r->guidance,
                      .progress = r->progress ? forward_progress : NULL,
                      .context = &adapter };
     ok = ok && prior_sampler_draw(m->prior->sampler, &d, out->tokens, err) &&
@@ -155,9 +169,10 @@ static bool draw(dalle_model *m, const dalle_request *r, dalle_pictures *out, er
 
 bool dalle_generate(dalle_model *m, const dalle_request *r, dalle_pictures *out, dalle_error *failure)
 {
+    PLAIN_LOCALE;
     error err = { 0 };
     *out = (dalle_pictures){ 0 };
-    if (check_request(m, r, &err) && draw(m, r, out, &err)) return true;
+    if (check_request(m, r, &err) && draw(m, r, &plain, out, &err)) return true;
     dalle_pictures_free(out);
     return report(failure, &err);
 }
@@ -172,6 +187,7 @@ void dalle_pictures_free(dalle_pictures *p)
 
 char *dalle_unknown_words(const dalle_model *m, const char *caption)
 {
+    PLAIN_LOCALE;
     if (!m->prior || !m->prior->words || !caption) return NULL;
     char **unseen = NULL;
     int count = words_unseen(m->prior->words, caption, &unseen, NULL);
@@ -186,6 +202,14 @@ char *dalle_unknown_words(const dalle_model *m, const char *caption)
     return text;
 }
 
+char *dalle_lost_words(const dalle_model *m, const char *caption)
+{
+    PLAIN_LOCALE;
+    char *lost = NULL;
+    if (!m->prior || !caption || !prior_part_lost(m->prior, caption, &lost, NULL)) return NULL;
+    return lost;
+}
+
 void dalle_free(void *memory)
 {
     free(memory);
@@ -195,12 +219,14 @@ void dalle_free(void *memory)
 
 bool dalle_encode(dalle_model *m, const uint8_t *rgb, int count, int32_t *tokens, dalle_error *failure)
 {
+    PLAIN_LOCALE;
     error err = { 0 };
     return dvae_codec_encode(m->dvae->codec, rgb, count, tokens, &err) || report(failure, &err);
 }
 
 bool dalle_decode(dalle_model *m, const int32_t *tokens, int count, uint8_t *rgb, dalle_error *failure)
 {
+    PLAIN_LOCALE;
     error err = { 0 };
     return dvae_codec_decode(m->dvae->codec, tokens, count, rgb, &err) || report(failure, &err);
 }

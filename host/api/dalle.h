@@ -12,6 +12,7 @@
  *     dalle_close(model);
  *
  * Errors are values; nothing aborts on what a user passes in.  A model belongs to one thread at a time.
+ * Your locale is not used, and stays as it is.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_H
 #define DALLE_H
@@ -60,13 +61,14 @@ typedef struct dalle_request {
     double temperature; /* 0 = always the likeliest token; < 0 = the model's own default */
     int top_k;          /* 0 = all; < 0 = the model's default */
     double top_p;       /* 1 = all; < 0 = the model's default */
+    double guidance;    /* how strongly the caption is followed: 1 = as learned; < 0 = the model's default */
     /* Called now and then with the tokens done so far; returning false stops with an error.  May be NULL. */
     bool (*progress)(void *context, int done, int total);
     void *context;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
     { \
-        0, 1, 0, 1, -1.0, -1, -1.0, 0, 0 \
+        0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0 \
     }
 
 typedef struct dalle_pictures {
@@ -81,6 +83,9 @@ DALLE_API void dalle_pictures_free(dalle_pictures *pictures);
 /* Words of the caption that were in no training caption, as "a, b", to be freed with dalle_free; NULL if all are
  * known or the model has no word list. */
 DALLE_API char *dalle_unknown_words(const dalle_model *model, const char *caption);
+/* The caption's end that the model's text positions have no room for and that is not drawn, in lower case, from the word
+ * that the cut falls into, to be freed with dalle_free; NULL if the whole caption is read. */
+DALLE_API char *dalle_lost_words(const dalle_model *model, const char *caption);
 DALLE_API void dalle_free(void *memory);
 
 /* `count` pictures of side x side x 3 bytes to tokens [count][tokens_side^2], and back. */

@@ -60,6 +60,18 @@ bool file_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool file_look(const char *path, file_kind *kind, error *err)
+{
+    struct stat info;
+    *kind = FILE_ABSENT;
+    if (stat(path, &info) == 0)
+        *kind = S_ISDIR(info.st_mode) ? FILE_FOLDER : S_ISREG(info.st_mode) ? FILE_PLAIN : FILE_OTHER;
+    else if (errno != ENOENT && errno != ENOTDIR)
+        return error_set(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot look at '%s': %s", path,
+                         strerror(errno));
+    return true;
+}
+
 static bool make_folders(const char *path, mode_t mode, error *err)
 {
     char *copy = strdup(path);
@@ -69,9 +81,10 @@ static bool make_folders(const char *path, mode_t mode, error *err)
         if (*end != '/' && *end != '\0') continue;
         done = *end == '\0';
         *end = '\0';
-        if (*copy && mkdir(copy, mode) != 0 && !file_is_folder(copy)) {
+        int problem = *copy && mkdir(copy, mode) != 0 ? errno : 0; /* before a look at it sets another */
+        if (problem && !file_is_folder(copy)) {
             error_set(err, ERROR_IO, "cannot make folder '%s': %s", copy,
-                      errno == EEXIST ? "a file that is not a folder has this name" : strerror(errno));
+                      problem == EEXIST ? "a file that is not a folder has this name" : strerror(problem));
             free(copy);
             return false;
         }
@@ -166,6 +179,76 @@ bool file_write(const char *path, const void *bytes, size_t size, error *err)
     if (!file_atomic_open(&f, path, err)) return false;
     if (size) fwrite(bytes, 1, size, f.stream); /* commit sees the stream's error */
     return file_atomic_commit(&f, err);
+}
+
+/* ---- Before the work ---- */
+
+/* The folder that `path` lies in, to be freed. */
+static char *folder_of(const char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') --length;
+    while (length > 0 && path[length - 1] != '/') --length;
+    while (length > 1 && path[length - 1] == '/') --length;
+    return length ? strndup(path, length) : strdup(".");
+}
+
+static bool no_memory_for(const char *path, error *err)
+{
+    return error_set(err, ERROR_MEMORY, "memory ran out while looking at '%s'", path);
+}
+
+static bool has_folder(const char *path, error *err)
+{
+    file_kind kind;
+    char *folder = folder_of(path);
+    if (!folder) return no_memory_for(path, err);
+    bool ok = file_look(folder, &kind, err);
+    if (ok && kind == FILE_ABSENT)
+        ok = error_set(err, ERROR_IO, "cannot write '%s': there is no folder '%s'; make it first", path,
+                       folder);
+    else if (ok && kind != FILE_FOLDER)
+        ok = error_set(err, ERROR_IO, "cannot write '%s': '%s' is not a folder", path, folder);
+    free(folder);
+    return ok;
+}
+
+bool file_check_writable(const char *path, error *err)
+{
+    file_kind kind;
+    size_t length = strlen(path);
+    if (!length) return error_set(err, ERROR_USAGE, "the name of a file to write is empty");
+    if (!file_look(path, &kind, err)) return false;
+    if (kind == FILE_FOLDER || path[length - 1] == '/')
+        return error_set(err, ERROR_IO, "cannot write '%s': it is a folder; name a file in it", path);
+    bool there = kind != FILE_ABSENT;
+    if (there && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0)
+        return error_set(err, ERROR_IO, "cannot write '%s': %s", path, strerror(errno));
+    if (kind == FILE_OTHER) return true; /* opening a pipe would wait for its reader */
+    file_atomic f;
+    if (!has_folder(path, err) || !file_atomic_open(&f, path, err)) return false;
+    file_atomic_abandon(&f);
+    return true;
+}
+
+bool file_check_folder(const char *path, error *err)
+{
+    if (!*path) return error_set(err, ERROR_USAGE, "the name of a folder to write into is empty");
+    file_kind kind = FILE_ABSENT;
+    char *at = strdup(path);
+    bool ok = at ? file_look(at, &kind, err) : no_memory_for(path, err);
+    while (ok && kind == FILE_ABSENT) {
+        char *above = folder_of(at);
+        free(at);
+        at = above;
+        ok = at ? file_look(at, &kind, err) : no_memory_for(path, err);
+    }
+    if (ok && kind != FILE_FOLDER)
+        ok = error_set(err, ERROR_IO, "cannot write into '%s': '%s' is not a folder", path, at);
+    else if (ok && faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS) != 0)
+        ok = error_set(err, ERROR_IO, "cannot write into '%s': folder '%s': %s", path, at, strerror(errno));
+    free(at);
+    return ok;
 }
 
 char *file_cache_folder(void)

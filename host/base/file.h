@@ -11,6 +11,9 @@
 char *file_read(const char *path, size_t *size, error *err);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+/* What is there; FILE_ABSENT is no error, what cannot be looked at is one, with its reason. */
+typedef enum file_kind { FILE_ABSENT, FILE_PLAIN, FILE_FOLDER, FILE_OTHER } file_kind;
+bool file_look(const char *path, file_kind *kind, error *err);
 bool file_make_folders(const char *path, error *err); /* like mkdir -p, mode 0777 & ~umask */
 
 /* Writes to "path.tmp-<pid>", flushes to disk, and renames over `path`: a reader, or a restart after
@@ -23,6 +26,11 @@ bool file_atomic_open(file_atomic *f, const char *path, error *err);
 bool file_atomic_commit(file_atomic *f, error *err); /* closes in either case */
 void file_atomic_abandon(file_atomic *f);            /* for clean-up paths; harmless after commit */
 bool file_write(const char *path, const void *bytes, size_t size, error *err); /* the three in one */
+
+/* Before long work: could `path` be written by file_atomic, or files into the folder `path`, which may have to
+ * be made first?  Nothing stays, and what is there is left as it is. */
+bool file_check_writable(const char *path, error *err);
+bool file_check_folder(const char *path, error *err);
 
 /* "$XDG_CACHE_HOME/dalle-cl" or "~/.cache/dalle-cl", or $DALLE_CL_CACHE; NULL when that is "off" or
  * there is no home.  The folder is made with mode 0700.  To be freed. */

@@ -89,3 +89,24 @@ int utf8_is_letter(uint32_t c)
         if (c >= others[i][0] && c <= others[i][1]) return 0;
     return 1;
 }
+
+/* Unicode's White_Space, and the characters that only say whether a line may break. */
+static int is_space(uint32_t c)
+{
+    static const uint32_t spaces[][2] = {
+        { 0x9, 0xd },       { 0x20, 0x20 },     { 0x85, 0x85 },     { 0xa0, 0xa0 },
+        { 0x1680, 0x1680 }, { 0x180e, 0x180e }, { 0x2000, 0x200d }, { 0x2028, 0x2029 },
+        { 0x202f, 0x202f }, { 0x205f, 0x2060 }, { 0x3000, 0x3000 }, { 0xfeff, 0xfeff },
+    };
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; ++i)
+        if (c >= spaces[i][0] && c <= spaces[i][1]) return 1;
+    return 0;
+}
+
+int utf8_is_blank(const char *text)
+{
+    uint32_t c;
+    while ((c = utf8_next(&text)) != 0)
+        if (!is_space(c)) return 0;
+    return 1;
+}

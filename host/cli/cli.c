@@ -4,6 +4,7 @@
 
 #include "host/base/config.h"
 #include "host/base/log.h"
+#include "host/cli/output.h"
 
 #include <errno.h>
 #include <math.h>
@@ -309,13 +310,51 @@ bool cli_require(const cli_call *call, const char *option, error *err)
                      option, o->metavar, (int)strcspn(call->command->example, "\n"), call->command->example);
 }
 
+void cli_grouped(int64_t number, char text[32])
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)number), at = 0;
+    for (int i = 0; i < length; ++i) {
+        if (i && (length - i) % 3 == 0) text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = 0;
+}
+
+/* ---- Outputs ---- */
+
+/* The output that the option names, or NULL: it is none, or is not wanted. */
+static const char *output_of(const cli_call *call, int index)
+{
+    const cli_option *o = option_at(call->command, index);
+    if (!output_is(o)) return NULL;
+    return call->given[index].count ? call->given[index].values[0] : o->value;
+}
+
+static bool check_outputs(const cli_call *call, error *err)
+{
+    const cli_command *c = call->command;
+    for (int i = 0; i < option_count(c); ++i) {
+        const char *path = output_of(call, i);
+        if (path && !output_check(call, option_at(c, i), path, err)) return false;
+        for (int j = 0; path && j < i; ++j) {
+            const char *other = output_of(call, j);
+            if (other && strcmp(other, path) == 0)
+                return error_set(err, ERROR_USAGE, "%s: --%s and --%s both name '%s'", c->name,
+                                 option_at(c, j)->name, option_at(c, i)->name, path);
+        }
+    }
+    return true;
+}
+
 /* ---- Running ----------------------------------------------------------------------------------- */
 
 static int report(const error *err)
 {
     fflush(stdout);
     fprintf(stderr, "dalle-cl: %s\n", err->message);
-    return error_exit_status(err);
+    int number = *cli_interrupted();
+    return err->code == ERROR_INTERRUPTED && number ? 128 + number : error_exit_status(err);
 }
 
 static int run_command(const cli_command *c, int argc, char **argv)
@@ -331,7 +370,7 @@ static int run_command(const cli_command *c, int argc, char **argv)
         cli_help_command(stdout, c);
     } else if (ok) {
         if (cli_flag(&call, "quiet")) log_set_level(LOG_WARNINGS);
-        ok = check_arguments(&call, &err) && c->run(&call, &err);
+        ok = check_arguments(&call, &err) && check_outputs(&call, &err) && c->run(&call, &err);
     }
     /* A full disk or a closed pipe behind standard output is a failure like any other. */
     if (ok && (fflush(stdout) != 0 || ferror(stdout)))

@@ -7,7 +7,7 @@
 #define DALLE_CL_CLI_CLI_H
 
 #include "host/base/error.h"
-#include <signal.h>
+#include "host/cli/interrupt.h"
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,7 +16,13 @@ typedef enum cli_type {
     CLI_INT,
     CLI_REAL,
     CLI_TEXT,
-    CLI_LIST /* text; may be given more than once */
+    CLI_LIST, /* text; may be given more than once */
+    /* Text that names what the command writes, looked at before it runs: output.h. */
+    CLI_PICTURE,   /* PNG */
+    CLI_TOKENS,    /* JSON */
+    CLI_TAR,       /* a set of pictures with captions */
+    CLI_TOKENIZER, /* a SentencePiece model */
+    CLI_FOLDER     /* is made if it is not there */
 } cli_type;
 
 typedef struct cli_option {
@@ -64,9 +70,8 @@ int64_t cli_seed(const cli_call *call, int64_t otherwise);
 /* The option must be given: an error that shows the example if not. */
 bool cli_require(const cli_call *call, const char *option, error *err);
 
-/* Becomes 1 on the first Ctrl-C (or SIGTERM) after cli_catch_interrupts; the second one ends the process. */
-void cli_catch_interrupts(void);
-const volatile sig_atomic_t *cli_interrupted(void);
+/* 53786240 as "53,786,240". */
+void cli_grouped(int64_t number, char text[32]);
 
 /* ---- The machinery ---------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* cmd_codec.c -- `dalle-cl encode`, `decode` and `reconstruct`: pictures to tokens and back.
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
+#include "host/cli/output.h"
 #include "host/cli/pictures.h"
 #include "host/api/dalle.h"
 #include "host/base/json_tree.h"
@@ -82,8 +83,8 @@ static bool decode_file(const cli_call *call, const work *w, error *err)
     if (ok && cli_flag(call, "json"))
         printf("{\"pictures\": %d, \"side\": %d}\n", count, w->info.side);
     else if (ok && !cli_flag(call, "quiet"))
-        printf("%s: %d picture%s of %d x %d\n", out, count, count == 1 ? "" : "s", w->info.side,
-               w->info.side);
+        fprintf(output_talk(out), "%s: %d picture%s of %d x %d\n", output_name(out), count,
+                count == 1 ? "" : "s", w->info.side, w->info.side);
     free(tokens);
     free(rgb);
     return ok;
@@ -130,9 +131,9 @@ static bool print_figures(const cli_call *call, const work *w, const encoded *e,
         puts(text);
         free(text);
     } else if (!cli_flag(call, "quiet")) {
-        printf("%s: %d picture%s, %.2f dB; %d of %d codes in use, %.2f bits a token\n",
-               cli_text(call, "output"), e->count, e->count == 1 ? "" : "s", psnr, used, w->info.codes,
-               entropy);
+        const char *out = cli_text(call, "output");
+        fprintf(output_talk(out), "%s: %d picture%s, %.2f dB; %d of %d codes in use, %.2f bits a token\n",
+                output_name(out), e->count, e->count == 1 ? "" : "s", psnr, used, w->info.codes, entropy);
     }
     return true;
 }
@@ -174,16 +175,17 @@ static bool run_reconstruct(const cli_call *call, error *err)
 
 static const cli_option encode_options[] = {
     MODEL_OPTION,
-    { "output", 'o', CLI_TEXT, "FILE", "-", 0, 0, "where the tokens go, as JSON; - is standard output" },
+    { "output", 'o', CLI_TOKENS, "FILE", "-", 0, 0, "where the tokens go, as JSON; - is standard output" },
 };
 static const cli_option decode_options[] = {
     MODEL_OPTION,
-    { "output", 'o', CLI_TEXT, "FILE", "picture.png", 0, 0, "PNG to write: one picture, or a grid of them" },
+    { "output", 'o', CLI_PICTURE, "FILE", "picture.png", 0, 0,
+      "PNG to write: one picture, or a grid of them; - is standard output" },
 };
 static const cli_option reconstruct_options[] = {
     MODEL_OPTION,
-    { "output", 'o', CLI_TEXT, "FILE", "reconstruction.png", 0, 0,
-      "PNG to write: originals over reconstructions" },
+    { "output", 'o', CLI_PICTURE, "FILE", "reconstruction.png", 0, 0,
+      "PNG to write: originals over reconstructions; - is standard output" },
 };
 
 const cli_command cmd_encode = {

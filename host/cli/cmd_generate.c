@@ -1,6 +1,7 @@
 /* cmd_generate.c -- `dalle-cl generate`: a caption becomes pictures.  Of the models it knows dalle.h only.
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
+#include "host/cli/output.h"
 #include "host/cli/pictures.h"
 #include "host/api/dalle.h"
 #include "host/base/json_tree.h"
@@ -37,6 +38,30 @@ static void warn_unknown(const dalle_model *model, const char *caption)
     dalle_free(words);
 }
 
+/* The first and last bytes of a long text, cut between characters. */
+static void shorten(const char *text, char out[200])
+{
+    enum { MOST = 160, HEAD = 90, TAIL = 60 };
+    size_t length = strlen(text), head = HEAD, tail = length - TAIL;
+    if (length <= MOST) {
+        snprintf(out, 200, "%s", text);
+        return;
+    }
+    while (((unsigned char)text[head] & 0xc0) == 0x80) --head;
+    while (((unsigned char)text[tail] & 0xc0) == 0x80) ++tail;
+    snprintf(out, 200, "%.*s ... %s", (int)head, text, text + tail);
+}
+
+static void warn_cut(const dalle_model *model, const char *caption, int positions)
+{
+    char *lost = dalle_lost_words(model, caption), text[200];
+    if (!lost) return;
+    shorten(lost, text);
+    fprintf(stderr, "warning: the caption is longer than the model's %d text tokens; not drawn: %s\n",
+            positions, text);
+    dalle_free(lost);
+}
+
 static dalle_request request_of(const cli_call *call, meter *m)
 {
     dalle_request r = DALLE_REQUEST_DEFAULTS;
@@ -47,6 +72,7 @@ static dalle_request request_of(const cli_call *call, meter *m)
     if (cli_given(call, "temperature")) r.temperature = cli_real(call, "temperature");
     if (cli_given(call, "top-k")) r.top_k = (int)cli_int(call, "top-k");
     if (cli_given(call, "top-p")) r.top_p = cli_real(call, "top-p");
+    if (cli_given(call, "guidance")) r.guidance = cli_real(call, "guidance");
     r.progress = on_progress;
     r.context = m;
     return r;
@@ -58,8 +84,9 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
     const char *path = cli_text(call, "output");
     if (!cli_flag(call, "json")) {
         if (!cli_flag(call, "quiet"))
-            printf("%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n", path, p->count,
-                   p->count == 1 ? "" : "s", p->side, p->side, (unsigned long long)r->seed, seconds, device);
+            fprintf(output_talk(path), "%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n",
+                    output_name(path), p->count, p->count == 1 ? "" : "s", p->side, p->side,
+                    (unsigned long long)r->seed, seconds, device);
         return true;
     }
     if (utf8_check(path) >= 0 || utf8_check(r->caption) >= 0)
@@ -84,7 +111,9 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     dalle_error failure;
     dalle_pictures pictures = { 0 };
     warn_unknown(model, request.caption);
+    warn_cut(model, request.caption, info.text_tokens);
     bool ok = dalle_generate(model, &request, &pictures, &failure);
+    cli_interrupt_asks(NULL); /* what is drawn is written */
     if (m.shown) fputs("\r\033[K", stderr);
     if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!ok) return pictures_error(&failure, err);
@@ -105,6 +134,7 @@ static bool run_generate(const cli_call *call, error *err)
     if (!cli_require(call, "model", err)) return false;
     dalle_error failure;
     cli_catch_interrupts();
+    cli_interrupt_ends("stopped; nothing was written");
     dalle_model *model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
     if (!model) return pictures_error(&failure, err);
     bool ok = draw(call, model, err);
@@ -114,7 +144,8 @@ static bool run_generate(const cli_call *call, error *err)
 
 static const cli_option options[] = {
     { "model", 'm', CLI_TEXT, "FOLDER", NULL, 0, 0, "the model's folder, as 'dalle-cl pack' makes it" },
-    { "output", 'o', CLI_TEXT, "FILE", "picture.png", 0, 0, "PNG to write: one picture, or a grid of them" },
+    { "output", 'o', CLI_PICTURE, "FILE", "picture.png", 0, 0,
+      "PNG to write: one picture, or a grid of them; - is standard output" },
     { "count", 'n', CLI_INT, "N", "1", 1, 512, "how many pictures" },
     { "first", 0, CLI_INT, "N", "0", 0, 1000000,
       "number of the first; picture i depends on model, caption, seed and i only" },
@@ -124,7 +155,9 @@ static const cli_option options[] = {
     { "top-k", 'k', CLI_INT, "K", NULL, 0, 1000000, "draw among the K likeliest tokens; 0 = all" },
     { "top-p", 0, CLI_REAL, "P", NULL, 0, 1,
       "draw among the likeliest tokens that together have this probability; 1 = all" },
-    { "tokens", 0, CLI_TEXT, "FILE", NULL, 0, 0,
+    { "guidance", 'g', CLI_REAL, "G", NULL, 0, 20,
+      "how strongly the caption is followed: 1 as learned, more is stricter; otherwise the model's default" },
+    { "tokens", 0, CLI_TOKENS, "FILE", NULL, 0, 0,
       "also write the pictures' tokens, as 'dalle-cl encode' does" },
 };
 
@@ -135,9 +168,11 @@ const cli_command cmd_generate = {
     .least = 1,
     .most = 1,
     .example = "dalle-cl generate -m models/demo \"a green heart\" -n 16 -o grid.png --seed 1",
-    .text = "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
-            "once.\n"
-            "Words of the caption that no training caption had are named.",
+    .text =
+        "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
+        "once.\n"
+        "Words of the caption that no training caption had are named, and those that the model has no room "
+        "for.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_generate,

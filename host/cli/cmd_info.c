@@ -132,8 +132,9 @@ static bool add_document(json_t **to, const char *folder, const char *name, cons
 {
     char *path = file_join(folder, name);
     if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
-    bool ok = true;
-    if (file_exists(path)) {
+    file_kind kind;
+    bool ok = file_look(path, &kind, err);
+    if (ok && kind != FILE_ABSENT) {
         json_t *content = json_tree_open(path, err);
         ok = content != NULL;
         if (ok) json_tree_put(to, key, content);

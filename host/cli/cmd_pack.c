@@ -2,31 +2,67 @@
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
 
+#include "host/base/json_tree.h"
 #include "models/parts.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+static bool print_json(const char *out, const pack_report *made, error *err)
+{
+    json_t *o = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "model", json_tree_string(out), "bytes",
+                          (json_int_t)made->bytes, "side", (json_int_t)made->side, "tokens_side",
+                          (json_int_t)made->tokens_side, "codes", (json_int_t)made->codes, "text_tokens",
+                          (json_int_t)made->text_tokens, "dvae_parameters", (json_int_t)made->dvae_parameters,
+                          "prior_parameters", (json_int_t)made->prior_parameters);
+    char *text = json_tree_text(o, JSON_COMPACT, "the result as JSON", err);
+    if (text) puts(text);
+    free(text);
+    return text != NULL;
+}
+
+static void print_people(const char *out, const char *stored, const pack_report *made)
+{
+    char dvae[32], prior[32];
+    cli_grouped(made->dvae_parameters, dvae);
+    cli_grouped(made->prior_parameters, prior);
+    printf("%s: %.2f MB as %s\n"
+           "  dVAE: %s parameters; pictures of %lld x %lld become %lld x %lld tokens of %lld codes\n",
+           out, (double)made->bytes * 1e-6, stored, dvae, (long long)made->side, (long long)made->side,
+           (long long)made->tokens_side, (long long)made->tokens_side, (long long)made->codes);
+    if (made->prior_parameters)
+        printf("  prior: %s parameters; captions have up to %lld tokens\n"
+               "draw with: dalle-cl generate -m %s \"a caption\"\n",
+               prior, (long long)made->text_tokens, out);
+    else
+        printf("  no prior: it encodes, decodes and reconstructs, and draws nothing from captions\n"
+               "see what it keeps of pictures with: dalle-cl reconstruct -m %s PICTURE...\n",
+               out);
+}
 
 static bool run_pack(const cli_call *call, error *err)
 {
     if (!cli_require(call, "output", err)) return false;
-    const char *prior = cli_argument_count(call) > 1 ? cli_argument(call, 1) : NULL,
-               *out = cli_text(call, "output");
-    dtype type = strcmp(cli_text(call, "storage"), "f16") == 0 ? DTYPE_F16 : DTYPE_F32;
+    const char *stored = cli_text(call, "storage");
+    pack_request r = { .dvae_run = cli_argument(call, 0),
+                       .prior_run = cli_argument_count(call) > 1 ? cli_argument(call, 1) : NULL,
+                       .out = cli_text(call, "output"),
+                       .type = strcmp(stored, "f16") == 0 ? DTYPE_F16 : DTYPE_F32,
+                       .force = cli_flag(call, "force") };
+    pack_report made;
     device *d = device_open(cli_text(call, "device"), err);
     if (!d) return false;
-    bool ok = pack_model(d, cli_argument(call, 0), prior, out, type, err);
+    bool ok = pack_parts(d, &r, &made, err);
     device_close(d);
-    if (!ok) return false;
-    if (cli_flag(call, "json"))
-        printf("{\"model\": \"%s\"}\n", out);
-    else if (!cli_flag(call, "quiet"))
-        printf("packed into %s; draw with: dalle-cl generate -m %s \"a caption\"\n", out, out);
-    return true;
+    if (ok && cli_flag(call, "json")) return print_json(r.out, &made, err);
+    if (ok && !cli_flag(call, "quiet")) print_people(r.out, stored, &made);
+    return ok;
 }
 
 static const cli_option options[] = {
-    { "output", 'o', CLI_TEXT, "FOLDER", NULL, 0, 0, "the model's folder" },
+    { "output", 'o', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the model's folder" },
     { "storage", 0, CLI_TEXT, "f16|f32", "f16", 0, 0, "how parameters are stored" },
+    { "force", 0, CLI_FLAG, NULL, NULL, 0, 0, "pack a prior that learned another dVAE's tokens" },
 };
 
 const cli_command cmd_pack = {
@@ -39,7 +75,7 @@ const cli_command cmd_pack = {
     .text =
         "Takes the best checkpoint of each run, averaged parameters where there are some; name the run's\n"
         "checkpoint.safetensors for the latest instead. Without a prior, the model can encode, decode and\n"
-        "reconstruct.",
+        "reconstruct. A prior is refused with another dVAE than the one whose tokens it learned.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_pack,

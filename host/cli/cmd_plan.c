@@ -33,18 +33,6 @@ static bool measure(const cli_call *call, device *d, plan *p, error *err)
 
 /* ---- Showing ---- */
 
-/* 53786240 as "53,786,240". */
-static void grouped(int64_t number, char text[32])
-{
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)number), at = 0;
-    for (int i = 0; i < length; ++i) {
-        if (i && (length - i) % 3 == 0) text[at++] = ',';
-        text[at++] = digits[i];
-    }
-    text[at] = 0;
-}
-
 static void duration(double seconds, char text[32])
 {
     if (seconds < 1)
@@ -76,7 +64,7 @@ static void print_plan(const plan *p)
 {
     const workload_size *s = &p->size;
     char parameters[32];
-    grouped(s->parameters, parameters);
+    cli_grouped(s->parameters, parameters);
     printf("a training step of the %s '%s', batch %lld: %s parameters\n", p->kind, p->preset,
            (long long)p->batch, parameters);
     printf("%12.3f GiB  parameters\n%12.3f GiB  moments of AdamW\n", gib(s->parameter_bytes),

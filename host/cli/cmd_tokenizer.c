@@ -164,7 +164,8 @@ static const cli_option train_options[] = {
     { "split", 0, CLI_TEXT, "NAME", NULL, 0, 0, "only samples of this split; otherwise all" },
     { "keywords", 0, CLI_FLAG, NULL, NULL, 0, 0, "also learn from the samples' keywords" },
     { "vocabulary", 0, CLI_INT, "N", "16384", 260, 1000000, "number of tokens" },
-    { "output", 'o', CLI_TEXT, "FILE", "tokenizer.model", 0, 0, "the model to write, a SentencePiece file" },
+    { "output", 'o', CLI_TOKENIZER, "FILE", "tokenizer.model", 0, 0,
+      "the model to write, a SentencePiece file" },
 };
 static const cli_option encode_options[] = {
     { "model", 'm', CLI_TEXT, "FILE", NULL, 0, 0, "the tokenizer's model" },

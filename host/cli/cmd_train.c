@@ -1,9 +1,51 @@
 /* cmd_train.c -- `dalle-cl train dvae|prior`: hands the command line to the model's own training.
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
+#include "host/base/file.h"
+#include "host/train/run.h"
 
 #include "models/dvae/dvae_train.h"
 #include "models/prior/prior_train.h"
+
+/* A handler's sentences are its own; so are these. */
+static char resume_command[700];
+
+static void on_stage(train_stage stage)
+{
+    if (stage == TRAIN_STEPPED)
+        cli_interrupt_asks(
+            "stopping: what is begun is finished, then the run is saved; a second Ctrl-C ends at "
+            "once and loses the steps since the last save");
+    else
+        cli_interrupt_ends("stopped before the first step; go on with: %s", resume_command);
+}
+
+/* What a run leaves in its folder before it can be resumed: a new folder then goes again. */
+static void forget_half_run(const char *folder)
+{
+    static const char *const files[] = { "tokenizer.model", "words.txt", "config.cfg",
+                                         "run.json",        "samples",   "" };
+    char path[600];
+    file_kind kind;
+    if (!file_look(folder, &kind, NULL) || kind != FILE_ABSENT) return;
+    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        cli_interrupt_removes(path);
+    }
+}
+
+static void catch_interrupts(const cli_call *call)
+{
+    const char *folder = cli_text(call, "run");
+    bool resume = cli_flag(call, "resume");
+    snprintf(resume_command, sizeof resume_command, "dalle-cl %s --run %s --resume",
+             cli_call_command(call)->name, folder);
+    cli_catch_interrupts();
+    cli_catch_closed_pipe();
+    cli_interrupt_ends("stopped before the first step; %s",
+                       resume ? "the run is as it was" : "nothing of the run was kept");
+    if (!resume) forget_half_run(folder);
+}
 
 static train_request request_of(const cli_call *call)
 {
@@ -21,6 +63,7 @@ static train_request request_of(const cli_call *call)
         .json = cli_flag(call, "json"),
         .profile = cli_flag(call, "profile"),
         .interrupted = cli_interrupted(),
+        .reached = on_stage,
     };
     r.sets = cli_list(call, "set", &r.set_count);
     return r;
@@ -32,7 +75,7 @@ static bool check(const cli_call *call, const char *const *needed, int count, er
     if (!cli_require(call, "run", err)) return false;
     for (int i = 0; !cli_flag(call, "resume") && i < count; ++i)
         if (!cli_require(call, needed[i], err)) return false;
-    return true;
+    return run_check(cli_text(call, "run"), cli_flag(call, "resume"), err);
 }
 
 static bool run_dvae(const cli_call *call, error *err)
@@ -40,7 +83,7 @@ static bool run_dvae(const cli_call *call, error *err)
     static const char *const needed[] = { "data" };
     if (!check(call, needed, 1, err)) return false;
     train_request r = request_of(call);
-    cli_catch_interrupts();
+    catch_interrupts(call);
     return dvae_train(&r, err);
 }
 
@@ -51,13 +94,13 @@ static bool run_prior(const cli_call *call, error *err)
     train_request r = request_of(call);
     r.dvae = cli_text(call, "dvae");
     r.tokenizer = cli_text(call, "tokenizer");
-    cli_catch_interrupts();
+    catch_interrupts(call);
     return prior_train(&r, err);
 }
 
 /* clang-format off */
 #define SHARED_OPTIONS                                                                                                \
-    { "run", 'r', CLI_TEXT, "FOLDER", NULL, 0, 0, "the run's folder: settings, metrics, samples, checkpoints" },     \
+    { "run", 'r', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the run's folder: settings, metrics, samples, checkpoints" },     \
     { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0, "a tar or folder of name.png (or .jpg) and name.txt" },               \
     { "preset", 'p', CLI_TEXT, "NAME", NULL, 0, 0,                                                                   \
       "settings to start from: a preset ('dalle-cl config' lists them) or a .cfg file" },                            \
@@ -78,9 +121,11 @@ static const cli_option prior_options[] = {
 };
 
 #define RUN_TEXT \
-    "Ctrl-C saves and says how to go on; killed at any instant, --resume goes on from the last whole " \
-    "checkpoint\n" \
-    "and gives what the uninterrupted run would have given, bit for bit on the same device."
+    "Ctrl-C saves and says how to go on, and so do a closed terminal (SIGHUP), SIGTERM, SIGXCPU, SIGUSR1 " \
+    "and\n" \
+    "SIGUSR2; a second Ctrl-C ends at once. The exit status is then 128 and the signal's number.\n" \
+    "Killed at any instant, --resume goes on from the last whole checkpoint and gives what the\n" \
+    "uninterrupted run would have given, bit for bit on the same device."
 
 const cli_command cmd_train_dvae = {
     .name = "train dvae",

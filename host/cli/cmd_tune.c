@@ -316,7 +316,7 @@ static bool tune(const cli_call *call, device *d, error *err)
     if (ok)
         log_info("%d products on '%s', about %.0f s and the building of kernels", p.count,
                  device_get_info(d)->name, 1.2 * p.count * cli_real(call, "seconds"));
-    cli_catch_interrupts();
+    cli_interrupt_asks("stopping after the product that is being measured; a second Ctrl-C ends at once");
     for (; ok && done < p.count && !*cli_interrupted(); ++done)
         ok = tune_product(call, d, &p.list[done], done + 1, p.count, &s, err);
     /* What was measured is kept also when something stopped the rest. */
@@ -346,6 +346,8 @@ static bool forget(device *d, error *err)
 static bool run_tune(const cli_call *call, error *err)
 {
     if (!stage_kind(call, err)) return false;
+    cli_catch_interrupts();
+    cli_interrupt_ends("stopped; nothing was measured");
     device *d = device_open(cli_text(call, "device"), err);
     bool ok = d && (cli_flag(call, "forget") ? forget(d, err) : tune(call, d, err));
     device_close(d);

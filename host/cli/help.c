@@ -200,6 +200,7 @@ void cli_manual(FILE *out)
           ".TP\n\\fBDALLE_CL_CACHE\\fR\nFolder for compiled kernels and measurements; \"off\" keeps none. "
           "Otherwise\n"
           "\\fI$XDG_CACHE_HOME/dalle\\-cl\\fR or \\fI~/.cache/dalle\\-cl\\fR.\n"
-          ".SH EXIT STATUS\n0 on success, 2 when the request was wrong, 1 when it failed.\n",
+          ".SH EXIT STATUS\n0 on success, 2 when the request was wrong, 1 when it failed, "
+          "128 and the signal's number (130 for Ctrl-C) when it was interrupted.\n",
           out);
 }

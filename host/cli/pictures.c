@@ -3,8 +3,8 @@
 #include "host/cli/pictures.h"
 
 #include "data/grid.h"
-#include "host/base/file.h"
 #include "host/base/json_tree.h"
+#include "host/cli/output.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,10 +24,12 @@ bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int si
     for (int i = 0; i < count; ++i) /* pieces are only read */
         pieces[i] =
             (image){ side, side, (uint8_t *)(uintptr_t)rgb + (size_t)i * (size_t)side * (size_t)side * 3 };
-    bool ok = count == 1
-                  ? image_write_png(pieces, path, err)
-                  : grid_make(pieces, count, columns < count ? columns : count, GAP, NULL, &grid, err) &&
-                        image_write_png(&grid, path, err);
+    void *png = NULL;
+    size_t size = 0;
+    bool ok =
+        (count == 1 || grid_make(pieces, count, columns < count ? columns : count, GAP, NULL, &grid, err)) &&
+        image_encode_png(count == 1 ? pieces : &grid, &png, &size, err) && output_write(path, png, size, err);
+    free(png);
     image_free(&grid);
     free(pieces);
     return ok;
@@ -75,11 +77,9 @@ bool pictures_write_tokens(const char *path, const int32_t *tokens, int count, i
 {
     char *text = json_tree_text(tokens_json(tokens, count, side), JSON_COMPACT, "the pictures' tokens", err);
     if (!text) return false;
-    bool ok = true;
-    if (strcmp(path, "-") == 0)
-        puts(text);
-    else
-        ok = file_write(path, text, strlen(text), err);
+    size_t size = strlen(text);
+    if (output_is_stdout(path)) text[size++] = '\n'; /* in the place of the NUL */
+    bool ok = output_write(path, text, size, err);
     free(text);
     return ok;
 }

@@ -10,7 +10,7 @@
 bool pictures_error(const dalle_error *from, error *err);
 
 /* `count` pictures of side x side x 3 bytes, left to right, then down, a few pixels apart, as a PNG; a
- * single one as it is.  columns 0: about as wide as high. */
+ * single one as it is.  columns 0: about as wide as high.  "-": standard output. */
 bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int side, int columns, error *err);
 
 /* Reads picture files, each fitted to side x side: [count][side][side][3], to be freed. */

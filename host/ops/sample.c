@@ -1,5 +1,6 @@
 /* sample.c -- draws one token per row of logits.  In this order:
- *   temperature  z = logits / temperature; 0 takes the largest logit (ties: the lowest index)
+ *   guidance     where there are two rows a picture, z = without + guidance (with - without)
+ *   temperature  z / temperature; 0 takes the largest logit (ties: the lowest index)
  *   top-k        the k largest stay (ties: lower indices first); 0 or k >= V keeps all
  *   top-p        of these, softmax weights from the largest down (ties: lower indices first) until their sum
  *                reaches p of the whole; at least one; p >= 1 keeps all
@@ -20,6 +21,13 @@ typedef struct sample_attributes {
 /* The last two: of op_sample_into; else NULL. */
 enum { LOGITS, SETTINGS, RANDOM, POSITION, TOKEN, HISTORY, INPUTS };
 
+/* Whether each picture has two rows of logits. */
+static bool guided(const node *n)
+{
+    const tensor *history = n->in[HISTORY];
+    return history && history->rank == 2 && n->in[LOGITS]->dim[0] == 2 * history->dim[1];
+}
+
 static bool sample_infer(node *n)
 {
     sample_attributes *a = n->attributes;
@@ -37,15 +45,17 @@ static bool sample_infer(node *n)
         return true;
     }
     const int64_t *history = n->in[HISTORY]->dim;
+    int64_t pictures = x->dim[0] / (guided(n) ? 2 : 1);
     if (!expect_control(n, TOKEN, "token", DTYPE_I32, x->dim[0]) ||
         !expect_type(n, HISTORY, "history", DTYPE_I32) ||
-        !expect_shape(n, HISTORY, "history", 2, (int64_t[]){ history[0], x->dim[0] }))
+        !expect_shape(n, HISTORY, "history", 2, (int64_t[]){ history[0], pictures }))
         return false;
     node_output_in_place(n, TOKEN);
     node_output_in_place(n, HISTORY);
     return true;
 }
 
+/* The weights of each row, and with guidance its logits beside them. */
 static int64_t sample_workspace(const node *n, device *d, error *err)
 {
     (void)d;
@@ -59,6 +69,7 @@ static bool sample_bind(const node *n, binder *b)
     kernel_call c = call_begin(b, n, "sample");
     const tensor *history = n->in[HISTORY] ? n->out[1] : n->out[0];
     call_define(&c, "HISTORY=%d", n->in[HISTORY] != NULL);
+    if (guided(n)) call_define(&c, "GUIDED=1");
     call_tensor(&c, "IDS", n->out[0]);
     call_tensor(&c, "HISTORY", history);
     call_workspace(&c, "WEIGHTS");
@@ -69,7 +80,7 @@ static bool sample_bind(const node *n, binder *b)
     call_int(&c, history->dim[0]);
     call_int(&c, tensor_last(n->in[LOGITS]));
     call_uint(&c, a->stream);
-    return call_rows(&c, tensor_rows(n->in[LOGITS]));
+    return call_rows(&c, tensor_rows(n->in[LOGITS]) / (guided(n) ? 2 : 1));
 }
 
 static const op_def sample = { "sample", sample_infer, sample_bind, NULL, sample_workspace };

@@ -3,6 +3,7 @@
 #include "host/train/checkpoint.h"
 
 #include "data/safetensors.h"
+#include "host/base/hash.h"
 #include "host/base/json_tree.h"
 
 #include <errno.h>
@@ -131,33 +132,69 @@ bool checkpoint_export(store *s, const char *path, bool averages, dtype type, co
     return ok;
 }
 
+static bool hash_entry(hash *h, store *s, const store_entry *e, error *err)
+{
+    float *values = malloc((size_t)e->count * sizeof *values + 1);
+    uint16_t *halves = malloc((size_t)e->count * sizeof *halves + 1);
+    bool ok = values && halves;
+    if (!ok)
+        error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count, e->name);
+    ok = ok && store_read_f32(s, e, values, err);
+    if (ok) {
+        dtype_convert(DTYPE_F16, halves, DTYPE_F32, values, e->count);
+        hash_text(h, e->name);
+        hash_bytes(h, e->dim, (size_t)e->rank * sizeof *e->dim);
+        hash_bytes(h, halves, (size_t)e->count * sizeof *halves);
+    }
+    free(values);
+    free(halves);
+    return ok;
+}
+
+bool checkpoint_fingerprint(store *s, char hex[65], error *err)
+{
+    hash h;
+    hash_start(&h);
+    for (int i = 0; i < store_count(s); ++i)
+        if (is_exported(store_at(s, i)) && !hash_entry(&h, s, store_at(s, i), err)) return false;
+    hash_finish(&h, hex);
+    return true;
+}
+
 /* ---- Reading ---------------------------------------------------------------------------------- */
 
 /* All metadata of a file, whose header safetensors_open has found good. */
-static json_t *read_header(const char *path)
+static json_t *read_header(const char *path, error *err)
 {
     FILE *in = fopen(path, "rbe");
+    if (!in)
+        return error_null(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot open '%s': %s", path,
+                          strerror(errno));
     unsigned char length[8] = { 0 };
     uint64_t size = 0;
     json_t *header = NULL;
     json_tree_problem problem;
-    if (in && fread(length, 1, sizeof length, in) == sizeof length) {
+    if (fread(length, 1, sizeof length, in) == sizeof length) {
         for (int i = 7; i >= 0; --i) size = size << 8 | length[i];
         char *text = size < SIZE_MAX ? malloc((size_t)size + 1) : NULL;
         if (text && fread(text, 1, (size_t)size, in) == size)
             header = json_tree_read(text, (size_t)size, true, &problem);
         free(text);
     }
-    if (in) fclose(in);
-    return header;
+    bool failed = ferror(in) != 0;
+    if (failed) error_set(err, ERROR_IO, "cannot read '%s': %s", path, strerror(errno));
+    fclose(in);
+    return header || failed ? header
+                            : error_null(err, ERROR_MEMORY, "out of memory for the metadata of '%s'", path);
 }
 
 static bool copy_metadata(const char *path, checkpoint_metadata *out, error *err)
 {
-    json_t *header = read_header(path), *all = json_object_get(header, "__metadata__"), *value;
-    bool ok = header != NULL;
-    *out = (checkpoint_metadata){ .at = calloc(json_object_size(all) + 1, sizeof *out->at) };
-    ok = ok && out->at;
+    *out = (checkpoint_metadata){ 0 };
+    json_t *header = read_header(path, err), *all = json_object_get(header, "__metadata__"), *value;
+    if (!header) return false;
+    out->at = calloc(json_object_size(all) + 1, sizeof *out->at);
+    bool ok = out->at != NULL;
     const char *key;
     if (ok) json_object_foreach(all, key, value)
         {

@@ -190,28 +190,48 @@ static bool write_description(run *r, json_t *info, const train_options *options
     return ok;
 }
 
-static bool check_place(const run *r, const train_options *options, error *err)
+static bool is_there(const char *path, bool *there, error *err)
 {
-    bool exists = file_exists(r->info) || file_exists(r->checkpoint);
-    if (exists && !options->resume)
+    file_kind kind;
+    if (!file_look(path, &kind, err)) return false;
+    *there = kind != FILE_ABSENT;
+    return true;
+}
+
+static bool check_place(const run *r, bool resume, error *err)
+{
+    bool info, checkpoint;
+    if (!is_there(r->info, &info, err) || !is_there(r->checkpoint, &checkpoint, err)) return false;
+    bool exists = info || checkpoint;
+    if (exists && !resume)
         return error_set(err, ERROR_USAGE,
                          "'%s' already holds a run; add --resume to go on with it, or choose another --run",
                          r->folder);
-    if (!exists && options->resume)
+    if (!exists && resume)
         return error_set(
             err, ERROR_USAGE,
             "'%s' holds no run to resume (there is no run.json in it); leave out --resume to start one",
             r->folder);
-    return true;
+    return file_check_folder(r->folder, err);
+}
+
+bool run_check(const char *folder, bool resume, error *err)
+{
+    run r;
+    bool ok = make_paths(&r, folder, err) && check_place(&r, resume, err);
+    run_close(&r);
+    return ok;
 }
 
 bool run_open(run *r, const train_task *task, const train_options *options, error *err)
 {
     if (!make_paths(r, options->folder, err)) return false;
-    if (!check_place(r, options, err)) return false;
+    if (!check_place(r, options->resume, err)) return false;
     if (!file_make_folders(r->folder, err) || !lock_folder(r, err)) return false;
     if (!remove_leftovers(r->folder, err) || !remove_leftovers(r->samples, err)) return false;
-    r->fresh = !file_exists(r->checkpoint);
+    bool saved;
+    if (!is_there(r->checkpoint, &saved, err)) return false;
+    r->fresh = !saved;
     json_t *info = describe(task, options);
     if (!info) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", r->info);
     bool ok = true;
@@ -265,7 +285,9 @@ static bool lines_until(const run *r, const char *text, int64_t step, size_t *ke
 bool run_metrics_open(run *r, int64_t step, error *err)
 {
     size_t keep = 0;
-    if (file_exists(r->metrics)) {
+    bool there;
+    if (!is_there(r->metrics, &there, err)) return false;
+    if (there) {
         char *text = file_read(r->metrics, NULL, err);
         if (!text) return false;
         bool read = lines_until(r, text, step, &keep, err);

@@ -17,6 +17,8 @@ typedef struct run {
  * provenance and settings with those recorded, and refuses with a list of what differs unless `force`. */
 bool run_open(run *r, const train_task *task, const train_options *options, error *err);
 void run_close(run *r);
+/* Before anything else is done: is there a run to resume, or room for a new one? */
+bool run_check(const char *folder, bool resume, error *err);
 
 /* Opens metrics.jsonl for appending, first cutting what comes after `step` steps. */
 bool run_metrics_open(run *r, int64_t step, error *err);

@@ -245,13 +245,21 @@ static bool draw(loop *l, error *err)
     return ok;
 }
 
+static void reached(const loop *l, train_stage stage)
+{
+    if (l->options->reached) l->options->reached(stage);
+}
+
 static bool one_step(loop *l, error *err)
 {
     const train_task *t = l->task;
     train_metrics m = { .finite = true };
     if (!t->begin(t->self, l->step, err) || !t->end(t->self, l->step, &m, err)) return false;
     ++l->step;
-    if (!l->stepped++) progress_first_step(&l->progress, l->step);
+    if (!l->stepped++) {
+        reached(l, TRAIN_STEPPED);
+        progress_first_step(&l->progress, l->step);
+    }
     if (!log_step(l, &m, err) || !judge(l, &m, err) || !evaluate(l, err) || !draw(l, err)) return false;
     return !is_due(l, l->options->save_every) || save(l, err);
 }
@@ -314,6 +322,7 @@ static bool prepare(loop *l, error *err)
         progress_line(&l->progress, "resuming '%s' at step %" PRId64, l->run.folder, l->step);
     else if (l->options->resume)
         progress_line(&l->progress, "'%s' has no checkpoint yet: starting from the beginning", l->run.folder);
+    reached(l, TRAIN_OPENED);
     /* A folder that cannot hold a checkpoint is better found now than after hours. */
     return !l->run.fresh || save(l, err);
 }

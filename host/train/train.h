@@ -52,6 +52,12 @@ typedef struct train_task {
     const char *(*warn)(void *self, const train_metrics *m);
 } train_task;
 
+/* How far a run is, for what an interruption costs. */
+typedef enum train_stage {
+    TRAIN_OPENED, /* the folder holds all that --resume needs, and no step of this process's */
+    TRAIN_STEPPED /* a step is done that is not saved */
+} train_stage;
+
 typedef struct train_options {
     const char *folder;
     bool resume;
@@ -68,6 +74,7 @@ typedef struct train_options {
     const char
         *resume_command; /* how to go on, for messages; NULL: "dalle-cl train KIND --run FOLDER --resume" */
     const volatile sig_atomic_t *interrupted; /* set by the caller's signal handler; NULL: never */
+    void (*reached)(train_stage stage);       /* called once for each; NULL: nobody wants to know */
 } train_options;
 
 /* Refuses a folder that already holds a run unless `resume`; with `resume`, restores the store, the

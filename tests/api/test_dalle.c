@@ -74,6 +74,56 @@ static void test_generate(void **state)
     assert_null(three.rgb);
 }
 
+static void copy_model(void)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf '%s/bad' && cp -r '%s/model' '%s/bad'", base.path, base.path,
+             base.path);
+    assert_int_equal(system(command), 0);
+}
+
+/* Stricter or looser than learned gives other pictures; a negative one is the model's own. */
+static void test_guidance(void **state)
+{
+    (void)state;
+    dalle_request r = request_for("a red square", 2);
+    dalle_pictures own = drawn_by(model, &r), other;
+    r.guidance = 1;
+    other = drawn_by(model, &r);
+    assert_memory_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
+    dalle_pictures_free(&other);
+    r.guidance = 6;
+    other = drawn_by(model, &r);
+    assert_memory_not_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
+    dalle_pictures_free(&own);
+    dalle_pictures_free(&other);
+}
+
+/* The guidance that the model's settings say is the one it draws with. */
+static void test_own_guidance(void **state)
+{
+    (void)state;
+    dalle_error err;
+    copy_model();
+    error none;
+    char *text = file_read(path_of("bad/prior.cfg"), NULL, &none), *at;
+    assert_non_null(text);
+    assert_non_null(at = strstr(text, "\nguidance = 1\n"));
+    at[strlen("\nguidance = ")] = '6';
+    write_text(path_of("bad/prior.cfg"), text);
+    free(text);
+    dalle_model *m = dalle_open(path_of("bad"), NULL, &err);
+    if (!m) fail_msg("%s", err.message);
+    dalle_request r = request_for("a red square", 2);
+    dalle_pictures own = drawn_by(m, &r), other;
+    r.guidance = 6;
+    other = drawn_by(model, &r);
+    assert_memory_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
+    dalle_pictures_free(&own);
+    dalle_pictures_free(&other);
+    dalle_close(m);
+}
+
 static void test_codec(void **state)
 {
     (void)state;
@@ -107,6 +157,8 @@ static void test_wrong_requests(void **state)
     dalle_request r = request_for("\xff\xfe heart", 1);
     wrong(r);
     wrong(request_for("", 1));
+    wrong(request_for("   ", 1));
+    wrong(request_for("\t\r\n \xe3\x80\x80\xc2\xa0\xe2\x80\x8b", 1)); /* wide, unbroken and without width */
     wrong(request_for(NULL, 1));
     wrong(request_for("a", 0));
     wrong(request_for("a", 513));
@@ -121,6 +173,11 @@ static void test_wrong_requests(void **state)
     r.top_p = 2;
     wrong(r);
     r.top_p = (double)NAN;
+    wrong(r);
+    r = request_for("a", 1);
+    r.guidance = 20.5;
+    wrong(r);
+    r.guidance = (double)NAN;
     wrong(r);
     r = request_for("a", 1);
     r.first = -1;
@@ -180,6 +237,30 @@ static void test_unknown_words(void **state)
     assert_null(dalle_unknown_words(model, NULL));
 }
 
+/* A word stands for four tokens at least in so small a vocabulary. */
+static void test_lost_words(void **state)
+{
+    (void)state;
+    const char *caption = "A red square over a white quagmire at Zanzibar";
+    char *lost = dalle_lost_words(model, caption);
+    assert_non_null(lost);
+    size_t length = strlen(lost);
+    print_message("lost: %s\n", lost);
+    assert_string_equal(lost + length - 8, "zanzibar");
+    assert_true(length < strlen(caption));
+    /* It starts with a whole word of the caption, and what is before it is read. */
+    size_t kept = strlen(caption) - length;
+    assert_int_equal(caption[kept - 1], ' ');
+    char *start = strndup(caption, kept - 1);
+    assert_null(dalle_lost_words(model, start));
+    free(start);
+    dalle_free(lost);
+    assert_null(dalle_lost_words(model, "a red square"));
+    assert_null(dalle_lost_words(model, ""));
+    assert_null(dalle_lost_words(model, NULL));
+    assert_null(dalle_lost_words(model, "\xff"));
+}
+
 /* ---- Packing ---- */
 
 /* A run draws what the folder packed from it as f32 draws. */
@@ -201,7 +282,9 @@ static void test_pack_equals_run(void **state)
     int32_t text[16], tokens[2 * TOKENS];
     int cut;
     prior_part *prior = prior_part_open(d, path_of("prior"), &shape, &err);
-    prior_draw how = { .text = text, .seed = r.seed, .count = 2, .temperature = 1, .top_p = 1 };
+    prior_draw how = {
+        .text = text, .seed = r.seed, .count = 2, .temperature = 1, .top_p = 1, .guidance = 1
+    };
     bool ok = prior && prior_part_tokens(prior, r.caption, text, &cut, &err) &&
               prior_part_prepare(prior, 4, &err) && prior_sampler_draw(prior->sampler, &how, tokens, &err);
     if (!ok) fail_msg("%s", err.message);
@@ -245,14 +328,6 @@ static void refused(const char *folder, const char *says)
     print_message("%s\n", err.message);
     assert_in_range(err.status, 1, 2);
     if (!strstr(err.message, says)) fail_msg("'%s' does not say '%s'", err.message, says);
-}
-
-static void copy_model(void)
-{
-    char command[512];
-    snprintf(command, sizeof command, "rm -rf '%s/bad' && cp -r '%s/model' '%s/bad'", base.path, base.path,
-             base.path);
-    assert_int_equal(system(command), 0);
 }
 
 static void test_damaged_models(void **state)
@@ -316,6 +391,55 @@ static void test_parts_of_other_models(void **state)
     refused(path_of("bad"), "not trained together");
 }
 
+/* A dVAE of the same shape, whose tokens mean something else. */
+static void test_prior_of_another_dvae(void **state)
+{
+    (void)state;
+    static const char *const sets[] = { "steps=3", "batch=8", "sample_every=0", "seed=7", NULL },
+                             *const prior_sets[] = { "steps=1", "text_vocabulary=288", "batch=8",
+                                                     "sample_every=0", NULL };
+    error err = { 0 };
+    pack_report made;
+    char dvae[100], prior[100], other[100], half[100], exact[100], out[100], on_model[100];
+    snprintf(dvae, sizeof dvae, "%s/dvae", base.path);
+    snprintf(prior, sizeof prior, "%s/prior", base.path);
+    snprintf(other, sizeof other, "%s/other", base.path);
+    snprintf(half, sizeof half, "%s/model", base.path); /* f16 */
+    snprintf(exact, sizeof exact, "%s/exact32", base.path);
+    snprintf(on_model, sizeof on_model, "%s/on-model", base.path);
+    snprintf(out, sizeof out, "%s/other-model", base.path);
+    device *d = device_open(NULL, &err);
+    if (!d || !train_tiny("dvae", path_of("data.tar"), NULL, other, sets, &err) ||
+        !train_tiny("prior", path_of("data.tar"), half, on_model, prior_sets, &err) ||
+        !pack_model(d, dvae, prior, exact, DTYPE_F32, &err))
+        fail_msg("%s", err.message);
+    /* Of whichever form its prior and its dVAE are: only the other dVAE is refused, and nothing written. */
+    const char *const priors[] = { prior, half, exact, on_model }, *const dvaes[] = { dvae, half, exact };
+    for (int i = 0; i < 4; ++i) {
+        assert_false(pack_model(d, other, priors[i], out, DTYPE_F16, &err));
+        assert_int_equal(err.code, ERROR_MODEL);
+        assert_says(&err, other);
+        assert_says(&err, priors[i]);
+        assert_says(&err, "--force");
+        assert_false(file_exists(out));
+        for (int j = 0; j < 3; ++j)
+            if (!pack_model(d, dvaes[j], priors[i], path_of("again"), DTYPE_F16, &err))
+                fail_msg("%s with %s: %s", dvaes[j], priors[i], err.message);
+    }
+    pack_request forced = { other, prior, out, DTYPE_F16, true };
+    assert_true(pack_parts(d, &forced, &made, &err));
+    assert_int_equal(made.codes, 32);
+    assert_true(made.prior_parameters > 10000 && made.bytes > 2 * made.prior_parameters);
+
+    /* A pack without a prior leaves none of an earlier one's. */
+    forced.prior_run = NULL;
+    assert_true(pack_parts(d, &forced, &made, &err));
+    assert_int_equal(made.prior_parameters, 0);
+    assert_false(file_exists(path_of("other-model/prior.safetensors")) ||
+                 file_exists(path_of("other-model/words.txt")));
+    device_close(d);
+}
+
 static void test_without_prior(void **state)
 {
     (void)state;
@@ -371,15 +495,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_guidance),
+        cmocka_unit_test(test_own_guidance),
         cmocka_unit_test(test_codec),
         cmocka_unit_test(test_wrong_requests),
         cmocka_unit_test(test_long_caption),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_unknown_words),
+        cmocka_unit_test(test_lost_words),
         cmocka_unit_test(test_pack_equals_run),
         cmocka_unit_test(test_packed_sizes),
         cmocka_unit_test(test_damaged_models),
         cmocka_unit_test(test_parts_of_other_models),
+        cmocka_unit_test(test_prior_of_another_dvae),
         cmocka_unit_test(test_without_prior),
         cmocka_unit_test(test_no_such_device),
     };

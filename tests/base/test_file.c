@@ -175,6 +175,93 @@ static void folders(void **state)
     free(twice);
 }
 
+static void says(const error *err, const char *part)
+{
+    if (!strstr(err->message, part)) fail_msg("'%s' does not say '%s'", err->message, part);
+}
+
+/* The superuser may write anywhere, so it becomes another for a while. */
+static void refusals_have_their_true_reason(void **state)
+{
+    char *closed = file_join(*state, "closed"), *below = file_join(closed, "r"),
+         *deep = file_join(below, "s");
+    error err = { 0 };
+    file_kind kind;
+    assert_int_equal(mkdir(closed, 0755), 0);
+    chmod(*state, 0755);
+    assert_true(file_write(below, "x", 1, &err)); /* a file, which then lies in a folder nobody may enter */
+    bool root = geteuid() == 0;
+    chmod(closed, 0);
+    assert_true(!root || seteuid(65534) == 0);
+    assert_false(file_look(below, &kind, &err));
+    says(&err, "closed/r': Permission denied");
+    assert_false(file_check_writable(below, &err));
+    says(&err, "Permission denied");
+    assert_false(file_check_folder(deep, &err));
+    says(&err, "Permission denied");
+    assert_false(file_make_folders(below, &err));
+    says(&err, "cannot make folder");
+    says(&err, "Permission denied");
+    assert_true(!root || seteuid(0) == 0);
+
+    chmod(closed, 0555);
+    assert_int_equal(unlink(below), root ? 0 : -1);
+    assert_true(!root || seteuid(65534) == 0);
+    if (root) {
+        assert_true(file_look(below, &kind, &err) && kind == FILE_ABSENT);
+        assert_false(file_make_folders(below, &err));
+        says(&err, "cannot make folder");
+        says(&err, "closed/r': Permission denied");
+    }
+    assert_false(file_check_writable(root ? below : deep, &err));
+    assert_false(file_check_folder(deep, &err));
+    assert_true(!root || seteuid(0) == 0);
+    chmod(closed, 0755);
+    unlink(below);
+    free(closed);
+    free(below);
+    free(deep);
+}
+
+static void outputs_are_checked_and_left_alone(void **state)
+{
+    char *path = file_join(*state, "a"), *folder = file_join(*state, "b"), *slash = file_join(*state, "c/"),
+         *lost = file_join(*state, "no/where"), *under = file_join(path, "x"),
+         *new = file_join(*state, "b/c/d");
+    error err = { 0 };
+    assert_true(file_check_writable(path, &err)); /* not there, could be */
+    assert_int_equal(count_files(*state), 0);
+    assert_true(file_write(path, "old", 3, &err) && file_check_writable(path, &err));
+    assert_content(path, "old");
+    assert_int_equal(count_files(*state), 1);
+    assert_true(file_check_writable("/dev/null", &err));
+    assert_false(file_check_writable("", &err));
+    assert_int_equal(err.code, ERROR_USAGE);
+    assert_false(file_check_writable(*state, &err));
+    says(&err, "it is a folder");
+    assert_false(file_check_writable(slash, &err));
+    says(&err, "it is a folder");
+    assert_false(file_check_writable(lost, &err));
+    says(&err, "there is no folder");
+    assert_false(file_check_writable(under, &err));
+    says(&err, "is not a folder");
+
+    assert_true(file_check_folder(*state, &err) && file_check_folder(folder, &err) &&
+                file_check_folder(new, &err) && file_check_folder("one/two", &err));
+    assert_int_equal(count_files(*state), 1);
+    assert_false(file_check_folder(path, &err));
+    says(&err, "is not a folder");
+    assert_false(file_check_folder(under, &err));
+    says(&err, "is not a folder");
+    assert_false(file_check_folder("", &err));
+    free(path);
+    free(folder);
+    free(slash);
+    free(lost);
+    free(under);
+    free(new);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -185,6 +272,8 @@ int main(void)
         TEST(refused_paths),
         TEST(devices_are_not_replaced),
         TEST(folders),
+        TEST(refusals_have_their_true_reason),
+        TEST(outputs_are_checked_and_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

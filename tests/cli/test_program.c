@@ -192,6 +192,11 @@ static void test_generate(void **state)
     SUCCEEDS("generate", "-m", m, "a red square", "-o", again, "--seed", "3", "--quiet");
     assert_string_equal(last.out, "");
     same_files(one, again);
+    SUCCEEDS("generate", "-m", m, "a red square", "-o", again, "--seed", "3", "--guidance", "1");
+    same_files(one, again);
+    SUCCEEDS("generate", "-m", m, "a red square", "-o", again, "--seed", "3", "-g", "0", "--tokens",
+             path_of("unguided.json"));
+    is_picture(again, 16, 16);
     SUCCEEDS("generate", "-m", m, "a red zebra", "-n", "3", "-o", path_of("three.png"), "--tokens",
              path_of("drawn.json"), "--temperature", "0.7", "--top-k", "8", "--top-p", "0.9", "--json");
     assert_non_null(strstr(last.err, "zebra"));
@@ -205,6 +210,8 @@ static void test_generate(void **state)
     FAILS(2, "nowhere", "generate", "-m", path_of("nowhere"), "a");
     FAILS(2, "count", "generate", "-m", m, "a", "-n", "0");
     FAILS(2, "top-p", "generate", "-m", m, "a", "--top-p", "2");
+    FAILS(2, "guidance", "generate", "-m", m, "a", "--guidance", "21");
+    FAILS(2, "guidance", "generate", "-m", m, "a", "-g", "nan");
     FAILS(2, "temperature", "generate", "-m", m, "a", "-t", "nan");
     FAILS(2, "model", "generate", "a");
 }

@@ -12,3 +12,22 @@ add_test(NAME two_refused COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/refused.sh 
     $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/refused)
 set_tests_properties(two_refused PROPERTIES LABELS two SKIP_RETURN_CODE 77 TIMEOUT 900
     ENVIRONMENT "POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache")
+
+# The README's own lines.
+add_executable(make_pictures ${CMAKE_CURRENT_SOURCE_DIR}/cli/make_pictures.c $<TARGET_OBJECTS:room_base>
+    $<TARGET_OBJECTS:room_data> $<TARGET_OBJECTS:embedded>)
+target_include_directories(make_pictures PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(make_pictures PRIVATE ${DALLE_LIBRARIES})
+add_test(NAME cli_readme COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/readme.sh $<TARGET_FILE:dalle-cl>
+    $<TARGET_FILE:make_pictures> ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/readme)
+set_tests_properties(cli_readme PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
+
+# cli_script(name ARGUMENT...): cli/<name>.sh PROGRAM ARGUMENT...
+function(cli_script name)
+    add_test(NAME cli_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh $<TARGET_FILE:dalle-cl> ${ARGN})
+    set_tests_properties(cli_${name} PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
+endfunction()
+
+cli_script(outputs ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/outputs)
+cli_script(signals $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/signals)
+cli_script(captions ${PROJECT_BINARY_DIR}/captions)

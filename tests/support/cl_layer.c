@@ -5,9 +5,11 @@
 #include <execinfo.h>
 #include <stdbool.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXPORTED __attribute__((visibility("default")))
 #define FRAMES   40
@@ -53,9 +55,12 @@ static struct {
     long first, times, failed;
     cl_int code;
     bool watching;
+    int signal, stall; /* calls, or -1 */
+    long signal_use, stall_use;
+    int signal_number;
     char callers[1024];
     long alive[CL_LAYER_KINDS];
-} state = { .call = -1 };
+} state = { .call = -1, .signal = -1, .stall = -1 };
 
 /* Frames are those of the layer and the loader until one lies elsewhere; they are told by the loader's one
  * mapping, found from a function of its own. */
@@ -119,6 +124,8 @@ static bool fails(int call)
 {
     long use = ++state.uses[call];
     if (state.watching) keep_place(call);
+    if (call == state.signal && use == state.signal_use) kill(getpid(), state.signal_number);
+    while (call == state.stall && use == state.stall_use) pause();
     bool lasting = state.times == CL_LAYER_LOST, lost = lasting && state.failed > 0;
     long most = lasting ? 1 : state.times;
     bool chosen = call == state.call && use >= state.first && use - state.first < most;
@@ -270,15 +277,26 @@ EXPORTED cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void
     return CL_SUCCESS;
 }
 
+static int find_call(const char *name)
+{
+    for (int i = 0; i < CALL_COUNT; ++i)
+        if (strcmp(call_name(i), name) == 0) return i;
+    fprintf(stderr, "cl_layer: no call '%s'\n", name);
+    abort();
+}
+
 static void read_environment(void)
 {
     const char *fail = getenv("CL_LAYER_FAIL"), *limits = getenv("CL_LAYER_LIMITS");
+    const char *sent = getenv("CL_LAYER_SIGNAL"), *stall = getenv("CL_LAYER_STALL");
     char name[64];
     long nth;
     int code;
+    if (sent && sscanf(sent, "%63[^:]:%ld:%d", name, &state.signal_use, &state.signal_number) == 3)
+        state.signal = find_call(name);
+    if (stall && sscanf(stall, "%63[^:]:%ld", name, &state.stall_use) == 2) state.stall = find_call(name);
     if (fail && sscanf(fail, "%63[^:]:%ld:%d", name, &nth, &code) == 3)
-        for (int i = 0; i < CALL_COUNT; ++i)
-            if (strcmp(call_name(i), name) == 0) layer_fail(i, nth ? nth : 1, nth ? 1 : LONG_MAX / 2, code);
+        layer_fail(find_call(name), nth ? nth : 1, nth ? 1 : LONG_MAX / 2, code);
     if (!limits) return;
     static const char *const words[] = {
 #define WORD(bit, word) word,

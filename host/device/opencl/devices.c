@@ -87,6 +87,10 @@ static int device_uint(asked *a, cl_device_info what, const char *name)
     return (int)value;
 }
 
+/* NVIDIA's driver (580.159) counts the elements of clEnqueueFillBuffer in 32 bits: a fill of the last four bytes of
+ * 16 GiB stops the context, one further on lands elsewhere in the buffer, without an error.  2^31 elements are safe. */
+#define BUFFER_BYTES_MOST ((int64_t)8 << 30)
+
 #define PLATFORM_TEXT(a, what, out) platform_text(a, what, #what, out, sizeof(out))
 #define DEVICE_TEXT(a, what, out)   device_text(a, what, #what, out, sizeof(out))
 #define DEVICE_ULONG(a, what)       device_ulong(a, what, #what)
@@ -160,6 +164,7 @@ static void describe(cl_platform_id platform, cl_device_id id, device_info *info
     info->compute_units = DEVICE_UINT(&a, CL_DEVICE_MAX_COMPUTE_UNITS);
     info->memory_bytes = DEVICE_ULONG(&a, CL_DEVICE_GLOBAL_MEM_SIZE);
     info->max_buffer_bytes = DEVICE_ULONG(&a, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    if (info->max_buffer_bytes > BUFFER_BYTES_MOST) info->max_buffer_bytes = BUFFER_BYTES_MOST;
     info->local_bytes = DEVICE_ULONG(&a, CL_DEVICE_LOCAL_MEM_SIZE);
     DEVICE_VALUE(&a, CL_DEVICE_MAX_WORK_GROUP_SIZE, &group);
     info->max_group = (int64_t)group;
