@@ -167,28 +167,41 @@ static bool is_plural(const char *noun)
     return noun[length - 2] != 's' && strcmp(noun + length - 2, "'s") != 0;
 }
 
+static bool begins_with_one_of(const char *text, const char *const *starts)
+{
+    for (; *starts; ++starts)
+        if (strncasecmp(text, *starts, strlen(*starts)) == 0) return true;
+    return false;
+}
+
+/* How its first word is said, where the letter misleads. */
+static bool sounds_like_vowel(const char *caption)
+{
+    static const char *const silent[] = { "hour", "honest", "heir", "honour", "honor", NULL };
+    static const char *const spelled[] = { "x", "x-ray", "sos", "mri", "nfl", "lgbt", "f1", NULL };
+    static const char *const you[] = { "use", "usu", "eu", "uni", "one", "ufo", NULL };
+    static const char *const un[] = { "unin", "unim", "unid", NULL };
+    static const char *const letters[] = { "u", "uk", "us", "un", "ewe", NULL };
+    if (begins_with_one_of(caption, silent) || starts_with_one_of(caption, spelled)) return true;
+    if (starts_with_one_of(caption, letters)) return false;
+    if (begins_with_one_of(caption, you) && !begins_with_one_of(caption, un)) return false;
+    return strchr("aeiouAEIOU", caption[0]) != NULL;
+}
+
 const char *caption_article(const char *caption)
 {
     static const char *const have[] = { "a",    "an",   "the", "my",   "your", "his",    "her", "its",
                                         "our",  "some", "no",  "this", "that", "two",    "one", "three",
                                         "four", "five", "six", "ten",  "many", "people", NULL };
-    static const char *const an[] = {
-        "hour", "honest", "heir", "honour", "honor", "x-ray", "mri", "sos", NULL
-    };
-    static const char *const a[] = { "uni", "use", "eu", "one", "ufo", "ute", "uk", "us", "u", NULL };
-    unsigned char first = (unsigned char)caption[0];
     char noun[64];
-    if (!isalpha(first) || starts_with_one_of(caption, have)) return "";
+    if (!isalpha((unsigned char)caption[0]) || starts_with_one_of(caption, have) || strchr(caption, ':'))
+        return "";
+    if (isupper((unsigned char)caption[0]) && strstr(caption, "'s ")) return ""; /* "Cuba's flag" */
     head_of(caption, noun);
     /* A name: the noun itself is written large, which no adjective's capital makes it ("French fries"). */
     if (isupper((unsigned char)noun[0]) && islower((unsigned char)noun[1])) return "";
     if (is_plural(noun)) return "";
-    if (starts_with_one_of(caption, an)) return "an ";
-    for (const char *const *word = a; *word; ++word)
-        if (strncasecmp(caption, *word, strlen(*word)) == 0 &&
-            (strlen(*word) > 1 || !isalpha((unsigned char)caption[1])))
-            return strncasecmp(caption, "uni", 3) == 0 && strncasecmp(caption, "unin", 4) == 0 ? "an " : "a ";
-    return strchr("aeiouAEIOU", first) ? "an " : "a ";
+    return sounds_like_vowel(caption) ? "an " : "a ";
 }
 
 /* ---- Drawing ---- */

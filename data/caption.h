@@ -8,7 +8,7 @@
 #include "host/base/philox.h"
 
 /* Texts with a place for a caption, one a line: `{}` is the caption, `{a}` the caption with its article
- * ("a", "an", or none before a plural, a proper name, or a caption that has one).  An empty line or one
+ * ("a", "an", or none before a plural, a proper name, "kind: thing", or a caption that has one).  An empty line or one
  * that begins with '#' is none.  May be used by any number of threads. */
 typedef struct caption_templates caption_templates;
 

@@ -30,7 +30,8 @@ static bool read_text(const folder *f, member *m)
     if (!text) return false;
     if (strlen(text) != size) {
         free(text);
-        return error_set(f->err, ERROR_FORMAT, "%s: holds a zero byte, so it is not text in UTF-8", m->path);
+        return error_set(f->err, ERROR_FORMAT,
+                         "%s: holds a zero byte; it may be UTF-16: convert it with iconv", m->path);
     }
     m->text = arena_strdup(f->list->memory, text);
     free(text);

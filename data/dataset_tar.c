@@ -4,6 +4,7 @@
 #include "data/dataset_link.h"
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,7 +52,9 @@ static bool read_data(const tar_reader *r, member *m, bool text)
         got += part;
     }
     if (text && strlen(bytes) != (size_t)m->size)
-        return error_set(r->err, ERROR_FORMAT, "%s: the text of '%s' holds a zero byte", r->path, m->name);
+        return error_set(r->err, ERROR_FORMAT,
+                         "%s: the text of '%s' holds a zero byte; it may be UTF-16: convert it with iconv",
+                         r->path, m->name);
     if (text)
         m->text = bytes;
     else
@@ -155,7 +158,7 @@ static bool read_members(tar_reader *r)
         struct archive_entry *entry;
         int code = archive_read_next_header(r->tar, &entry);
         if (code == ARCHIVE_EOF) return check_end(r);
-        if (code < ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
         if (!read_member(r, entry) || !skip_data(r)) return false;
     }
 }
@@ -163,8 +166,9 @@ static bool read_members(tar_reader *r)
 bool source_tar(member_list *list, const char *path, int file, int source, error *err)
 {
     struct stat about;
-    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode))
-        return error_set(err, ERROR_IO, "'%s' is neither a file nor a folder", path);
+    if (fstat(file, &about) != 0)
+        return error_set(err, ERROR_IO, "cannot look at '%s': %s", path, strerror(errno));
+    if (!S_ISREG(about.st_mode)) return error_set(err, ERROR_IO, "'%s' is neither a file nor a folder", path);
     tar_reader r = {
         .list = list, .path = path, .file = file, .source = source, .bytes = about.st_size, .err = err
     };

@@ -28,6 +28,7 @@ typedef struct builder {
 } builder;
 
 #define MOST_RECOLOURED 600 /* more would drown the real ones */
+#define LOOK_AT         64  /* pixels a side where colours are told; whatever the size of the set */
 #define REPEAT_SINGLE   3   /* an emoji has up to 25 variants by skin tone; one without comes three times */
 
 static bool need(const char *path, const char *package, error *err)
@@ -88,12 +89,12 @@ static char *describe(const builder *b, const emoji_entry *e)
     return json_tree_text(object, JSON_COMPACT | JSON_PRESERVE_ORDER, what, b->err);
 }
 
-static bool draw(const builder *b, const emoji_entry *e, uint32_t glyph, image *small)
+static bool draw(const builder *b, const emoji_entry *e, uint32_t glyph, int size, image *small)
 {
     image strike;
     if (!emoji_font_draw(b->font, glyph, &strike, b->err))
         return error_prefix(b->err, "%s (%s)", e->caption, e->key);
-    bool done = image_resize_area(&strike, b->size, b->size, false, small, b->err);
+    bool done = image_resize_area(&strike, size, size, false, small, b->err);
     image_free(&strike);
     return done;
 }
@@ -103,7 +104,7 @@ static bool add_picture(const builder *b, const emoji_entry *e, uint32_t glyph)
     image small = { 0 };
     void *png = NULL;
     size_t bytes = 0;
-    bool done = draw(b, e, glyph, &small);
+    bool done = draw(b, e, glyph, b->size, &small);
     if (done && e->recolour) emoji_colour_move(&small, b->colours[e->original].hue, e->recolour);
     done = done && image_encode_png(&small, &png, &bytes, b->err) && add_member(b, e->key, "png", png, bytes);
     image_free(&small);
@@ -164,7 +165,7 @@ static bool add_captions(builder *b)
     for (int i = 0; i < b->list.count; ++i) {
         image small = { 0 };
         if (b->list.entries[i].skin_tone) continue;
-        if (!draw(b, &b->list.entries[i], b->glyphs[i], &small)) return false;
+        if (!draw(b, &b->list.entries[i], b->glyphs[i], LOOK_AT, &small)) return false;
         b->colours[i] = emoji_colour_of(&small);
         image_free(&small);
     }

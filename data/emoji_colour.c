@@ -60,11 +60,11 @@ static int name_of(hsv c)
     if (c.hue < 45 && c.hue >= 8 && c.value < 0.68f) return 7;
     if (c.hue >= 345 || c.hue < 14) return c.saturation < 0.45f ? 6 : 0;
     if (c.hue < 25 && c.saturation < 0.45f) return 6;
-    if (c.hue < 66 && c.saturation < 0.5f) return NO_NAME;
+    if (c.hue < 66 && c.saturation < (c.hue < 39 ? 0.66f : 0.35f)) return NO_NAME;
     if (c.hue < 39) return 1;
     if (c.hue < 66) return 2;
     if (c.hue < 165) return 3;
-    if (c.hue < 250) return 4;
+    if (c.hue < 250) return c.saturation < 0.34f ? NO_NAME : 4; /* the font's steel is bluish */
     if (c.hue < 300) return 5;
     return 6;
 }
@@ -116,7 +116,7 @@ emoji_colour emoji_colour_of(const image *picture)
     bool vivid = second.saturation > 0.42 * (double)second.coloured; /* else another hue looks as grey */
     c.one_hue = vivid && second.near * 100 >= second.coloured * 93 && second.near * 100 >= second.figure * 50;
     for (int i = 0; i < NO_NAME; ++i)
-        if (second.by_name[i] * 100 >= second.figure * 66 && second.figure) c.name = names[i];
+        if (second.by_name[i] * 100 >= second.figure * 58 && second.figure) c.name = names[i];
     return c;
 }
 

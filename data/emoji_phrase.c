@@ -3,6 +3,7 @@
 #include "data/caption.h"
 #include "data/emoji_colour.h"
 #include "data/emoji_rule.h"
+#include "data/emoji_split.h"
 #include "data/emoji_text.h"
 #include <ctype.h>
 #include <stdarg.h>
@@ -231,7 +232,7 @@ static void add_colour(phrase_list *list, const char *name, const char *colour)
         emoji_phrase_add(list, CLAIM_GIVEN, "%s with %.*s colour", thing, n, name);
         return;
     }
-    if (!colour || emoji_text_has_colour(name)) return;
+    if (!colour || emoji_text_has_colour(name) || emoji_split_holds_out(name, colour)) return;
     emoji_phrase_add(list, CLAIM_TURNED, "%s %s", colour, name);
     emoji_phrase_add(list, CLAIM_TURNED, "%s in %s", name, colour);
     emoji_phrase_add(list, CLAIM_TURNED, "%s, %s", name, colour);
@@ -290,7 +291,8 @@ void emoji_phrases(phrase_list *list, const emoji_entry *e, const char *colour)
         snprintf(who, sizeof who, "%.*s", (int)(colon - name), name);
         emoji_rule_hair(list, who, colon + 2);
     } else if (!colon) {
-        add_colour(list, name, colour);
+        bool clothed = strcmp(e->group, "People & Body") == 0; /* a swimmer's blue is the water's */
+        add_colour(list, name, clothed && colour && strcmp(colour, "yellow") != 0 ? NULL : colour);
         add_face(list, e, name);
         add_person(list, name);
         add_turned(list, name);

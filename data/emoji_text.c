@@ -83,11 +83,11 @@ bool emoji_text_has_colour(const char *text)
 
 bool emoji_text_plural(const char *text, char *out, size_t size)
 {
-    static const char *const doubtful[] = {
-        "s",     "ice",  "rice",    "food",  "fish",  "sheep", "deer",  "bread", "salt",  "corn",
-        "ing",   "ed",   "meat",    "bacon", "milk",  "moose", "mouse", "ox",    "goose", "teeth",
-        "tooth", "foot", "clothes", "water", "money", "fire",  "wood",  "cheese"
-    };
+    static const char *const doubtful[] = { "s",       "f",     "fe",    "ice",   "rice",  "food",
+                                            "fish",    "sheep", "deer",  "bread", "salt",  "corn",
+                                            "ing",     "ed",    "meat",  "bacon", "milk",  "moose",
+                                            "mouse",   "ox",    "goose", "teeth", "tooth", "foot",
+                                            "clothes", "water", "money", "fire",  "wood",  "cheese" };
     size_t length = strlen(text);
     if (strpbrk(text, ":,()'") || emoji_text_words(text) > 2 || length < 3) return false;
     for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; ++i) {

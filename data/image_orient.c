@@ -3,13 +3,27 @@
  * SPDX-License-Identifier: MIT */
 #include "data/image_codec.h"
 #include <libexif/exif-data.h>
+#include <stdlib.h>
 #include <string.h>
 
-static void on_log(ExifLog *log, ExifLogCode code, const char *domain, const char *format, va_list args,
-                   void *memory)
+/* The library goes on without what it could not allocate, and its allocators are told nothing else that could
+ * take the news. */
+static _Thread_local bool refused;
+
+static void *note(void *block)
 {
-    (void)log, (void)domain, (void)format, (void)args;
-    if (code == EXIF_LOG_CODE_NO_MEMORY) *(bool *)memory = true;
+    if (!block) refused = true;
+    return block;
+}
+
+static void *get(ExifLong bytes)
+{
+    return note(calloc(1, bytes));
+}
+
+static void *enlarge(void *block, ExifLong bytes)
+{
+    return note(realloc(block, bytes));
 }
 
 /* 1 to 8; 1 where the block has none, or nonsense. */
@@ -21,23 +35,20 @@ static int read_orientation(ExifData *exif)
     return value >= 1 && value <= 8 ? value : 1;
 }
 
-/* The library's own lack of memory is heard through its log alone. */
 static int find_orientation(const void *block, size_t size, bool *memory)
 {
     int orientation = 1;
-    ExifData *exif = exif_data_new();
-    ExifLog *log = exif_log_new();
-    if (exif && log) {
-        exif_log_set_func(log, on_log, memory);
-        exif_data_log(exif, log);
+    refused = false;
+    ExifMem *allocators = exif_mem_new(get, enlarge, free);
+    ExifData *exif = allocators ? exif_data_new_mem(allocators) : NULL;
+    if (exif) {
         exif_data_unset_option(exif, EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);
         exif_data_load_data(exif, block, (unsigned)size);
         orientation = read_orientation(exif);
-    } else {
-        *memory = true;
+        exif_data_unref(exif);
     }
-    if (exif) exif_data_unref(exif);
-    if (log) exif_log_unref(log);
+    if (allocators) exif_mem_unref(allocators);
+    *memory = refused;
     return orientation;
 }
 

@@ -44,24 +44,27 @@ struct loader {
 typedef struct task {
     slot *where;
     int position;
-    int64_t epoch, nth; /* of the epoch */
-    int64_t sample;
+    int64_t epoch, nth;    /* of the epoch */
+    int64_t sample, again; /* which of its repeats, from 0 */
 } task;
 
-/* Which sample is the nth of an epoch.  Under the lock, like all that reads the order. */
-static int64_t sample_of(loader *l, int64_t epoch, int64_t nth)
+/* Which of the selection is the nth of an epoch.  Under the lock, like all that reads the order. */
+static int64_t selected(loader *l, int64_t epoch, int64_t nth)
 {
-    if (!l->config.shuffle) return l->selection->index[nth];
+    if (!l->config.shuffle) return nth;
     if (epoch != l->epoch) dataset_shuffle(l->selection->count, l->config.seed, (uint32_t)epoch, l->order);
     l->epoch = epoch;
-    return l->selection->index[l->order[nth]];
+    return l->order[nth];
 }
 
 /* Moves on to the next sample of the epoch that is not known to be broken; false if all are. */
 static bool choose_sample(loader *l, task *t)
 {
     for (int64_t tried = 0; tried < l->selection->count; ++tried) {
-        t->sample = sample_of(l, t->epoch, t->nth);
+        int64_t place = selected(l, t->epoch, t->nth);
+        t->sample = l->selection->index[place];
+        for (t->again = 0; t->again < place; ++t->again) /* repeats stand side by side */
+            if (l->selection->index[place - t->again - 1] != t->sample) break;
         if (!l->config.skips || !skips_has(l->config.skips, t->sample)) return true;
         t->nth = (t->nth + 1) % l->selection->count;
     }
@@ -100,9 +103,9 @@ static bool make_sample(const loader *l, const task *t, error *err)
     b->samples[t->position] = t->sample;
     image picture;
     if (!picture_cache_read(l->pictures, t->sample, &picture, err)) return false;
-    bool done =
-        augment(&picture, l->config.size, l->config.augment, l->config.flip, l->config.seed,
-                (uint32_t)t->epoch, (uint32_t)t->sample, b->pixels + bytes * (size_t)t->position, err);
+    uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
+    bool done = augment(&picture, l->config.size, l->config.augment, l->config.flip, l->config.seed,
+                        (uint32_t)t->epoch, drawn, b->pixels + bytes * (size_t)t->position, err);
     image_free(&picture);
     return done || error_prefix(err, "sample '%s'", sample->key);
 }

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW  10 /* of a small set; also how many are said one by one */
-#define LIST 5  /* in an error */
+#define FEW    10 /* of a small set; also how many are said one by one */
+#define LISTED 5  /* in an error */
 
 struct skips {
     const dataset *data;
@@ -46,15 +46,17 @@ void skips_destroy(skips *s)
     free(s);
 }
 
-/* The first few of too many. */
+/* The first of too many with its reason, and a few others by key. */
 static bool too_many(const skips *s, error *err)
 {
-    char list[640] = "";
+    char list[512] = "";
     int64_t listed = 0;
-    for (int64_t i = 0; i < dataset_count(s->data) && listed < LIST; ++i) {
+    for (int64_t i = 0; i < dataset_count(s->data) && listed < LISTED; ++i) {
         if (!s->reasons[i]) continue;
         size_t length = strlen(list);
-        snprintf(list + length, sizeof list - length, "%s%.110s", listed ? "; " : "", s->reasons[i]);
+        const char *before = listed == 0 ? "" : listed == 1 ? "; others: " : ", ";
+        const char *text = listed == 0 ? s->reasons[i] : dataset_at(s->data, i)->key;
+        snprintf(list + length, sizeof list - length, "%s%.*s", before, listed == 0 ? 240 : 60, text);
         ++listed;
     }
     return error_set(
@@ -62,11 +64,12 @@ static bool too_many(const skips *s, error *err)
         "%lld of %lld pictures cannot be read so far, and skip_share allows %lld: %s%s; 'dalle-cl "
         "data info' lists all",
         (long long)s->count, (long long)dataset_count(s->data), (long long)s->most, list,
-        s->count > listed ? "; ..." : "");
+        s->count > listed ? ", ..." : "");
 }
 
 static bool note(skips *s, int64_t sample, const char *why, error *err)
 {
+    if (s->count > s->most) return too_many(s, err);
     if (s->reasons[sample]) return true; /* another thread was first */
     if (!(s->reasons[sample] = strdup(why)))
         return error_set(err, ERROR_MEMORY, "no memory to note pictures that cannot be read");

@@ -106,7 +106,7 @@ void training_data_close(training_data *d)
     loader_close(d->loader);
     bool written = report_skips(d, NULL); /* what stopped before a step */
     if (d->reported)
-        log_warn("%lld pictures could not be read and were skipped%s%s", (long long)d->reported,
+        log_warn("%lld pictures could not be read%s%s", (long long)d->reported,
                  written ? "; they are named in " : "", written ? d->report : "");
     skips_destroy(d->skips);
     free(d->shown);

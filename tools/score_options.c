@@ -41,6 +41,8 @@ static const option options[] = {
       "T        0, likeliest token (default); -1, the model's" },
     { "top-k", OPTION_INT, AT(request.top_k), -1, 1e9, "K        0 = all; -1, the model's (default)" },
     { "top-p", OPTION_REAL, AT(request.top_p), -1, 1, "P        1 = all; -1, the model's (default)" },
+    { "guidance", OPTION_REAL, AT(request.guidance), -1, 20,
+      "G        how strongly the caption is followed; -1, the model's (default)" },
     { "seed", OPTION_SEED, AT(request.seed), 0, 0, "N        (1)" },
     { "device", OPTION_TEXT, AT(device), 0, 0, "DEVICE   as for dalle-cl" },
     { "label", OPTION_TEXT, AT(label), 0, 0, "TEXT     what the table's row is called" },

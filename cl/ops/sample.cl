@@ -1,6 +1,7 @@
 /* sample.cl -- draws one token per row of x [rows, columns]; a work-group owns one row.  With HISTORY, the token also
- * becomes element `position` of the row's history [length, rows].  With GUIDED, x has two rows for each row here,
- * what the caption says and what is said without it; ids gets the token twice.  The order of temperature, top-k, top-p and the
+ * becomes element `position` of the row's history [length, rows], and the entropy of softmax(x), in nats, that of
+ * entropies [length, rows].  With GUIDED, x has two rows for each row here,
+ * what the caption says (whose entropy it is) and what is said without it; ids gets the token twice.  The order of temperature, top-k, top-p and the
  * draw, and the rules for ties, stand in host/ops/sample.c.
  *
  * Nothing is sorted.  Floats are mapped to unsigned keys of the same order, and the largest key whose
@@ -19,6 +20,9 @@
 #ifndef HISTORY_STORE
 #define HISTORY_STORE STORE_I32
 #endif
+#ifndef ENTROPIES_STORE
+#define ENTROPIES_STORE STORE_F32
+#endif
 #ifndef WEIGHTS_STORE
 #define WEIGHTS_STORE STORE_F32
 #endif
@@ -35,7 +39,7 @@
 #define POSITION_STORE STORE_I32
 #endif
 #ifndef HISTORY
-#define HISTORY 0 /* 1: the tokens drawn so far are kept */
+#define HISTORY 0 /* 1: the tokens drawn so far are kept, and their entropies */
 #endif
 #ifndef GUIDED
 #define GUIDED 0 /* 1: z = without + guidance (with - without), for two rows of x each */
@@ -68,9 +72,17 @@ static inline intv keys_of(const floatv v)
 /* The weights of elements i .. i + VEC - 1, or ones. */
 #define EACH(weigh, i) ((weigh) ? VLOAD_F32(weights, i) : (floatv)(1.0f))
 
+/* The largest element of a row, for every lane. */
+#define LARGEST(store, from, result)                                                              \
+    floatv result##_most = (floatv)(-INFINITY);                                                  \
+    float result##_rest = -INFINITY;                                                             \
+    FOR_ROW_VECTORS(i, columns) result##_most = fmax(result##_most, LOAD_VEC(store, from, i));    \
+    FOR_ROW_REST(i, columns) result##_rest = fmax(result##_rest, LOAD(store, from, i));           \
+    const float result = reduce_max(fmax(vector_max(result##_most), result##_rest), scratch)
+
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
-void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENSOR_OUT(WEIGHTS_STORE, weights),
-            TENSOR_IN(X_STORE, x), TENSOR_IN(SETTINGS_STORE, settings), TENSOR_IN(RANDOM_STORE, random),
+void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENSOR_OUT(ENTROPIES_STORE, entropies),
+            TENSOR_OUT(WEIGHTS_STORE, weights), TENSOR_IN(X_STORE, x), TENSOR_IN(SETTINGS_STORE, settings), TENSOR_IN(RANDOM_STORE, random),
             TENSOR_IN(POSITION_STORE, position), const int length, const int columns, const uint stream)
 {
     REDUCE_DECLARE(scratch);
@@ -108,11 +120,33 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
     __global const ELEMENT(X_STORE) *z = x;
 #endif
 
-    floatv most = (floatv)(-INFINITY);
-    float most_rest = -INFINITY;
-    FOR_ROW_VECTORS(i, columns) most = fmax(most, LOAD_VEC(Z_STORE, z, i));
-    FOR_ROW_REST(i, columns) most_rest = fmax(most_rest, LOAD(Z_STORE, z, i));
-    const float top = reduce_max(fmax(vector_max(most), most_rest), scratch);
+    LARGEST(Z_STORE, z, top);
+
+#if HISTORY
+    /* H = log(sum e) - sum(e d) / sum(e), with d = x - max and e = exp(d); where e is 0, so is e d. */
+#if GUIDED
+    LARGEST(X_STORE, x, peak);
+#else
+    const float peak = top;
+#endif
+    floatv sum_e = none, sum_ed = none;
+    float rest_e = 0.0f, rest_ed = 0.0f;
+    FOR_ROW_VECTORS(i, columns)
+    {
+        const floatv d = fmax(LOAD_VEC(X_STORE, x, i) - peak, -100.0f), e = exp(d);
+        sum_e += e;
+        sum_ed += e * d;
+    }
+    FOR_ROW_REST(i, columns)
+    {
+        const float d = fmax(LOAD(X_STORE, x, i) - peak, -100.0f), e = exp(d);
+        rest_e += e;
+        rest_ed += e * d;
+    }
+    const float whole_e = reduce_sum(vector_sum(sum_e) + rest_e, scratch);
+    const float whole_ed = reduce_sum(vector_sum(sum_ed) + rest_ed, scratch);
+    const float entropy = log(whole_e) - whole_ed / whole_e;
+#endif
 
     float minus_first = -INFINITY; /* minus the lowest index of the largest logit */
     for (int i = lane; i < columns; i += LANES)
@@ -224,7 +258,10 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
 #endif
 #if HISTORY
         const int place = position[position_offset];
-        if (place >= 0 && place < length) history[history_offset + (long)place * get_num_groups(0) + row] = drawn;
+        if (place >= 0 && place < length) {
+            history[history_offset + (long)place * get_num_groups(0) + row] = drawn;
+            entropies[entropies_offset + (long)place * get_num_groups(0) + row] = entropy;
+        }
 #endif
     }
 }

@@ -72,16 +72,35 @@ static bool read_value(const char *from, const char *end, char out[CONFIG_TEXT_S
 
 static bool range_error(const config_field *f, const char *value, const char *where, error *err)
 {
-    return error_set(err, ERROR_USAGE, "%s: %s = %s is outside its range, %.10g to %.10g", where, f->key,
+    return error_set(err, ERROR_USAGE, "%s: %s = %s is outside its range, %.16g to %.16g", where, f->key,
                      value, f->low, f->high);
+}
+
+bool config_is_number(const char *text, bool whole)
+{
+    static const char digits[] = "0123456789";
+    text += *text == '-' || *text == '+';
+    size_t before = strspn(text, digits), after = 0;
+    text += before;
+    if (!whole && *text == '.') {
+        after = strspn(text + 1, digits);
+        text += 1 + after;
+    }
+    if (!before && !after) return false;
+    if (!whole && (*text == 'e' || *text == 'E')) {
+        text += 1 + (text[1] == '-' || text[1] == '+');
+        size_t exponent = strspn(text, digits);
+        if (!exponent) return false;
+        text += exponent;
+    }
+    return *text == '\0';
 }
 
 static bool store_int(const config_field *f, void *at, const char *value, const char *where, error *err)
 {
-    char *end;
     errno = 0;
-    long long number = strtoll(value, &end, 10);
-    if (end == value || *end)
+    long long number = strtoll(value, NULL, 10);
+    if (!config_is_number(value, true))
         return error_set(err, ERROR_USAGE, "%s: %s = '%s' is not a whole number", where, f->key, value);
     if (errno == ERANGE || (double)number < f->low || (double)number > f->high)
         return range_error(f, value, where, err);
@@ -91,9 +110,8 @@ static bool store_int(const config_field *f, void *at, const char *value, const 
 
 static bool store_real(const config_field *f, void *at, const char *value, const char *where, error *err)
 {
-    char *end;
-    double number = strtod(value, &end);
-    if (end == value || *end)
+    double number = strtod(value, NULL);
+    if (!config_is_number(value, false))
         return error_set(err, ERROR_USAGE, "%s: %s = '%s' is not a number", where, f->key, value);
     if (!(number >= f->low && number <= f->high) || !isfinite(number))
         return range_error(f, value, where, err);
@@ -360,6 +378,11 @@ const config_field *config_find(const config_table *table, const char *key)
     return find_span(table, (span){ key, strlen(key) });
 }
 
+static char small(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
 /* Levenshtein's distance, one row at a time; only the first 63 bytes of either word count. */
 static int distance(const char *a, const char *b)
 {
@@ -370,7 +393,7 @@ static int distance(const char *a, const char *b)
         int diagonal = row[0];
         row[0] = i;
         for (int j = 1; j <= length; ++j) {
-            int change = diagonal + (a[i - 1] != b[j - 1]);
+            int change = diagonal + (small(a[i - 1]) != small(b[j - 1]));
             int shift = 1 + (row[j - 1] < row[j] ? row[j - 1] : row[j]);
             diagonal = row[j];
             row[j] = change < shift ? change : shift;
@@ -379,16 +402,31 @@ static int distance(const char *a, const char *b)
     return row[length];
 }
 
+/* The only name that the word, of three letters at least, begins. */
+static const char *begun(const char *word, const char *const *names, int count)
+{
+    size_t length = strlen(word);
+    const char *found = NULL;
+    for (int i = 0; length >= 3 && i < count; ++i) {
+        if (strncmp(names[i], word, length) != 0 || (found && strcmp(found, names[i]) == 0)) continue;
+        if (found) return NULL;
+        found = names[i];
+    }
+    return found;
+}
+
 const char *config_nearest(const char *word, const char *const *names, int count)
 {
     const char *best = NULL;
     int least = 0;
     for (int i = 0; i < count; ++i) {
         size_t a = strnlen(word, 63), b = strnlen(names[i], 63);
-        int d = distance(word, names[i]), limit = (int)((a > b ? a : b) + 1) / 2;
+        int d = distance(word, names[i]), longer = (int)(a > b ? a : b),
+            limit = longer > 6 ? longer / 2 : (longer + 1) / 2;
         if (d > limit || (best && d >= least)) continue;
         best = names[i];
         least = d;
     }
-    return best;
+    const char *start = begun(word, names, count);
+    return start ? start : best;
 }

@@ -64,7 +64,11 @@ void config_copy(const config_field *f, void *to, const void *from);
 char *config_value(const config_field *f, const void *config);
 const config_field *config_find(const config_table *table, const char *key);
 
-/* The name among `names` nearest to `word` by edit distance, or NULL if none is near. */
+/* "-12", and unless `whole` "1.5" and "3e-4": what strtod also takes, " 1", "0x10" and "inf", is none. */
+bool config_is_number(const char *text, bool whole);
+
+/* The name among `names` nearest to `word` by edit distance, the only one that it begins,
+ * or NULL if none is near.  Capital letters are small ones. */
 const char *config_nearest(const char *word, const char *const *names, int count);
 
 #endif

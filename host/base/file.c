@@ -106,6 +106,11 @@ static void forget(file_atomic *f)
     *f = (file_atomic){ 0 };
 }
 
+void file_atomic_name(const char *path, char *temporary, size_t room)
+{
+    snprintf(temporary, room, "%s.tmp-%ld", path, (long)getpid());
+}
+
 bool file_atomic_open(file_atomic *f, const char *path, error *err)
 {
     *f = (file_atomic){ 0 };
@@ -122,7 +127,7 @@ bool file_atomic_open(file_atomic *f, const char *path, error *err)
         forget(f);
         return error_set(err, ERROR_MEMORY, "memory ran out while opening '%s'", path);
     }
-    if (f->temporary) snprintf(f->temporary, room, "%s.tmp-%ld", path, (long)getpid());
+    if (f->temporary) file_atomic_name(path, f->temporary, room);
     f->stream = fopen(direct ? path : f->temporary, "wbe");
     if (!f->stream) {
         error_set(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot write '%s': %s", path,

@@ -22,6 +22,7 @@ typedef struct file_atomic {
     FILE *stream;
     char *path, *temporary;
 } file_atomic;
+void file_atomic_name(const char *path, char *temporary, size_t room); /* of the temporary file */
 bool file_atomic_open(file_atomic *f, const char *path, error *err);
 bool file_atomic_commit(file_atomic *f, error *err); /* closes in either case */
 void file_atomic_abandon(file_atomic *f);            /* for clean-up paths; harmless after commit */

@@ -17,7 +17,8 @@ plain_locale plain_locale_enter(void);
 void plain_locale_leave(plain_locale *p);
 
 /* Until the end of the block. */
-#define PLAIN_LOCALE plain_locale plain __attribute__((cleanup(plain_locale_leave))) = plain_locale_enter()
+#define PLAIN_LOCALE \
+    plain_locale plain __attribute__((cleanup(plain_locale_leave), unused)) = plain_locale_enter()
 
 /* Around a call of the program's own function: it sees its own locale. */
 void plain_locale_suspend(const plain_locale *p);

@@ -58,6 +58,11 @@ static bool matches(const char *name, int argc, char *const *argv, int *words)
 
 static bool unknown_command(int argc, char *const *argv, error *err)
 {
+    if (argv[0][0] == '-')
+        return error_set(err, ERROR_USAGE,
+                         "'%s' comes before any command; usage: dalle-cl COMMAND [OPTIONS] [ARGUMENTS], and "
+                         "'dalle-cl --help' lists the commands",
+                         argv[0]);
     const char *names[NAMES_MAX], *group[NAMES_MAX];
     int count = 0, in_group = 0;
     size_t first = strlen(argv[0]);
@@ -146,15 +151,18 @@ static bool check_choice(const cli_command *c, const cli_option *o, const char *
 
 static bool check_number(const cli_command *c, const cli_option *o, const char *value, error *err)
 {
-    char *end;
+    bool whole = o->type == CLI_INT;
     errno = 0;
-    double number = o->type == CLI_INT ? (double)strtoll(value, &end, 10) : strtod(value, &end);
-    if (end == value || *end || !isfinite(number))
+    long long count = whole ? strtoll(value, NULL, 10) : 0;
+    double number = whole ? (double)count : strtod(value, NULL);
+    if (!config_is_number(value, whole))
         return error_set(err, ERROR_USAGE, "%s: --%s '%s' is not a %snumber", c->name, o->name, value,
-                         o->type == CLI_INT ? "whole " : "");
+                         whole ? "whole " : "");
     bool bounded = o->low != 0 || o->high != 0;
-    if (errno == ERANGE || (bounded && (number < o->low || number > o->high)))
-        return error_set(err, ERROR_USAGE, "%s: --%s %s is outside its range, %.10g to %.10g", c->name,
+    /* Past 2^53 a double does not tell neighbours apart. */
+    bool over = whole ? count > (long long)o->high : number > o->high;
+    if (!isfinite(number) || (whole && errno == ERANGE) || (bounded && (number < o->low || over)))
+        return error_set(err, ERROR_USAGE, "%s: --%s %s is outside its range, %.16g to %.16g", c->name,
                          o->name, value, o->low, o->high);
     return true;
 }
@@ -211,9 +219,8 @@ static bool check_arguments(const cli_call *call, error *err)
                          "%s: '%s' is one argument too many; usage: dalle-cl %s [OPTIONS]%s%s", c->name,
                          call->arguments[c->most], c->name, *c->arguments ? " " : "", c->arguments);
     if (count < c->least)
-        return error_set(err, ERROR_USAGE,
-                         "%s: %d argument%s given, %d needed; usage: dalle-cl %s [OPTIONS] %s", c->name,
-                         count, count == 1 ? "" : "s", c->least, c->name, c->arguments);
+        return error_set(err, ERROR_USAGE, "%s: %.*s is missing; usage: dalle-cl %s [OPTIONS] %s", c->name,
+                         (int)strcspn(c->arguments, ". "), c->arguments, c->name, c->arguments);
     return true;
 }
 
@@ -347,6 +354,22 @@ static bool check_outputs(const cli_call *call, error *err)
     return true;
 }
 
+/* A command that writes a file has nothing to lose before that; one that fills a folder sees to itself. */
+static void guard_outputs(const cli_call *call)
+{
+    bool any = false;
+    for (int i = 0; i < call->command->option_count; ++i) {
+        const char *path = output_of(call, i);
+        if (!path || call->command->options[i].type == CLI_FOLDER) continue;
+        if (!any) {
+            cli_catch_interrupts();
+            cli_interrupt_ends("stopped; nothing was written");
+        }
+        any = true;
+        output_guard(&call->command->options[i], path);
+    }
+}
+
 /* ---- Running ----------------------------------------------------------------------------------- */
 
 static int report(const error *err)
@@ -370,7 +393,9 @@ static int run_command(const cli_command *c, int argc, char **argv)
         cli_help_command(stdout, c);
     } else if (ok) {
         if (cli_flag(&call, "quiet")) log_set_level(LOG_WARNINGS);
-        ok = check_arguments(&call, &err) && check_outputs(&call, &err) && c->run(&call, &err);
+        ok = check_arguments(&call, &err) && check_outputs(&call, &err);
+        if (ok) guard_outputs(&call);
+        ok = ok && c->run(&call, &err);
     }
     /* A full disk or a closed pipe behind standard output is a failure like any other. */
     if (ok && (fflush(stdout) != 0 || ferror(stdout)))
@@ -401,7 +426,7 @@ int cli_main(int argc, char **argv)
         cli_help(stderr);
         return 2;
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
         printf("dalle-cl %s\n", DALLE_CL_VERSION);
         return 0;
     }
@@ -419,6 +444,11 @@ int cli_main(int argc, char **argv)
     error err = { .code = ERROR_NONE };
     const cli_command *c = cli_find(count, words, &used, &err);
     if (!c) return report(&err);
+    if (help && count > used) {
+        error_set(&err, ERROR_USAGE, "help: '%s' is one argument too many; usage: dalle-cl help %s",
+                  words[used], c->name);
+        return report(&err);
+    }
     if (help) {
         cli_help_command(stdout, c);
         return 0;

@@ -62,6 +62,25 @@ static void warn_cut(const dalle_model *model, const char *caption, int position
     dalle_free(lost);
 }
 
+static void warn_unsure(const dalle_pictures *p, double known)
+{
+    if (p->unsure)
+        fprintf(stderr,
+                "warning: the model is unsure of this caption: its tokens' mean entropy is %.2f nats, known "
+                "captions "
+                "seldom have more than %.2f; expect mush, or try words nearer to a training caption\n",
+                p->mean_entropy, known);
+}
+
+/* What say_done adds to the JSON: how unsure the model was, and of what it would be. */
+static json_t *entropy_json(const dalle_pictures *p, double known)
+{
+    json_t *each = json_array();
+    for (int i = 0; i < p->count; ++i) json_tree_add(&each, json_real((double)p->entropy[i]));
+    return json_pack("{s:f, s:o, s:o, s:b}", "mean", p->mean_entropy, "pictures", each, "known",
+                     known > 0 ? json_real(known) : json_null(), "unsure", p->unsure);
+}
+
 static dalle_request request_of(const cli_call *call, meter *m)
 {
     dalle_request r = DALLE_REQUEST_DEFAULTS;
@@ -79,14 +98,14 @@ static dalle_request request_of(const cli_call *call, meter *m)
 }
 
 static bool say_done(const cli_call *call, const dalle_request *r, const dalle_pictures *p,
-                     const char *device, double seconds, error *err)
+                     const dalle_model_info *info, double seconds, error *err)
 {
     const char *path = cli_text(call, "output");
     if (!cli_flag(call, "json")) {
         if (!cli_flag(call, "quiet"))
             fprintf(output_talk(path), "%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n",
                     output_name(path), p->count, p->count == 1 ? "" : "s", p->side, p->side,
-                    (unsigned long long)r->seed, seconds, device);
+                    (unsigned long long)r->seed, seconds, info->device);
         return true;
     }
     if (utf8_check(path) >= 0 || utf8_check(r->caption) >= 0)
@@ -94,7 +113,8 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
                          "generate: a path or the caption is not valid UTF-8, which JSON needs");
     json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:f, s:s}", "file", path, "caption", r->caption,
                           "count", p->count, "first", r->first, "side", p->side, "seed", (json_int_t)r->seed,
-                          "seconds", seconds, "device", device);
+                          "seconds", seconds, "device", info->device);
+    json_tree_put(&o, "entropy", entropy_json(p, info->entropy_known));
     char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the result as JSON", err);
     if (!text) return false;
     puts(text);
@@ -118,13 +138,14 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!ok) return pictures_error(&failure, err);
     double seconds = timing_now() - m.started;
+    warn_unsure(&pictures, info.entropy_known);
     int columns = (int)cli_int(call, "columns");
     ok = pictures_write_grid(cli_text(call, "output"), pictures.rgb, pictures.count, pictures.side, columns,
                              err);
     if (ok && cli_given(call, "tokens"))
         ok = pictures_write_tokens(cli_text(call, "tokens"), pictures.tokens, pictures.count,
                                    info.tokens_side, err);
-    ok = ok && say_done(call, &request, &pictures, info.device, seconds, err);
+    ok = ok && say_done(call, &request, &pictures, &info, seconds, err);
     dalle_pictures_free(&pictures);
     return ok;
 }
@@ -133,8 +154,6 @@ static bool run_generate(const cli_call *call, error *err)
 {
     if (!cli_require(call, "model", err)) return false;
     dalle_error failure;
-    cli_catch_interrupts();
-    cli_interrupt_ends("stopped; nothing was written");
     dalle_model *model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
     if (!model) return pictures_error(&failure, err);
     bool ok = draw(call, model, err);
@@ -171,8 +190,9 @@ const cli_command cmd_generate = {
     .text =
         "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
         "once.\n"
-        "Words of the caption that no training caption had are named, and those that the model has no room "
-        "for.",
+        "Words of the caption that no training caption had are named, and those that the model has no room\n"
+        "for; and a caption of which the model is less sure than of those it knows is said so: its pictures\n"
+        "are likely to be mush.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_generate,

@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: MIT */
 #include "host/cli/interrupt.h"
 
+#include "host/device/device.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -43,6 +45,7 @@ static void finish(int number)
     say(state.farewell);
     for (int i = 0; i < state.littered; ++i)
         if (unlink(state.litter[i]) != 0) rmdir(state.litter[i]);
+    device_leave();
     _exit(128 + number);
 }
 

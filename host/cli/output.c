@@ -107,6 +107,14 @@ bool output_check(const cli_call *call, const cli_option *o, const char *path, e
     return error_prefix(err, "%s: --%s", cli_call_command(call)->name, o->name);
 }
 
+void output_guard(const cli_option *o, const char *path)
+{
+    char temporary[512];
+    if (!kind_of(o)->ending || output_is_stdout(path) || strlen(path) > sizeof temporary - 32) return;
+    file_atomic_name(path, temporary, sizeof temporary);
+    cli_interrupt_removes(temporary);
+}
+
 bool output_write(const char *path, const void *bytes, size_t size, error *err)
 {
     if (!output_is_stdout(path)) return file_write(path, bytes, size, err);

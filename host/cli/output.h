@@ -11,6 +11,9 @@ bool output_is(const cli_option *o);
 /* Checks the ending, the folder and the permission of one output; nothing is left behind. */
 bool output_check(const cli_call *call, const cli_option *o, const char *path, error *err);
 
+/* Interrupted, the command leaves no part of this output; that nothing was written is then said. */
+void output_guard(const cli_option *o, const char *path);
+
 /* "-" and the names of standard output in /dev. */
 bool output_is_stdout(const char *path);
 /* Where a sentence about an output goes: standard error when the output itself goes to standard output. */

@@ -89,6 +89,8 @@ device *device_open(const char *selector, error *err);
 /* The devices that a list of selectors names, in its order, as indices to be freed; how many, or -1. */
 int device_select(const char *selectors, int **indices, error *err);
 void device_close(device *d); /* after everything made from it; NULL is harmless */
+/* For a process that is about to end by _exit: removes the temporary folder that a driver may have been given. */
+void device_leave(void);
 const device_info *device_get_info(const device *d);
 /* A file of the cache folder that belongs to this device and driver and to `key`: "<folder>/<kind>-<hash>.json", to be
  * freed; NULL where nothing is cached.  False: out of memory. */

@@ -156,10 +156,12 @@ tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys,
  * random I32 [4] = {seed low, seed high, step, first picture}: row b draws with stream = hash(name) of the
  * operator + first picture + b, element = position[0] -> I32 [B] */
 tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position);
-/* The same, drawn into `token` I32 [B], and into row position[0] of `history` I32 [T,B], in place; an update.
+/* The same, drawn into `token` I32 [B], and into row position[0] of `history` I32 [T,B], in place; an update.  The same row
+ * of `entropies` F32 [T,B] gets the entropy of softmax(logits) in nats, whatever the settings.
  * Of logits [2B,V], rows 2b and 2b+1 are picture b's with and without its caption: it is drawn from
- * without + guidance (with - without), into both rows of `token` I32 [2B]. */
-void op_sample_into(tensor *logits, tensor *settings, tensor *random, tensor *position, tensor *token, tensor *history);
+ * without + guidance (with - without), into both rows of `token` I32 [2B]; the entropy is that of its row 2b. */
+void op_sample_into(tensor *logits, tensor *settings, tensor *random, tensor *position, tensor *token, tensor *history,
+                    tensor *entropies);
 /* clang-format on */
 
 /* Floating-point operations of a node's products, two a multiply-add; 0 for what is not a product. */

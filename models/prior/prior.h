@@ -103,7 +103,11 @@ typedef struct prior_draw {
     double temperature;
     int64_t top_k;
     double top_p;
-    double guidance; /* 1: none; otherwise drawn from the logits without + guidance (with - without the caption) */
+    double
+        guidance; /* 1: none; otherwise drawn from the logits without + guidance (with - without the caption) */
+    float *
+        entropy; /* NULL, or receives [count][N]: nats of what each token was drawn from, given the caption, at
+                       temperature 1 and without guidance */
     bool (*progress)(void *context, int64_t done, int64_t total);
     void *context;
 } prior_draw;

@@ -30,7 +30,7 @@ typedef struct drawer {
     tensor *prefill_random, *prefill_settings, *prefill_at;
     tensor *random, *settings;       /* step */
     tensor *logits, *prefill_logits; /* [rows,K], [captions,K] */
-    store_entry *history, *token, *place;
+    store_entry *history, *entropies, *token, *place;
 } drawer;
 
 struct prior_sampler {
@@ -60,11 +60,11 @@ static tensor *cache_entry(graph *g, const drawer *w, const char *name)
     return cache;
 }
 
-/* A store entry of integers; its name carries the batch and the kind of drawing. */
-static tensor *integers(graph *g, const drawer *w, const char *name, int rank, const int64_t *dim,
-                        store_entry **entry)
+/* A store entry that steps share; its name carries the batch and the kind of drawing. */
+static tensor *shared(graph *g, const drawer *w, const char *name, dtype type, int rank, const int64_t *dim,
+                      store_entry **entry)
 {
-    const parameter_spec spec = { STORE_CACHE, DTYPE_I32, STORE_ZEROS, 0.0f, false };
+    const parameter_spec spec = { STORE_CACHE, type, STORE_ZEROS, 0.0f, false };
     graph_push(g, w->captions > 1 ? "guided%lld" : "draw%lld", (long long)w->of->batch);
     tensor *t = graph_parameter(g, name, spec, rank, dim);
     *entry = store_find(w->of->store, graph_scoped(g, name));
@@ -75,16 +75,17 @@ static tensor *integers(graph *g, const drawer *w, const char *name, int rank, c
 /* The token drawn last for every row, [rows]. */
 static tensor *last_token(graph *g, drawer *w)
 {
-    return integers(g, w, "token", 1, &w->rows, &w->token);
+    return shared(g, w, "token", DTYPE_I32, 1, &w->rows, &w->token);
 }
 
 /* Draws a token a picture from logits [rows,K] and leaves it in both places. */
 static void draw_token(graph *g, drawer *w, tensor *logits, tensor *settings, tensor *random, tensor *at)
 {
     const int64_t all[2] = { w->of->shape.side * w->of->shape.side, w->of->batch };
-    tensor *token = last_token(g, w), *history = integers(g, w, "history", 2, all, &w->history);
+    tensor *token = last_token(g, w), *history = shared(g, w, "history", DTYPE_I32, 2, all, &w->history),
+           *entropies = shared(g, w, "entropies", DTYPE_F32, 2, all, &w->entropies);
     graph_push(g, "draw"); /* names the random stream: it must not depend on the batch */
-    op_sample_into(logits, settings, random, pick(at, AT_IMAGE), token, history);
+    op_sample_into(logits, settings, random, pick(at, AT_IMAGE), token, history, entropies);
     graph_pop(g);
 }
 
@@ -146,7 +147,7 @@ static bool build_step(drawer *d, error *err)
     graph *g = d->step = begin_graph(d->of, err);
     if (!g) return false;
     declare_controls(g, &d->random, &d->settings);
-    tensor *at = integers(g, d, "place", 1, (int64_t[]){ AT_COUNT }, &d->place);
+    tensor *at = shared(g, d, "place", DTYPE_I32, 1, (int64_t[]){ AT_COUNT }, &d->place);
 
     prior_weights w = prior_declare(g, c, shape);
     tensor *token = op_reshape(last_token(g, d), 2, (int64_t[]){ d->rows, 1 });
@@ -265,6 +266,27 @@ static bool start(drawer *d, const int32_t *text, const float settings[4], const
            graph_write(d->settings, settings, err) && store_write(p->store, d->place, then, err);
 }
 
+/* The tokens drawn for the first `count` pictures, and their entropies unless those are NULL, [count][N]. */
+static bool collect(const drawer *w, int64_t count, int32_t *tokens, float *entropy, error *err)
+{
+    const prior_sampler *p = w->of;
+    int64_t n = p->shape.side * p->shape.side, all = n * p->batch;
+    int32_t *drawn = malloc((size_t)all * sizeof *drawn);
+    float *of = malloc((size_t)all * sizeof *of);
+    bool ok =
+        drawn && of ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld tokens", (long long)all);
+    ok = ok && store_read(p->store, w->history, drawn, err) &&
+         (!entropy || store_read(p->store, w->entropies, of, err));
+    for (int64_t b = 0; ok && b < count; ++b)
+        for (int64_t i = 0; i < n; ++i) {
+            tokens[b * n + i] = drawn[i * p->batch + b];
+            if (entropy) entropy[b * n + i] = of[i * p->batch + b];
+        }
+    free(drawn);
+    free(of);
+    return ok;
+}
+
 /* One batch of pictures from number `first` on, of which `count` are wanted. */
 static bool draw_batch(drawer *w, const prior_draw *d, int64_t first, int64_t count, int64_t done,
                        int32_t *tokens, error *err)
@@ -284,14 +306,7 @@ static bool draw_batch(drawer *w, const prior_draw *d, int64_t first, int64_t co
             return error_set(err, ERROR_INTERRUPTED, "drawing was stopped after %lld of %lld tokens",
                              (long long)(done + i * count), (long long)total);
     }
-    int32_t *drawn = malloc((size_t)(n * p->batch) * sizeof *drawn);
-    if (!drawn)
-        return error_set(err, ERROR_MEMORY, "out of memory for %lld tokens", (long long)(n * p->batch));
-    bool ok = store_read(p->store, w->history, drawn, err);
-    for (int64_t b = 0; ok && b < count; ++b)
-        for (int64_t i = 0; i < n; ++i) tokens[b * n + i] = drawn[i * p->batch + b];
-    free(drawn);
-    return ok;
+    return collect(w, count, tokens + done, d->entropy ? d->entropy + done : NULL, err);
 }
 
 bool prior_sampler_draw(prior_sampler *p, const prior_draw *d, int32_t *tokens, error *err)
@@ -301,7 +316,7 @@ bool prior_sampler_draw(prior_sampler *p, const prior_draw *d, int32_t *tokens, 
     if (!w) return false;
     for (int64_t done = 0; done < d->count; done += p->batch) {
         int64_t count = d->count - done < p->batch ? d->count - done : p->batch;
-        if (!draw_batch(w, d, d->first + done, count, done * n, tokens + done * n, err)) return false;
+        if (!draw_batch(w, d, d->first + done, count, done * n, tokens, err)) return false;
     }
     if (d->progress) d->progress(d->context, d->count * n, d->count * n);
     return true;

@@ -122,6 +122,12 @@ static bool read_templates(prior_text *t, const char *copy, bool resume, error *
 {
     const char *name = t->config.caption_templates;
     if (!*name) return true;
+    if (resume && !file_exists(copy))
+        return error_set(
+            err, ERROR_USAGE,
+            "caption_templates: '%s' is missing; a run goes on with the templates it began with, "
+            "so start a new one to change them (--init takes over the parameters)",
+            copy);
     if (resume)
         t->templates = caption_templates_open(copy, err);
     else if (strcmp(name, "builtin") == 0)

@@ -63,6 +63,10 @@ static void test_generate(void **state)
     one = drawn_by(model, &r);
     assert_memory_equal(one.tokens, three.tokens + 2 * TOKENS, TOKENS * sizeof *one.tokens);
     assert_memory_equal(one.rgb, three.rgb + 2 * DRAWING_BYTES, DRAWING_BYTES);
+    assert_memory_equal(one.entropy, three.entropy + 2, sizeof *one.entropy);
+    assert_true(fabs(one.mean_entropy - (double)one.entropy[0]) < 1e-6);
+    assert_true(one.mean_entropy > 0 && one.mean_entropy < log(32));
+    assert_false(one.unsure); /* it was never measured */
     dalle_pictures_free(&one);
 
     /* The pictures are the tokens, decoded. */
@@ -72,6 +76,7 @@ static void test_generate(void **state)
     assert_memory_equal(again, three.rgb, sizeof again);
     dalle_pictures_free(&three);
     assert_null(three.rgb);
+    assert_null(three.entropy);
 }
 
 static void copy_model(void)

@@ -79,7 +79,13 @@ static void mistakes(void **state)
         { "layers = 99999999999999999999",
           "prior/tiny.cfg:1: layers = 99999999999999999999 is outside its range, 1 to 128" },
         { "rate = 2", "prior/tiny.cfg:1: rate = 2 is outside its range, 0 to 1" },
-        { "rate = nan", "prior/tiny.cfg:1: rate = nan is outside its range, 0 to 1" },
+        { "rate = nan", "prior/tiny.cfg:1: rate = 'nan' is not a number" },
+        { "rate = 0x1p-1", "prior/tiny.cfg:1: rate = '0x1p-1' is not a number" },
+        { "rate = 0,5", "prior/tiny.cfg:1: rate = '0,5' is not a number" },
+        { "rate = 1e400", "prior/tiny.cfg:1: rate = 1e400 is outside its range, 0 to 1" },
+        { "layers = 0x10", "prior/tiny.cfg:1: layers = '0x10' is not a whole number" },
+        { "layers = \" 3\"", "prior/tiny.cfg:1: layers = ' 3' is not a whole number" },
+        { "Layer = 3", "prior/tiny.cfg:1: unknown key 'Layer'; did you mean 'layers'?" },
         { "layers = 3x", "prior/tiny.cfg:1: layers = '3x' is not a whole number" },
         { "layers =", "prior/tiny.cfg:1: layers = '' is not a whole number" },
         { "layers = 1.5", "prior/tiny.cfg:1: layers = '1.5' is not a whole number" },
@@ -101,6 +107,40 @@ static void mistakes(void **state)
         assert_string_equal(err.message, cases[i].message);
         assert_int_equal(err.code, ERROR_USAGE);
         assert_memory_equal(&s, &before, sizeof s); /* nothing half read */
+    }
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    static const char *const whole[] = { "0", "-1", "+5", "007" },
+                             *const real[] = { "0.5", ".5", "5.", "-1e-3", "1E+6" },
+                             *const none[] = {
+                                 "",   " 1",  "1 ",    "-",   "+-1", ".",   "1e",    "1e+",
+                                 "e5", "0x1", "1_000", "1,5", "inf", "nan", "1.2.3", "\xd9\xa1"
+                             };
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; ++i)
+        assert_true(config_is_number(whole[i], true) && config_is_number(whole[i], false));
+    for (size_t i = 0; i < sizeof real / sizeof *real; ++i)
+        assert_true(config_is_number(real[i], false) && !config_is_number(real[i], true));
+    for (size_t i = 0; i < sizeof none / sizeof *none; ++i)
+        assert_false(config_is_number(none[i], true) || config_is_number(none[i], false));
+}
+
+static void nearest(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "generate", "train", "train", "data", "man", "config" };
+    static const char *const cases[][2] = { { "gen", "generate" }, { "GENERATE", "generate" },
+                                            { "trian", "train" },  { "nothing", NULL },
+                                            { "version", NULL },   { "tra", "train" },
+                                            { "", NULL },          { "confg", "config" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        const char *found = config_nearest(cases[i][0], names, 6);
+        if (cases[i][1])
+            assert_string_equal(found, cases[i][1]);
+        else
+            assert_null(found);
     }
 }
 
@@ -154,8 +194,9 @@ static void round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),       cmocka_unit_test(good_text),  cmocka_unit_test(mistakes),
-        cmocka_unit_test(too_long_value), cmocka_unit_test(round_trip),
+        cmocka_unit_test(defaults),   cmocka_unit_test(good_text), cmocka_unit_test(mistakes),
+        cmocka_unit_test(numbers),    cmocka_unit_test(nearest),   cmocka_unit_test(too_long_value),
+        cmocka_unit_test(round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

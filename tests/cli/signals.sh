@@ -35,6 +35,22 @@ done
 DALLE_CL_CACHE=$PWD/none interrupted 15 clBuildProgram:1 stall train dvae --preset tiny --data "$set" --run cold -q
 [ $got -eq 143 ] && [ ! -e cold ] || fail "interrupted while kernels are built for the first time: status $got"
 
+# A command that writes a file leaves no part of it.
+"$program" data emoji --size 8 -o whole.tar -q >out 2>err && { # without the packages there is nothing to interrupt
+    "$program" data emoji --size 8 -o cut.tar -q >out 2>err &
+    child=$!
+    until ls cut.tar* >/dev/null 2>&1; do kill -0 $child 2>/dev/null || break; done
+    kill -TERM $child 2>/dev/null
+    wait $child
+    got=$?
+    if [ $got -eq 143 ]; then
+        grep -q 'stopped; nothing was written' err || fail "data emoji does not say that it was stopped"
+        [ -z "$(ls -A . | grep cut.tar)" ] || fail "data emoji leaves a part: $(ls -A . | grep cut.tar)"
+    else
+        [ $got -eq 0 ] && [ -s cut.tar ] || fail "data emoji, interrupted: status $got"
+    fi
+}
+
 # Once there is something to save, it is saved: by each signal that ends a run.
 for signal in 1 2 10 12 15 24; do
     interrupted $signal clEnqueueNDRangeKernel:3000 pass train dvae --preset tiny --data "$set" --run r$signal -s steps=20000 \

@@ -180,6 +180,16 @@ static void test_training(void **state)
           path_of("dvae"), "--run", path_of("prior"));
     SUCCEEDS("info", path_of("dvae"));
     SUCCEEDS("pack", path_of("dvae"), path_of("prior"), "-o", path_of("model"));
+    assert_non_null(strstr(last.out, "known captions"));
+    SUCCEEDS("pack", path_of("dvae"), path_of("prior"), "-o", path_of("quick"), "--known-captions", "0");
+    assert_null(strstr(last.out, "known captions"));
+    SUCCEEDS("pack", path_of("model"), path_of("model"), "-o", path_of("again"));
+    assert_non_null(strstr(last.err, "is no run"));
+    SUCCEEDS("pack", path_of("quick"), path_of("quick"), "-o", path_of("again"), "--data",
+             path_of("set.tar"));
+    same_files(path_of("model/prior.cfg"), path_of("again/prior.cfg"));
+    FAILS(2, "nowhere", "pack", path_of("model"), path_of("model"), "-o", path_of("again"), "--data",
+          "nowhere");
     FAILS(2, "no trained prior", "pack", path_of("dvae"), path_of("dvae"), "-o", path_of("wrong"));
 }
 
@@ -202,6 +212,12 @@ static void test_generate(void **state)
     assert_non_null(strstr(last.err, "zebra"));
     json_t *o = parsed();
     assert_int_equal(json_integer_value(json_object_get(o, "count")), 3);
+    json_t *entropy = json_object_get(o, "entropy");
+    bool unsure = json_is_true(json_object_get(entropy, "unsure"));
+    assert_int_equal(json_array_size(json_object_get(entropy, "pictures")), 3);
+    assert_int_equal(unsure, json_real_value(json_object_get(entropy, "mean")) >
+                                 json_real_value(json_object_get(entropy, "known")));
+    assert_int_equal(unsure, strstr(last.err, "is unsure of this caption") != NULL);
     json_decref(o);
     is_picture(path_of("three.png"), 0, 0);
     FAILS(1, "no/such", "generate", "-m", m, "a", "-o", path_of("no/such/place.png"));
@@ -241,6 +257,8 @@ static void test_info(void **state)
 {
     (void)state;
     SUCCEEDS("info", path_of("model"));
+    says("guidance: 1");
+    says("entropy_known: ");
     says("prior.safetensors");
     SUCCEEDS("info", path_of("model"), "--json");
     json_decref(parsed());
@@ -393,6 +411,16 @@ static void test_mistakes(void **state)
     FAILS(2, "--run", "train", "dvae", "--data", path_of("set"));
     FAILS(2, "--data", "train", "dvae", "--run", path_of("r"));
     FAILS(2, "count", "generate", "-m", "x", "a", "-n", "three");
+    FAILS(2, "not a whole number", "generate", "-m", "x", "a", "-n", " 3");
+    FAILS(2, "not a number", "generate", "-m", "x", "a", "-t", "0x1");
+    FAILS(2, "0 to 9007199254740992", "generate", "-m", "x", "a", "--seed", "9007199254740993");
+    FAILS(2, "CAPTION is missing", "generate", "-m", "x");
+    FAILS(2, "given twice", "generate", "-m", "x", "a", "-n", "1", "--count", "2");
+    FAILS(2, "needs a value", "generate", "a", "-m");
+    FAILS(2, "takes no value", "generate", "a", "--quiet=1");
+    FAILS(2, "too many", "generate", "a", "--", "-o");
+    FAILS(2, "before any command", "--device", "cpu", "generate", "a");
+    FAILS(2, "too many", "help", "generate", "a");
     assert_int_equal(CALL("train"), 2);
     write_text(path_of("plain"), "x");
     CALL("train", "dvae", "-p", "tiny", "--data", path_of("set"), "-r", path_of("plain/run"));

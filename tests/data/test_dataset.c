@@ -163,6 +163,7 @@ static void cut_tars(void **state)
     header[60] = 'x'; /* its checksum no longer fits */
     assert_true(file_write(at(&r, "cut.tar"), bytes, size, NULL));
     assert_null(open_one(at(&r, "cut.tar"), &err));
+    assert_says(&err, "Damaged tar archive");
     assert_says(&err, "after member 's/0000.png'");
     free(bytes);
     room_remove(&r);

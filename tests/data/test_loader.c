@@ -198,6 +198,29 @@ static void broken_pictures_are_skipped(void **state)
     room_remove(&r);
 }
 
+/* A picture that an epoch shows three times is cut and flipped anew each time. */
+static void repeats_draw_anew(void **state)
+{
+    (void)state;
+    room r = room_create();
+    dataset_selection all;
+    dataset *d = make_broken(&r, 4, "", &all);
+    error err = { 0 };
+    loader_config config = { .batch = 6, .size = 8, .augment = AUGMENT_LISTING1, .seed = 4, .threads = 2 };
+    loader *l = loader_open(d, &all, &config, &err);
+    loader_batch *b;
+    if (!loader_next(l, &b, &err)) fail_msg("%s", err.message);
+    for (int i = 2; i < 5; ++i) {
+        assert_int_equal(b->samples[i], 2);
+        for (int k = 2; k < i; ++k)
+            assert_memory_not_equal(b->pixels + i * 8 * 8 * 3, b->pixels + k * 8 * 8 * 3, 8 * 8 * 3);
+    }
+    loader_close(l);
+    dataset_selection_free(&all);
+    dataset_close(d);
+    room_remove(&r);
+}
+
 static void not_too_many(void **state)
 {
     (void)state;
@@ -325,13 +348,10 @@ static void errors_reach_the_user(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(every_epoch_holds_all),
-        cmocka_unit_test(resuming_changes_nothing),
-        cmocka_unit_test(broken_pictures_are_skipped),
-        cmocka_unit_test(not_too_many),
-        cmocka_unit_test(skipped_are_named),
-        cmocka_unit_test(errors_reach_the_user),
+        cmocka_unit_test(threads_do_not_matter),    cmocka_unit_test(every_epoch_holds_all),
+        cmocka_unit_test(resuming_changes_nothing), cmocka_unit_test(broken_pictures_are_skipped),
+        cmocka_unit_test(repeats_draw_anew),        cmocka_unit_test(not_too_many),
+        cmocka_unit_test(skipped_are_named),        cmocka_unit_test(errors_reach_the_user),
     };
     return cmocka_run_group_tests(tests, make_set, remove_set);
 }

@@ -204,6 +204,49 @@ static void test_guidance(void **state)
     store_destroy(d.store);
 }
 
+/* Nats of the distribution that these logits make. */
+static double entropy_of(const float *logits)
+{
+    double most = -INFINITY, whole = 0, entropy = 0;
+    for (int k = 0; k < CODES; ++k) most = fmax(most, (double)logits[k]);
+    for (int k = 0; k < CODES; ++k) whole += exp((double)logits[k] - most);
+    for (int k = 0; k < CODES; ++k) {
+        double p = exp((double)logits[k] - most) / whole;
+        entropy -= p > 0 ? p * log(p) : 0;
+    }
+    return entropy;
+}
+
+/* The entropy that comes with a token is that of the caption's own logits, whatever it was drawn with or beside. */
+static void test_entropy(void **state)
+{
+    (void)state;
+    error err;
+    enum { PICTURES = 5 };
+    static float logits[TOKENS * CODES], entropy[PICTURES * TOKENS];
+    int32_t tokens[PICTURES * TOKENS];
+    drawing d = drawing_open();
+    prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 1, false, &err);
+    if (!p) fail_msg("%s", err.message);
+    for (int guided = 0; guided < 2; ++guided) {
+        prior_draw how = { .seed = 3, .first = 7, .count = PICTURES, .temperature = 0.6, .top_k = 9 };
+        how.top_p = 0.9;
+        how.guidance = guided ? 3 : 1;
+        how.entropy = entropy;
+        draw(&d, 2, how, tokens);
+        for (int i = 0; i < PICTURES; ++i) {
+            if (!prior_sampler_logits(p, d.text, tokens + i * TOKENS, logits, &err))
+                fail_msg("%s", err.message);
+            for (int j = 0; j < TOKENS; ++j) {
+                double wanted = entropy_of(logits + j * CODES);
+                assert_true(wanted > 0.1 && fabs((double)entropy[i * TOKENS + j] - wanted) < 1e-3);
+            }
+        }
+    }
+    prior_sampler_destroy(p);
+    store_destroy(d.store);
+}
+
 /* At its two ends guidance is no more than drawing with or without the caption, whatever the settings say. */
 static void test_guidance_ends(void **state)
 {
@@ -322,10 +365,11 @@ int main(void)
 {
     hardware = device_or_skip();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cached_logits), cmocka_unit_test(test_stored_in_half),
-        cmocka_unit_test(test_same_pictures), cmocka_unit_test(test_guidance),
-        cmocka_unit_test(test_guidance_ends), cmocka_unit_test(test_greedy_and_seeds),
-        cmocka_unit_test(test_joined),        cmocka_unit_test(test_progress_stops),
+        cmocka_unit_test(test_cached_logits),    cmocka_unit_test(test_stored_in_half),
+        cmocka_unit_test(test_same_pictures),    cmocka_unit_test(test_guidance),
+        cmocka_unit_test(test_guidance_ends),    cmocka_unit_test(test_entropy),
+        cmocka_unit_test(test_greedy_and_seeds), cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_progress_stops),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     device_close(hardware);

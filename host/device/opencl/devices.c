@@ -209,6 +209,7 @@ static bool listing_make(listing *l, error *err)
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint platform_count = 0;
     *l = (listing){ 0 };
+    driver_home_prepare();
     cl_int status = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count);
     if (status != CL_SUCCESS || platform_count == 0)
         return error_set(err, ERROR_DEVICE,

@@ -36,6 +36,10 @@ struct device_buffer {
     int64_t bytes;
 };
 
+/* driver_home.c */
+/* Before the loader is first called: gives PoCL a folder where its own cannot be written. */
+void driver_home_prepare(void);
+
 /* devices.c */
 /* A context and queues on one listed device; `info` is copied. */
 device *device_connect(cl_platform_id platform, cl_device_id id, const device_info *info, error *err);
