@@ -77,7 +77,7 @@ static bool write_index(const char *folder, const dvae_part *dvae, const prior_p
 bool pack_model(device *d, const char *dvae_run, const char *prior_run, const char *out, dtype type,
                 error *err)
 {
-    dvae_part *dvae = dvae_part_open(d, dvae_run, CODEC_BOTH, 1, err);
+    dvae_part *dvae = dvae_part_open(d, dvae_run, CODEC_BOTH | CODEC_LATER, 1, err);
     if (!dvae) return false;
     prior_part *prior = NULL;
     prior_shape shape = { dvae_tokens_side(&dvae->config), dvae->config.codes };

@@ -181,7 +181,7 @@ static bool check_sizes(const device *d, cl_kernel kernel, const device_launch *
 /* Program, kernel object, arguments. */
 static bool make_kernel(device *d, launch *item, const device_launch *l, error *err)
 {
-    cl_program built = program_get(d, l->file, l->options ? l->options : "", err);
+    cl_program built = program_get(d, l->file, l->kernel, l->options ? l->options : "", err);
     if (!built) return false;
     cl_int status;
     cl_kernel kernel = clCreateKernel(built, l->kernel, &status);

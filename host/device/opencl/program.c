@@ -11,15 +11,16 @@
 #define LOG_LINES 8
 
 struct program {
-    char *file, *options;
+    char *file, *kernel, *options;
     cl_program built;
     program *next;
 };
 
-cl_program program_find(const device *d, const char *file, const char *options)
+cl_program program_find(const device *d, const char *file, const char *kernel, const char *options)
 {
     for (const program *p = d->programs; p; p = p->next)
-        if (strcmp(p->file, file) == 0 && strcmp(p->options, options) == 0) return p->built;
+        if (strcmp(p->file, file) == 0 && strcmp(p->kernel, kernel) == 0 && strcmp(p->options, options) == 0)
+            return p->built;
     return NULL;
 }
 
@@ -76,20 +77,30 @@ static cl_program build_from_source(device *d, const char *file, const char *opt
     return NULL;
 }
 
-cl_program program_remember(device *d, const char *file, const char *options, cl_program built, error *err)
+static void program_free(program *p)
+{
+    if (!p) return;
+    free(p->file);
+    free(p->kernel);
+    free(p->options);
+    free(p);
+}
+
+cl_program program_remember(device *d, const char *file, const char *kernel, const char *options,
+                            cl_program built, error *err)
 {
     program *p = calloc(1, sizeof *p);
-    char *own_file = strdup(file), *own_options = strdup(options);
-    if (!p || !own_file || !own_options) {
-        free(own_file);
-        free(own_options);
-        free(p);
+    if (p) {
+        p->file = strdup(file);
+        p->kernel = strdup(kernel);
+        p->options = strdup(options);
+    }
+    if (!p || !p->file || !p->kernel || !p->options) {
+        program_free(p);
         clReleaseProgram(built);
         error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
         return NULL;
     }
-    p->file = own_file;
-    p->options = own_options;
     p->built = built;
     p->next = d->programs;
     d->programs = p;
@@ -105,31 +116,52 @@ void program_announce(device *d, const char *file)
     log_info("building kernels for '%s': once for this device and driver, then they are kept", d->info.name);
 }
 
-cl_program program_get(device *d, const char *file, const char *options, error *err)
+bool program_recipe_make(device *d, program_recipe *r, const char *file, const char *kernel,
+                         const char *options, error *err)
 {
-    cl_program built = program_find(d, file, options);
-    if (built) return built;
-    char *source = source_load(file, err);
-    size_t size = strlen(options) + 32;
-    char *full = malloc(size), key[65];
-    if (!source || !full) {
-        if (source) error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
-        goto cleanup;
+    const size_t size = strlen(options) + 32;
+    *r = (program_recipe){ .file = file, .kernel = kernel, .options = options };
+    r->source = source_load(file, err);
+    r->full = malloc(size);
+    if (!r->source || !r->full) {
+        if (r->source) error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
+        program_recipe_free(r);
+        return false;
     }
-    snprintf(full, size, "-cl-std=CL1.2 %s", options);
-    program_cache_key(d, source, full, key);
-    built = program_cache_load(d, key, full);
+    source_keep(r->source, kernel);
+    snprintf(r->full, size, "-cl-std=CL1.2 %s", options);
+    program_cache_key(d, r->source, r->full, r->key);
+    return true;
+}
+
+void program_recipe_free(program_recipe *r)
+{
+    free(r->source);
+    free(r->full);
+    r->source = r->full = NULL;
+}
+
+cl_program program_build(device *d, const program_recipe *r, error *err)
+{
+    log_verbose("compiling %s of %s.cl %s", r->kernel, r->file, r->options);
+    cl_program built = build_from_source(d, r->file, r->options, r->full, r->source, err);
+    if (built) program_cache_save(d, r->key, built);
+    return built;
+}
+
+cl_program program_get(device *d, const char *file, const char *kernel, const char *options, error *err)
+{
+    program_recipe r;
+    cl_program built = program_find(d, file, kernel, options);
+    if (built) return built;
+    if (!program_recipe_make(d, &r, file, kernel, options, err)) return NULL;
+    built = program_cache_load(d, r.key, r.full);
     if (!built) {
         program_announce(d, file);
-        log_verbose("compiling %s.cl %s", file, options);
-        built = build_from_source(d, file, options, full, source, err);
-        if (built) program_cache_save(d, key, built);
+        built = program_build(d, &r, err);
     }
-    if (built) built = program_remember(d, file, options, built, err);
-cleanup:
-    free(full);
-    free(source);
-    return built;
+    program_recipe_free(&r);
+    return built ? program_remember(d, file, kernel, options, built, err) : NULL;
 }
 
 void program_release_all(device *d)
@@ -138,8 +170,6 @@ void program_release_all(device *d)
         program *p = d->programs;
         d->programs = p->next;
         clReleaseProgram(p->built);
-        free(p->file);
-        free(p->options);
-        free(p);
+        program_free(p);
     }
 }

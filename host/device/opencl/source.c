@@ -6,6 +6,7 @@
 #include "host/base/file.h"
 #include "host/base/hash.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,4 +118,53 @@ void device_kernels_hash(char hex[65])
         hash_bytes(&h, (*file)->bytes, (*file)->size + 1);
     }
     hash_finish(&h, hex);
+}
+
+/* ---- One kernel of a file -------------------------------------------------------------------- */
+
+/* Where the word stands in [from, end), or NULL. */
+static const char *find_word(const char *from, const char *end, const char *word)
+{
+    const size_t length = strlen(word);
+    for (const char *at = from; (at = strstr(at, word)) != NULL && at < end; ++at) {
+        const char before = at == from ? ' ' : at[-1], after = at[length];
+        if (!isalnum((unsigned char)before) && before != '_' && !isalnum((unsigned char)after) &&
+            after != '_')
+            return at;
+    }
+    return NULL;
+}
+
+/* The line after the kernel's last, which begins with a brace, or NULL where a line is no kernel's first. */
+static char *end_of_kernel(char *line, const char *line_end)
+{
+    if (*line == '#' || isspace((unsigned char)*line) || !find_word(line, line_end, "__kernel")) return NULL;
+    char *brace = strstr(line, "\n}");
+    if (!brace) return NULL;
+    char *end = strchr(brace + 1, '\n');
+    return end ? end + 1 : brace + strlen(brace);
+}
+
+static void blank(char *from, const char *end)
+{
+    for (; from < end; ++from)
+        if (*from != '\n') *from = ' ';
+}
+
+bool source_keep(char *source, const char *kernel)
+{
+    bool found = false;
+    for (int pass = 0; pass < 2 && (pass == 0 || found); ++pass)
+        for (char *line = source, *next; line && *line; line = next) {
+            char *newline = strchr(line, '\n'),
+                 *end = end_of_kernel(line, newline ? newline : line + strlen(line));
+            next = end ? end : newline ? newline + 1 : NULL;
+            if (!end) continue;
+            const bool wanted = find_word(line, strchr(line, '{') ? strchr(line, '{') : end, kernel) != NULL;
+            if (pass == 0)
+                found = found || wanted;
+            else if (!wanted)
+                blank(line, end);
+        }
+    return found;
 }
