@@ -216,7 +216,8 @@ bool device_launches_add(device_launches *list, const device_launch *l, error *e
 {
     launch item = { .kind = LAUNCH_KERNEL, .rank = (cl_uint)l->rank };
     bool ok;
-    if (could_be_joined(list, l)) {
+    item.joinable = could_be_joined(list, l);
+    if (item.joinable || program_later(list->owner, l->file, l->kernel, l->options ? l->options : "")) {
         item.described = describe(l);
         ok = item.described || error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", l->kernel);
     } else {
@@ -262,7 +263,7 @@ bool device_launches_join(device_launches *list, const int *ends, int end_count,
         int end = list->count;
         for (int i = 0; i < end_count; ++i)
             if (ends[i] > first && ends[i] < end) end = ends[i];
-        for (next = first; next < end && list->items[next].described; ++next) continue;
+        for (next = first; next < end && list->items[next].joinable; ++next) continue;
         if (next > first && !join_span(list, first, next - first, err)) return false;
         if (next == first) ++next;
     }

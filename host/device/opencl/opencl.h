@@ -9,6 +9,7 @@
 #include <CL/cl.h>
 
 typedef struct program program; /* program.c: compiled programs by file and options */
+typedef struct helpers helpers; /* helpers.c: processes that build kernels, too */
 typedef struct profile profile; /* profile.c: milliseconds by label */
 
 struct device {
@@ -22,6 +23,7 @@ struct device {
     size_t max_items[3];       /* work-items per axis of a work-group */
     char *cache_folder;        /* NULL: no disk cache */
     program *programs;
+    helpers *helpers;        /* NULL: kernels are built here, at once */
     bool announced;          /* that kernels are being built */
     bool lost;               /* waiting failed: a transfer may still be under way */
     profile *profile;        /* not NULL while profiling */
@@ -39,6 +41,9 @@ struct device_buffer {
 /* devices.c */
 /* A context and queues on one listed device; `info` is copied. */
 device *device_connect(cl_platform_id platform, cl_device_id id, const device_info *info, error *err);
+
+/* The device at this place of the list, unprobed. */
+device *device_connect_listed(int index, error *err);
 
 void device_default_shape(device_info *info); /* lanes and vec from kind and multiple */
 
@@ -73,6 +78,10 @@ bool program_recipe_make(device *d, program_recipe *r, const char *file, const c
                          const char *options, error *err);
 void program_recipe_free(program_recipe *r);
 cl_program program_build(device *d, const program_recipe *r, error *err); /* and keeps the binary on disk */
+cl_program program_from_binary(device *d, const program_recipe *r, const void *binary,
+                               size_t bytes); /* likewise */
+/* Whether the program is being built meanwhile, so that program_get is better called later. */
+bool program_later(device *d, const char *file, const char *kernel, const char *options);
 
 /* source.c: the whole text of "ops/softmax", includes inlined, to be freed; and blanking its other kernels, so that
  * lines keep their numbers.  False: no kernel of it has this name, and nothing was blanked. */
@@ -80,8 +89,12 @@ char *source_load(const char *file, error *err);
 bool source_keep(char *source, const char *kernel);
 /* program_cache.c: binaries on disk; see there. */
 void program_cache_key(const device *d, const char *source, const char *options, char hex[65]);
+bool program_cache_has(const device *d, const char key[65]); /* something, whole or not */
 cl_program program_cache_load(device *d, const char key[65], const char *options);
+cl_program program_cache_binary(device *d, const void *binary, size_t bytes,
+                                const char *options); /* built, or NULL */
 void program_cache_save(device *d, const char key[65], cl_program built);
+void program_cache_keep(device *d, const char key[65], const void *binary, size_t bytes);
 
 /* queue.c */
 bool queue_create(device *d, device_queue q, bool timed, error *err);

@@ -1,7 +1,7 @@
 /* program.c -- compiled programs: from memory, from the disk cache, or from source.
  * Every program is built as OpenCL C 1.2 and without relaxed mathematics, so that devices agree.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/opencl/helpers.h"
 #include "host/base/log.h"
 
 #include <stdio.h>
@@ -149,17 +149,42 @@ cl_program program_build(device *d, const program_recipe *r, error *err)
     return built;
 }
 
+cl_program program_from_binary(device *d, const program_recipe *r, const void *binary, size_t bytes)
+{
+    cl_program built = program_cache_binary(d, binary, bytes, r->full);
+    if (built) program_cache_keep(d, r->key, binary, bytes);
+    return built;
+}
+
+bool program_later(device *d, const char *file, const char *kernel, const char *options)
+{
+    program_recipe r;
+    if (!d->helpers || program_find(d, file, kernel, options) ||
+        !program_recipe_make(d, &r, file, kernel, options, NULL))
+        return false;
+    const bool missing = !program_cache_has(d, r.key);
+    if (missing) program_announce(d, file);
+    const bool later = missing && helpers_ask(d->helpers, &r);
+    program_recipe_free(&r);
+    return later;
+}
+
 cl_program program_get(device *d, const char *file, const char *kernel, const char *options, error *err)
 {
     program_recipe r;
+    error why = { 0 };
     cl_program built = program_find(d, file, kernel, options);
     if (built) return built;
     if (!program_recipe_make(d, &r, file, kernel, options, err)) return NULL;
-    built = program_cache_load(d, r.key, r.full);
-    if (!built) {
-        program_announce(d, file);
-        built = program_build(d, &r, err);
+    if (d->helpers) built = helpers_take(d->helpers, &r, &why);
+    if (!built && why.code == ERROR_NONE) {
+        built = program_cache_load(d, r.key, r.full);
+        if (!built) {
+            program_announce(d, file);
+            built = program_build(d, &r, &why);
+        }
     }
+    if (!built && err) *err = why;
     program_recipe_free(&r);
     return built ? program_remember(d, file, kernel, options, built, err) : NULL;
 }
