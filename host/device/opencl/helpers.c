@@ -235,10 +235,13 @@ static int job_of(const helpers *h, const char key[65])
 
 static bool job_copy(job *j, const program_recipe *r)
 {
+    const program_name *n = &r->name;
     *j = (job){
-        .file = strdup(r->file), .kernel = strdup(r->kernel), .options = strdup(r->options), .helper = -1
+        .file = strdup(n->file), .kernel = strdup(n->kernel), .options = strdup(n->options), .helper = -1
     };
-    j->recipe = (program_recipe){ j->file, j->kernel, j->options, strdup(r->source), strdup(r->full), "" };
+    j->recipe.name = (program_name){ j->file, j->kernel, j->options, n->single };
+    j->recipe.source = strdup(r->source);
+    j->recipe.full = strdup(r->full);
     memcpy(j->recipe.key, r->key, sizeof r->key);
     if (j->file && j->kernel && j->options && j->recipe.source && j->recipe.full) return true;
     job_clear(j);

@@ -12,14 +12,16 @@
 
 struct program {
     char *file, *kernel, *options;
+    bool single;
     cl_program built;
     program *next;
 };
 
-cl_program program_find(const device *d, const char *file, const char *kernel, const char *options)
+cl_program program_find(const device *d, const program_name *n)
 {
     for (const program *p = d->programs; p; p = p->next)
-        if (strcmp(p->file, file) == 0 && strcmp(p->kernel, kernel) == 0 && strcmp(p->options, options) == 0)
+        if (p->single == n->single && strcmp(p->file, n->file) == 0 && strcmp(p->kernel, n->kernel) == 0 &&
+            strcmp(p->options, n->options) == 0)
             return p->built;
     return NULL;
 }
@@ -86,19 +88,19 @@ static void program_free(program *p)
     free(p);
 }
 
-cl_program program_remember(device *d, const char *file, const char *kernel, const char *options,
-                            cl_program built, error *err)
+cl_program program_remember(device *d, const program_name *n, cl_program built, error *err)
 {
     program *p = calloc(1, sizeof *p);
     if (p) {
-        p->file = strdup(file);
-        p->kernel = strdup(kernel);
-        p->options = strdup(options);
+        p->single = n->single;
+        p->file = strdup(n->file);
+        p->kernel = strdup(n->kernel);
+        p->options = strdup(n->options);
     }
     if (!p || !p->file || !p->kernel || !p->options) {
         program_free(p);
         clReleaseProgram(built);
-        error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
+        error_set(err, ERROR_MEMORY, "out of memory while building '%s'", n->file);
         return NULL;
     }
     p->built = built;
@@ -116,20 +118,37 @@ void program_announce(device *d, const char *file)
     log_info("building kernels for '%s': once for this device and driver, then they are kept", d->info.name);
 }
 
-bool program_recipe_make(device *d, program_recipe *r, const char *file, const char *kernel,
-                         const char *options, error *err)
+/* PoCL puts all that a kernel inlines three times into its program, and compiles it as often; a function only once.  As
+ * for joined launches, it must be one of single work-items. */
+static bool worth_apart(const device *d, const program_name *n)
 {
-    const size_t size = strlen(options) + 32;
-    *r = (program_recipe){ .file = file, .kernel = kernel, .options = options };
-    r->source = source_load(file, err);
+    return n->single && strcmp(d->info.vendor_word, "pocl") == 0 && strncmp(n->file, "device/", 7) != 0;
+}
+
+bool program_recipe_make(device *d, program_recipe *r, const program_name *n, error *err)
+{
+    const size_t size = strlen(n->options) + 32;
+    error why = { 0 };
+    *r = (program_recipe){ .name = *n };
+    r->source = source_load(n->file, err);
     r->full = malloc(size);
     if (!r->source || !r->full) {
-        if (r->source) error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
+        if (r->source) error_set(err, ERROR_MEMORY, "out of memory while building '%s'", n->file);
         program_recipe_free(r);
         return false;
     }
-    source_keep(r->source, kernel);
-    snprintf(r->full, size, "-cl-std=CL1.2 %s", options);
+    source_keep(r->source, n->kernel);
+    char *apart = worth_apart(d, n) ? source_apart(r->source, n->kernel, &why) : NULL;
+    if (why.code != ERROR_NONE) {
+        if (err) *err = why;
+        program_recipe_free(r);
+        return false;
+    }
+    if (apart) {
+        free(r->source);
+        r->source = apart;
+    }
+    snprintf(r->full, size, "-cl-std=CL1.2 %s", n->options);
     program_cache_key(d, r->source, r->full, r->key);
     return true;
 }
@@ -143,8 +162,9 @@ void program_recipe_free(program_recipe *r)
 
 cl_program program_build(device *d, const program_recipe *r, error *err)
 {
-    log_verbose("compiling %s of %s.cl %s", r->kernel, r->file, r->options);
-    cl_program built = build_from_source(d, r->file, r->options, r->full, r->source, err);
+    const program_name *n = &r->name;
+    log_verbose("compiling %s of %s.cl %s", n->kernel, n->file, n->options);
+    cl_program built = build_from_source(d, n->file, n->options, r->full, r->source, err);
     if (built) program_cache_save(d, r->key, built);
     return built;
 }
@@ -156,37 +176,35 @@ cl_program program_from_binary(device *d, const program_recipe *r, const void *b
     return built;
 }
 
-bool program_later(device *d, const char *file, const char *kernel, const char *options)
+bool program_later(device *d, const program_name *n)
 {
     program_recipe r;
-    if (!d->helpers || program_find(d, file, kernel, options) ||
-        !program_recipe_make(d, &r, file, kernel, options, NULL))
-        return false;
+    if (!d->helpers || program_find(d, n) || !program_recipe_make(d, &r, n, NULL)) return false;
     const bool missing = !program_cache_has(d, r.key);
-    if (missing) program_announce(d, file);
+    if (missing) program_announce(d, n->file);
     const bool later = missing && helpers_ask(d->helpers, &r);
     program_recipe_free(&r);
     return later;
 }
 
-cl_program program_get(device *d, const char *file, const char *kernel, const char *options, error *err)
+cl_program program_get(device *d, const program_name *n, error *err)
 {
     program_recipe r;
     error why = { 0 };
-    cl_program built = program_find(d, file, kernel, options);
+    cl_program built = program_find(d, n);
     if (built) return built;
-    if (!program_recipe_make(d, &r, file, kernel, options, err)) return NULL;
+    if (!program_recipe_make(d, &r, n, err)) return NULL;
     if (d->helpers) built = helpers_take(d->helpers, &r, &why);
     if (!built && why.code == ERROR_NONE) {
         built = program_cache_load(d, r.key, r.full);
         if (!built) {
-            program_announce(d, file);
+            program_announce(d, n->file);
             built = program_build(d, &r, &why);
         }
     }
     if (!built && err) *err = why;
     program_recipe_free(&r);
-    return built ? program_remember(d, file, kernel, options, built, err) : NULL;
+    return built ? program_remember(d, n, built, err) : NULL;
 }
 
 void program_release_all(device *d)
