@@ -155,7 +155,8 @@ dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int6
     ok = ok && read_config(&files, &dvae_config_table, &p->config, err) &&
          dvae_config_check(&p->config, err) && (p->store = create_store(d, err)) &&
          (p->codec = dvae_codec_create(p->store, &p->config, parts, batch, false, err)) &&
-         checkpoint_import(p->store, files.weights, files.run || parts != CODEC_BOTH, &p->metadata, err) &&
+         checkpoint_import(p->store, files.weights, files.run || (parts & CODEC_BOTH) != CODEC_BOTH,
+                           &p->metadata, err) &&
          request_hash_file(files.weights, p->hash, err);
     part_files_free(&files);
     if (ok) return p;
