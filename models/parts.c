@@ -82,7 +82,8 @@ static bool find_checkpoint(const char *path, const char *part, part_files *out,
  * validation loss has turned (docs/demo-model.md), so its last one is. */
 static bool find_trained(const char *run, const char *part, char **weights, error *err)
 {
-    static const char *const names[] = { "checkpoint.safetensors", "best.safetensors", "checkpoint.safetensors" };
+    static const char *const names[] = { "checkpoint.safetensors", "best.safetensors",
+                                         "checkpoint.safetensors" };
     const char *const *from = strcmp(part, "prior") == 0 ? names : names + 1;
     return find_file(run, from[0], weights, err) && (*weights || find_file(run, from[1], weights, err));
 }

@@ -122,7 +122,8 @@ const cli_command cmd_pack = {
     .most = 2,
     .example = "dalle-cl pack runs/dvae runs/prior -o models/mine",
     .text =
-        "Takes the dVAE's best checkpoint by validation and the prior's last one, whose drawings are better than\n"
+        "Takes the dVAE's best checkpoint by validation and the prior's last one, whose drawings are better "
+        "than\n"
         "those of lowest loss; averaged parameters where there are some. Name a run's best.safetensors or\n"
         "checkpoint.safetensors for another. Without a prior, the model can encode, decode and\n"
         "reconstruct. A prior is refused with another dVAE than the one whose tokens it learned.\n"

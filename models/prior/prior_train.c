@@ -356,7 +356,8 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
     part_files from;
     bool ok = open_data(t, r, data, dvae, err) && find_origin(r, &from, err);
     if (!ok) return false;
-    ok = fit(t, r, &from, err) && (r->resume || prior_text_warn_cut(t->text, err)) && make_batch(t, err) && (!fixed || encode_all(t, err)) && build(t, err) &&
+    ok = fit(t, r, &from, err) && (r->resume || prior_text_warn_cut(t->text, err)) && make_batch(t, err) &&
+         (!fixed || encode_all(t, err)) && build(t, err) &&
          (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
          (!from.weights ||
           prior_start_from_model(t->store, &t->shape, &from, prior_text_tokenizer(t->text), err));
