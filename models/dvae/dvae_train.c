@@ -28,6 +28,7 @@ typedef struct dvae_trainer {
     code_counter *counter;
     int32_t *tokens;
     char warning[256];
+    int64_t ended; /* the last step */
 } dvae_trainer;
 
 /* ---- One step ---- */
@@ -77,6 +78,7 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
         !graph_read(optimizer_status(t->step.optimizer), status, err))
         return false;
     /* Codes are counted over the steps since the last metric line. */
+    t->ended = step;
     if (step % c->log_every == 0) code_counter_clear(t->counter);
     code_counter_add(t->counter, t->tokens, tensor_count(t->step.losses.tokens));
     code_usage usage = code_counter_usage(t->counter);
@@ -94,9 +96,11 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
     return true;
 }
 
+/* Codes come and go until the step size has stood for a while: that is no collapse yet. */
 static const char *warn(void *self, const train_metrics *m)
 {
     dvae_trainer *t = self;
+    if (t->ended < 2 * t->config.warmup) return NULL;
     for (int i = 0; i < m->count; ++i) {
         if (strcmp(m->at[i].name, "codes") != 0 || m->at[i].value * 10 >= (double)t->config.codes) continue;
         snprintf(t->warning, sizeof t->warning, "codebook collapse: %.0f of %lld codes in use; try %s",

@@ -26,8 +26,8 @@ static void test_fit(void **state)
     static const struct {
         int64_t pictures, dvae_steps, dvae_batch, codes, prior_steps, prior_batch;
     } cases[] = {
-        { 1, 200, 1, 16, 300, 1 },    { 2, 200, 2, 16, 300, 2 },       { 12, 372, 12, 64, 465, 8 },
-        { 30, 588, 16, 128, 735, 8 }, { 500, 2400, 16, 256, 3000, 8 }, { 50000, 24000, 16, 256, 30000, 8 },
+        { 1, 200, 1, 16, 300, 1 },    { 2, 200, 2, 16, 300, 2 },       { 12, 372, 12, 128, 465, 8 },
+        { 30, 588, 16, 256, 735, 8 }, { 500, 2400, 16, 256, 3000, 8 }, { 50000, 24000, 16, 256, 30000, 8 },
     };
     error err;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
