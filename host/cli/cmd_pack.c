@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
 
+#include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "models/parts.h"
 
@@ -40,6 +41,20 @@ static void print_people(const char *out, const char *stored, const pack_report 
                out);
 }
 
+/* Interrupted, it leaves no half of a file; a folder that is not finished has no model.json. */
+static void guard(const char *out)
+{
+    static const char *const files[] = { "dvae.safetensors", "prior.safetensors" };
+    char path[400], temporary[432];
+    cli_catch_interrupts();
+    cli_interrupt_ends("stopped; what is in '%s' is no whole model", out);
+    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
+        snprintf(path, sizeof path, "%s/%s", out, files[i]);
+        file_atomic_name(path, temporary, sizeof temporary);
+        cli_interrupt_removes(temporary);
+    }
+}
+
 static bool run_pack(const cli_call *call, error *err)
 {
     if (!cli_require(call, "output", err)) return false;
@@ -50,6 +65,7 @@ static bool run_pack(const cli_call *call, error *err)
                        .type = strcmp(stored, "f16") == 0 ? DTYPE_F16 : DTYPE_F32,
                        .force = cli_flag(call, "force") };
     pack_report made;
+    guard(r.out);
     device *d = device_open(cli_text(call, "device"), err);
     if (!d) return false;
     bool ok = pack_parts(d, &r, &made, err);
