@@ -1,11 +1,10 @@
 /* dataset.c -- pairs pictures with captions, and reads pictures on demand.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset.h"
-#include "data/dataset_source.h"
-#include "host/base/utf8.h"
+#include "data/dataset_pair.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
-#include "host/base/json_tree.h"
+#include "host/base/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,186 +12,50 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct source {
-    const char *path;
-    int file; /* of a tar, else -1 */
-} source;
-
-typedef struct item {
-    dataset_sample sample;
-    member picture;
-} item;
-
 struct dataset {
     arena *memory;
-    source *sources;
+    const char **paths; /* of the sources */
+    int *files;         /* of those that are tars, else -1 */
     int source_count;
-    item *items;
+    pair_item *items;
     int64_t count;
+    const char **left_out;
+    int64_t left_out_count;
 };
-
-/* While a set is being opened: what does not fit together, summed up into one message. */
-typedef struct pairing {
-    dataset *d;
-    bool need_captions;
-    int64_t lonely_pictures, lonely_captions;
-    const member *first_picture, *first_caption;
-    error *err;
-} pairing;
 
 static bool no_memory(error *err)
 {
     return error_set(err, ERROR_MEMORY, "no memory for the data set");
 }
 
-static const char *source_path(const dataset *d, const member *m)
-{
-    return d->sources[m->source].path;
-}
-
-static int by_key(const void *left, const void *right)
-{
-    const member *a = left, *b = right;
-    if (a->source != b->source) return a->source < b->source ? -1 : 1;
-    int order = strcmp(a->key, b->key);
-    if (order) return order;
-    if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
-    return (a->order > b->order) - (a->order < b->order);
-}
-
-static int by_order(const void *left, const void *right)
-{
-    const item *a = left, *b = right;
-    return (a->picture.order > b->picture.order) - (a->picture.order < b->picture.order);
-}
-
-static bool take_caption(pairing *p, const member *m, dataset_sample *sample)
-{
-    const char *path = source_path(p->d, m);
-    if (!m->text)
-        return error_set(p->err, ERROR_FORMAT,
-                         "%s: the caption of '%s' has %lld bytes; at most %d are allowed", path, m->key,
-                         (long long)m->size, DATASET_MAX_CAPTION);
-    int64_t bad = utf8_check(m->text);
-    if (bad >= 0)
-        return error_set(p->err, ERROR_FORMAT, "%s: the caption of '%s' is not UTF-8 at byte %lld", path,
-                         m->key, (long long)bad);
-    const char *begin = m->text + strspn(m->text, " \t\r\n");
-    char *caption = arena_strdup(p->d->memory, begin);
-    if (!caption) return no_memory(p->err);
-    size_t length = strlen(caption);
-    while (length && strchr(" \t\r\n", caption[length - 1])) caption[--length] = 0;
-    if (length == 0 && p->need_captions)
-        return error_set(p->err, ERROR_FORMAT, "%s: the caption of '%s' is empty", path, m->key);
-    sample->caption = caption;
-    return true;
-}
-
-static bool take_keywords(pairing *p, const json_t *list, dataset_sample *sample)
-{
-    size_t count = json_array_size(list);
-    const char **words = arena_alloc(p->d->memory, (count + 1) * sizeof *words);
-    if (!words) return no_memory(p->err);
-    for (size_t i = 0; i < count; ++i) {
-        const char *word = json_string_value(json_array_get(list, i));
-        if (!word || !*word) continue;
-        words[sample->keyword_count] = arena_strdup(p->d->memory, word);
-        if (!words[sample->keyword_count++]) return no_memory(p->err);
-    }
-    sample->keywords = words;
-    return true;
-}
-
-static bool take_details(pairing *p, const member *m, dataset_sample *sample)
-{
-    const char *path = source_path(p->d, m);
-    if (!m->text)
-        return error_set(p->err, ERROR_FORMAT, "%s: '%s.json' has %lld bytes; at most %d are read", path,
-                         m->key, (long long)m->size, SOURCE_MAX_DETAILS);
-    json_tree_problem problem;
-    json_t *json = json_tree_read(m->text, strlen(m->text), true, &problem);
-    if (!json && problem.memory) return no_memory(p->err);
-    if (!json)
-        return error_set(p->err, ERROR_FORMAT, "%s: '%s.json', line %d: %s", path, m->key, problem.line,
-                         problem.text);
-    const char *split = json_string_value(json_object_get(json, "split"));
-    const char *group = json_string_value(json_object_get(json, "group"));
-    sample->split = split ? arena_strdup(p->d->memory, split) : "";
-    sample->group = group ? arena_strdup(p->d->memory, group) : "";
-    bool done = (sample->split && sample->group) || no_memory(p->err);
-    done = done && take_keywords(p, json_object_get(json, "keywords"), sample);
-    json_decref(json);
-    return done;
-}
-
-/* `items` are the members of one key, the picture first. */
-static bool take_sample(pairing *p, const member *items, int64_t count)
-{
-    for (int64_t i = 1; i < count; ++i)
-        if (items[i].kind == items[i - 1].kind)
-            return error_set(p->err, ERROR_FORMAT, "%s: has two %s named '%s'", source_path(p->d, items),
-                             items[i].kind == MEMBER_PICTURE   ? "pictures"
-                             : items[i].kind == MEMBER_CAPTION ? "captions"
-                                                               : "descriptions",
-                             items[i].key);
-    if (items[0].kind == MEMBER_DETAILS) return true;
-    if (items[0].kind == MEMBER_CAPTION) {
-        if (p->lonely_captions++ == 0) p->first_caption = items;
-        return true;
-    }
-    dataset_sample sample = { .key = items[0].key, .caption = "", .split = "", .group = "" };
-    bool captioned = count > 1 && items[1].kind == MEMBER_CAPTION;
-    if (!captioned && p->lonely_pictures++ == 0) p->first_picture = items;
-    if (captioned && !take_caption(p, &items[1], &sample)) return false;
-    if (count > 1 && items[count - 1].kind == MEMBER_DETAILS && !take_details(p, &items[count - 1], &sample))
-        return false;
-    p->d->items[p->d->count++] = (item){ sample, items[0] };
-    return true;
-}
-
-static bool check_pairs(const pairing *p)
-{
-    if (p->lonely_captions)
-        return error_set(
-            p->err, ERROR_FORMAT, "%s: %lld of its captions have no picture, the first is '%s.txt'",
-            source_path(p->d, p->first_caption), (long long)p->lonely_captions, p->first_caption->key);
-    if (p->lonely_pictures && p->need_captions)
-        return error_set(p->err, ERROR_FORMAT,
-                         "%s: %lld of %lld pictures have no caption, the first is '%s'; put it into '%s.txt'",
-                         source_path(p->d, p->first_picture), (long long)p->lonely_pictures,
-                         (long long)p->d->count, p->first_picture->key, p->first_picture->key);
-    if (p->d->count == 0)
-        return error_set(p->err, ERROR_FORMAT,
-                         "%s: holds no picture (KEY.png, KEY.jpg) with a caption (KEY.txt)",
-                         p->d->sources[0].path);
-    return true;
-}
-
-/* Members are sorted by key to be paired; the samples then stand in the order of the files. */
-static bool pair(dataset *d, member_list *list, bool need_captions, error *err)
-{
-    pairing p = { .d = d, .need_captions = need_captions, .err = err };
-    d->items = calloc((size_t)list->count + 1, sizeof *d->items);
-    if (!d->items) return no_memory(err);
-    if (list->count) qsort(list->items, (size_t)list->count, sizeof *list->items, by_key);
-    for (int64_t first = 0, end; first < list->count; first = end) {
-        const member *m = &list->items[first];
-        for (end = first + 1; end < list->count; ++end)
-            if (list->items[end].source != m->source || strcmp(list->items[end].key, m->key) != 0) break;
-        if (!take_sample(&p, m, end - first)) return false;
-    }
-    if (!check_pairs(&p)) return false;
-    qsort(d->items, (size_t)d->count, sizeof *d->items, by_order);
-    return true;
-}
-
 static bool list_source(dataset *d, int i, member_list *list, error *err)
 {
-    source *s = &d->sources[i];
-    if (file_is_folder(s->path)) return source_folder(list, s->path, i, err);
-    s->file = open(s->path, O_RDONLY | O_CLOEXEC);
-    if (s->file < 0) return error_set(err, ERROR_IO, "cannot open '%s': %s", s->path, strerror(errno));
-    return source_tar(list, s->path, s->file, i, err);
+    const char *path = d->paths[i];
+    if (file_is_folder(path)) return source_folder(list, path, i, err);
+    d->files[i] = open(path, O_RDONLY | O_CLOEXEC);
+    if (d->files[i] < 0) return error_set(err, ERROR_IO, "cannot open '%s': %s", path, strerror(errno));
+    return source_tar(list, path, d->files[i], i, err);
+}
+
+/* The list's notes become the set's; the first is said, all are in 'data info'. */
+static void keep_left_out(dataset *d, member_list *list)
+{
+    d->left_out = list->left_out;
+    d->left_out_count = list->left_out_count;
+    list->left_out = NULL;
+    if (d->left_out_count > 0)
+        log_warn("%lld files of the data set are left out, which 'dalle-cl data info' lists; the first is %s",
+                 (long long)d->left_out_count, d->left_out[0]);
+}
+
+static bool pair(dataset *d, member_list *list, bool need_captions, error *err)
+{
+    pairing p = { .paths = d->paths, .need_captions = need_captions, .list = list, .err = err };
+    bool done = pair_members(&p);
+    d->items = p.items;
+    d->count = p.count;
+    if (done) keep_left_out(d, list);
+    return done;
 }
 
 dataset *dataset_open(const char *const *paths, int count, bool need_captions, error *err)
@@ -203,16 +66,17 @@ dataset *dataset_open(const char *const *paths, int count, bool need_captions, e
     member_list list = { 0 };
     bool done = true;
     d->memory = list.memory = arena_create();
-    d->sources = calloc((size_t)count, sizeof *d->sources);
-    if (!d->memory || !d->sources) done = no_memory(err);
+    d->paths = calloc((size_t)count, sizeof *d->paths);
+    d->files = malloc((size_t)count * sizeof *d->files);
+    if (!d->memory || !d->paths || !d->files) done = no_memory(err);
     for (int i = 0; done && i < count; ++i) {
-        d->sources[i].file = -1;
-        d->sources[i].path = arena_strdup(d->memory, paths[i]);
+        d->files[i] = -1;
+        d->paths[i] = arena_strdup(d->memory, paths[i]);
         d->source_count = i + 1;
-        done = d->sources[i].path ? list_source(d, i, &list, err) : no_memory(err);
+        done = d->paths[i] ? list_source(d, i, &list, err) : no_memory(err);
     }
     done = done && pair(d, &list, need_captions, err);
-    free(list.items);
+    source_free(&list);
     if (done) return d;
     dataset_close(d);
     return NULL;
@@ -222,11 +86,25 @@ void dataset_close(dataset *d)
 {
     if (!d) return;
     for (int i = 0; i < d->source_count; ++i)
-        if (d->sources[i].file >= 0) close(d->sources[i].file);
-    free(d->sources);
+        if (d->files[i] >= 0) close(d->files[i]);
+    free(d->paths);
+    free(d->files);
     free(d->items);
+    free(d->left_out);
     arena_destroy(d->memory);
     free(d);
+}
+
+int64_t dataset_left_out(const dataset *d)
+{
+    return d->left_out_count;
+}
+
+const char *dataset_left_out_at(const dataset *d, int64_t i)
+{
+    CHECK(i >= 0 && i < d->left_out_count, "file %lld of %lld left out", (long long)i,
+          (long long)d->left_out_count);
+    return d->left_out[i];
 }
 
 int64_t dataset_count(const dataset *d)
@@ -251,16 +129,8 @@ static bool read_in_place(int file, const member *m, const char *name, image *ou
 {
     unsigned char *bytes = malloc((size_t)m->size + 1);
     if (!bytes) return error_set(err, ERROR_MEMORY, "%s: no memory to read it", name);
-    bool done = true;
-    for (int64_t got = 0; done && got < m->size;) {
-        ssize_t part = pread(file, bytes + got, (size_t)(m->size - got), (off_t)(m->offset + got));
-        if (part < 0 && errno == EINTR) continue;
-        if (part <= 0)
-            done = error_set(err, ERROR_IO, "%s: cannot be read: %s", name,
-                             part ? strerror(errno) : "the file got shorter");
-        got += part;
-    }
-    done = done && image_decode(bytes, (size_t)m->size, name, out, err);
+    bool done = source_read(file, m->offset, m->size, bytes, name, err) &&
+                image_decode(bytes, (size_t)m->size, name, out, err);
     free(bytes);
     return done;
 }
@@ -275,9 +145,22 @@ bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *er
                          (long long)m->size, SOURCE_MAX_PICTURE);
     if (m->path) return image_read(m->path, out, err);
     char name[512];
-    snprintf(name, sizeof name, "%.250s: picture '%.200s'", source_path(d, m), m->key);
+    snprintf(name, sizeof name, "%.250s: picture '%.200s'", d->paths[m->source], m->name);
     if (m->bytes) return image_decode(m->bytes, (size_t)m->size, name, out, err);
-    return read_in_place(d->sources[m->source].file, m, name, out, err);
+    return read_in_place(d->files[m->source], m, name, out, err);
+}
+
+/* Nothing for a sample that has one caption and comes once, so that a set without either keeps its hash. */
+static void hash_extras(hash *h, const dataset_sample *s)
+{
+    for (int i = 1; i < s->caption_count; ++i) {
+        hash_text(h, "caption");
+        hash_text(h, s->captions[i]);
+    }
+    if (s->repeat == 1) return;
+    char times[32];
+    snprintf(times, sizeof times, "repeat %d", s->repeat);
+    hash_text(h, times);
 }
 
 void dataset_hash(const dataset *d, char hex[65])
@@ -290,6 +173,7 @@ void dataset_hash(const dataset *d, char hex[65])
         hash_text(&h, d->items[i].sample.key);
         hash_text(&h, d->items[i].sample.caption);
         hash_text(&h, size);
+        hash_extras(&h, &d->items[i].sample);
     }
     hash_finish(&h, hex);
 }

@@ -1,7 +1,14 @@
 /* dataset.h -- pictures with captions, from WebDataset tars, folders, or several of either.
- * A tar or folder holds KEY.png (or .jpg, .jpeg) and KEY.txt, the caption, and may hold KEY.json with
- * "split" (text), "group" (text) and "keywords" (list of text); other members are ignored.  KEY is the
- * path up to the first dot of its last part in a tar, as WebDataset has it, up to the last in a folder.
+ * A tar or folder holds KEY.png (or .jpg, .jpeg) and KEY.txt, the caption, or several, one a line.  It may
+ * hold KEY.json with "split" (text), "group" (text), "keywords" (list of text), "captions" (list of text: more
+ * of them) and "repeat" (1 to 64: how often an epoch shows the picture).
+ *   KEY is the path up to the last dot, in a tar as in a folder, so that "cat.v1.png" and "cat.v2.png" are two
+ * samples.  Where that leaves one picture, one caption, and no other, alike up to the first dot of their names,
+ * they are one sample with that key, as WebDataset has it: "7.input.jpg" and "7.outputs.txt".  Beside a whole
+ * sample "7.jpg" with "7.txt", a lone "7.depth.png" is left out.  So are, by name, links in a tar that lead to
+ * nothing in it, names that come again (the last counts), and a "7.webp" beside "7.jpg".  Hidden files and
+ * members with other endings are not looked at; pictures with endings of formats that are not read are samples
+ * whose picture cannot be read.
  * Everything but the pictures is read and checked when the set is opened; pictures are read when asked
  * for.  A compressed tar is held in memory.
  * An open set never changes and may be used by any number of threads.
@@ -12,16 +19,22 @@
 #include "data/image.h"
 
 #define DATASET_MAX_CAPTION 8192 /* bytes */
+#define DATASET_MAX_REPEAT  64
 
 typedef struct dataset dataset;
 
 typedef struct dataset_sample {
     const char *key;
-    const char *caption; /* "" if there is none, which only need_captions = false permits */
+    const char *caption; /* the first; "" if there is none, which only need_captions = false permits */
     const char *split;   /* "" if not given */
     const char *group;   /* "" if not given */
     const char *const *keywords;
-    int keyword_count;
+    /* Those of KEY.txt, then those of KEY.json: none empty, all UTF-8, of at most DATASET_MAX_CAPTION bytes,
+     * without spaces around; only those of KEY.json may have lines. */
+    const char *const *captions;
+    int keyword_count, caption_count;
+    int repeat;     /* how often a training selection holds it */
+    bool captioned; /* there is a KEY.txt, though it may hold nothing but spaces */
 } dataset_sample;
 
 /* `need_captions`: a picture without a caption is an error.  A caption without picture always is. */
@@ -31,9 +44,12 @@ void dataset_close(dataset *d);
 int64_t dataset_count(const dataset *d);
 const dataset_sample *dataset_at(const dataset *d, int64_t index); /* in the order of the files */
 int64_t dataset_find(const dataset *d, const char *key);           /* or -1 */
+/* Files that look like a sample's and are none's, each as "name: why". */
+int64_t dataset_left_out(const dataset *d);
+const char *dataset_left_out_at(const dataset *d, int64_t i);
 bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *err);
 
-/* SHA-256 over keys, captions and picture sizes in bytes: says in a checkpoint which data made it. */
+/* SHA-256 over keys, captions, picture sizes in bytes, and repeats: says in a checkpoint which data made it. */
 void dataset_hash(const dataset *d, char hex[65]);
 
 /* Some samples of a set, by their index in it. */
@@ -42,17 +58,18 @@ typedef struct dataset_selection {
     int64_t count;
 } dataset_selection;
 
-/* Those with `split` (NULL or "" = all); of them, a `holdout` fraction (0 up to 1; at least one sample if
- * above 0) is set aside, chosen by seed: want_heldout picks it, otherwise the rest.  Nothing left is an
- * error, which names the splits there are. */
+/* Those with `split` (NULL or "" = all; all too, with a line in the log, where the set names no splits).  Of
+ * them a `holdout` fraction (0 up to 1; at least one sample if above 0) is set aside, chosen by seed:
+ * want_heldout picks it, each sample once, otherwise the rest, each as often in a row as its `repeat` says.
+ * Nothing left is an error, which names the splits there are. */
 bool dataset_select(const dataset *d, const char *split, double holdout, uint64_t seed, bool want_heldout,
                     dataset_selection *out, error *err);
 void dataset_selection_free(dataset_selection *selection);
 /* order[i] = which of the selection comes i-th in this epoch; a Fisher-Yates shuffle drawn from Philox. */
 void dataset_shuffle(int64_t count, uint64_t seed, uint32_t epoch, int64_t *order);
 
-/* Texts for training a tokenizer: the captions, and after each, if asked, its keywords joined by ", ".
- * *texts is one block, to be freed with one free(). */
+/* Texts for training a tokenizer: of each sample, once however often it is repeated, all captions, and after
+ * them, if asked, its keywords joined by ", ".  *texts is one block, to be freed with one free(). */
 bool dataset_captions(const dataset *d, const dataset_selection *selection, bool with_keywords, char ***texts,
                       int64_t *count, error *err);
 

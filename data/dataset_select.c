@@ -1,6 +1,7 @@
 /* dataset_select.c -- parts of a data set, their order, and their texts.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset.h"
+#include "host/base/log.h"
 #include "host/base/philox.h"
 #include <math.h>
 #include <stdio.h>
@@ -24,6 +25,13 @@ void dataset_shuffle(int64_t count, uint64_t seed, uint32_t epoch, int64_t *orde
     shuffle(count, &random, order);
 }
 
+static bool has_splits(const dataset *d)
+{
+    for (int64_t i = 0; i < dataset_count(d); ++i)
+        if (*dataset_at(d, i)->split) return true;
+    return false;
+}
+
 /* The first few splits there are, for a message. */
 static void name_splits(const dataset *d, char *text, size_t size)
 {
@@ -40,7 +48,6 @@ static void name_splits(const dataset *d, char *text, size_t size)
         int made = snprintf(text + length, size - length, "%s'%s'", length ? ", " : "", split);
         length = length + (size_t)made < size ? length + (size_t)made : size - 1;
     }
-    if (count == 0) snprintf(text, size, "none");
 }
 
 /* Keeps the held-out samples, or the others, in their order. */
@@ -66,6 +73,23 @@ static bool hold_out(dataset_selection *s, double fraction, uint64_t seed, bool 
     return done;
 }
 
+/* Puts each sample in as often as it asks for, repeats side by side. */
+static bool repeat_samples(const dataset *d, dataset_selection *s, error *err)
+{
+    int64_t total = 0, at = 0;
+    for (int64_t i = 0; i < s->count; ++i) total += dataset_at(d, s->index[i])->repeat;
+    if (total == s->count) return true;
+    if (total >= UINT32_MAX)
+        return error_set(err, ERROR_FORMAT, "%lld samples, counting repeats, are too many", (long long)total);
+    int64_t *index = malloc((size_t)total * sizeof *index);
+    if (!index) return error_set(err, ERROR_MEMORY, "no memory to select %lld samples", (long long)total);
+    for (int64_t i = 0; i < s->count; ++i)
+        for (int k = dataset_at(d, s->index[i])->repeat; k > 0; --k) index[at++] = s->index[i];
+    free(s->index);
+    *s = (dataset_selection){ index, total };
+    return true;
+}
+
 bool dataset_select(const dataset *d, const char *split, double holdout, uint64_t seed, bool want_heldout,
                     dataset_selection *out, error *err)
 {
@@ -79,8 +103,12 @@ bool dataset_select(const dataset *d, const char *split, double holdout, uint64_
     out->index = malloc((size_t)(count + 1) * sizeof *out->index);
     if (!out->index)
         return error_set(err, ERROR_MEMORY, "no memory to select from %lld samples", (long long)count);
+    bool whole = !split || !*split || !has_splits(d);
     for (int64_t i = 0; i < count; ++i)
-        if (!split || !*split || strcmp(dataset_at(d, i)->split, split) == 0) out->index[out->count++] = i;
+        if (whole || strcmp(dataset_at(d, i)->split, split) == 0) out->index[out->count++] = i;
+    if (whole && split && *split && !want_heldout)
+        log_info("the data set names no splits, so '%s' is all of it: %lld pictures", split,
+                 (long long)count);
     char names[256];
     if (out->count == 0) {
         name_splits(d, names, sizeof names);
@@ -90,6 +118,8 @@ bool dataset_select(const dataset *d, const char *split, double holdout, uint64_
     } else if (out->count == 0) {
         error_set(err, ERROR_USAGE, "holding out %g of %lld samples leaves none to use", holdout,
                   (long long)count);
+    } else if (!want_heldout && !repeat_samples(d, out, err)) {
+        out->count = 0;
     }
     if (out->count > 0) return true;
     dataset_selection_free(out);
@@ -102,42 +132,54 @@ void dataset_selection_free(dataset_selection *selection)
     *selection = (dataset_selection){ 0 };
 }
 
-static char *put(char *at, const char *text)
+/* Copies a text with its NUL, if there is anywhere to copy it, and gives its bytes. */
+static size_t put(char *at, const char *text)
 {
-    size_t length = strlen(text);
-    memcpy(at, text, length);
-    return at + length;
+    size_t bytes = strlen(text) + 1;
+    if (at) memcpy(at, text, bytes);
+    return bytes;
+}
+
+static size_t put_keywords(char *at, const dataset_sample *s)
+{
+    size_t bytes = 0;
+    for (int w = 0; w < s->keyword_count; ++w) {
+        if (w) bytes += put(at ? at + bytes : NULL, ", ") - 1;
+        bytes += put(at ? at + bytes : NULL, s->keywords[w]) - 1;
+    }
+    return bytes + 1;
+}
+
+/* Writes the texts behind `at` and their places into `texts`, or, where both are NULL, only counts. */
+static size_t put_texts(const dataset *d, const dataset_selection *selection, bool with_keywords,
+                        char **texts, char *at, int64_t *count)
+{
+    size_t bytes = 0;
+    *count = 0;
+    for (int64_t i = 0; i < selection->count; ++i) {
+        const dataset_sample *s = dataset_at(d, selection->index[i]);
+        if (i > 0 && selection->index[i] == selection->index[i - 1]) continue;
+        for (int c = 0; c < s->caption_count; ++c) {
+            if (texts) texts[*count] = at + bytes;
+            bytes += put(at ? at + bytes : NULL, s->captions[c]);
+            ++*count;
+        }
+        if (!with_keywords || s->keyword_count == 0) continue;
+        if (texts) texts[*count] = at + bytes;
+        bytes += put_keywords(at ? at + bytes : NULL, s);
+        ++*count;
+    }
+    return bytes;
 }
 
 bool dataset_captions(const dataset *d, const dataset_selection *selection, bool with_keywords, char ***texts,
                       int64_t *count, error *err)
 {
-    size_t bytes = 0;
-    int64_t total = 0;
-    for (int64_t i = 0; i < selection->count; ++i) {
-        const dataset_sample *s = dataset_at(d, selection->index[i]);
-        int words = with_keywords ? s->keyword_count : 0;
-        bytes += strlen(s->caption) + 1;
-        for (int w = 0; w < words; ++w) bytes += strlen(s->keywords[w]) + 2;
-        total += (*s->caption != 0) + (words > 0);
-        bytes += 1;
-    }
-    *texts = malloc((size_t)(total + 1) * sizeof **texts + bytes);
-    if (!*texts) return error_set(err, ERROR_MEMORY, "no memory for %lld captions", (long long)total);
-    char *at = (char *)(*texts + total + 1);
-    *count = 0;
-    for (int64_t i = 0; i < selection->count; ++i) {
-        const dataset_sample *s = dataset_at(d, selection->index[i]);
-        int words = with_keywords ? s->keyword_count : 0;
-        if (*s->caption) {
-            (*texts)[(*count)++] = at;
-            at = put(at, s->caption) + 1;
-            at[-1] = 0;
-        }
-        if (words > 0) (*texts)[(*count)++] = at;
-        for (int w = 0; w < words; ++w) at = put(put(at, w ? ", " : ""), s->keywords[w]);
-        if (words > 0) *at++ = 0;
-    }
-    (*texts)[total] = NULL;
+    size_t bytes = put_texts(d, selection, with_keywords, NULL, NULL, count);
+    size_t places = (size_t)(*count + 1) * sizeof **texts;
+    *texts = malloc(places + bytes);
+    if (!*texts) return error_set(err, ERROR_MEMORY, "no memory for %lld captions", (long long)*count);
+    put_texts(d, selection, with_keywords, *texts, (char *)*texts + places, count);
+    (*texts)[*count] = NULL;
     return true;
 }

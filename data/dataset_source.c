@@ -1,37 +1,67 @@
-/* dataset_source.c -- lists folders, and what folders and tars share.
+/* dataset_source.c -- what folders and tars share: names, and the list of members.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_source.h"
-#include "data/dataset.h"
-#include "host/base/file.h"
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#define MAX_DEPTH 32
+static const struct {
+    const char *ending;
+    member_kind kind;
+    bool foreign;
+} endings[] = {
+    { ".png", MEMBER_PICTURE, false },  { ".jpg", MEMBER_PICTURE, false },
+    { ".jpeg", MEMBER_PICTURE, false }, { ".jpe", MEMBER_PICTURE, false },
+    { ".jfif", MEMBER_PICTURE, false }, { ".txt", MEMBER_CAPTION, false },
+    { ".json", MEMBER_DETAILS, false }, { ".webp", MEMBER_PICTURE, true },
+    { ".gif", MEMBER_PICTURE, true },   { ".bmp", MEMBER_PICTURE, true },
+    { ".tif", MEMBER_PICTURE, true },   { ".tiff", MEMBER_PICTURE, true },
+    { ".heic", MEMBER_PICTURE, true },  { ".heif", MEMBER_PICTURE, true },
+    { ".avif", MEMBER_PICTURE, true },  { ".jxl", MEMBER_PICTURE, true },
+    { ".jp2", MEMBER_PICTURE, true },   { ".apng", MEMBER_PICTURE, true },
+    { ".ppm", MEMBER_PICTURE, true },   { ".pgm", MEMBER_PICTURE, true },
+    { ".svg", MEMBER_PICTURE, true },
+};
 
-bool source_kind(const char *name, bool first_dot, member_kind *kind, size_t *key_length)
+/* Whether a part of the path starts with a dot, as .git and macOS's ._name do, or is macOS's folder. */
+static bool is_hidden(const char *name)
 {
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    const char *dot = first_dot ? strchr(base, '.') : strrchr(base, '.');
-    if (!dot || dot == base) return false;
-    *key_length = (size_t)(dot - name);
-    if (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0)
-        *kind = MEMBER_PICTURE;
-    else if (strcasecmp(dot, ".txt") == 0)
-        *kind = MEMBER_CAPTION;
-    else if (strcasecmp(dot, ".json") == 0)
-        *kind = MEMBER_DETAILS;
-    else
-        return false;
-    return true;
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (*part == '.' && part[1] != '/' && strncmp(part, "../", 3) != 0) return true;
+        if (strncmp(part, "__MACOSX/", 9) == 0) return true;
+    }
+    return false;
 }
 
-int64_t source_text_limit(member_kind kind)
+bool source_kind(const char *name, member *m)
 {
-    return kind == MEMBER_CAPTION ? DATASET_MAX_CAPTION : SOURCE_MAX_DETAILS;
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    const char *last = strrchr(base, '.');
+    if (!last || last == base || is_hidden(name)) return false;
+    m->key_length = (size_t)(last - name);
+    m->stem_length = (size_t)(strchr(base, '.') - name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; ++i) {
+        if (strcasecmp(last, endings[i].ending) != 0) continue;
+        m->kind = endings[i].kind;
+        m->foreign = endings[i].foreign;
+        return true;
+    }
+    return false;
+}
+
+int64_t source_limit(member_kind kind)
+{
+    return kind == MEMBER_CAPTION   ? SOURCE_MAX_CAPTIONS
+           : kind == MEMBER_DETAILS ? SOURCE_MAX_DETAILS
+                                    : SOURCE_MAX_PICTURE;
+}
+
+static bool no_memory(error *err)
+{
+    return error_set(err, ERROR_MEMORY, "no memory to list a data set's files");
 }
 
 bool source_add(member_list *list, const member *m, error *err)
@@ -39,101 +69,51 @@ bool source_add(member_list *list, const member *m, error *err)
     if (list->count == list->room) {
         int64_t room = list->room ? 2 * list->room : 1024;
         member *larger = realloc(list->items, (size_t)room * sizeof *larger);
-        if (!larger) return error_set(err, ERROR_MEMORY, "no memory to list %lld files", (long long)room);
+        if (!larger) return no_memory(err);
         list->items = larger;
         list->room = room;
     }
+    char *key = arena_strdup(list->memory, m->name);
+    if (!key) return no_memory(err);
+    key[m->key_length] = 0;
     list->items[list->count] = *m;
+    list->items[list->count].key = key;
     list->items[list->count].order = list->count;
     ++list->count;
     return true;
 }
 
-typedef struct folder {
-    member_list *list;
-    const char *root;
-    int source;
-    error *err;
-} folder;
-
-static bool no_memory(error *err)
+bool source_leave_out(member_list *list, const char *name, const char *why, error *err)
 {
-    return error_set(err, ERROR_MEMORY, "no memory to list a folder");
-}
-
-static bool read_text(const folder *f, member *m)
-{
-    if (m->size > source_text_limit(m->kind)) return true;
-    size_t size;
-    char *text = file_read(m->path, &size, f->err);
-    if (!text) return false;
-    if (strlen(text) != size) {
-        free(text);
-        return error_set(f->err, ERROR_FORMAT, "%s: holds a zero byte, so it is not text", m->path);
+    if (list->left_out_count == list->left_out_room) {
+        int64_t room = list->left_out_room ? 2 * list->left_out_room : 16;
+        const char **larger = realloc(list->left_out, (size_t)room * sizeof *larger);
+        if (!larger) return no_memory(err);
+        list->left_out = larger;
+        list->left_out_room = room;
     }
-    m->text = arena_strdup(f->list->memory, text);
-    free(text);
-    return m->text || no_memory(f->err);
+    const char *line = arena_printf(list->memory, "%s: %s", name, why);
+    if (!line) return no_memory(err);
+    list->left_out[list->left_out_count++] = line;
+    return true;
 }
 
-static bool add_file(const folder *f, const char *path, int64_t size)
+void source_free(member_list *list)
 {
-    member m = { .size = size, .source = f->source };
-    size_t length;
-    const char *name = path + strlen(f->root);
-    while (*name == '/') ++name;
-    if (!source_kind(name, false, &m.kind, &length)) return true;
-    char *key = arena_strdup(f->list->memory, name);
-    m.path = arena_strdup(f->list->memory, path);
-    if (!key || !m.path) return no_memory(f->err);
-    key[length] = 0;
-    m.key = key;
-    if (m.kind != MEMBER_PICTURE && !read_text(f, &m)) return false;
-    return source_add(f->list, &m, f->err);
+    free(list->items);
+    free(list->left_out);
+    *list = (member_list){ 0 };
 }
 
-static bool list_folder(const folder *f, const char *path, int depth);
-
-static bool visit(const folder *f, const char *path, int depth)
+bool source_read(int file, int64_t offset, int64_t size, void *into, const char *what, error *err)
 {
-    struct stat about;
-    if (stat(path, &about) != 0)
-        return error_set(f->err, ERROR_IO, "cannot look at '%s': %s", path, strerror(errno));
-    if (S_ISDIR(about.st_mode)) return list_folder(f, path, depth + 1);
-    return !S_ISREG(about.st_mode) || add_file(f, path, (int64_t)about.st_size);
-}
-
-static int by_name(const struct dirent **left, const struct dirent **right)
-{
-    return strcmp((*left)->d_name, (*right)->d_name);
-}
-
-static int is_visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static bool list_folder(const folder *f, const char *path, int depth)
-{
-    if (depth > MAX_DEPTH)
-        return error_set(f->err, ERROR_IO, "'%s' lies more than %d folders deep; does a link lead back?",
-                         path, MAX_DEPTH);
-    struct dirent **entries;
-    int count = scandir(path, &entries, is_visible, by_name);
-    if (count < 0) return error_set(f->err, ERROR_IO, "cannot list '%s': %s", path, strerror(errno));
-    bool done = true;
-    for (int i = 0; i < count; ++i) {
-        char *inside = done ? file_join(path, entries[i]->d_name) : NULL;
-        if (done) done = inside ? visit(f, inside, depth) : no_memory(f->err);
-        free(inside);
-        free(entries[i]);
+    for (int64_t got = 0; got < size;) {
+        ssize_t part = pread(file, (char *)into + got, (size_t)(size - got), (off_t)(offset + got));
+        if (part < 0 && errno == EINTR) continue;
+        if (part <= 0)
+            return error_set(err, ERROR_IO, "%s: cannot be read: %s", what,
+                             part ? strerror(errno) : "the file got shorter");
+        got += part;
     }
-    free(entries);
-    return done;
-}
-
-bool source_folder(member_list *list, const char *path, int source, error *err)
-{
-    folder f = { list, path, source, err };
-    return list_folder(&f, path, 0);
+    return true;
 }

@@ -7,35 +7,49 @@
 #include "host/base/error.h"
 #include <stdint.h>
 
-#define SOURCE_MAX_DETAILS (1 << 20) /* bytes of one KEY.json */
-#define SOURCE_MAX_PICTURE (256 << 20)
+#define SOURCE_MAX_CAPTIONS (1 << 20) /* bytes of one KEY.txt */
+#define SOURCE_MAX_DETAILS  (1 << 20) /* bytes of one KEY.json */
+#define SOURCE_MAX_PICTURE  (256 << 20)
 
 typedef enum member_kind { MEMBER_PICTURE, MEMBER_CAPTION, MEMBER_DETAILS } member_kind;
 
 typedef struct member {
-    const char *key;
-    const char *path;  /* of the file, in a folder; NULL in a tar */
-    const char *text;  /* of captions and details; NULL if they are longer than allowed */
-    const void *bytes; /* of pictures in a compressed tar, else NULL */
+    const char *name;   /* within the tar or folder */
+    const char *key;    /* the name up to the last dot of its last part */
+    size_t key_length;  /* of the key */
+    size_t stem_length; /* of what stands before the first dot of the last part */
+    const char *path;   /* of the file, in a folder; NULL in a tar */
+    const char *text;   /* of captions and details; NULL if they are longer than allowed */
+    const void *bytes;  /* of pictures in a compressed tar, else NULL */
     int64_t offset, size;
     int64_t order; /* of appearance */
     int source;
     member_kind kind;
+    bool foreign; /* a picture whose ending says that it is neither PNG nor JPEG */
 } member;
 
 typedef struct member_list {
     arena *memory; /* holds all texts and bytes */
     member *items;
     int64_t count, room;
+    const char **left_out; /* "name: why" */
+    int64_t left_out_count, left_out_room;
 } member_list;
 
 /* `file` is the tar, open for reading; a plain tar's pictures stay in it. */
 bool source_tar(member_list *list, const char *path, int file, int source, error *err);
 bool source_folder(member_list *list, const char *path, int source, error *err);
 
-/* Whether the name is that of a member, of which kind, and how long its key is. */
-bool source_kind(const char *name, bool first_dot, member_kind *kind, size_t *key_length);
+void source_free(member_list *list); /* all but its memory */
+
+/* Fills in what the name alone says, the key but for its copy.  False if it is no member's: another ending,
+ * or a hidden file or folder, or one that macOS adds. */
+bool source_kind(const char *name, member *m);
 bool source_add(member_list *list, const member *m, error *err);
-int64_t source_text_limit(member_kind kind);
+/* Notes that a member is in no sample. */
+bool source_leave_out(member_list *list, const char *name, const char *why, error *err);
+int64_t source_limit(member_kind kind);
+/* Reads a part of an open file; `what` names it in the error. */
+bool source_read(int file, int64_t offset, int64_t size, void *into, const char *what, error *err);
 
 #endif

@@ -1,9 +1,11 @@
 /* dataset_tar.c -- lists tars through libarchive.
  * In a plain tar a picture is only located; its bytes are later read in place by any thread.
  * SPDX-License-Identifier: MIT */
-#include "data/dataset_source.h"
+#include "data/dataset_link.h"
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,10 +14,11 @@
 
 typedef struct tar_reader {
     member_list *list;
+    link_table names;
     struct archive *tar;
     const char *path, *last; /* the tar's; the last member that was read */
     int file, source;
-    int64_t bytes, end; /* of the tar; where the last member's data ends */
+    int64_t bytes, end; /* of the tar; where the last member ends */
     error *err;
 } tar_reader;
 
@@ -28,16 +31,20 @@ static bool broken(const tar_reader *r, const char *what)
                      r->last ? "'" : "", (long long)r->bytes);
 }
 
-static bool is_plain(const tar_reader *r, struct archive_entry *entry)
+static bool no_memory(const tar_reader *r)
 {
-    return archive_filter_count(r->tar) == 1 && archive_filter_code(r->tar, 0) == ARCHIVE_FILTER_NONE &&
-           archive_entry_sparse_count(entry) == 0;
+    return error_set(r->err, ERROR_MEMORY, "%s: no memory to list it", r->path);
+}
+
+static bool is_packed(const tar_reader *r)
+{
+    return archive_filter_count(r->tar) != 1 || archive_filter_code(r->tar, 0) != ARCHIVE_FILTER_NONE;
 }
 
 static bool read_data(const tar_reader *r, member *m, bool text)
 {
     char *bytes = arena_alloc(r->list->memory, (size_t)m->size + 1);
-    if (!bytes) return error_set(r->err, ERROR_MEMORY, "%s: no memory for member '%s'", r->path, m->key);
+    if (!bytes) return error_set(r->err, ERROR_MEMORY, "%s: no memory for member '%s'", r->path, m->name);
     for (int64_t got = 0; got < m->size;) {
         la_ssize_t part = archive_read_data(r->tar, bytes + got, (size_t)(m->size - got));
         if (part < 0) return broken(r, archive_error_string(r->tar));
@@ -45,7 +52,9 @@ static bool read_data(const tar_reader *r, member *m, bool text)
         got += part;
     }
     if (text && strlen(bytes) != (size_t)m->size)
-        return error_set(r->err, ERROR_FORMAT, "%s: the text of '%s' holds a zero byte", r->path, m->key);
+        return error_set(r->err, ERROR_FORMAT,
+                         "%s: the text of '%s' holds a zero byte; it may be UTF-16: convert it with iconv",
+                         r->path, m->name);
     if (text)
         m->text = bytes;
     else
@@ -53,54 +62,94 @@ static bool read_data(const tar_reader *r, member *m, bool text)
     return true;
 }
 
-static bool add_member(tar_reader *r, struct archive_entry *entry, const char *name)
+/* `offset` < 0 where the bytes do not lie in the file as they are. */
+static bool add_member(tar_reader *r, member *m, int64_t offset)
 {
-    member m = { .size = archive_entry_size(entry), .source = r->source };
-    size_t length;
-    while (strncmp(name, "./", 2) == 0) name += 2;
-    if (!source_kind(name, true, &m.kind, &length)) return true;
-    char *key = arena_strdup(r->list->memory, name);
-    if (!key) return error_set(r->err, ERROR_MEMORY, "%s: no memory to list it", r->path);
-    key[length] = 0;
-    m.key = key;
-    if (m.kind == MEMBER_PICTURE && m.size > SOURCE_MAX_PICTURE)
+    if (m->kind == MEMBER_PICTURE && m->size > SOURCE_MAX_PICTURE)
         return error_set(r->err, ERROR_FORMAT, "%s: picture '%s' has %lld bytes; at most %d are read",
-                         r->path, m.key, (long long)m.size, SOURCE_MAX_PICTURE);
-    if (m.kind == MEMBER_PICTURE && is_plain(r, entry))
-        m.offset = archive_filter_bytes(r->tar, 0);
-    else if (m.kind == MEMBER_PICTURE || m.size <= source_text_limit(m.kind))
-        if (!read_data(r, &m, m.kind != MEMBER_PICTURE)) return false;
-    return source_add(r->list, &m, r->err);
+                         r->path, m->name, (long long)m->size, SOURCE_MAX_PICTURE);
+    m->offset = offset;
+    if ((m->kind != MEMBER_PICTURE || offset < 0) && m->size <= source_limit(m->kind))
+        if (!read_data(r, m, m->kind != MEMBER_PICTURE)) return false;
+    return source_add(r->list, m, r->err);
 }
 
-static bool read_member(tar_reader *r, struct archive_entry *entry)
+static bool read_file(tar_reader *r, struct archive_entry *entry, const char *name)
 {
-    const char *name = archive_entry_pathname_utf8(entry);
-    if (!name) name = archive_entry_pathname(entry);
-    if (!name) return broken(r, "a member's name cannot be read");
-    r->last = arena_strdup(r->list->memory, name);
-    if (!r->last) return error_set(r->err, ERROR_MEMORY, "%s: no memory to list it", r->path);
-    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) return true;
-    if (is_plain(r, entry)) {
-        int64_t start = archive_filter_bytes(r->tar, 0), size = archive_entry_size(entry);
-        if (size > r->bytes - start)
+    link_entry file = { .name = name, .item = -1, .offset = -1, .size = archive_entry_size(entry) };
+    if (!is_packed(r) && archive_entry_sparse_count(entry) == 0) {
+        file.offset = archive_filter_bytes(r->tar, 0);
+        if (file.size > r->bytes - file.offset)
             return error_set(r->err, ERROR_FORMAT,
                              "%s: cut short: member '%s' needs bytes %lld to %lld, the file has %lld",
-                             r->path, name, (long long)start, (long long)(start + size), (long long)r->bytes);
-        r->end = (start + size + BLOCK - 1) / BLOCK * BLOCK;
+                             r->path, name, (long long)file.offset, (long long)(file.offset + file.size),
+                             (long long)r->bytes);
     }
-    return add_member(r, entry, name);
+    member m = { .name = name, .size = file.size, .source = r->source };
+    if (source_kind(name, &m)) {
+        if (!add_member(r, &m, file.offset)) return false;
+        file.item = r->list->count - 1;
+    }
+    return link_add(&r->names, &file, r->err);
+}
+
+/* What a link leads to may come later, so it stands in the list for now. */
+static bool read_link(tar_reader *r, const char *name, const char *target, bool symbolic)
+{
+    bool memory;
+    link_entry link = { .name = name, .item = -1, .link = true };
+    link.target = link_name(r->list->memory, symbolic ? name : NULL, target, &memory);
+    if (memory) return no_memory(r);
+    member m = { .name = name, .source = r->source };
+    if (source_kind(name, &m)) {
+        if (!source_add(r->list, &m, r->err)) return false;
+        link.item = r->list->count - 1;
+    }
+    return link_add(&r->names, &link, r->err);
+}
+
+static bool read_other(tar_reader *r, const char *name)
+{
+    member m;
+    return !source_kind(name, &m) || source_leave_out(r->list, name, "neither a file nor a link", r->err);
+}
+
+/* A hard link may carry the file's bytes again; then it is as good as a file. */
+static bool read_member(tar_reader *r, struct archive_entry *entry)
+{
+    const char *given = archive_entry_pathname_utf8(entry);
+    if (!given) given = archive_entry_pathname(entry);
+    if (!given) return broken(r, "a member's name cannot be read");
+    bool memory;
+    const char *name = link_name(r->list->memory, NULL, given, &memory);
+    if (!name && !memory) name = arena_strdup(r->list->memory, given); /* leads above the tar's root */
+    if (!(r->last = name)) return no_memory(r);
+    const char *hard = archive_entry_hardlink_utf8(entry), *symbolic = archive_entry_symlink_utf8(entry);
+    if (!hard) hard = archive_entry_hardlink(entry);
+    if (!symbolic) symbolic = archive_entry_symlink(entry);
+    if (hard && archive_entry_size(entry) == 0) return read_link(r, name, hard, false);
+    if (archive_entry_filetype(entry) == AE_IFLNK && symbolic) return read_link(r, name, symbolic, true);
+    if (archive_entry_filetype(entry) == AE_IFDIR) return true;
+    if (archive_entry_filetype(entry) != AE_IFREG && !hard) return read_other(r, name);
+    return read_file(r, entry, name);
 }
 
 /* A tar ends with blocks of zeros; without them it was cut between two members. */
 static bool check_end(const tar_reader *r)
 {
-    if (archive_filter_count(r->tar) != 1 || archive_filter_code(r->tar, 0) != ARCHIVE_FILTER_NONE)
-        return true;
+    if (is_packed(r)) return true;
     char block[BLOCK];
     bool marked = pread(r->file, block, BLOCK, (off_t)r->end) == BLOCK;
     for (int i = 0; marked && i < BLOCK; ++i) marked = block[i] == 0;
     return marked || broken(r, "the archive's end mark is missing, so it may be cut short");
+}
+
+/* Whatever the member's type, skipping its data leads to its end. */
+static bool skip_data(tar_reader *r)
+{
+    if (archive_read_data_skip(r->tar) < ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
+    r->end = archive_filter_bytes(r->tar, 0);
+    return true;
 }
 
 static bool read_members(tar_reader *r)
@@ -109,16 +158,17 @@ static bool read_members(tar_reader *r)
         struct archive_entry *entry;
         int code = archive_read_next_header(r->tar, &entry);
         if (code == ARCHIVE_EOF) return check_end(r);
-        if (code < ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
-        if (!read_member(r, entry)) return false;
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
+        if (!read_member(r, entry) || !skip_data(r)) return false;
     }
 }
 
 bool source_tar(member_list *list, const char *path, int file, int source, error *err)
 {
     struct stat about;
-    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode))
-        return error_set(err, ERROR_IO, "'%s' is neither a file nor a folder", path);
+    if (fstat(file, &about) != 0)
+        return error_set(err, ERROR_IO, "cannot look at '%s': %s", path, strerror(errno));
+    if (!S_ISREG(about.st_mode)) return error_set(err, ERROR_IO, "'%s' is neither a file nor a folder", path);
     tar_reader r = {
         .list = list, .path = path, .file = file, .source = source, .bytes = about.st_size, .err = err
     };
@@ -127,11 +177,13 @@ bool source_tar(member_list *list, const char *path, int file, int source, error
     if (!r.tar) return error_set(err, ERROR_MEMORY, "no memory to read '%s'", path);
     archive_read_support_filter_all(r.tar);
     archive_read_support_format_tar(r.tar);
+    archive_read_set_option(r.tar, "tar", "read_concatenated_archives", "1"); /* as 'cat a.tar b.tar' makes */
     bool done;
     if (archive_read_open_fd(r.tar, file, 1 << 16) != ARCHIVE_OK)
         done = error_set(err, ERROR_FORMAT, "%s: not a tar: %s", path, archive_error_string(r.tar));
     else
-        done = read_members(&r);
+        done = read_members(&r) && link_resolve(&r.names, list, file, err);
+    free(r.names.items);
     archive_read_free(r.tar);
     return done;
 }

@@ -55,7 +55,9 @@ static bool bad_line(list_reader *r, const char *what)
 
 static bool add_entry(list_reader *r, const char *line)
 {
-    emoji_entry e = { .group = r->group, .subgroup = r->subgroup, .keywords = "" };
+    emoji_entry e = {
+        .group = r->group, .subgroup = r->subgroup, .keywords = "", .names = "", .further = ""
+    };
     const char *at = line;
     for (char *end; *at != ';'; at = end + strspn(end, " ")) {
         unsigned long point = strtoul(at, &end, 16);
@@ -130,7 +132,8 @@ typedef struct words_reader {
     emoji_list *list;
     spelling *spellings;
     XML_Parser parser;
-    int entry; /* of the annotation being read, or -1 */
+    int entry;    /* of the annotation being read, or -1 */
+    bool is_name; /* of the annotation being read */
     char *text;
     size_t length, room;
     bool no_memory;
@@ -157,8 +160,9 @@ static void on_start(void *user, const char *name, const char **attributes)
     r->length = 0;
     if (strcmp(name, "annotation") != 0) return;
     const char *symbol = NULL;
+    r->is_name = false;
     for (; *attributes; attributes += 2) {
-        if (strcmp(attributes[0], "type") == 0) return;
+        if (strcmp(attributes[0], "type") == 0) r->is_name = true;
         if (strcmp(attributes[0], "cp") == 0) symbol = attributes[1];
     }
     spelling wanted = { .entry = -1 };
@@ -204,22 +208,52 @@ static void close_up(char *text)
     *out = 0;
 }
 
+bool emoji_list_has(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = words; *at;) {
+        size_t part = strcspn(at, "|");
+        if (part == length && memcmp(at, word, length) == 0) return true;
+        at += part + (at[part] == '|');
+    }
+    return false;
+}
+
+/* Adds to "a|b|c" what it lacks of another such list. */
+static void merge(words_reader *r, const char **words, const char *more)
+{
+    for (const char *at = more; *at && !r->no_memory;) {
+        int part = (int)strcspn(at, "|");
+        char *word = arena_printf(r->list->memory, "%.*s", part, at);
+        if (word && *word && !emoji_list_has(*words, word))
+            *words = arena_printf(r->list->memory, "%s%s%s", *words, **words ? "|" : "", word);
+        r->no_memory = !word || !*words;
+        if (r->no_memory) *words = "";
+        at += part + (at[part] == '|');
+    }
+}
+
+/* CLDR writes three arrows where a kind of English has what its parent has. */
 static void on_end(void *user, const char *name)
 {
     words_reader *r = user;
     (void)name;
     if (r->entry < 0 || r->no_memory || r->length == 0) return;
     emoji_entry *e = &r->list->entries[r->entry];
+    r->entry = -1;
     r->text[r->length] = 0;
     close_up(r->text);
-    if (!*e->keywords) {
-        const char *kept = arena_strdup(r->list->memory, r->text);
-        if (kept)
-            e->keywords = kept;
-        else
-            r->no_memory = true;
+    if (strstr(r->text, "\u2191")) return;
+    if (r->is_name) {
+        if (strcmp(r->text, e->caption) != 0) merge(r, &e->names, r->text);
+    } else if (!*e->keywords) {
+        merge(r, &e->keywords, r->text);
+    } else {
+        const char *known = e->keywords;
+        merge(r, &known, r->text);
+        if (known != e->keywords && strlen(known) > strlen(e->keywords))
+            merge(r, &e->further, known + strlen(e->keywords) + 1);
     }
-    r->entry = -1;
 }
 
 bool emoji_list_keywords(emoji_list *list, const char *path, error *err)

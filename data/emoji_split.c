@@ -4,9 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Heart (green, brown), apple, book, circle (orange, purple), square (yellow, blue). */
+/* As `combinations` has them: heart (green, brown), apple, book, circle (orange, purple), square (yellow, blue). */
 static const char *const colours[] = { "e1f49a", "e1f90e", "e1f34f", "e1f4d9",
                                        "e1f7e0", "e1f7e3", "e1f7e8", "e1f7e6" };
+
+static const char *const combinations[][2] = { { "heart", "green" },   { "heart", "brown" },
+                                               { "apple", "green" },   { "book", "orange" },
+                                               { "circle", "orange" }, { "circle", "purple" },
+                                               { "square", "yellow" }, { "square", "blue" } };
+
+bool emoji_split_holds_out(const char *name, const char *colour)
+{
+    for (size_t i = 0; i < sizeof combinations / sizeof *combinations; ++i)
+        if (strstr(name, combinations[i][0]) && strcmp(colour, combinations[i][1]) == 0) return true;
+    return false;
+}
 
 typedef struct variant {
     uint32_t base[EMOJI_MAX_POINTS]; /* without skin tones, zeros behind */

@@ -11,5 +11,7 @@
 /* Sets held_out in every entry. */
 bool emoji_split(emoji_list *list, error *err);
 bool emoji_is_skin_tone(uint32_t point);
+/* Whether a thing of this name in this colour is one of the eight, or might be taken for one. */
+bool emoji_split_holds_out(const char *name, const char *colour);
 
 #endif

@@ -58,6 +58,12 @@ bool image_decode(const void *bytes, size_t size, const char *name, image *out, 
         return image_png_decode(bytes, size, name, out, err);
     if (size >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0)
         return image_jpeg_decode(bytes, size, name, out, err);
+    const char *kind = image_kind(bytes, size);
+    if (kind && strstr(kind, "picture"))
+        return error_set(err, ERROR_FORMAT,
+                         "%s: is %s; PNG and JPEG are read: convert it, as by 'convert IN OUT.png'", name,
+                         kind);
+    if (kind) return error_set(err, ERROR_FORMAT, "%s: is %s; not a picture that can be read", name, kind);
     char start[64];
     describe_start(bytes, size, start);
     return error_set(err, ERROR_FORMAT, "%s: neither PNG nor JPEG; it starts with %s", name, start);

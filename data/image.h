@@ -1,6 +1,7 @@
 /* image.h -- pictures in memory: 8-bit RGB, rows without gaps, top row first.
  * Reads PNG and JPEG (told apart by their first bytes, never by name), writes PNG.  Transparent pixels
- * are put on white; grey and CMYK become RGB; orientation marks and colour profiles are ignored.
+ * are put on white; grey and CMYK become RGB; pictures are turned as their EXIF block says; colour profiles
+ * are ignored.  Other content that is known (WebP, GIF, HTML, ...) is called by its name in the error.
  * Functions filling an `image *out` leave it empty when they fail; `out` must not be the input.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_IMAGE_H
@@ -39,7 +40,8 @@ void image_paste(image *onto, const image *piece, int x, int y); /* what falls o
  * TensorFlow's ResizeArea and the paper's listings; without, in/out, which is symmetric.  A side of one
  * pixel, where (in-1)/(out-1) has no meaning, always uses in/out. */
 bool image_resize_area(const image *in, int width, int height, bool align_corners, image *out, error *err);
-/* Lanczos with three lobes, widened when shrinking, as Pillow does it. */
+/* Lanczos with three lobes, widened when shrinking: the levels of Pillow up to version 12, which filters rows
+ * first and clips them to 8 bits before it filters columns. */
 bool image_resize_lanczos(const image *in, int width, int height, image *out, error *err);
 /* What a published dVAE expects (usage notebook): short side to `size` by Lanczos, then the centre
  * square.  Smaller pictures are enlarged. */

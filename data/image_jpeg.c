@@ -60,12 +60,23 @@ static void read_rows(jpeg_work *work, image *out)
     }
 }
 
+/* Turns the picture as the first EXIF block says. */
+static bool orient(jpeg_work *work, image *out)
+{
+    for (jpeg_saved_marker_ptr m = work->jpeg.marker_list; m; m = m->next)
+        if (m->marker == JPEG_APP0 + 1 && m->data_length > 6 && memcmp(m->data, IMAGE_EXIF_MARK, 6) == 0)
+            return image_orient(out, m->data, m->data_length, work->err) ||
+                   error_prefix(work->err, "%s", work->name);
+    return true;
+}
+
 /* Errors that are not the library's own leave `problem` empty and are in work->err already. */
 static bool decode(jpeg_work *work, const void *bytes, size_t size, image *out)
 {
     if (setjmp(work->jump)) return false;
     jpeg_create_decompress(&work->jpeg);
     jpeg_mem_src(&work->jpeg, bytes, (unsigned long)size);
+    jpeg_save_markers(&work->jpeg, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(&work->jpeg, TRUE);
     if (!image_create(out, (int)work->jpeg.image_width, (int)work->jpeg.image_height, work->err))
         return error_prefix(work->err, "%s", work->name);
@@ -75,8 +86,9 @@ static bool decode(jpeg_work *work, const void *bytes, size_t size, image *out)
         return error_set(work->err, ERROR_MEMORY, "%s: no memory to decode a row", work->name);
     jpeg_start_decompress(&work->jpeg);
     read_rows(work, out);
+    bool done = orient(work, out); /* finishing forgets the markers */
     jpeg_finish_decompress(&work->jpeg);
-    return true;
+    return done;
 }
 
 bool image_jpeg_decode(const void *bytes, size_t size, const char *name, image *out, error *err)

@@ -87,8 +87,23 @@ static bool read_rgba(png_work *work, int width, int height)
         png_error(work->png, "unexpected row size");
     for (int y = 0; y < height; ++y) work->rows[y] = work->rgba + (size_t)y * (size_t)width * 4;
     png_read_image(work->png, work->rows);
-    png_read_end(work->png, NULL);
+    png_read_end(work->png, work->info);
     return true;
+}
+
+/* The chunk holds what follows the mark in a JPEG. */
+static bool orient(const png_work *work, image *out, error *err)
+{
+    png_uint_32 size = 0;
+    png_bytep chunk = NULL;
+    if (!png_get_eXIf_1(work->png, work->info, &size, &chunk) || size == 0 || size > 1 << 20) return true;
+    unsigned char *block = calloc(1, (size_t)size + 6);
+    if (!block) return error_set(err, ERROR_MEMORY, "no memory for the EXIF block");
+    memcpy(block, IMAGE_EXIF_MARK, sizeof IMAGE_EXIF_MARK);
+    memcpy(block + 6, chunk, size);
+    bool done = image_orient(out, block, (size_t)size + 6, err);
+    free(block);
+    return done;
 }
 
 static void put_on_white(const uint8_t *rgba, image *out)
@@ -125,7 +140,7 @@ bool image_png_decode(const void *bytes, size_t size, const char *name, image *o
             error_set(err, ERROR_FORMAT, "%s: cannot decode this PNG: %s", name, work.problem);
     } else {
         put_on_white(work.rgba, out);
-        done = true;
+        done = orient(&work, out, err) || error_prefix(err, "%s", name);
     }
     png_destroy_read_struct(work.png ? &work.png : NULL, work.info ? &work.info : NULL, NULL);
     free(work.rgba);

@@ -1,5 +1,5 @@
-/* image_resize.c -- pictures of another size, by mean area and by Lanczos.
- * Both filters are products of a row and a column filter, given as tables of weights per output pixel.
+/* image_resize.c -- pictures of another size by mean area, and cut to a square.
+ * The filter is the product of a row and a column filter, given as tables of weights per output pixel.
  * SPDX-License-Identifier: MIT */
 #include "data/image.h"
 #include <math.h>
@@ -49,33 +49,6 @@ static bool area_filter(filter *f, int in, int out, bool align_corners, error *e
             f->index[i * f->taps + tap] = bound(first + tap, in);
             f->weight[i * f->taps + tap] = covered > 0 ? (float)(covered / scale) : 0.0f;
         }
-    }
-    return true;
-}
-
-static double lanczos3(double x)
-{
-    const double pi = 3.14159265358979323846;
-    if (x <= -3 || x >= 3) return 0;
-    if (fabs(x) < 1e-12) return 1;
-    return 3 * sin(pi * x) * sin(pi * x / 3) / (pi * pi * x * x);
-}
-
-static bool lanczos_filter(filter *f, int in, int out, error *err)
-{
-    double scale = (double)in / (double)out, wide = scale < 1 ? 1 : scale, support = 3 * wide;
-    if (!filter_create(f, out, (int)ceil(support) * 2 + 1, err)) return false;
-    for (int i = 0; i < out; ++i) {
-        double centre = (i + 0.5) * scale, sum = 0;
-        int first = centre - support + 0.5 < 0 ? 0 : (int)(centre - support + 0.5);
-        int last = centre + support + 0.5 > in ? in : (int)(centre + support + 0.5);
-        for (int tap = 0; tap < f->taps; ++tap) {
-            double weight = first + tap < last ? lanczos3((first + tap - centre + 0.5) / wide) : 0;
-            f->index[i * f->taps + tap] = bound(first + tap, in);
-            f->weight[i * f->taps + tap] = (float)weight;
-            sum += weight;
-        }
-        for (int tap = 0; tap < f->taps; ++tap) f->weight[i * f->taps + tap] /= (float)sum;
     }
     return true;
 }
@@ -138,17 +111,6 @@ bool image_resize_area(const image *in, int width, int height, bool align_corner
     bool done =
         image_create(out, width, height, err) && area_filter(&rows, in->width, width, align_corners, err) &&
         area_filter(&columns, in->height, height, align_corners, err) && apply(in, &rows, &columns, out, err);
-    filter_free(&rows);
-    filter_free(&columns);
-    if (!done) image_free(out);
-    return done;
-}
-
-bool image_resize_lanczos(const image *in, int width, int height, image *out, error *err)
-{
-    filter rows = { 0 }, columns = { 0 };
-    bool done = image_create(out, width, height, err) && lanczos_filter(&rows, in->width, width, err) &&
-                lanczos_filter(&columns, in->height, height, err) && apply(in, &rows, &columns, out, err);
     filter_free(&rows);
     filter_free(&columns);
     if (!done) image_free(out);

@@ -3,6 +3,7 @@
  * so it does not matter which thread does it.
  * SPDX-License-Identifier: MIT */
 #include "data/loader.h"
+#include "data/picture_cache.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #define SLOTS       4 /* batches in the making or waiting; two of them may be in use */
 #define MAX_THREADS 64
+#define KEPT_BYTES  ((int64_t)256 << 20) /* of decoded pictures */
 
 typedef struct slot {
     loader_batch batch;
@@ -23,6 +25,7 @@ typedef struct slot {
 struct loader {
     const dataset *data;
     const dataset_selection *selection;
+    picture_cache *pictures;
     loader_config config;
     int64_t *order; /* of epoch `epoch` */
     int64_t epoch;
@@ -41,21 +44,31 @@ struct loader {
 typedef struct task {
     slot *where;
     int position;
-    int64_t sample, epoch;
+    int64_t epoch, nth;    /* of the epoch */
+    int64_t sample, again; /* which of its repeats, from 0 */
 } task;
 
-/* Called in the order of the samples, under the lock. */
-static void choose_sample(loader *l, task *t)
+/* Which of the selection is the nth of an epoch.  Under the lock, like all that reads the order. */
+static int64_t selected(loader *l, int64_t epoch, int64_t nth)
 {
-    int64_t count = l->selection->count;
-    int64_t place = l->making * l->config.batch + t->position;
-    t->epoch = place / count;
-    if (l->config.shuffle && t->epoch != l->epoch) {
-        dataset_shuffle(count, l->config.seed, (uint32_t)t->epoch, l->order);
-        l->epoch = t->epoch;
+    if (!l->config.shuffle) return nth;
+    if (epoch != l->epoch) dataset_shuffle(l->selection->count, l->config.seed, (uint32_t)epoch, l->order);
+    l->epoch = epoch;
+    return l->order[nth];
+}
+
+/* Moves on to the next sample of the epoch that is not known to be broken; false if all are. */
+static bool choose_sample(loader *l, task *t)
+{
+    for (int64_t tried = 0; tried < l->selection->count; ++tried) {
+        int64_t place = selected(l, t->epoch, t->nth);
+        t->sample = l->selection->index[place];
+        for (t->again = 0; t->again < place; ++t->again) /* repeats stand side by side */
+            if (l->selection->index[place - t->again - 1] != t->sample) break;
+        if (!l->config.skips || !skips_has(l->config.skips, t->sample)) return true;
+        t->nth = (t->nth + 1) % l->selection->count;
     }
-    int64_t nth = place % count;
-    t->sample = l->selection->index[l->config.shuffle ? l->order[nth] : nth];
+    return false;
 }
 
 /* False when the next batch has no room yet. */
@@ -69,8 +82,9 @@ static bool take_task(loader *l, task *t)
         s->failed = -1;
         s->batch.step = l->making;
     }
-    *t = (task){ .where = s, .position = l->next_sample };
-    choose_sample(l, t);
+    int64_t place = l->making * l->config.batch + l->next_sample, count = l->selection->count;
+    *t = (task){ .where = s, .position = l->next_sample, .epoch = place / count, .nth = place % count };
+    choose_sample(l, t); /* if all are broken, making it says so */
     if (t->position == 0) s->batch.epoch = t->epoch;
     if (++l->next_sample == l->config.batch) {
         l->next_sample = 0;
@@ -88,12 +102,25 @@ static bool make_sample(const loader *l, const task *t, error *err)
     b->keys[t->position] = sample->key;
     b->samples[t->position] = t->sample;
     image picture;
-    if (!dataset_read_picture(l->data, t->sample, &picture, err)) return false;
-    bool done =
-        augment(&picture, l->config.size, l->config.augment, l->config.flip, l->config.seed,
-                (uint32_t)t->epoch, (uint32_t)t->sample, b->pixels + bytes * (size_t)t->position, err);
+    if (!picture_cache_read(l->pictures, t->sample, &picture, err)) return false;
+    uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
+    bool done = augment(&picture, l->config.size, l->config.augment, l->config.flip, l->config.seed,
+                        (uint32_t)t->epoch, drawn, b->pixels + bytes * (size_t)t->position, err);
     image_free(&picture);
     return done || error_prefix(err, "sample '%s'", sample->key);
+}
+
+/* Makes the sample, or, while pictures are broken and may be skipped, the one after it. */
+static bool make_good_sample(loader *l, task *t, error *err)
+{
+    while (!make_sample(l, t, err)) {
+        if (!l->config.skips || !skips_add(l->config.skips, t->sample, err, err)) return false;
+        pthread_mutex_lock(&l->lock);
+        bool left = choose_sample(l, t);
+        pthread_mutex_unlock(&l->lock);
+        if (!left) return error_set(err, ERROR_FORMAT, "none of the selected pictures can be read");
+    }
+    return true;
 }
 
 static void *run(void *user)
@@ -108,7 +135,7 @@ static void *run(void *user)
         }
         pthread_mutex_unlock(&l->lock);
         error problem;
-        bool done = make_sample(l, &t, &problem);
+        bool done = make_good_sample(l, &t, &problem);
         pthread_mutex_lock(&l->lock);
         if (!done && (t.where->failed < 0 || t.position < t.where->failed)) {
             t.where->failed = t.position;
@@ -188,7 +215,8 @@ loader *loader_open(const dataset *d, const dataset_selection *selection, const 
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
         l->config.threads = processors < 1 ? 1 : processors > 8 ? 8 : (int)processors;
     }
-    if (make_slots(l, err) && start_threads(l, err)) return l;
+    l->pictures = picture_cache_create(d, config->size, config->augment, KEPT_BYTES, err);
+    if (l->pictures && make_slots(l, err) && start_threads(l, err)) return l;
     loader_close(l);
     return NULL;
 }
@@ -212,6 +240,7 @@ void loader_close(loader *l)
         free(l->slots[i].batch.keys);
         free(l->slots[i].batch.samples);
     }
+    picture_cache_destroy(l->pictures);
     free(l->order);
     free(l);
 }

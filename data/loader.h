@@ -2,13 +2,15 @@
  * Batch `step` holds samples step * batch ... of an endless sequence of epochs, each shuffled anew, with
  * nothing dropped.  A batch depends on the configuration and its step only: neither on the number of
  * threads nor on where the loader was started, so a resumed run sees what the first would have seen.
+ * In place of a picture that cannot be read and may be skipped comes the next of its epoch that can, after
+ * the last the first.
  * One thread at a time may call these functions on one loader.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_LOADER_H
 #define DALLE_CL_DATA_LOADER_H
 
 #include "data/augment.h"
-#include "data/dataset.h"
+#include "data/skips.h"
 
 typedef struct loader loader;
 
@@ -21,6 +23,7 @@ typedef struct loader_config {
     int threads; /* 1 to 64; 0 = one per processor, at most 8 */
     int64_t start_step;
     bool shuffle;
+    skips *skips; /* borrowed; NULL: no picture may be skipped */
 } loader_config;
 
 typedef struct loader_batch {
@@ -37,7 +40,7 @@ loader *loader_open(const dataset *d, const dataset_selection *selection, const 
 void loader_close(loader *l); /* also frees batches not yet released */
 
 /* The next batch, waiting for it if need be.  It stays until loader_release; at most two may be held.
- * A sample that cannot be read is an error naming it; the loader then fails for good. */
+ * A sample that cannot be read, and must not be skipped, is an error naming it; the loader then fails for good. */
 bool loader_next(loader *l, loader_batch **batch, error *err);
 void loader_release(loader *l, loader_batch *batch);
 

@@ -89,7 +89,7 @@ char *copy_of(const std::string &text)
 
 } // namespace
 
-bool sentencepiece_train(const char *const *captions, int64_t count, int vocabulary, char **model,
+bool sentencepiece_train(const char *const *captions, int64_t count, int vocabulary, bool exact, char **model,
                          size_t *bytes, char *message, size_t size)
 {
     return guarded(message, size, [&]() -> std::string {
@@ -100,7 +100,7 @@ bool sentencepiece_train(const char *const *captions, int64_t count, int vocabul
         auto status =
             sentencepiece::SentencePieceTrainer::Train({ { "model_type", "bpe" },
                                                          { "vocab_size", std::to_string(vocabulary) },
-                                                         { "hard_vocab_limit", "true" },
+                                                         { "hard_vocab_limit", exact ? "true" : "false" },
                                                          { "byte_fallback", "true" },
                                                          { "character_coverage", "1.0" },
                                                          { "normalization_rule_name", "nmt_nfkc_cf" },

@@ -27,13 +27,20 @@ static error_code code_of(const char *message)
     return strcmp(message, SENTENCEPIECE_NO_MEMORY) == 0 ? ERROR_MEMORY : ERROR_FORMAT;
 }
 
+/* How many tokens bytes and characters need, if the library says that there were to be fewer; else 0. */
+static int required_tokens(const char *message)
+{
+    const char *low = strstr(message, "smaller than required_chars");
+    int asked, limit;
+    return low && sscanf(low, "smaller than required_chars. %d vs %d", &asked, &limit) == 2 ? limit : 0;
+}
+
 /* Says in our words what the library reports about the size of the vocabulary. */
 static bool training_error(error *err, int vocabulary, const char *message)
 {
-    const char *low = strstr(message, "smaller than required_chars"),
-               *high = strstr(message, "to a value <= ");
-    int asked, limit;
-    if (low && sscanf(low, "smaller than required_chars. %d vs %d", &asked, &limit) == 2)
+    const char *high = strstr(message, "to a value <= ");
+    int limit = required_tokens(message);
+    if (limit)
         return error_set(
             err, ERROR_USAGE,
             "a vocabulary of %d is too small: 256 bytes and the characters of these captions need %d",
@@ -44,8 +51,7 @@ static bool training_error(error *err, int vocabulary, const char *message)
     return error_set(err, code_of(message), "cannot train a tokenizer: %s", message);
 }
 
-bool tokenizer_train(const char *const *captions, int64_t count, int vocabulary, const char *model_path,
-                     error *err)
+static bool check_captions(const char *const *captions, int64_t count, int vocabulary, error *err)
 {
     bool any = false;
     for (int64_t i = 0; i < count; ++i) {
@@ -56,14 +62,37 @@ bool tokenizer_train(const char *const *captions, int64_t count, int vocabulary,
         any = any || captions[i][strspn(captions[i], " \t\r\n")] != '\0';
     }
     if (!any) return error_set(err, ERROR_USAGE, "a tokenizer needs captions, there are none");
-    if (vocabulary < 1) return error_set(err, ERROR_USAGE, "a vocabulary of %d is too small", vocabulary);
+    return vocabulary >= 1 || error_set(err, ERROR_USAGE, "a vocabulary of %d is too small", vocabulary);
+}
+
+static bool train(const char *const *captions, int64_t count, int vocabulary, bool exact,
+                  const char *model_path, error *err)
+{
     char message[MESSAGE] = "", *bytes = NULL;
     size_t size = 0;
-    if (!sentencepiece_train(captions, count, vocabulary, &bytes, &size, message, sizeof message))
-        return training_error(err, vocabulary, message);
-    bool good = file_write(model_path, bytes, size, err);
+    if (!check_captions(captions, count, vocabulary, err)) return false;
+    bool good =
+        sentencepiece_train(captions, count, vocabulary, exact, &bytes, &size, message, sizeof message);
+    /* Found before anything is learnt: nothing is done twice. */
+    int required = good || exact ? 0 : required_tokens(message);
+    if (required)
+        good = sentencepiece_train(captions, count, required, false, &bytes, &size, message, sizeof message);
+    if (!good) return training_error(err, vocabulary, message);
+    good = file_write(model_path, bytes, size, err);
     free(bytes);
     return good;
+}
+
+bool tokenizer_train(const char *const *captions, int64_t count, int vocabulary, const char *model_path,
+                     error *err)
+{
+    return train(captions, count, vocabulary, true, model_path, err);
+}
+
+bool tokenizer_fit(const char *const *captions, int64_t count, int vocabulary, const char *model_path,
+                   error *err)
+{
+    return train(captions, count, vocabulary, false, model_path, err);
 }
 
 tokenizer *tokenizer_open(const char *path, error *err)

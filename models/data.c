@@ -3,9 +3,12 @@
 #include "models/data.h"
 
 #include "data/grid.h"
+#include "host/base/file.h"
+#include "host/base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct training_data {
     dataset *set;
@@ -15,6 +18,13 @@ struct training_data {
     loader_batch *batch;
     uint8_t *pixels; /* of validation pictures read so far */
     int64_t read;
+    int64_t *shown; /* the validation part's pictures that can be read, as far as it was gone through */
+    int64_t shown_count, looked_at;
+    bool *readable; /* by sample; false where it was not tried */
+    skips *skips;
+    int64_t reported; /* of them, in the file */
+    char *report;
+    bool keep; /* the file's lines from before */
     char hash[65];
 };
 
@@ -24,6 +34,51 @@ static bool parse_modes(const training_data_options *o, loader_config *c, error 
     return augment_mode_parse(o->augment, &c->augment, err) && augment_flip_parse(flip, &c->flip, err);
 }
 
+/* Leaves out samples without a caption; that none is left is an error of the training part. */
+static bool keep_captioned(const training_data_options *o, const training_data *d, dataset_selection *s,
+                           const char *part, error *err)
+{
+    int64_t kept = 0, all = s->count, first = -1;
+    for (int64_t i = 0; i < all; ++i) {
+        bool captioned = *dataset_at(d->set, s->index[i])->caption != 0;
+        if (captioned) s->index[kept++] = s->index[i];
+        if (!captioned && first < 0) first = s->index[i];
+    }
+    s->count = kept;
+    if (kept == all) return true;
+    const char *key = dataset_at(d->set, first)->key;
+    if (kept == 0 && s == &d->train)
+        return error_set(
+            err, ERROR_FORMAT,
+            "%s: none of %lld %s pictures has a caption, the first is '%s'; put it into '%s.txt'", o->path,
+            (long long)all, part, key, key);
+    log_warn("%s: %lld of %lld %s pictures have no caption and are left out, the first is '%s'", o->path,
+             (long long)(all - kept), (long long)all, part, key);
+    return true;
+}
+
+static bool prepare_skips(training_data *d, const training_data_options *o, error *err)
+{
+    int64_t count = dataset_count(d->set);
+    d->shown = malloc((size_t)(count + 1) * sizeof *d->shown);
+    d->readable = calloc((size_t)count + 1, sizeof *d->readable);
+    d->report = o->run ? file_join(o->run, "skipped.txt") : NULL;
+    d->keep = o->resume;
+    if (!d->shown || !d->readable || (o->run && !d->report))
+        return error_set(err, ERROR_MEMORY, "out of memory for a data set");
+    d->config.skips = d->skips = skips_create(d->set, skips_most(count, o->skip_share), err);
+    return d->skips != NULL;
+}
+
+/* Names the pictures skipped so far in the run's folder. */
+static bool report_skips(training_data *d, error *err)
+{
+    int64_t count = d->skips ? skips_count(d->skips) : 0;
+    if (count == d->reported || !d->report) return true;
+    d->reported = count;
+    return skips_write(d->skips, d->report, d->keep, err);
+}
+
 training_data *training_data_open(const training_data_options *o, error *err)
 {
     training_data *d = calloc(1, sizeof *d);
@@ -31,11 +86,13 @@ training_data *training_data_open(const training_data_options *o, error *err)
     d->config = (loader_config){
         .batch = (int)o->batch, .size = (int)o->size, .seed = o->seed, .threads = o->threads, .shuffle = true
     };
-    bool ok =
-        parse_modes(o, &d->config, err) && (d->set = dataset_open(&o->path, 1, o->captions, err)) &&
-        dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
-        (o->holdout <= 0 || dataset_select(d->set, o->split, o->holdout, o->seed, true, &d->validation, err));
-    if (ok) {
+    bool ok = parse_modes(o, &d->config, err) && (d->set = dataset_open(&o->path, 1, false, err)) &&
+              dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
+              (o->holdout <= 0 ||
+               dataset_select(d->set, o->split, o->holdout, o->seed, true, &d->validation, err)) &&
+              (!o->captions || (keep_captioned(o, d, &d->train, "training", err) &&
+                                keep_captioned(o, d, &d->validation, "validation", err)));
+    if (ok && prepare_skips(d, o, err)) {
         dataset_hash(d->set, d->hash);
         return d;
     }
@@ -47,6 +104,14 @@ void training_data_close(training_data *d)
 {
     if (!d) return;
     loader_close(d->loader);
+    bool written = report_skips(d, NULL); /* what stopped before a step */
+    if (d->reported)
+        log_warn("%lld pictures could not be read%s%s", (long long)d->reported,
+                 written ? "; they are named in " : "", written ? d->report : "");
+    skips_destroy(d->skips);
+    free(d->shown);
+    free(d->readable);
+    free(d->report);
     dataset_selection_free(&d->train);
     dataset_selection_free(&d->validation);
     dataset_close(d->set);
@@ -54,15 +119,23 @@ void training_data_close(training_data *d)
     free(d);
 }
 
+void training_data_set_batch(training_data *d, int64_t batch)
+{
+    CHECK(!d->loader, "a batch of %lld is too late", (long long)batch);
+    d->config.batch = (int)batch;
+}
+
 const loader_batch *training_data_next(training_data *d, int64_t step, error *err)
 {
     if (!d->loader) {
+        if (!d->keep && d->report) unlink(d->report); /* of a run that this one replaces */
         d->config.start_step = step;
         if (!(d->loader = loader_open(d->set, &d->train, &d->config, err))) return NULL;
     }
     if (d->batch) loader_release(d->loader, d->batch);
     d->batch = NULL;
-    if (!loader_next(d->loader, &d->batch, err)) return NULL;
+    bool done = loader_next(d->loader, &d->batch, err);
+    if (!report_skips(d, done ? err : NULL) || !done) return NULL;
     CHECK(d->batch->step == step, "batch of step %lld came for step %lld", (long long)d->batch->step,
           (long long)step);
     return d->batch;
@@ -83,32 +156,65 @@ const char *training_data_hash(const training_data *d)
     return d->hash;
 }
 
-bool training_data_picture(const training_data *d, int64_t index, uint8_t *pixels, error *err)
+bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, bool *good, error *err)
 {
     image picture = { 0 };
-    bool ok = dataset_read_picture(d->set, index, &picture, err) &&
-              augment(&picture, d->config.size, AUGMENT_NONE, AUGMENT_FLIP_OFF, 0, 0, 0, pixels, err);
+    error why = { 0 };
+    *good = dataset_read_picture(d->set, index, &picture, &why) &&
+            augment(&picture, d->config.size, AUGMENT_NONE, AUGMENT_FLIP_OFF, 0, 0, 0, pixels, &why);
     image_free(&picture);
+    d->readable[index] = *good;
+    if (*good) return true;
+    memset(pixels, 0, (size_t)d->config.size * (size_t)d->config.size * 3);
+    return skips_add(d->skips, index, &why, err);
+}
+
+/* Goes on through the validation part until `most` pictures are found that can be read.  A part that is the
+ * training's names repeated ones again and again. */
+static bool find_shown(training_data *d, int64_t most, error *err)
+{
+    const dataset_selection *from = training_data_selection(d, true);
+    uint8_t *pixels = malloc((size_t)d->config.size * (size_t)d->config.size * 3);
+    bool ok = pixels ? true : error_set(err, ERROR_MEMORY, "out of memory for a picture");
+    for (; ok && d->looked_at < from->count && d->shown_count < most; ++d->looked_at) {
+        int64_t i = d->looked_at, index = from->index[i];
+        if (i > 0 && from->index[i - 1] == index) continue;
+        bool good = d->readable[index];
+        if (!good && !skips_has(d->skips, index)) ok = training_data_picture(d, index, pixels, &good, err);
+        if (ok && good) d->shown[d->shown_count++] = index;
+    }
+    free(pixels);
+    if (ok && d->shown_count == 0)
+        ok = error_set(err, ERROR_FORMAT, "none of the pictures kept for validation can be read");
+    return ok;
+}
+
+bool training_data_validation_count(training_data *d, int64_t most, int64_t *count, error *err)
+{
+    bool ok = d->shown_count >= most || find_shown(d, most, err);
+    *count = d->shown_count < most ? d->shown_count : most;
     return ok;
 }
 
 int64_t training_data_validation_index(const training_data *d, int64_t i)
 {
-    return training_data_selection(d, true)->index[i];
+    CHECK(i >= 0 && i < d->shown_count, "validation picture %lld of %lld", (long long)i,
+          (long long)d->shown_count);
+    return d->shown[i];
 }
 
 const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t *count, error *err)
 {
-    const dataset_selection *from = training_data_selection(d, true);
     size_t picture = (size_t)d->config.size * (size_t)d->config.size * 3;
-    *count = from->count < most ? from->count : most;
+    if (!training_data_validation_count(d, most, count, err)) return NULL;
     if (d->read >= *count) return d->pixels;
     uint8_t *pixels = realloc(d->pixels, (size_t)*count * picture);
     if (!pixels)
         return error_null(err, ERROR_MEMORY, "out of memory for %lld validation pictures", (long long)*count);
     d->pixels = pixels;
+    bool good;
     for (; d->read < *count; ++d->read)
-        if (!training_data_picture(d, from->index[d->read], pixels + (size_t)d->read * picture, err))
+        if (!training_data_picture(d, d->shown[d->read], pixels + (size_t)d->read * picture, &good, err))
             return NULL;
     return d->pixels;
 }

@@ -16,26 +16,36 @@ typedef struct training_data_options {
     const char *augment, *flip;
     uint64_t seed;
     int threads;
-    bool captions; /* each picture must have one */
+    bool captions;     /* pictures without one are left out, with a warning */
+    double skip_share; /* of pictures that cannot be read and are passed over: skips_most */
+    const char *run;   /* the folder in which "skipped.txt" names them; kept, with `resume`, from before */
+    bool resume;
 } training_data_options;
 
+/* The options' texts are borrowed until it is closed. */
 training_data *training_data_open(const training_data_options *options, error *err);
 void training_data_close(training_data *d);
+
+/* Instead of the batch that it was opened with; before the first batch is asked for. */
+void training_data_set_batch(training_data *d, int64_t batch);
 
 /* The batch of step `step`, valid until the next call.  The first call may name any step. */
 const loader_batch *training_data_next(training_data *d, int64_t step, error *err);
 
 const dataset *training_data_set(const training_data *d);
 const dataset_selection *training_data_selection(const training_data *d, bool validation);
+/* How many pictures, up to `most`, the validation part has that can be read. */
+bool training_data_validation_count(training_data *d, int64_t most, int64_t *count, error *err);
 /* Up to `most` pictures of the validation part, or of the training part if nothing is kept aside, as
  * [count][size][size][3]; borrowed, and the same at every call. */
 const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t *count, error *err);
-/* Which sample of the set the i-th of them is. */
+/* Which sample of the set the i-th of them is; `i` is below a count given before. */
 int64_t training_data_validation_index(const training_data *d, int64_t i);
 const char *training_data_hash(const training_data *d);
 
-/* Reads picture `index` of the set, made size x size without augmentation. */
-bool training_data_picture(const training_data *d, int64_t index, uint8_t *pixels, error *err);
+/* Reads picture `index` of the set, made size x size without augmentation.  One that cannot be read and may be
+ * skipped is no failure: then *good is false, and the pixels are black. */
+bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, bool *good, error *err);
 
 /* A PNG of `count` pairs of size x size pictures, each upper one above its lower one, with captions below
  * (NULL: none). */

@@ -2,9 +2,9 @@
  *
  * A part is found in a packed model folder,
  *     model.json  dvae.cfg  dvae.safetensors  prior.cfg  prior.safetensors  tokenizer.model  words.txt
- * or in the folder of the run that trained it (config.cfg, best.safetensors or checkpoint.safetensors,
- * tokenizer.model, words.txt), where the averaged parameters are taken; a checkpoint file in a run's
- * folder may be named instead of the folder.
+ * or in the folder of the run that trained it (config.cfg, best.safetensors or for a prior
+ * checkpoint.safetensors, tokenizer.model, words.txt), where the averaged parameters are taken; a checkpoint file in
+ * a run's folder may be named instead of the folder.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PARTS_H
 #define DALLE_CL_MODELS_PARTS_H

@@ -6,6 +6,8 @@
 #include "host/base/file.h"
 #include "host/base/hash.h"
 #include "host/base/json_tree.h"
+#include "host/base/log.h"
+#include "models/parts.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -105,8 +107,9 @@ bool request_config(const train_request *r, const config_table *table, void *con
     config_defaults(table, config);
     if (r->resume && !r->preset) {
         if (!read_run_config(r, table, config, err)) return false;
-    } else if (r->preset && !preset_read(table, r->preset, config, err)) {
-        return false;
+    } else {
+        const char *preset = r->preset ? r->preset : r->init ? "small" : NULL;
+        if (preset && !preset_read(table, preset, config, err)) return false;
     }
     for (int i = 0; i < r->set_count; ++i)
         if (!config_assign(table, config, r->sets[i], "--set", err)) return false;
@@ -114,6 +117,68 @@ bool request_config(const train_request *r, const config_table *table, void *con
     char seed[64];
     snprintf(seed, sizeof seed, "seed=%lld", (long long)r->seed);
     return config_assign(table, config, seed, "--seed", err);
+}
+
+static bool is_set(const train_request *r, const char *key)
+{
+    size_t length = strlen(key);
+    for (int i = 0; i < r->set_count; ++i) {
+        const char *at = r->sets[i] + strspn(r->sets[i], " ");
+        if (strncmp(at, key, length) == 0 && at[length + strspn(at + length, " ")] == '=') return true;
+    }
+    return false;
+}
+
+/* One setting from the model `from`; what a named preset had instead is added to `list`. */
+static bool take_size(const train_request *r, const config_field *f, bool yields, void *config,
+                      const void *from, FILE *list, error *err)
+{
+    bool set = is_set(r, f->key);
+    if (config_same(f, config, from) || (set && yields)) return true;
+    char *is = config_value(f, from), *was = config_value(f, config);
+    bool ok = is && was ? true : error_set(err, ERROR_MEMORY, "out of memory for the sizes of '%s'", r->init);
+    if (ok && set)
+        ok = error_set(err, ERROR_USAGE,
+                       "'%s' has %s = %s: a run that starts from it cannot have %s; leave out --set %s",
+                       r->init, f->key, is, was, f->key);
+    else if (ok && r->preset && strcmp(was, "0") != 0)
+        fprintf(list, "%s%s = %s (not %s)", ftell(list) > 0 ? ", " : "", f->key, is, was);
+    if (ok) config_copy(f, config, from);
+    free(is);
+    free(was);
+    return ok;
+}
+
+bool request_take_sizes(const train_request *r, const config_table *table, const char *const *sizes,
+                        void *config, error *err)
+{
+    if (!r->init || r->resume) return true;
+    part_files files;
+    if (!part_files_find(r->init, table->name, &files, err)) return false;
+    char *text = file_read(files.config, NULL, err), *differences = NULL;
+    void *from = calloc(1, table->size);
+    size_t size;
+    FILE *list = open_memstream(&differences, &size);
+    bool ok = text != NULL, yields = false;
+    if (ok && !(from && list))
+        ok = error_set(err, ERROR_MEMORY, "out of memory for the sizes of '%s'", r->init);
+    if (ok) config_defaults(table, from);
+    ok = ok && config_parse(table, from, text, files.config, err);
+    for (; ok && *sizes; ++sizes) {
+        if (!**sizes)
+            yields = true;
+        else
+            ok = take_size(r, config_find(table, *sizes), yields, config, from, list, err);
+    }
+    bool listed = list && !ferror(list);
+    listed = list && fclose(list) == 0 && listed && differences;
+    if (ok && !listed) ok = error_set(err, ERROR_MEMORY, "out of memory for the sizes of '%s'", r->init);
+    if (ok && *differences) log_info("sizes are those of '%s': %s", r->init, differences);
+    free(differences);
+    free(from);
+    free(text);
+    part_files_free(&files);
+    return ok;
 }
 
 char *request_config_text(const config_table *table, const void *config, error *err)

@@ -7,8 +7,8 @@
 #include "host/train/train.h"
 
 typedef struct train_request {
-    const char
-        *preset; /* a preset's name or a .cfg file; NULL = "paper" defaults, or the run's own with resume */
+    const char *
+        preset; /* a preset's name or a .cfg file; NULL = the run's own with resume, "small" with init, else "paper" defaults */
     const char *const *sets; /* "key=value" over it */
     int set_count;
     const char *data;      /* tar or folder; with resume NULL = what the run used */
@@ -32,6 +32,11 @@ bool preset_read(const config_table *table, const char *name, void *config, erro
 
 /* The request's settings: defaults, preset or the resumed run's config.cfg, then --set and --seed. */
 bool request_config(const train_request *r, const config_table *table, void *config, error *err);
+/* With --init, a new run's settings named in `sizes` (NULL-terminated) become those of the `part` ("dvae") that it
+ * starts from, said where a preset that was named differs; --set of another value is an error that names both.  Those
+ * after an empty name give way to --set.  Call after request_config. */
+bool request_take_sizes(const train_request *r, const config_table *table, const char *const *sizes,
+                        void *config, error *err);
 /* The settings as text, to be freed. */
 char *request_config_text(const config_table *table, const void *config, error *err);
 /* A path the run recorded in run.json under `key`, when the request resumes without naming one; else

@@ -1,6 +1,8 @@
 /* draw_captions.c -- draws one picture for each caption of a data set's split, always taking the likeliest
  * token, into FOLDER/KEY.png, and a contact sheet: real pictures over the drawn ones.
- *     draw_captions MODEL DATA.tar SPLIT COUNT FOLDER [SHEET.png PAIRS]
+ *     draw_captions [-t TEMPERATURE] [-k TOP_K] [-p TOP_P] [-g GUIDANCE] [-s SEED] MODEL DATA.tar SPLIT COUNT FOLDER
+ *                   [SHEET.png PAIRS]
+ * The options are those of `dalle-cl generate`; without -t it is 0, without the others what the model says.
  * COUNT 0 takes all; otherwise, like PAIRS, that many evenly spaced through the split.  SPLIT may be
  * "train:0.1:1": the tenth of `train` that training with holdout=0.1 and seed=1 kept aside.
  * SPDX-License-Identifier: MIT */
@@ -13,13 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static bool draw_one(dalle_model *model, const char *caption, const char *path, image *out, error *err)
+static bool draw_one(dalle_model *model, const dalle_request *how, const char *caption, const char *path,
+                     image *out, error *err)
 {
     dalle_error failure;
-    dalle_request request = DALLE_REQUEST_DEFAULTS;
+    dalle_request request = *how;
     request.caption = caption;
-    request.temperature = 0;
     dalle_pictures drawn;
     if (!dalle_generate(model, &request, &drawn, &failure))
         return error_set(err, ERROR_MODEL, "%s", failure.message);
@@ -52,8 +55,8 @@ typedef struct sheet {
     int64_t wanted, count;
 } sheet;
 
-static bool draw_all(dalle_model *model, const dataset *set, const dataset_selection *of, int64_t count,
-                     const char *folder, sheet *s, error *err)
+static bool draw_all(dalle_model *model, const dalle_request *how, const dataset *set,
+                     const dataset_selection *of, int64_t count, const char *folder, sheet *s, error *err)
 {
     bool ok = true;
     for (int64_t i = 0; ok && i < count; ++i) {
@@ -62,7 +65,7 @@ static bool draw_all(dalle_model *model, const dataset *set, const dataset_selec
         char path[4096];
         image drawn = { 0 };
         snprintf(path, sizeof path, "%s/%s.png", folder, sample->key);
-        ok = draw_one(model, sample->caption, path, &drawn, err);
+        ok = draw_one(model, how, sample->caption, path, &drawn, err);
         /* The sheet takes picture i when another `wanted`-th of the way is done. */
         if (ok && s->wanted && i * s->wanted / count >= s->count && s->count < s->wanted) {
             s->captions[s->count] = sample->caption;
@@ -95,10 +98,31 @@ static bool write_sheet(const sheet *s, const char *path, error *err)
     return ok;
 }
 
+/* Takes the options off the arguments; false if there is another one. */
+static bool read_options(int *argc, char ***argv, dalle_request *how)
+{
+    char *end = "";
+    for (int option; (option = getopt(*argc, *argv, "+t:k:p:g:s:")) != -1;) {
+        if (option == 't') how->temperature = strtod(optarg, &end);
+        if (option == 'k') how->top_k = (int)strtol(optarg, &end, 10);
+        if (option == 'p') how->top_p = strtod(optarg, &end);
+        if (option == 'g') how->guidance = strtod(optarg, &end);
+        if (option == 's') how->seed = strtoull(optarg, &end, 10);
+        if (option == '?' || end == optarg || *end) return false;
+    }
+    *argc -= optind - 1;
+    *argv += optind - 1;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 6 && argc != 8) {
-        fprintf(stderr, "usage: draw_captions MODEL DATA.tar SPLIT COUNT FOLDER [SHEET.png PAIRS]\n");
+    dalle_request how = DALLE_REQUEST_DEFAULTS;
+    how.temperature = 0;
+    if (!read_options(&argc, &argv, &how) || (argc != 6 && argc != 8)) {
+        fprintf(stderr,
+                "usage: draw_captions [-t TEMPERATURE] [-k TOP_K] [-p TOP_P] [-g GUIDANCE] [-s SEED]\n"
+                "                     MODEL DATA.tar SPLIT COUNT FOLDER [SHEET.png PAIRS]\n");
         return 2;
     }
     error err = { 0 };
@@ -114,7 +138,7 @@ int main(int argc, char **argv)
     bool ok = set && model && s.pairs && s.captions && select_split(set, argv[3], &of, &err) &&
               file_make_folders(argv[5], &err);
     int64_t count = ok && atoll(argv[4]) > 0 && atoll(argv[4]) < of.count ? atoll(argv[4]) : of.count;
-    ok = ok && draw_all(model, set, &of, count, argv[5], &s, &err);
+    ok = ok && draw_all(model, &how, set, &of, count, argv[5], &s, &err);
     if (ok && s.wanted) ok = write_sheet(&s, argv[6], &err);
     if (!ok) fprintf(stderr, "draw_captions: %s\n", err.message);
     for (int64_t i = 0; s.pairs && i < s.count; ++i) image_free(&s.pairs[i]);

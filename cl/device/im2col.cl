@@ -44,9 +44,10 @@ __kernel void im2col(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int 
     }
 }
 
-/* C from the product, which alpha is already in: in its own f32 matrix, or (IN_PLACE) in C itself. */
+/* C from the product, which alpha is already in: in its own f32 matrix, as the sum of `parts` of them that lie one
+ * after the other, or (IN_PLACE) in C itself. */
 __kernel void gemm_epilogue(END_ARGUMENTS, __global const float *product, const long product_offset,
-                            const int batches, const int rows, const int columns, const float alpha,
+                            const int parts, const int batches, const int rows, const int columns, const float alpha,
                             const long c_batch, const long c_row, const long c_column)
 {
     END_BEGIN;
@@ -56,6 +57,7 @@ __kernel void gemm_epilogue(END_ARGUMENTS, __global const float *product, const 
         const long b = i / each, r = i % each / columns, n = i % columns;
         const long at = b * c_batch + r * c_row + n * c_column;
         float value = product[IN_PLACE ? at : i];
+        for (int part = 1; part < parts; ++part) value += product[part * count + i];
         if (BIAS) value += alpha * LOAD(BIAS_STORE, bias, n);
         FINISH_VALUE(value, at);
     }

@@ -1,5 +1,5 @@
 /* cache_write.cl -- copies x [pairs, tokens, head] into cache [pairs, length, head] from row position[0] on.
- * x may have fewer pairs than the cache: it is repeated (one prefilled caption for many pictures).
+ * x may have fewer pairs than the cache: it is repeated (one or two prefilled captions for many pictures).
  * `count` is of the elements written, `given` of x.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"

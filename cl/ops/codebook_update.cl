@@ -61,17 +61,19 @@ void codebook_usage(TENSOR_OUT(USAGE_STORE, usage), TENSOR_OUT(SCRATCH_STORE, sc
 
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void codebook_codes(TENSOR_OUT(CODEBOOK_STORE, codebook), TENSOR_OUT(MEAN_STORE, mean),
-                    TENSOR_IN(SCRATCH_STORE, scratch), TENSOR_IN(SUMS_STORE, sums), TENSOR_IN(Z_STORE, z),
-                    TENSOR_IN(RANDOM_STORE, random), TENSOR_IN(FLAG_STORE, flag), const int rows,
+                    TENSOR_IN(SCRATCH_STORE, scratch), TENSOR_IN(COUNTS_STORE, counts),
+                    TENSOR_IN(SUMS_STORE, sums), TENSOR_IN(Z_STORE, z), TENSOR_IN(RANDOM_STORE, random),
+                    TENSOR_IN(FLAG_STORE, flag), const int rows,
                     const int codes, const int columns, const uint stream, const float decay,
                     const float rest, const float revive)
 {
     TENSOR_BEGIN(scratch);
+    TENSOR_BEGIN(counts);
     TENSOR_BEGIN(random);
     if (flag[flag_offset] == 0) return;
     const int code = (int)get_group_id(0);
     const float all = scratch[0], many = scratch[1 + code];
-    const bool dead = many < revive;
+    const bool dead = many < revive, used = counts[code] != 0.0f;
     const float smooth = (many + SMOOTHING) / (all + SMOOTHING * convert_float(codes)) * all;
     const float scale = smooth > 0.0f ? 1.0f / smooth : 0.0f;
     const uint row = philox_below(philox_begin(random, stream), (uint)code, (uint)rows);
@@ -83,6 +85,6 @@ void codebook_codes(TENSOR_OUT(CODEBOOK_STORE, codebook), TENSOR_OUT(MEAN_STORE,
         const float moved = decay * mean[i] + rest * sums[i];
         const float fresh = dead ? LOAD(Z_STORE, z, i) : moved * scale;
         mean[i] = dead ? fresh * (GRACE * revive) : moved;
-        STORE(CODEBOOK_STORE, fresh, codebook, i);
+        if (dead || used) STORE(CODEBOOK_STORE, fresh, codebook, i);
     }
 }

@@ -113,11 +113,7 @@
 static inline float finish(float v, const float bias, const float residual)
 {
     if (BIAS) v += bias;
-    if (GELU) {
-        float one[VEC]; /* erf alone takes as long as a column's products */
-        VSTORE_F32(normal_below((floatv)(v)), one, 0);
-        v *= one[0];
-    }
+    if (GELU) v *= normal_below_one(v);
     if (RESIDUAL) v += residual;
     return v;
 }

@@ -1,11 +1,14 @@
 /* sample.cl -- draws one token per row of x [rows, columns]; a work-group owns one row.  With HISTORY, the token also
- * becomes element `position` of the row's history [length, rows].  The order of temperature, top-k, top-p and the
+ * becomes element `position` of the row's history [length, rows], and the entropy of softmax(x), in nats, that of
+ * entropies [length, rows].  With GUIDED, x has two rows for each row here,
+ * what the caption says (whose entropy it is) and what is said without it; ids gets the token twice.  The order of temperature, top-k, top-p and the
  * draw, and the rules for ties, stand in host/ops/sample.c.
  *
  * Nothing is sorted.  Floats are mapped to unsigned keys of the same order, and the largest key whose
  * followers are enough (k of them, or p of the weight) is found two bits at a time; of the elements that
  * equal it, the first ones in index order are kept.  Each pass adds up in a fixed order.
- * weights: exp((x - max) / temperature), 0 for what is not kept.
+ * weights: exp((z - max) / temperature), 0 for what is not kept; with GUIDED a row's z are kept behind them, so that
+ * every look at them sees the same bits.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "random.clh"
@@ -16,6 +19,9 @@
 #endif
 #ifndef HISTORY_STORE
 #define HISTORY_STORE STORE_I32
+#endif
+#ifndef ENTROPIES_STORE
+#define ENTROPIES_STORE STORE_F32
 #endif
 #ifndef WEIGHTS_STORE
 #define WEIGHTS_STORE STORE_F32
@@ -33,7 +39,15 @@
 #define POSITION_STORE STORE_I32
 #endif
 #ifndef HISTORY
-#define HISTORY 0 /* 1: the tokens drawn so far are kept */
+#define HISTORY 0 /* 1: the tokens drawn so far are kept, and their entropies */
+#endif
+#ifndef GUIDED
+#define GUIDED 0 /* 1: z = without + guidance (with - without), for two rows of x each */
+#endif
+#if GUIDED
+#define Z_STORE STORE_F32
+#else
+#define Z_STORE X_STORE
 #endif
 
 #if LANES == 1
@@ -58,9 +72,17 @@ static inline intv keys_of(const floatv v)
 /* The weights of elements i .. i + VEC - 1, or ones. */
 #define EACH(weigh, i) ((weigh) ? VLOAD_F32(weights, i) : (floatv)(1.0f))
 
+/* The largest element of a row, for every lane. */
+#define LARGEST(store, from, result)                                                              \
+    floatv result##_most = (floatv)(-INFINITY);                                                  \
+    float result##_rest = -INFINITY;                                                             \
+    FOR_ROW_VECTORS(i, columns) result##_most = fmax(result##_most, LOAD_VEC(store, from, i));    \
+    FOR_ROW_REST(i, columns) result##_rest = fmax(result##_rest, LOAD(store, from, i));           \
+    const float result = reduce_max(fmax(vector_max(result##_most), result##_rest), scratch)
+
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
-void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENSOR_OUT(WEIGHTS_STORE, weights),
-            TENSOR_IN(X_STORE, x), TENSOR_IN(SETTINGS_STORE, settings), TENSOR_IN(RANDOM_STORE, random),
+void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENSOR_OUT(ENTROPIES_STORE, entropies),
+            TENSOR_OUT(WEIGHTS_STORE, weights), TENSOR_IN(X_STORE, x), TENSOR_IN(SETTINGS_STORE, settings), TENSOR_IN(RANDOM_STORE, random),
             TENSOR_IN(POSITION_STORE, position), const int length, const int columns, const uint stream)
 {
     REDUCE_DECLARE(scratch);
@@ -73,26 +95,66 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
     TENSOR_BEGIN(settings);
     TENSOR_BEGIN(random);
     const int row = (int)get_group_id(0), lane = (int)get_local_id(0);
-    x += x_offset + (long)row * columns;
-    weights += weights_offset + (long)row * columns;
+    x += x_offset + (long)row * columns * (1 + GUIDED);
+    weights += weights_offset + (long)row * columns * (1 + GUIDED);
     const float temperature = settings[0], top_k = settings[1], top_p = settings[2];
     const bool draws = temperature > 0.0f;
     const float rate = draws ? 1.0f / temperature : 1.0f;
     const floatv none = (floatv)(0.0f);
 
-    floatv most = (floatv)(-INFINITY);
-    float most_rest = -INFINITY;
-    FOR_ROW_VECTORS(i, columns) most = fmax(most, LOAD_VEC(X_STORE, x, i));
-    FOR_ROW_REST(i, columns) most_rest = fmax(most_rest, LOAD(X_STORE, x, i));
-    const float top = reduce_max(fmax(vector_max(most), most_rest), scratch);
+#if GUIDED
+    const float guidance = settings[3];
+    __global float *z = weights + columns;
+    FOR_ROW_VECTORS(i, columns)
+    {
+        const floatv without = LOAD_VEC(X_STORE, x, i + columns);
+        VSTORE_F32(without + guidance * (LOAD_VEC(X_STORE, x, i) - without), z, i);
+    }
+    FOR_ROW_REST(i, columns)
+    {
+        const float without = LOAD(X_STORE, x, i + columns);
+        z[i] = without + guidance * (LOAD(X_STORE, x, i) - without);
+    }
+    GROUP_BARRIER();
+#else
+    __global const ELEMENT(X_STORE) *z = x;
+#endif
+
+    LARGEST(Z_STORE, z, top);
+
+#if HISTORY
+    /* H = log(sum e) - sum(e d) / sum(e), with d = x - max and e = exp(d); where e is 0, so is e d. */
+#if GUIDED
+    LARGEST(X_STORE, x, peak);
+#else
+    const float peak = top;
+#endif
+    floatv sum_e = none, sum_ed = none;
+    float rest_e = 0.0f, rest_ed = 0.0f;
+    FOR_ROW_VECTORS(i, columns)
+    {
+        const floatv d = fmax(LOAD_VEC(X_STORE, x, i) - peak, -100.0f), e = exp(d);
+        sum_e += e;
+        sum_ed += e * d;
+    }
+    FOR_ROW_REST(i, columns)
+    {
+        const float d = fmax(LOAD(X_STORE, x, i) - peak, -100.0f), e = exp(d);
+        rest_e += e;
+        rest_ed += e * d;
+    }
+    const float whole_e = reduce_sum(vector_sum(sum_e) + rest_e, scratch);
+    const float whole_ed = reduce_sum(vector_sum(sum_ed) + rest_ed, scratch);
+    const float entropy = log(whole_e) - whole_ed / whole_e;
+#endif
 
     float minus_first = -INFINITY; /* minus the lowest index of the largest logit */
     for (int i = lane; i < columns; i += LANES)
-        if (LOAD(X_STORE, x, i) == top) minus_first = fmax(minus_first, -convert_float(i));
+        if (LOAD(Z_STORE, z, i) == top) minus_first = fmax(minus_first, -convert_float(i));
     minus_first = reduce_max(minus_first, scratch);
 
-    FOR_ROW_VECTORS(i, columns) VSTORE_F32(exp((LOAD_VEC(X_STORE, x, i) - top) * rate), weights, i);
-    FOR_ROW_REST(i, columns) weights[i] = exp((LOAD(X_STORE, x, i) - top) * rate);
+    FOR_ROW_VECTORS(i, columns) VSTORE_F32(exp((LOAD_VEC(Z_STORE, z, i) - top) * rate), weights, i);
+    FOR_ROW_REST(i, columns) weights[i] = exp((LOAD(Z_STORE, z, i) - top) * rate);
 
     /* First top-k, then top-p.  Barriers stay out of branches: what is not asked for scans nothing. */
     for (int mode = 0; mode < 2; ++mode) {
@@ -118,7 +180,7 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
             float rest1 = 0.0f, rest2 = 0.0f, rest3 = 0.0f;
             FOR_ROW_VECTORS(i, columns)
             {
-                const intv key = keys_of(LOAD_VEC(X_STORE, x, i));
+                const intv key = keys_of(LOAD_VEC(Z_STORE, z, i));
                 const floatv each = EACH(weigh, i);
                 sum1 += key >= least1 ? each : none;
                 sum2 += key >= least2 ? each : none;
@@ -126,7 +188,7 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
             }
             FOR_ROW_REST(i, columns)
             {
-                const int key = key_of(LOAD(X_STORE, x, i));
+                const int key = key_of(LOAD(Z_STORE, z, i));
                 const float each = weigh ? weights[i] : 1.0f;
                 rest1 += key >= least1 ? each : 0.0f;
                 rest2 += key >= least2 ? each : 0.0f;
@@ -144,7 +206,7 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
         /* What lies above that key, and how many there are at it; these all weigh the same. */
         float above = 0.0f, equal = 0.0f, weight = 0.0f;
         for (int i = lane; i < scanned; i += LANES) {
-            const int key = key_of(LOAD(X_STORE, x, i));
+            const int key = key_of(LOAD(Z_STORE, z, i));
             const float each = weigh ? weights[i] : 1.0f;
             if (key > least) above += each;
             if (key == least) {
@@ -160,7 +222,7 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
         float ties = fmax(ceil((target - above) / weight), 1.0f);
         if (lane == 0 && asked && ties < equal)
             for (int i = 0; i < columns; ++i)
-                if (key_of(LOAD(X_STORE, x, i)) == least && --ties < 0.0f) weights[i] = 0.0f;
+                if (key_of(LOAD(Z_STORE, z, i)) == least && --ties < 0.0f) weights[i] = 0.0f;
     }
     GROUP_BARRIER();
 
@@ -189,10 +251,17 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
             before += part[l];
         }
         const int drawn = draws && found >= 0 ? found : first; /* found < 0: logits that are not numbers */
+#if GUIDED
+        ids[2 * row] = ids[2 * row + 1] = drawn;
+#else
         ids[row] = drawn;
+#endif
 #if HISTORY
         const int place = position[position_offset];
-        if (place >= 0 && place < length) history[history_offset + (long)place * get_num_groups(0) + row] = drawn;
+        if (place >= 0 && place < length) {
+            history[history_offset + (long)place * get_num_groups(0) + row] = drawn;
+            entropies[entropies_offset + (long)place * get_num_groups(0) + row] = entropy;
+        }
 #endif
     }
 }

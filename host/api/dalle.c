@@ -48,7 +48,7 @@ static bool has_prior(const char *folder, error *err)
 static bool open_parts(dalle_model *m, const char *folder, const char *selector, error *err)
 {
     if (!(m->device = device_open(selector, err))) return false;
-    if (!(m->dvae = dvae_part_open(m->device, folder, CODEC_BOTH, AT_ONCE, err))) return false;
+    if (!(m->dvae = dvae_part_open(m->device, folder, CODEC_BOTH | CODEC_LATER, AT_ONCE, err))) return false;
     prior_shape shape = { dvae_tokens_side(&m->dvae->config), m->dvae->config.codes };
     if (!has_prior(folder, err)) return err->code == ERROR_NONE;
     return (m->prior = prior_part_open(m->device, folder, &shape, err)) != NULL;
@@ -89,6 +89,7 @@ void dalle_get_info(const dalle_model *m, dalle_model_info *info)
     info->text_tokens = (int)m->prior->config.text_tokens;
     info->text_vocabulary = (int)m->prior->config.text_vocabulary;
     info->prior_parameters = store_elements(m->prior->store, STORE_PARAMETER);
+    info->entropy_known = m->prior->config.entropy_known;
 }
 
 /* ---- Drawing ---- */
@@ -123,6 +124,8 @@ static bool check_request(const dalle_model *m, const dalle_request *r, error *e
         return error_set(err, ERROR_USAGE, "temperature %g; 0 to 100", r->temperature);
     if (isnan(r->top_p) || r->top_p > 1)
         return error_set(err, ERROR_USAGE, "top-p %g; it is a probability, 0 to 1", r->top_p);
+    if (isnan(r->guidance) || r->guidance > 20)
+        return error_set(err, ERROR_USAGE, "guidance %g; 0 to 20", r->guidance);
     return true;
 }
 
@@ -132,6 +135,20 @@ static int64_t at_once(int count)
     return count == 1 ? 1 : count <= 4 ? 4 : AT_ONCE;
 }
 
+/* How unsure the model was, from its tokens' entropies [count][n]. */
+static void judge(const prior_config *c, const float *entropy, int64_t n, dalle_pictures *out)
+{
+    double all = 0;
+    for (int64_t i = 0; i < out->count; ++i) {
+        double sum = 0;
+        for (int64_t j = 0; j < n; ++j) sum += (double)entropy[i * n + j];
+        out->entropy[i] = (float)(sum / (double)n);
+        all += sum;
+    }
+    out->mean_entropy = all / (double)(out->count * n);
+    out->unsure = c->entropy_known > 0 && out->mean_entropy > c->entropy_known;
+}
+
 static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *locale, dalle_pictures *out,
                  error *err)
 {
@@ -139,14 +156,18 @@ static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *loc
     int64_t side = m->dvae->config.image_size, n = m->prior->shape.side * m->prior->shape.side;
     int cut = 0;
     int32_t *text = calloc((size_t)c->text_tokens, sizeof *text);
+    float *entropy = malloc((size_t)(r->count * n) * sizeof *entropy);
     out->rgb = malloc((size_t)(r->count * side * side * 3));
     out->tokens = malloc((size_t)(r->count * n) * sizeof *out->tokens);
+    out->entropy = malloc((size_t)r->count * sizeof *out->entropy);
     out->count = r->count;
     out->side = (int)side;
-    bool ok = text && out->rgb && out->tokens
+    bool ok = text && entropy && out->rgb && out->tokens && out->entropy
                   ? true
                   : error_set(err, ERROR_MEMORY, "out of memory for %d pictures", r->count);
+    /* All is made ready first: other cores build one part's kernels while this one builds another's. */
     ok = ok && prior_part_tokens(m->prior, r->caption, text, &cut, err) &&
+         dvae_codec_prepare(m->dvae->codec, CODEC_DECODE, err) &&
          prior_part_prepare(m->prior, at_once(r->count), err);
     progress_adapter adapter = { r, locale };
     prior_draw d = { .text = text,
@@ -156,10 +177,14 @@ static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *loc
                      .temperature = r->temperature < 0 ? c->temperature : r->temperature,
                      .top_k = r->top_k < 0 ? c->top_k : r->top_k,
                      .top_p = r->top_p < 0 ? c->top_p : r->top_p,
+                     .guidance = r->guidance < 0 ? c->guidance : r->guidance,
+                     .entropy = entropy,
                      .progress = r->progress ? forward_progress : NULL,
                      .context = &adapter };
     ok = ok && prior_sampler_draw(m->prior->sampler, &d, out->tokens, err) &&
          dvae_codec_decode(m->dvae->codec, out->tokens, r->count, out->rgb, err);
+    if (ok) judge(c, entropy, n, out);
+    free(entropy);
     free(text);
     return ok;
 }
@@ -179,6 +204,7 @@ void dalle_pictures_free(dalle_pictures *p)
     if (!p) return;
     free(p->rgb);
     free(p->tokens);
+    free(p->entropy);
     *p = (dalle_pictures){ 0 };
 }
 

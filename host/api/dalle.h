@@ -49,7 +49,8 @@ typedef struct dalle_model_info {
     int text_tokens; /* text positions */
     int text_vocabulary;
     int64_t dvae_parameters, prior_parameters;
-    const char *device; /* borrowed */
+    const char *device;   /* borrowed */
+    double entropy_known; /* nats a token that drawings of known captions seldom exceed; 0: not measured */
 } dalle_model_info;
 DALLE_API void dalle_get_info(const dalle_model *model, dalle_model_info *info);
 
@@ -61,19 +62,25 @@ typedef struct dalle_request {
     double temperature; /* 0 = always the likeliest token; < 0 = the model's own default */
     int top_k;          /* 0 = all; < 0 = the model's default */
     double top_p;       /* 1 = all; < 0 = the model's default */
+    double guidance;    /* how strongly the caption is followed: 1 = as learned; < 0 = the model's default */
     /* Called now and then with the tokens done so far; returning false stops with an error.  May be NULL. */
     bool (*progress)(void *context, int done, int total);
     void *context;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
     { \
-        0, 1, 0, 1, -1.0, -1, -1.0, 0, 0 \
+        0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0 \
     }
 
 typedef struct dalle_pictures {
     int count, side;
     uint8_t *rgb;    /* [count][side][side][3] */
     int32_t *tokens; /* [count][tokens_side * tokens_side] */
+    /* How unsure the model was, given the caption: of each picture [count], and of all of them, the mean over tokens of the
+     * entropy that each was drawn from, in nats, at temperature 1 and without guidance.  0 is certain. */
+    float *entropy;
+    double mean_entropy;
+    bool unsure; /* mean_entropy is above the model's entropy_known: expect mush */
 } dalle_pictures;
 DALLE_API bool dalle_generate(dalle_model *model, const dalle_request *request, dalle_pictures *out,
                               dalle_error *err);

@@ -289,6 +289,26 @@ static void print_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
+static void print_value(FILE *out, const config_field *f, const void *config)
+{
+    const void *at = (const char *)config + f->offset;
+    switch (f->type) {
+    case CONFIG_TYPE_INT:
+        fprintf(out, "%lld", (long long)*(const int64_t *)at);
+        break;
+    case CONFIG_TYPE_REAL:
+        print_real(out, *(const double *)at);
+        break;
+    case CONFIG_TYPE_BOOL:
+        fputs(*(const bool *)at ? "yes" : "no", out);
+        break;
+    case CONFIG_TYPE_CHOICE:
+    case CONFIG_TYPE_TEXT:
+        print_text(out, at);
+        break;
+    }
+}
+
 char *config_format(const config_table *table, const void *config)
 {
     char *text = NULL;
@@ -296,27 +316,41 @@ char *config_format(const config_table *table, const void *config)
     FILE *out = open_memstream(&text, &size);
     if (!out) return NULL;
     for (int i = 0; i < table->count; ++i) {
-        const config_field *f = &table->fields[i];
-        const void *at = (const char *)config + f->offset;
-        fprintf(out, "%s = ", f->key);
-        switch (f->type) {
-        case CONFIG_TYPE_INT:
-            fprintf(out, "%lld", (long long)*(const int64_t *)at);
-            break;
-        case CONFIG_TYPE_REAL:
-            print_real(out, *(const double *)at);
-            break;
-        case CONFIG_TYPE_BOOL:
-            fputs(*(const bool *)at ? "yes" : "no", out);
-            break;
-        case CONFIG_TYPE_CHOICE:
-        case CONFIG_TYPE_TEXT:
-            print_text(out, at);
-            break;
-        }
+        fprintf(out, "%s = ", table->fields[i].key);
+        print_value(out, &table->fields[i], config);
         fputc('\n', out);
     }
     return fclose(out) == 0 ? text : (free(text), NULL);
+}
+
+char *config_value(const config_field *f, const void *config)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    print_value(out, f, config);
+    return fclose(out) == 0 ? text : (free(text), NULL);
+}
+
+static size_t value_size(const config_field *f)
+{
+    return f->type == CONFIG_TYPE_INT    ? sizeof(int64_t)
+           : f->type == CONFIG_TYPE_REAL ? sizeof(double)
+           : f->type == CONFIG_TYPE_BOOL ? sizeof(bool)
+                                         : CONFIG_TEXT_SIZE;
+}
+
+bool config_same(const config_field *f, const void *a, const void *b)
+{
+    const char *x = (const char *)a + f->offset, *y = (const char *)b + f->offset;
+    if (f->type == CONFIG_TYPE_CHOICE || f->type == CONFIG_TYPE_TEXT) return strcmp(x, y) == 0;
+    return memcmp(x, y, value_size(f)) == 0;
+}
+
+void config_copy(const config_field *f, void *to, const void *from)
+{
+    memcpy((char *)to + f->offset, (const char *)from + f->offset, value_size(f));
 }
 
 char *config_help(const config_table *table)

@@ -57,6 +57,11 @@ bool config_assign(const config_table *table, void *config, const char *assignme
 char *config_format(const config_table *table, const void *config);
 /* A reference for people: key, default, range, help; to be freed. */
 char *config_help(const config_table *table);
+/* One setting of two structs of the same table. */
+bool config_same(const config_field *f, const void *a, const void *b);
+void config_copy(const config_field *f, void *to, const void *from);
+/* Its value as in the text form; to be freed. */
+char *config_value(const config_field *f, const void *config);
 const config_field *config_find(const config_table *table, const char *key);
 
 /* "-12", and unless `whole` "1.5" and "3e-4": what strtod also takes, " 1", "0x10" and "inf", is none. */

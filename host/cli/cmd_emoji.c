@@ -12,7 +12,9 @@ static bool run_emoji(const cli_call *call, error *err)
         .list = cli_text(call, "list"),
         .words = cli_text(call, "words"),
         .words_derived = cli_text(call, "words-derived"),
+        .english = cli_text(call, "english"),
         .size = (int)cli_int(call, "size"),
+        .plain = cli_flag(call, "plain"),
     };
     int count = 0;
     if (!emoji_build(&options, out, &count, err)) return false;
@@ -31,6 +33,8 @@ static const cli_option options[] = {
     { "words", 0, CLI_TEXT, "FILE", EMOJI_WORDS, 0, 0, "keywords (package unicode-cldr-core)" },
     { "words-derived", 0, CLI_TEXT, "FILE", EMOJI_WORDS_DERIVED, 0, 0,
       "keywords of composed emoji (the same)" },
+    { "english", 0, CLI_TEXT, "FOLDER", EMOJI_ENGLISH, 0, 0, "names in other kinds of English (the same)" },
+    { "plain", 0, CLI_FLAG, NULL, NULL, 0, 0, "the emoji alone, each with its name and no further caption" },
 };
 
 const cli_command cmd_data_emoji = {
@@ -38,9 +42,11 @@ const cli_command cmd_data_emoji = {
     .summary = "build a set of emoji with captions from Debian's packages",
     .arguments = "",
     .example = "dalle-cl data emoji -o emoji.tar",
-    .text = "Needs the packages fonts-noto-color-emoji, unicode-data and unicode-cldr-core. The same "
-            "packages give\n"
-            "the same file, byte for byte.",
+    .text =
+        "Needs the packages fonts-noto-color-emoji, unicode-data and unicode-cldr-core. The same "
+        "packages give\n"
+        "the same file, byte for byte. Each picture has its name as caption and further captions as people\n"
+        "type them; things of one colour are there in other colours too.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_emoji,

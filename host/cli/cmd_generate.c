@@ -8,6 +8,7 @@
 #include "host/base/timing.h"
 #include "host/base/utf8.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,16 +16,20 @@
 typedef struct meter {
     bool shown; /* a line stands on the terminal */
     bool wanted;
+    int before; /* tokens done when it started: kernels may have been built until then */
     double started;
 } meter;
 
 static bool on_progress(void *context, int done, int total)
 {
     meter *m = context;
-    if (m->wanted && done > 0) {
-        double seconds = timing_now() - m->started;
-        fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total,
-                (double)done / seconds, seconds / (double)done * (double)(total - done));
+    if (m->wanted && m->started <= 0) {
+        m->started = timing_now();
+        m->before = done;
+    } else if (m->wanted && done > m->before) {
+        double each = (timing_now() - m->started) / (double)(done - m->before);
+        fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total, 1 / each,
+                each * (double)(total - done));
         fflush(stderr);
         m->shown = true;
     }
@@ -62,6 +67,25 @@ static void warn_cut(const dalle_model *model, const char *caption, int position
     dalle_free(lost);
 }
 
+static void warn_unsure(const dalle_pictures *p, double known)
+{
+    if (p->unsure)
+        fprintf(stderr,
+                "warning: the model is unsure of this caption: its tokens' mean entropy is %.2f nats, known "
+                "captions "
+                "seldom have more than %.2f; expect mush, or try words nearer to a training caption\n",
+                p->mean_entropy, known);
+}
+
+/* What say_done adds to the JSON: how unsure the model was, and of what it would be. */
+static json_t *entropy_json(const dalle_pictures *p, double known)
+{
+    json_t *each = json_array();
+    for (int i = 0; i < p->count; ++i) json_tree_add(&each, json_real((double)p->entropy[i]));
+    return json_pack("{s:f, s:o, s:o, s:b}", "mean", p->mean_entropy, "pictures", each, "known",
+                     known > 0 ? json_real(known) : json_null(), "unsure", p->unsure);
+}
+
 static dalle_request request_of(const cli_call *call, meter *m)
 {
     dalle_request r = DALLE_REQUEST_DEFAULTS;
@@ -72,20 +96,21 @@ static dalle_request request_of(const cli_call *call, meter *m)
     if (cli_given(call, "temperature")) r.temperature = cli_real(call, "temperature");
     if (cli_given(call, "top-k")) r.top_k = (int)cli_int(call, "top-k");
     if (cli_given(call, "top-p")) r.top_p = cli_real(call, "top-p");
+    if (cli_given(call, "guidance")) r.guidance = cli_real(call, "guidance");
     r.progress = on_progress;
     r.context = m;
     return r;
 }
 
 static bool say_done(const cli_call *call, const dalle_request *r, const dalle_pictures *p,
-                     const char *device, double seconds, error *err)
+                     const dalle_model_info *info, double seconds, error *err)
 {
     const char *path = cli_text(call, "output");
     if (!cli_flag(call, "json")) {
         if (!cli_flag(call, "quiet"))
             fprintf(output_talk(path), "%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n",
                     output_name(path), p->count, p->count == 1 ? "" : "s", p->side, p->side,
-                    (unsigned long long)r->seed, seconds, device);
+                    (unsigned long long)r->seed, seconds, info->device);
         return true;
     }
     if (utf8_check(path) >= 0 || utf8_check(r->caption) >= 0)
@@ -93,7 +118,8 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
                          "generate: a path or the caption is not valid UTF-8, which JSON needs");
     json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:f, s:s}", "file", path, "caption", r->caption,
                           "count", p->count, "first", r->first, "side", p->side, "seed", (json_int_t)r->seed,
-                          "seconds", seconds, "device", device);
+                          "seconds", seconds, "device", info->device);
+    json_tree_put(&o, "entropy", entropy_json(p, info->entropy_known));
     char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the result as JSON", err);
     if (!text) return false;
     puts(text);
@@ -103,7 +129,8 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
 
 static bool draw(const cli_call *call, dalle_model *model, error *err)
 {
-    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO), .started = timing_now() };
+    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO) };
+    const double begun = timing_now(), before = fmax(timing_of_process(), 0);
     dalle_request request = request_of(call, &m);
     dalle_model_info info;
     dalle_get_info(model, &info);
@@ -116,14 +143,15 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     if (m.shown) fputs("\r\033[K", stderr);
     if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!ok) return pictures_error(&failure, err);
-    double seconds = timing_now() - m.started;
+    const double seconds = before + timing_now() - begun; /* from the process's start on, kernels and all */
+    warn_unsure(&pictures, info.entropy_known);
     int columns = (int)cli_int(call, "columns");
     ok = pictures_write_grid(cli_text(call, "output"), pictures.rgb, pictures.count, pictures.side, columns,
                              err);
     if (ok && cli_given(call, "tokens"))
         ok = pictures_write_tokens(cli_text(call, "tokens"), pictures.tokens, pictures.count,
                                    info.tokens_side, err);
-    ok = ok && say_done(call, &request, &pictures, info.device, seconds, err);
+    ok = ok && say_done(call, &request, &pictures, &info, seconds, err);
     dalle_pictures_free(&pictures);
     return ok;
 }
@@ -152,6 +180,8 @@ static const cli_option options[] = {
     { "top-k", 'k', CLI_INT, "K", NULL, 0, 1000000, "draw among the K likeliest tokens; 0 = all" },
     { "top-p", 0, CLI_REAL, "P", NULL, 0, 1,
       "draw among the likeliest tokens that together have this probability; 1 = all" },
+    { "guidance", 'g', CLI_REAL, "G", NULL, 0, 20,
+      "how strongly the caption is followed: 1 as learned, more is stricter; otherwise the model's default" },
     { "tokens", 0, CLI_TOKENS, "FILE", NULL, 0, 0,
       "also write the pictures' tokens, as 'dalle-cl encode' does" },
 };
@@ -166,8 +196,9 @@ const cli_command cmd_generate = {
     .text =
         "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
         "once.\n"
-        "Words of the caption that no training caption had are named, and those that the model has no room "
-        "for.",
+        "Words of the caption that no training caption had are named, and those that the model has no room\n"
+        "for; and a caption of which the model is less sure than of those it knows is said so: its pictures\n"
+        "are likely to be mush.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_generate,

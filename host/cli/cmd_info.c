@@ -5,6 +5,7 @@
 #include "data/safetensors.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
+#include "models/prior/prior.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -143,6 +144,28 @@ static bool add_document(json_t **to, const char *folder, const char *name, cons
     return ok;
 }
 
+/* How a packed model draws unless it is told otherwise, under "drawing". */
+static bool add_drawing(json_t **to, const char *folder, error *err)
+{
+    char *path = file_join(folder, "prior.cfg");
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+    bool ok = true;
+    if (file_exists(path)) {
+        prior_config c;
+        char *text = file_read(path, NULL, err);
+        config_defaults(&prior_config_table, &c);
+        ok = text && config_parse(&prior_config_table, &c, text, path, err);
+        if (ok)
+            json_tree_put(to, "drawing",
+                          json_pack("{s:f, s:I, s:f, s:f, s:f}", "temperature", c.temperature, "top_k",
+                                    (json_int_t)c.top_k, "top_p", c.top_p, "guidance", c.guidance,
+                                    "entropy_known", c.entropy_known));
+        free(text);
+    }
+    free(path);
+    return ok;
+}
+
 static json_t *folder_json(const char *folder, bool tensors, error *err)
 {
     int count = 0;
@@ -150,7 +173,7 @@ static json_t *folder_json(const char *folder, bool tensors, error *err)
     if (!names) return NULL;
     json_t *all = json_object(), *parts = json_array();
     bool ok = add_document(&all, folder, "model.json", "model", err) &&
-              add_document(&all, folder, "run.json", "run", err);
+              add_document(&all, folder, "run.json", "run", err) && add_drawing(&all, folder, err);
     if (ok && all && !count && json_object_size(all) == 0)
         ok = error_set(
             err, ERROR_USAGE,
@@ -191,7 +214,8 @@ static bool print_value(const char *key, json_t *value, const char *indent, erro
     } else if (text) {
         printf("%s%s: %s\n", indent, key, text);
     } else {
-        char *encoded = json_tree_text(json_incref(value), JSON_ENCODE_ANY, "a value as JSON", err);
+        char *encoded = json_tree_text(json_incref(value), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6),
+                                       "a value as JSON", err);
         if (!encoded) return false;
         printf("%s%s: %s\n", indent, key, encoded);
         free(encoded);
@@ -252,7 +276,7 @@ static bool print_part(const json_t *part, error *err)
 static bool print_people(const json_t *all, error *err)
 {
     json_t *parts = json_object_get(all, "parts"), *part;
-    static const char *const documents[] = { "model", "run" };
+    static const char *const documents[] = { "model", "run", "drawing" };
     for (size_t i = 0; i < sizeof documents / sizeof *documents; ++i) {
         json_t *document = json_object_get(all, documents[i]);
         if (!document) continue;
@@ -278,7 +302,8 @@ static bool run_info(const cli_call *call, error *err)
         json_decref(all);
         return ok;
     }
-    char *text = json_tree_text(all, JSON_INDENT(2), "the description as JSON", err);
+    char *text =
+        json_tree_text(all, JSON_INDENT(2) | JSON_REAL_PRECISION(15), "the description as JSON", err);
     if (text) puts(text);
     free(text);
     return text != NULL;

@@ -103,9 +103,9 @@ static bool run_prior(const cli_call *call, error *err)
     { "run", 'r', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the run's folder: settings, metrics, samples, checkpoints" },     \
     { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0, "a tar or folder of name.png (or .jpg) and name.txt" },               \
     { "preset", 'p', CLI_TEXT, "NAME", NULL, 0, 0,                                                                   \
-      "settings to start from: a preset ('dalle-cl config' lists them) or a .cfg file" },                            \
+      "settings to start from: small or photo for your own, another ('dalle-cl config' lists them), or a .cfg file" },                            \
     { "set", 's', CLI_LIST, "KEY=VALUE", NULL, 0, 0, "change a setting" },                                           \
-    { "init", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "start from the parameters of a packed model or a run" },           \
+    { "init", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "start from a packed model or a run: its sizes, parameters and, grown, its vocabulary" },           \
     { "resume", 0, CLI_FLAG, NULL, NULL, 0, 0, "go on exactly where the run was" },                                  \
     { "force", 0, CLI_FLAG, NULL, NULL, 0, 0, "resume although device, kernels, data or settings differ" },          \
     { "profile", 0, CLI_FLAG, NULL, NULL, 0, 0, "end with a table of the device's time by operator (slower)" },      \
@@ -121,6 +121,9 @@ static const cli_option prior_options[] = {
 };
 
 #define RUN_TEXT \
+    "Presets small and photo choose steps and sizes by the number of pictures, write them into the run's " \
+    "config.cfg,\n" \
+    "and say how long that takes before it starts; --set goes before what they choose.\n" \
     "Ctrl-C saves and says how to go on, and so do a closed terminal (SIGHUP), SIGTERM, SIGXCPU, SIGUSR1 " \
     "and\n" \
     "SIGUSR2; a second Ctrl-C ends at once. The exit status is then 128 and the signal's number.\n" \
@@ -131,7 +134,8 @@ const cli_command cmd_train_dvae = {
     .name = "train dvae",
     .summary = "train a discrete VAE: pictures to tokens and back",
     .arguments = "",
-    .example = "dalle-cl train dvae --preset emoji --data emoji.tar --run runs/dvae\n"
+    .example = "dalle-cl train dvae --preset small --data mine --run runs/dvae\n"
+               "dalle-cl train dvae --init models/demo --data mine --run runs/dvae2\n"
                "dalle-cl train dvae --run runs/dvae --resume",
     .text = RUN_TEXT,
     .options = dvae_options,
@@ -143,7 +147,8 @@ const cli_command cmd_train_prior = {
     .name = "train prior",
     .summary = "train a transformer prior: captions to picture tokens",
     .arguments = "",
-    .example = "dalle-cl train prior --preset emoji --data emoji.tar --dvae runs/dvae --run runs/prior\n"
+    .example = "dalle-cl train prior --preset small --data mine --dvae runs/dvae --run runs/prior\n"
+               "dalle-cl train prior --init models/demo --data mine --dvae runs/dvae2 --run runs/prior2\n"
                "dalle-cl train prior --run runs/prior --resume",
     .text = RUN_TEXT,
     .options = prior_options,

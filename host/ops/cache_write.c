@@ -1,5 +1,5 @@
-/* cache_write.c -- cache[b, h, position + i, d] = x[b, h, i, d], in place; rows past the end are left out.
- * x of one batch row goes to every row of the cache; token ids are moved too.
+/* cache_write.c -- cache[b, h, position + i, d] = x[b mod n, h, i, d], in place; rows past the end are left out.
+ * x of n batch rows goes to every n-th row of the cache; token ids are moved too.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/ops.h"
@@ -10,7 +10,7 @@ static bool cache_write_infer(node *n)
     bool tokens = cache->type == DTYPE_I32 && x->type == DTYPE_I32; /* exact below 2^24 */
     if (!tokens && (!expect_float(n, 0, "cache") || !expect_float(n, 1, "x"))) return false;
     if (!expect_control(n, 2, "position", DTYPE_I32, 1)) return false;
-    if (cache->rank != 4 || x->rank != 4 || (x->dim[0] != cache->dim[0] && x->dim[0] != 1) ||
+    if (cache->rank != 4 || x->rank != 4 || x->dim[0] < 1 || cache->dim[0] % x->dim[0] ||
         x->dim[1] != cache->dim[1] || x->dim[3] != cache->dim[3] || x->dim[2] > cache->dim[2])
         return graph_fail(n->graph, "cache_write: x %s does not fit the cache %s", tensor_shape_text(x),
                           tensor_shape_text(cache));

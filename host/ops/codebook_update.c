@@ -1,6 +1,8 @@
 /* codebook_update.c -- the EMA update of a codebook (A.1 of arXiv 1711.00937), in place:
  *   N = d N + (1 - d) counts;  M = d M + (1 - d) sums
  *   code = M / smoothed N, smoothed N = (N + 1e-5) / (sum N + 1e-5 K) * sum N
+ * where some row came to the code.  One that none came to stays where it is: M and N fall alike, but smoothing
+ * would draw it to zero, at once if none ever came (ours).
  * A code whose N falls below `revive` starts again: code = a random row of z, N = 10 revive, M = N code, so
  * that it lives on only if rows come to it at once.  The draw of code k is (seed, step, stream, k).
  * flag[0] = 0: nothing changes.  No gradient.
@@ -70,6 +72,7 @@ static bool codebook_update_bind(const node *n, binder *b)
     call_tensor(&c, "CODEBOOK", n->out[0]);
     call_tensor(&c, "MEAN", n->out[2]);
     call_workspace(&c, "SCRATCH");
+    call_tensor(&c, "COUNTS", n->in[COUNTS]);
     call_tensor(&c, "SUMS", n->in[SUMS]);
     call_tensor(&c, "Z", n->in[ROWS_OF_Z]);
     call_tensor(&c, "RANDOM", n->in[RANDOM]);

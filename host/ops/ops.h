@@ -124,7 +124,7 @@ tensor *op_straight_through(tensor *hard, tensor *soft);
  * counts F32 [K], sums F32 [K,C] */
 void op_code_statistics(tensor *ids, tensor *z, int64_t codes, tensor **counts, tensor **sums);
 /* EMA codebook update in place (A.1 of arXiv 1711.00937): N = d N + (1-d) counts, M = d M + (1-d) sums,
- * code = M / smoothed N; a code with N < revive is replaced by a random row of z (by `random`).
+ * code = M / smoothed N where a row came to it; one with N < revive is replaced by a random row of z (by `random`).
  * Returns the codebook after the update (graph_update it); nothing happens when flags[0] (I32 [1]) is 0. */
 tensor *op_codebook_update(tensor *codebook, tensor *usage, tensor *mean, tensor *counts, tensor *sums, tensor *z,
                            tensor *random, tensor *flag, float decay, float revive);
@@ -143,20 +143,25 @@ tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *vari
 tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
 
 /* ---- Decoding ------------------------------------------------------------------------------------ */
-/* cache [B,H,T,D] gets x [B,H,t,D], or [1,H,t,D] for every b, at rows position[0].. in place; both floating
- * or both I32; returns the cache */
+/* cache [B,H,T,D] gets x [n,H,t,D], of which row b mod n goes to b (n divides B), at rows position[0].. in place;
+ * both floating or both I32; returns the cache */
 tensor *op_cache_write(tensor *cache, tensor *x, tensor *position);
 /* {position in the stream, number of the image token, row, column} of the next token, in place; returns it */
 tensor *op_next_place(tensor *place, int64_t side);
 /* One token against a cache: q, key, value, [B,H,D] in any shape; keys, values [B,H,T,D], which get key and value at
  * position[0] -> like q, attention over the mask's visible keys up to there; sums in an order independent of B. */
 tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys, tensor *values, const struct mask *pattern, tensor *position, float scale);
-/* Draws one token per row: logits [B,V]; settings F32 [4] = {temperature (0: argmax), top-k (0: all), top-p (1: all), 0};
+/* Draws one token per row: logits [B,V]; settings F32 [4] = {temperature (0: argmax), top-k (0: all), top-p (1: all),
+ * guidance (op_sample_into only)};
  * random I32 [4] = {seed low, seed high, step, first picture}: row b draws with stream = hash(name) of the
  * operator + first picture + b, element = position[0] -> I32 [B] */
 tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position);
-/* The same, drawn into `token` I32 [B], and into row position[0] of `history` I32 [T,B], in place; an update */
-void op_sample_into(tensor *logits, tensor *settings, tensor *random, tensor *position, tensor *token, tensor *history);
+/* The same, drawn into `token` I32 [B], and into row position[0] of `history` I32 [T,B], in place; an update.  The same row
+ * of `entropies` F32 [T,B] gets the entropy of softmax(logits) in nats, whatever the settings.
+ * Of logits [2B,V], rows 2b and 2b+1 are picture b's with and without its caption: it is drawn from
+ * without + guidance (with - without), into both rows of `token` I32 [2B]; the entropy is that of its row 2b. */
+void op_sample_into(tensor *logits, tensor *settings, tensor *random, tensor *position, tensor *token, tensor *history,
+                    tensor *entropies);
 /* clang-format on */
 
 /* Floating-point operations of a node's products, two a multiply-add; 0 for what is not a product. */

@@ -6,6 +6,7 @@
  *   metrics.jsonl           one JSON object a logged step, "eval" objects among them
  *   samples/                PNG grids, step-000500.png
  *   checkpoint.safetensors  the latest: parameters, moments, averages, model state, host state
+ *   skipped.txt             key and reason of pictures that could not be read, if any (models/data.c)
  *   best.safetensors        the checkpoint with the lowest validation figure, if the task evaluates
  * Everything is written to a temporary name and renamed.  Killed at any instant, a run resumes from
  * its last whole checkpoint: later metric lines are cut, and every later parameter and metric equals

@@ -13,6 +13,11 @@ static const config_field fields[] = {
 const config_table dvae_config_table = { "dvae", fields, (int)(sizeof fields / sizeof *fields),
                                          sizeof(dvae_config) };
 
+const char *const dvae_sizes[] = {
+    "channels",   "groups",  "blocks", "codes",      "decoder_channels", "quantiser", "code_channels",
+    "gain_power", "epsilon", "",       "image_size", "reconstruction",   NULL
+};
+
 int64_t dvae_tokens_side(const dvae_config *c)
 {
     return c->image_size >> (c->groups - 1);
@@ -27,6 +32,9 @@ bool dvae_config_check(const dvae_config *c, error *err)
             "dvae: image_size %lld is not divisible by %lld, the factor of %lld groups; use %lld",
             (long long)c->image_size, (long long)factor, (long long)c->groups,
             (long long)((c->image_size + factor - 1) / factor * factor));
+    if (c->codes < 2)
+        return error_set(err, ERROR_USAGE, "dvae: codes %lld is no vocabulary; at least 2, or 0 = by the set",
+                         (long long)c->codes);
     if (c->channels % 4)
         return error_set(err, ERROR_USAGE,
                          "dvae: channels %lld is not divisible by 4, as the blocks' bottleneck needs",

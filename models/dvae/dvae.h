@@ -15,6 +15,8 @@ typedef struct dvae_config {
 #include "host/base/config_undef.h"
 } dvae_config;
 extern const config_table dvae_config_table;
+/* Settings that make the shape of its parameters, for request_take_sizes. */
+extern const char *const dvae_sizes[];
 
 /* Checks what single ranges cannot: image_size divisible by 2^(groups-1), and the like. */
 bool dvae_config_check(const dvae_config *c, error *err);

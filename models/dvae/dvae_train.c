@@ -4,9 +4,11 @@
 
 #include "host/base/json_tree.h"
 #include "host/train/schedule.h"
+#include "models/announce.h"
 #include "models/data.h"
 #include "models/dvae/codec.h"
 #include "models/dvae/dvae_step.h"
+#include "models/fit.h"
 #include "models/parts.h"
 
 #include <math.h>
@@ -201,6 +203,40 @@ static bool build(dvae_trainer *t, error *err)
            graph_compile(t->step.graph, (uint64_t)t->config.seed, DVAE_STEP_KNOB, err);
 }
 
+/* What the settings leave to the set; and if that was the number of steps, how long they will take. */
+static bool fit(dvae_trainer *t, error *err)
+{
+    char what[128];
+    bool chosen;
+    int64_t pictures = training_data_selection(t->data, false)->count;
+    fit_dvae(&t->config, pictures, &chosen);
+    training_data_set_batch(t->data, t->config.batch);
+    if (!dvae_config_check(&t->config, err) || !chosen) return dvae_config_check(&t->config, err);
+    snprintf(what, sizeof what, "%lld picture%s, %lld codes, %lld steps of %lld", (long long)pictures,
+             pictures == 1 ? "" : "s", (long long)t->config.codes, (long long)t->config.steps,
+             (long long)t->config.batch);
+    return announce_run(workload_dvae(t->device, &t->config, err), t->config.steps, what, err);
+}
+
+/* A model's file has the codes but not how they were used: as if all had been alike, so that none is replaced at once. */
+static bool start_codebook(dvae_trainer *t, error *err)
+{
+    store_entry *codes = store_find(t->store, "codebook"), *usage = store_find(t->store, "codebook_usage"),
+                *mean = store_find(t->store, "codebook_mean");
+    if (!codes || !usage || !mean) return true;
+    float share = (float)tensor_count(t->step.losses.tokens) / (float)usage->count;
+    float *values = malloc((size_t)codes->count * sizeof *values),
+          *even = malloc((size_t)usage->count * sizeof *even);
+    bool ok = values && even ? true : error_set(err, ERROR_MEMORY, "out of memory for a codebook");
+    ok = ok && store_read_f32(t->store, codes, values, err);
+    for (int64_t i = 0; ok && i < codes->count; ++i) values[i] *= share;
+    for (int64_t i = 0; ok && i < usage->count; ++i) even[i] = share;
+    ok = ok && store_write_f32(t->store, mean, values, err) && store_write_f32(t->store, usage, even, err);
+    free(values);
+    free(even);
+    return ok;
+}
+
 static bool set_up(dvae_trainer *t, const train_request *r, const char *data, error *err)
 {
     const dvae_config *c = &t->config;
@@ -212,9 +248,12 @@ static bool set_up(dvae_trainer *t, const train_request *r, const char *data, er
                                       .augment = c->augment,
                                       .flip = c->flip,
                                       .seed = (uint64_t)c->seed,
-                                      .threads = (int)c->threads };
+                                      .threads = (int)c->threads,
+                                      .skip_share = c->skip_share,
+                                      .run = r->run,
+                                      .resume = r->resume };
     if (!(t->data = training_data_open(&options, err)) || !(t->device = device_open(r->device, err)) ||
-        !build(t, err))
+        !fit(t, err) || !build(t, err))
         return false;
     t->tokens = malloc((size_t)tensor_count(t->step.losses.tokens) * sizeof *t->tokens);
     if (!t->tokens) return error_set(err, ERROR_MEMORY, "out of memory for a batch's tokens");
@@ -222,7 +261,7 @@ static bool set_up(dvae_trainer *t, const train_request *r, const char *data, er
     if (!r->init || r->resume) return true;
     part_files from;
     if (!part_files_find(r->init, "dvae", &from, err)) return false;
-    bool ok = checkpoint_import(t->store, from.weights, true, NULL, err);
+    bool ok = checkpoint_import(t->store, from.weights, true, NULL, err) && start_codebook(t, err);
     part_files_free(&from);
     return ok;
 }
@@ -243,7 +282,8 @@ bool dvae_train(const train_request *r, error *err)
     dvae_trainer t = { 0 };
     char *data = NULL, *text = NULL;
     json_t *provenance = NULL;
-    bool ok = request_config(r, &dvae_config_table, &t.config, err) && dvae_config_check(&t.config, err) &&
+    bool ok = request_config(r, &dvae_config_table, &t.config, err) &&
+              request_take_sizes(r, &dvae_config_table, dvae_sizes, &t.config, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) && set_up(&t, r, data, err) &&
               (text = request_config_text(&dvae_config_table, &t.config, err));
     if (ok) {

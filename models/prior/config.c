@@ -13,6 +13,9 @@ static const config_field fields[] = {
 const config_table prior_config_table = { "prior", fields, (int)(sizeof fields / sizeof *fields),
                                           sizeof(prior_config) };
 
+const char *const prior_sizes[] = { "layers",         "size", "heads",     "mlp_factor", "attention",
+                                    "tie_embeddings", "",     "row_reach", "window",     NULL };
+
 bool prior_config_check(const prior_config *c, const prior_shape *shape, error *err)
 {
     if (c->size % c->heads)
@@ -22,7 +25,8 @@ bool prior_config_check(const prior_config *c, const prior_shape *shape, error *
         return error_set(err, ERROR_USAGE,
                          "prior: window %lld is even; the convolution mask needs an odd one",
                          (long long)c->window);
-    if (c->text_tokens < 2)
+    bool open = c->text_tokens == 0 && !shape; /* still to be chosen by the set */
+    if (c->text_tokens < 2 && !open)
         return error_set(err, ERROR_USAGE, "prior: text_tokens %lld leaves nothing to predict; at least 2",
                          (long long)c->text_tokens);
     if (shape && shape->side < 1)

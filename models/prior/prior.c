@@ -154,12 +154,12 @@ tensor *prior_text_logits(const prior_config *c, const prior_weights *w, tensor 
     return nn_linear(&w->text_logits, op_contiguous(op_slice(states, 1, 0, c->text_tokens - 1)));
 }
 
-prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text,
+prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text, tensor *read,
                         tensor *image, tensor *text_targets, tensor *text_share, const prior_places *places,
                         tensor *random)
 {
     prior_weights w = prior_declare(g, c, shape);
-    tensor *states = prior_states(g, c, shape, &w, places, text, image, random);
+    tensor *states = prior_states(g, c, shape, &w, places, text, read, random);
     prior_losses l;
     /* Each modality's cross-entropy is divided by its own number of tokens (2.2). */
     l.image = op_mean_all(op_cross_entropy(prior_image_logits(c, &w, states), image));

@@ -19,6 +19,8 @@ typedef struct prior_config {
 #include "host/base/config_undef.h"
 } prior_config;
 extern const config_table prior_config_table;
+/* Settings that make the shape of its parameters, but for those of its text, for request_take_sizes. */
+extern const char *const prior_sizes[];
 
 /* A prior with the size of picture it draws, which its dVAE gives. */
 typedef struct prior_shape {
@@ -76,8 +78,9 @@ tensor *prior_text_logits(const prior_config *c, const prior_weights *w, tensor 
 typedef struct prior_losses {
     tensor *loss, *text, *image; /* [1] each; nats a token */
 } prior_losses;
-/* text_targets I32 [B,T-1] (-1 where no token is); text_share F32 [1] = 1 / number of text targets. */
-prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text,
+/* text_targets I32 [B,T-1] (-1 where no token is); text_share F32 [1] = 1 / number of text targets.  `read`
+ * I32 [B,N]: the image tokens that the model reads, `image` itself but for noise; `image` is what it must predict. */
+prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text, tensor *read,
                         tensor *image, tensor *text_targets, tensor *text_share, const prior_places *places,
                         tensor *random);
 
@@ -85,8 +88,8 @@ prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shap
 
 typedef struct prior_sampler prior_sampler;
 
-/* Builds the prefill graph (one caption) and the one-token graph (`batch` pictures) over a store that
- * holds, or will be loaded with, the parameters. */
+/* Builds the prefill graph (one caption) and the one-token graph (`batch` pictures) over a store that holds, or will be
+ * loaded with, the parameters: those for the guidance of the settings at once, the others when first asked for. */
 prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior_shape *shape, int64_t batch,
                                     bool averages, error *err);
 void prior_sampler_destroy(prior_sampler *p);
@@ -100,6 +103,11 @@ typedef struct prior_draw {
     double temperature;
     int64_t top_k;
     double top_p;
+    double
+        guidance; /* 1: none; otherwise drawn from the logits without + guidance (with - without the caption) */
+    float *
+        entropy; /* NULL, or receives [count][N]: nats of what each token was drawn from, given the caption, at
+                       temperature 1 and without guidance */
     bool (*progress)(void *context, int64_t done, int64_t total);
     void *context;
 } prior_draw;

@@ -7,11 +7,15 @@ static void build_loss(prior_step *s, const prior_config *c, const prior_shape *
     graph *g = s->graph;
     s->text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ c->batch, c->text_tokens });
     s->image = graph_input(g, "image", DTYPE_I32, 2, (int64_t[]){ c->batch, shape->side * shape->side });
+    s->read = s->image;
+    if (train && c->token_noise > 0)
+        s->read = graph_input(g, "read", DTYPE_I32, 2, (int64_t[]){ c->batch, shape->side * shape->side });
     s->targets = graph_input(g, "targets", DTYPE_I32, 2, (int64_t[]){ c->batch, c->text_tokens - 1 });
     s->share = graph_input(g, "share", DTYPE_F32, 1, (int64_t[]){ 1 });
     s->random = train ? graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 }) : NULL;
     s->places = prior_places_input(g, shape);
-    s->losses = prior_loss(g, c, shape, s->text, s->image, s->targets, s->share, &s->places, s->random);
+    s->losses =
+        prior_loss(g, c, shape, s->text, s->read, s->image, s->targets, s->share, &s->places, s->random);
     graph_keep(s->losses.loss);
     graph_keep(s->losses.text);
     graph_keep(s->losses.image);

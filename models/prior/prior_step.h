@@ -10,6 +10,7 @@
 typedef struct prior_step {
     graph *graph;
     tensor *text, *image, *targets; /* inputs: I32 [B,T], [B,N], [B,T-1]; -1 where no token is */
+    tensor *read;                   /* I32 [B,N], the image tokens with noise; `image` where there is none */
     tensor *share;                  /* F32 [1]: 1 / number of text targets */
     tensor *random;                 /* I32 [4]; NULL when only the loss is wanted */
     prior_places places;            /* to be written once, after graph_compile */

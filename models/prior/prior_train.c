@@ -6,12 +6,16 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/train/schedule.h"
+#include "models/announce.h"
+#include "models/fit.h"
 #include "models/origin.h"
+#include "models/prior/noise.h"
 #include "models/prior/prior_step.h"
 #include "models/prior/start.h"
 #include "models/prior/text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +31,7 @@ typedef struct prior_trainer {
     prior_text *text;
     text_batch batch;
     int32_t *image;  /* a batch's tokens */
+    int32_t *read;   /* the same with noise */
     int32_t *tokens; /* of every picture of the set when nothing is augmented, else NULL */
     prior_step train, check;
     prior_sampler *sampler;
@@ -55,10 +60,11 @@ static bool encode_all(prior_trainer *t, error *err)
         t->tokens && pixels
             ? true
             : error_set(err, ERROR_MEMORY, "out of memory for the tokens of %lld pictures", (long long)count);
+    bool good; /* tokens of a picture that is not are never asked for */
     for (int64_t done = 0; ok && done < count; done += CODEC_BATCH) {
         int64_t now = count - done < CODEC_BATCH ? count - done : CODEC_BATCH;
         for (int64_t i = 0; ok && i < now; ++i)
-            ok = training_data_picture(t->data, done + i, pixels + i * picture, err);
+            ok = training_data_picture(t->data, done + i, pixels + i * picture, &good, err);
         ok = ok && dvae_codec_encode(t->dvae->codec, pixels, now, t->tokens + done * n, err);
     }
     free(pixels);
@@ -86,8 +92,12 @@ static double learning_rate_at(const prior_trainer *t, int64_t step)
     return rate;
 }
 
-static bool write_batch(prior_trainer *t, const prior_step *in, error *err)
+static bool write_batch(prior_trainer *t, const prior_step *in, int64_t step, error *err)
 {
+    if (in->read != in->image) {
+        prior_noise(&t->config, &t->shape, step, t->image, t->read);
+        if (!graph_write(in->read, t->read, err)) return false;
+    }
     return graph_write(in->text, t->batch.ids, err) && graph_write(in->image, t->image, err) &&
            graph_write(in->targets, t->batch.targets, err) && graph_write(in->share, &t->batch.share, err);
 }
@@ -104,7 +114,7 @@ static bool begin(void *self, int64_t step, error *err)
     const int32_t random[4] = { (int32_t)(uint32_t)c->seed, (int32_t)(uint32_t)((uint64_t)c->seed >> 32),
                                 (int32_t)step, 0 };
     double ema = step % c->ema_every == 0 ? ema_decay_at(c->ema, step / c->ema_every) : 1.0;
-    return write_batch(t, &t->train, err) && graph_write(t->train.random, random, err) &&
+    return write_batch(t, &t->train, step, err) && graph_write(t->train.random, random, err) &&
            optimizer_schedule(t->train.optimizer, step, learning_rate_at(t, step), ema, err) &&
            graph_run(t->train.graph, err);
 }
@@ -146,7 +156,8 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
     }
     uint8_t *pixels = malloc((size_t)(t->dvae->config.image_size * t->dvae->config.image_size * 3));
     bool ok = pixels ? true : error_set(err, ERROR_MEMORY, "out of memory for a picture");
-    ok = ok && training_data_picture(t->data, index, pixels, err) &&
+    bool good;
+    ok = ok && training_data_picture(t->data, index, pixels, &good, err) &&
          dvae_codec_encode(t->dvae->codec, pixels, 1, out, err);
     free(pixels);
     return ok;
@@ -154,11 +165,9 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
 
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
-    (void)step;
     prior_trainer *t = self;
-    int64_t count = training_data_selection(t->data, true)->count, batch = t->config.batch,
-            n = image_tokens(t);
-    if (count > MOST_VALIDATED) count = MOST_VALIDATED;
+    int64_t count, batch = t->config.batch, n = image_tokens(t);
+    if (!training_data_validation_count(t->data, MOST_VALIDATED, &count, err)) return false;
     int64_t batches = (count + batch - 1) / batch;
     double loss = 0, of_text = 0, of_image = 0;
     bool ok = need_check_graph(t, err);
@@ -171,7 +180,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
         }
         prior_text_finish(t->text, &t->batch);
         float values[3];
-        ok = ok && write_batch(t, &t->check, err) && graph_run(t->check.graph, err) &&
+        ok = ok && write_batch(t, &t->check, step, err) && graph_run(t->check.graph, err) &&
              graph_read(t->check.losses.loss, &values[0], err) &&
              graph_read(t->check.losses.text, &values[1], err) &&
              graph_read(t->check.losses.image, &values[2], err);
@@ -200,7 +209,8 @@ static bool draw_one(prior_trainer *t, int64_t i, uint8_t *pixels, error *err)
                      .count = 1,
                      .temperature = c->temperature,
                      .top_k = c->top_k,
-                     .top_p = c->top_p };
+                     .top_p = c->top_p,
+                     .guidance = c->guidance };
     return prior_sampler_draw(t->sampler, &d, t->image, err) &&
            dvae_codec_decode(t->dvae->codec, t->image, 1, pixels, err);
 }
@@ -267,28 +277,36 @@ static bool build(prior_trainer *t, error *err)
            prior_write_places(&t->train.places, &t->shape, err);
 }
 
-/* Starts from another model's parameters. */
-static bool import_init(prior_trainer *t, const char *folder, error *err)
+/* Where a new run's tokenizer and parameters come from: `from` is empty unless --init says. */
+static bool find_origin(const train_request *r, part_files *from, error *err)
 {
-    part_files from;
-    if (!part_files_find(folder, "prior", &from, err)) return false;
-    bool ok = checkpoint_import(t->store, from.weights, true, NULL, err);
-    part_files_free(&from);
-    return ok;
+    *from = (part_files){ 0 };
+    if (!r->init || r->resume) return true;
+    if (!part_files_find(r->init, "prior", from, err)) return false;
+    if (from->tokenizer) return true;
+    part_files_free(from);
+    return error_set(err, ERROR_FORMAT, "'%s' has no tokenizer.model, which its prior needs", r->init);
 }
 
-/* The tokenizer to take over: the one named, or that of the model the run starts from. */
-static bool open_text(prior_trainer *t, const train_request *r, error *err)
+/* What the settings leave to the set, the tokenizer, and the model that the run starts from. */
+static bool fit(prior_trainer *t, const train_request *r, const part_files *from, error *err)
 {
-    part_files from = { 0 };
-    if (r->init && !r->resume && !r->tokenizer && !part_files_find(r->init, "prior", &from, err))
-        return false;
-    t->text = prior_text_open(&t->config, r, r->tokenizer ? r->tokenizer : from.tokenizer, t->data, err);
-    part_files_free(&from);
-    return t->text != NULL;
+    prior_config *c = &t->config;
+    int64_t pictures = training_data_selection(t->data, false)->count;
+    char what[128];
+    bool chosen;
+    fit_prior(c, pictures, &chosen);
+    training_data_set_batch(t->data, c->batch);
+    t->text = prior_text_open(c, r, from->weights ? from : NULL, t->data, err);
+    if (!t->text) return false;
+    if (!prior_config_check(c, &t->shape, err) || !chosen) return prior_config_check(c, &t->shape, err);
+    snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
+             pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
+    return announce_run(workload_prior(t->device, c, &t->shape, err), c->steps, what, err);
 }
 
-static bool set_up(prior_trainer *t, const train_request *r, const char *data, const char *dvae, error *err)
+static bool open_data(prior_trainer *t, const train_request *r, const char *data, const char *dvae,
+                      error *err)
 {
     const prior_config *c = &t->config;
     if (!(t->device = device_open(r->device, err)) ||
@@ -305,20 +323,47 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
                                       .flip = c->flip,
                                       .seed = (uint64_t)c->seed,
                                       .threads = (int)c->threads,
-                                      .captions = true };
+                                      .captions = true,
+                                      .skip_share = c->skip_share,
+                                      .run = r->run,
+                                      .resume = r->resume };
+    return (t->data = training_data_open(&options, err)) != NULL;
+}
+
+static bool make_batch(prior_trainer *t, error *err)
+{
+    const prior_config *c = &t->config;
     t->image = malloc((size_t)(c->batch * image_tokens(t)) * sizeof *t->image);
-    if (!t->image) return error_set(err, ERROR_MEMORY, "out of memory for a batch's tokens");
+    t->read = malloc((size_t)(c->batch * image_tokens(t)) * sizeof *t->read);
+    if (!t->image || !t->read) return error_set(err, ERROR_MEMORY, "out of memory for a batch's tokens");
+    return text_batch_create(&t->batch, c, err);
+}
+
+static void start_schedule(prior_trainer *t)
+{
+    const prior_config *c = &t->config;
     t->factor = 1;
     t->plateau = (schedule_plateau){ .threshold = c->plateau_threshold,
                                      .patience = (int)c->plateau_patience,
                                      .most = (int)c->plateau_halvings };
     schedule_plateau_start(&t->plateau);
+}
+
+static bool set_up(prior_trainer *t, const train_request *r, const char *data, const char *dvae, error *err)
+{
+    const prior_config *c = &t->config;
     bool fixed = strcmp(c->augment, "none") == 0 && strcmp(c->flip, "yes") != 0;
-    return prior_config_check(c, &t->shape, err) && (t->data = training_data_open(&options, err)) &&
-           open_text(t, r, err) && (r->resume || prior_text_warn_cut(t->text, err)) &&
-           text_batch_create(&t->batch, c, err) && (!fixed || encode_all(t, err)) && build(t, err) &&
-           (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
-           (!r->init || r->resume || import_init(t, r->init, err));
+    part_files from;
+    bool ok = open_data(t, r, data, dvae, err) && find_origin(r, &from, err);
+    if (!ok) return false;
+    ok = fit(t, r, &from, err) && (r->resume || prior_text_warn_cut(t->text, err)) && make_batch(t, err) &&
+         (!fixed || encode_all(t, err)) && build(t, err) &&
+         (!c->codebook_start || prior_start_from_codebook(t->store, c, t->dvae, err)) &&
+         (!from.weights ||
+          prior_start_from_model(t->store, &t->shape, &from, prior_text_tokenizer(t->text), err));
+    start_schedule(t);
+    part_files_free(&from);
+    return ok;
 }
 
 static void clean_up(prior_trainer *t)
@@ -333,6 +378,7 @@ static void clean_up(prior_trainer *t)
     device_close(t->device);
     text_batch_free(&t->batch);
     free(t->image);
+    free(t->read);
     free(t->tokens);
 }
 
@@ -342,6 +388,7 @@ bool prior_train(const train_request *r, error *err)
     char *data = NULL, *dvae = NULL, *text = NULL;
     json_t *provenance = NULL;
     bool ok = request_config(r, &prior_config_table, &t.config, err) &&
+              request_take_sizes(r, &prior_config_table, prior_sizes, &t.config, err) &&
               prior_config_check(&t.config, NULL, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (dvae = request_path(r, "dvae", r->dvae, "--dvae", err)) && set_up(&t, r, data, dvae, err) &&

@@ -2,10 +2,13 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/start.h"
 
+#include "data/safetensors.h"
 #include "host/base/philox.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A code's vector: its row of the codebook, or for the Gumbel dVAE its column of the decoder's input
  * convolution, which plays that role (openai/DALL-E#52). */
@@ -73,5 +76,149 @@ bool prior_start_from_codebook(store *prior, const prior_config *c, const dvae_p
     bool ok = write_rows(prior, "image_embedding", c, rows, k, d, err) &&
               write_rows(prior, "image_logits.weight", c, rows, k, d, err);
     free(rows);
+    return ok;
+}
+
+/* ---- From a model ---- */
+
+typedef struct origin {
+    const char *path;
+    safetensors *file;
+    tokenizer *old;
+    const tokenizer *grown;
+} origin;
+
+/* The averaged parameter where the file has one. */
+static const safetensors_tensor *find_parameter(const origin *o, const char *name, error *err)
+{
+    char average[640];
+    snprintf(average, sizeof average, "ema.%s", name);
+    const safetensors_tensor *t = safetensors_find(o->file, average);
+    if (!t) t = safetensors_find(o->file, name);
+    if (t && t->loadable && dtype_is_float(t->type)) return t;
+    return error_null(err, ERROR_FORMAT, "'%s' lacks the tensor '%s', or holds no numbers in it", o->path,
+                      name);
+}
+
+bool prior_start_positions(const part_files *files, int64_t *positions, error *err)
+{
+    origin o = { .path = files->weights, .file = safetensors_open(files->weights, err) };
+    const safetensors_tensor *t = o.file ? find_parameter(&o, "text_position", err) : NULL;
+    if (t) *positions = t->rank > 0 ? t->dim[0] : 0;
+    safetensors_close(o.file);
+    return t != NULL;
+}
+
+static bool check_shape(const origin *o, const prior_shape *shape, error *err)
+{
+    const safetensors_tensor *codes = find_parameter(o, "image_embedding", err),
+                             *rows = codes ? find_parameter(o, "row_embedding", err) : NULL;
+    if (!rows) return false;
+    if (codes->dim[0] == shape->codes && rows->dim[0] == shape->side) return true;
+    return error_set(
+        err, ERROR_USAGE,
+        "'%s' draws %lld x %lld tokens of %lld codes, the dVAE has %lld x %lld of %lld: start the dVAE "
+        "from the same model too (train dvae --init), or leave out --init",
+        o->path, (long long)rows->dim[0], (long long)rows->dim[0], (long long)codes->dim[0],
+        (long long)shape->side, (long long)shape->side, (long long)shape->codes);
+}
+
+static bool is_of_pieces(const char *name)
+{
+    return strcmp(name, "text_embedding") == 0 || strcmp(name, "text_logits.weight") == 0;
+}
+
+/* A model that has learnt its own set by heart is sure of every token, and on other pictures wrong: it starts at 11 nats
+ * an image token where an even guess has 5.5, and unlearns for a hundred steps.  With smaller logits it keeps what it
+ * prefers without being sure of it. */
+static const float CALMER = 0.25f;
+
+static bool is_logits(const char *name)
+{
+    return strcmp(name, "text_logits.weight") == 0 || strcmp(name, "image_logits.weight") == 0;
+}
+
+static bool is_of_positions(const char *name)
+{
+    return strcmp(name, "text_position") == 0 || strcmp(name, "padding_embedding") == 0;
+}
+
+/* The text of a piece, with a space for each mark of one; to be freed. */
+static char *plain_piece(const char *piece)
+{
+    static const char mark[] = "\xe2\x96\x81";
+    char *text = calloc(strlen(piece) + 1, 1), *at = text;
+    for (; text && *piece; ++piece) {
+        bool space = strncmp(piece, mark, 3) == 0;
+        *at++ = space ? ' ' : *piece;
+        if (space) piece += 2;
+    }
+    return text;
+}
+
+/* values[row] = the mean of the rows of the old pieces that spell it. */
+static bool compose_row(const origin *o, float *values, int64_t row, int64_t size, error *err)
+{
+    char *text = plain_piece(tokenizer_piece(o->grown, (int32_t)row));
+    int32_t *ids = NULL;
+    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for a piece of text");
+    int count = tokenizer_encode(o->old, text, &ids, err);
+    free(text);
+    if (count < 0) return false;
+    for (int i = 0; i < count; ++i)
+        for (int64_t j = 0; j < size; ++j) values[row * size + j] += values[ids[i] * size + j] / (float)count;
+    free(ids);
+    return true;
+}
+
+static bool add_rows(const origin *o, const char *name, float *values, int64_t from, int64_t to, int64_t size,
+                     error *err)
+{
+    for (int64_t row = from; row < to; ++row)
+        if (is_of_pieces(name) && !compose_row(o, values, row, size, err))
+            return false;
+        else if (is_of_positions(name))
+            memcpy(values + row * size, values + (from - 1) * size, (size_t)size * sizeof *values);
+    return true;
+}
+
+/* Whether a file's tensor can become the parameter: it has its shape, or fewer rows of text. */
+static bool fits(const safetensors_tensor *t, const store_entry *e)
+{
+    bool same = t->rank == e->rank, grows = is_of_pieces(e->name) || is_of_positions(e->name);
+    for (int i = 0; same && i < e->rank; ++i)
+        same = t->dim[i] == e->dim[i] || (i == 0 && grows && t->dim[i] > 0 && t->dim[i] < e->dim[i]);
+    return same;
+}
+
+static bool start_entry(const origin *o, store *prior, store_entry *e, error *err)
+{
+    const safetensors_tensor *t = find_parameter(o, e->name, err);
+    if (!t) return false;
+    if (!fits(t, e))
+        return error_set(err, ERROR_FORMAT,
+                         "'%s': tensor '%s' has %lld rows, the run's has %lld: they are of other sizes",
+                         o->path, e->name, (long long)t->dim[0], (long long)e->dim[0]);
+    int64_t size = e->count / e->dim[0];
+    float *values = calloc((size_t)e->count, sizeof *values);
+    if (!values) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", e->name);
+    dtype_convert(DTYPE_F32, values, t->type, t->data, t->dim[0] * size);
+    for (int64_t i = 0; is_logits(e->name) && i < t->dim[0] * size; ++i) values[i] *= CALMER;
+    bool ok = add_rows(o, e->name, values, t->dim[0], e->dim[0], size, err) &&
+              store_write_f32(prior, e, values, err);
+    free(values);
+    return ok;
+}
+
+bool prior_start_from_model(store *prior, const prior_shape *shape, const part_files *files,
+                            const tokenizer *grown, error *err)
+{
+    origin o = { .path = files->weights, .grown = grown };
+    bool ok = (o.file = safetensors_open(files->weights, err)) &&
+              (o.old = tokenizer_open(files->tokenizer, err)) && check_shape(&o, shape, err);
+    for (int i = 0; ok && i < store_count(prior); ++i)
+        if (store_at(prior, i)->kind == STORE_PARAMETER) ok = start_entry(&o, prior, store_at(prior, i), err);
+    tokenizer_close(o.old);
+    safetensors_close(o.file);
     return ok;
 }

@@ -2,8 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/text.h"
 
+#include "data/caption.h"
+#include "data/tokenizer_grow.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "models/fit.h"
+#include "models/prior/start.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,37 +16,138 @@ struct prior_text {
     prior_config config;
     const training_data *data;
     tokenizer *tokenizer;
+    caption_templates *templates; /* or NULL */
 };
 
 /* ---- Tokenizer and word list ---- */
 
-static bool write_words(char **captions, int64_t count, const char *path, error *err)
+/* With the words that the model it starts from knows. */
+static bool write_words(char **captions, int64_t count, const part_files *from, const char *path, error *err)
 {
-    words *list = words_collect((const char *const *)captions, count, err);
-    bool ok = list && words_save(list, path, err);
+    char *known = from && from->words ? file_read(from->words, NULL, err) : NULL;
+    if (from && from->words && !known) return false;
+    const char **all = malloc((size_t)(count + 1) * sizeof *all);
+    bool ok = all ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)count);
+    for (int64_t i = 0; ok && i < count; ++i) all[i] = captions[i];
+    if (ok && known) all[count] = known;
+    words *list = ok ? words_collect(all, count + (known != NULL), err) : NULL;
+    ok = list && words_save(list, path, err);
     words_destroy(list);
+    free(all);
+    free(known);
     return ok;
 }
 
-static bool make_text_files(const prior_config *c, const char *from, const training_data *data,
+static bool copy_tokenizer(const char *from, const char *model, error *err)
+{
+    tokenizer *given = tokenizer_open(from, err);
+    bool ok = given && tokenizer_save(given, model, err);
+    tokenizer_close(given);
+    return ok;
+}
+
+static bool grow_tokenizer(const char *from, char **captions, int64_t count, int64_t most, const char *model,
+                           error *err)
+{
+    tokenizer *given = tokenizer_open(from, err);
+    bool ok = given && tokenizer_grow(given, (const char *const *)captions, count, (int)most, model, err);
+    tokenizer_close(given);
+    return ok;
+}
+
+/* Texts that training draws from, with some in templates: as many as training will see, each template at
+ * least once. */
+typedef struct text_list {
+    char **texts, **owned; /* `owned` are those in templates */
+    int64_t count, owned_count;
+} text_list;
+
+static void free_texts(text_list *l)
+{
+    for (int64_t i = 0; i < l->owned_count; ++i) free(l->owned[i]);
+    free(l->owned);
+    free(l->texts);
+}
+
+static bool add_templates(text_list *l, const prior_text *t, char **captions, int64_t count, error *err)
+{
+    int templates = t->templates ? caption_templates_count(t->templates) : 0;
+    int64_t more = templates ? (int64_t)(t->config.caption_template_odds * (double)count) : 0;
+    if (more < templates) more = templates;
+    if (count == 0) more = 0;
+    l->texts = malloc((size_t)(count + more + 1) * sizeof *l->texts);
+    l->owned = malloc((size_t)(more + 1) * sizeof *l->owned);
+    bool ok = l->texts && l->owned;
+    for (int64_t i = 0; ok && i < count; ++i) l->texts[l->count++] = captions[i];
+    for (int64_t i = 0; ok && i < more; ++i) {
+        char *text = caption_templates_fill(t->templates, (int)(i % templates), captions[i * 7 % count]);
+        ok = text != NULL;
+        if (ok) l->texts[l->count++] = l->owned[l->owned_count++] = text;
+    }
+    return ok || error_set(err, ERROR_MEMORY, "out of memory for captions in templates");
+}
+
+static bool collect_texts(const prior_text *t, text_list *l, char ***captions, error *err)
+{
+    int64_t count = 0;
+    return dataset_captions(training_data_set(t->data), training_data_selection(t->data, false),
+                            t->config.keyword_captions > 0, captions, &count, err) &&
+           add_templates(l, t, *captions, count, err);
+}
+
+static bool make_text_files(const prior_text *t, const train_request *r, const part_files *from,
                             const char *model, const char *list, error *err)
 {
+    const prior_config *c = &t->config;
     char **captions = NULL;
-    int64_t count = 0;
-    bool ok = dataset_captions(training_data_set(data), training_data_selection(data, false),
-                               c->keyword_captions > 0, &captions, &count, err) &&
-              write_words(captions, count, list, err);
-    if (ok && from) {
-        tokenizer *given = tokenizer_open(from, err);
-        ok = given && tokenizer_save(given, model, err);
-        tokenizer_close(given);
+    text_list l = { 0 };
+    bool ok = collect_texts(t, &l, &captions, err) && write_words(l.texts, l.count, from, list, err);
+    if (ok && r->tokenizer) {
+        ok = copy_tokenizer(r->tokenizer, model, err);
+    } else if (ok && from) {
+        ok = grow_tokenizer(from->tokenizer, l.texts, l.count, c->text_vocabulary, model, err);
     } else if (ok) {
         log_info("training a tokenizer of %lld tokens on %lld texts", (long long)c->text_vocabulary,
-                 (long long)count);
-        ok = tokenizer_train((const char *const *)captions, count, (int)c->text_vocabulary, model, err) ||
+                 (long long)l.count);
+        ok = tokenizer_fit((const char *const *)l.texts, l.count, (int)c->text_vocabulary, model, err) ||
              error_prefix(err, "text_vocabulary");
     }
+    free_texts(&l);
     free(captions);
+    return ok;
+}
+
+/* Reads the templates that the settings name, or when the run resumes its own copy of them. */
+static bool read_templates(prior_text *t, const char *copy, bool resume, error *err)
+{
+    const char *name = t->config.caption_templates;
+    if (!*name) return true;
+    if (resume && !file_exists(copy))
+        return error_set(
+            err, ERROR_USAGE,
+            "caption_templates: '%s' is missing; a run goes on with the templates it began with, "
+            "so start a new one to change them (--init takes over the parameters)",
+            copy);
+    if (resume)
+        t->templates = caption_templates_open(copy, err);
+    else if (strcmp(name, "builtin") == 0)
+        t->templates = caption_templates_read(caption_templates_builtin(), name, err);
+    else
+        t->templates = caption_templates_open(name, err);
+    return t->templates || error_prefix(err, "caption_templates");
+}
+
+static bool keep_templates(const prior_text *t, const char *copy, error *err)
+{
+    if (!t->templates) return true;
+    size_t size = 1;
+    int count = caption_templates_count(t->templates);
+    for (int i = 0; i < count; ++i) size += strlen(caption_templates_at(t->templates, i)) + 1;
+    char *text = malloc(size), *at = text;
+    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for templates");
+    for (int i = 0; i < count; ++i) at = stpcpy(stpcpy(at, caption_templates_at(t->templates, i)), "\n");
+    bool ok = file_write(copy, text, (size_t)(at - text), err);
+    free(text);
     return ok;
 }
 
@@ -60,25 +165,87 @@ static bool folder_is_free(const train_request *r, error *err)
                      "'%s' already holds a run; go on with it by --resume, or name another folder", r->run);
 }
 
-prior_text *prior_text_open(const prior_config *c, const train_request *r, const char *from,
+/* The settings follow the tokenizer.  A resumed run's must have done so already. */
+static bool take_vocabulary(const prior_text *t, const train_request *r, const part_files *from,
+                            prior_config *c, error *err)
+{
+    int is = tokenizer_vocabulary(t->tokenizer);
+    if (is == c->text_vocabulary) return true;
+    if (r->resume && !r->preset)
+        return error_set(err, ERROR_USAGE,
+                         "the tokenizer has %d tokens, text_vocabulary is %lld; set text_vocabulary=%d", is,
+                         (long long)c->text_vocabulary, is);
+    log_info("text_vocabulary is %d, not %lld: %s", is, (long long)c->text_vocabulary,
+             r->resume || r->tokenizer ? "so large is the tokenizer"
+             : from                    ? "the model's tokenizer, with pieces added for these captions"
+             : is < c->text_vocabulary ? "these captions allow no more"
+                                       : "the characters of these captions need as many");
+    c->text_vocabulary = is;
+    return true;
+}
+
+/* As many positions as the longest text has tokens. */
+static bool choose_positions(const prior_text *t, prior_config *c, error *err)
+{
+    char **captions = NULL;
+    text_list l = { 0 };
+    int64_t longest = 0;
+    bool ok = collect_texts(t, &l, &captions, err);
+    for (int64_t i = 0; ok && i < l.count; ++i) {
+        int32_t *ids = NULL;
+        int count = tokenizer_encode(t->tokenizer, l.texts[i], &ids, err);
+        free(ids);
+        ok = count >= 0 || error_prefix(err, "'%.60s'", l.texts[i]);
+        if (count > longest) longest = count;
+    }
+    c->text_tokens = fit_text_tokens(longest);
+    free_texts(&l);
+    free(captions);
+    return ok;
+}
+
+/* No fewer positions than the model has that the run starts from. */
+static bool check_positions(const train_request *r, const part_files *from, bool chosen, prior_config *c,
+                            error *err)
+{
+    int64_t least = 0;
+    if (!from || !prior_start_positions(from, &least, err)) return !from;
+    if (chosen && c->text_tokens < least) c->text_tokens = least;
+    return c->text_tokens >= least ||
+           error_set(
+               err, ERROR_USAGE,
+               "'%s' has text_tokens = %lld: a run that starts from it cannot have %lld; leave out --set "
+               "text_tokens, or choose more",
+               r->init, (long long)least, (long long)c->text_tokens);
+}
+
+static bool open_files(prior_text *t, const train_request *r, const part_files *from, error *err)
+{
+    char *model = file_join(r->run, "tokenizer.model"), *list = file_join(r->run, "words.txt"),
+         *copy = file_join(r->run, "templates.txt");
+    bool ok = model && list && copy ? true : error_set(err, ERROR_MEMORY, "out of memory for a tokenizer");
+    ok = ok && read_templates(t, copy, r->resume, err);
+    if (ok && !r->resume)
+        ok = folder_is_free(r, err) && keep_templates(t, copy, err) &&
+             make_text_files(t, r, from, model, list, err);
+    ok = ok && (t->tokenizer = tokenizer_open(model, err));
+    free(model);
+    free(list);
+    free(copy);
+    return ok;
+}
+
+prior_text *prior_text_open(prior_config *c, const train_request *r, const part_files *from,
                             const training_data *data, error *err)
 {
     prior_text *t = calloc(1, sizeof *t);
-    char *model = file_join(r->run, "tokenizer.model"), *list = file_join(r->run, "words.txt");
-    bool ok = t && model && list ? true : error_set(err, ERROR_MEMORY, "out of memory for a tokenizer");
-    if (ok) {
-        t->config = *c;
-        t->data = data;
-    }
-    if (ok && !r->resume) ok = folder_is_free(r, err) && make_text_files(c, from, data, model, list, err);
-    ok = ok && (t->tokenizer = tokenizer_open(model, err));
-    if (ok && tokenizer_vocabulary(t->tokenizer) != c->text_vocabulary)
-        ok = error_set(err, ERROR_USAGE,
-                       "the tokenizer has %d tokens, text_vocabulary is %lld; set text_vocabulary=%d",
-                       tokenizer_vocabulary(t->tokenizer), (long long)c->text_vocabulary,
-                       tokenizer_vocabulary(t->tokenizer));
-    free(model);
-    free(list);
+    if (!t) return error_null(err, ERROR_MEMORY, "out of memory for a tokenizer");
+    t->config = *c;
+    t->data = data;
+    bool open = c->text_tokens == 0,
+         ok = open_files(t, r, from, err) && take_vocabulary(t, r, from, c, err) &&
+              (!open || choose_positions(t, c, err)) && check_positions(r, from, open, c, err);
+    t->config = *c;
     if (ok) return t;
     prior_text_close(t);
     return NULL;
@@ -88,6 +255,7 @@ void prior_text_close(prior_text *t)
 {
     if (!t) return;
     tokenizer_close(t->tokenizer);
+    caption_templates_close(t->templates);
     free(t);
 }
 
@@ -163,51 +331,32 @@ void text_batch_free(text_batch *b)
     *b = (text_batch){ 0 };
 }
 
-/* The keywords in a drawn order, joined by ", "; to be freed.  NULL when memory is out. */
-static char *shuffled_keywords(const dataset_sample *s, const philox *p, uint32_t first)
+static char *draw_caption(const prior_text *t, const dataset_sample *s, int64_t at, int64_t step)
 {
-    size_t room = 1;
-    int *order = malloc((size_t)s->keyword_count * sizeof *order);
-    for (int i = 0; i < s->keyword_count; ++i) room += strlen(s->keywords[i]) + 2;
-    char *text = calloc(room, 1);
-    if (order && text) {
-        for (int i = 0; i < s->keyword_count; ++i) order[i] = i;
-        for (int i = s->keyword_count - 1; i > 0; --i) {
-            int k = (int)philox_below(p, first + (uint32_t)i, (uint32_t)i + 1), kept = order[i];
-            order[i] = order[k];
-            order[k] = kept;
-        }
-        for (int i = 0; i < s->keyword_count; ++i) {
-            if (i) strcat(text, ", ");
-            strcat(text, s->keywords[order[i]]);
-        }
-    }
-    if (!order) {
-        free(text);
-        text = NULL;
-    }
-    free(order);
-    return text;
+    const prior_config *c = &t->config;
+    const caption_source source = { s->caption, s->captions, s->caption_count, s->keywords,
+                                    s->keyword_count };
+    const caption_odds odds = { .others = c->caption_others,
+                                .keywords = c->keyword_captions,
+                                .templates = c->caption_template_odds,
+                                .shuffle = c->caption_shuffle,
+                                .drop_words = c->caption_drop_words };
+    return caption_draw(&source, &odds, t->templates, (uint64_t)c->seed, (uint32_t)step, (uint32_t)at);
 }
 
 static int encode_for_training(const prior_text *t, const dataset_sample *s, int64_t at, int64_t step,
                                int32_t **ids, error *err)
 {
     const prior_config *c = &t->config;
-    philox choice = { (uint64_t)c->seed, (uint32_t)step, philox_stream("caption variant") };
-    uint32_t first = (uint32_t)at * 64;
-    const char *text = s->caption;
-    char *keywords = NULL;
-    if (s->keyword_count > 0 && s->keyword_count < 63 &&
-        philox_uniform(&choice, first + 63) < (float)c->keyword_captions)
-        text = keywords = shuffled_keywords(s, &choice, first);
+    philox whether = { (uint64_t)c->seed, (uint32_t)step, philox_stream("caption dropout") };
+    if (philox_uniform(&whether, (uint32_t)at) < (float)c->caption_dropout) return 0;
+    char *text = draw_caption(t, s, at, step);
+    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for a caption"), -1;
     philox merges = { (uint64_t)c->seed, (uint32_t)step, philox_stream("bpe dropout") + (uint32_t)at };
-    int count = !text ? -1
-                : c->bpe_dropout > 0
+    int count = c->bpe_dropout > 0
                     ? tokenizer_encode_dropout(t->tokenizer, text, (float)c->bpe_dropout, &merges, ids, err)
                     : tokenizer_encode(t->tokenizer, text, ids, err);
-    if (!text) error_set(err, ERROR_MEMORY, "out of memory for a caption");
-    free(keywords);
+    free(text);
     return count;
 }
 

@@ -8,9 +8,11 @@
 
 typedef struct prior_text prior_text;
 
-/* The run's tokenizer and word list: those in its folder when it resumes, else `from` (a tokenizer file)
- * or a new one trained on the training captions; a new run's are written into its folder. */
-prior_text *prior_text_open(const prior_config *c, const train_request *r, const char *from,
+/* The run's tokenizer and word list: those in its folder when it resumes, else the one that the request names, or that
+ * of `from` (NULL: none) with pieces added for the training captions, or a new one trained on them; a new run's are
+ * written into its folder, and so is a copy of its caption templates.  Settings that depend on them are set: text_vocabulary, said where it changes, and
+ * text_tokens if it is 0. */
+prior_text *prior_text_open(prior_config *c, const train_request *r, const part_files *from,
                             const training_data *data, error *err);
 void prior_text_close(prior_text *t);
 const tokenizer *prior_text_tokenizer(const prior_text *t);
@@ -27,7 +29,7 @@ bool text_batch_create(text_batch *b, const prior_config *c, error *err);
 void text_batch_free(text_batch *b);
 
 /* Fills position `at` of the batch with sample `index`'s text: its caption, or when `step` >= 0 what
- * training draws for (seed, step, at): keywords instead, and BPE dropout. */
+ * training draws for (seed, step, at): see data/caption.h; and BPE dropout. */
 bool prior_text_fill(prior_text *t, text_batch *b, int64_t at, int64_t index, int64_t step, error *err);
 /* Sets targets and share once all positions are filled. */
 void prior_text_finish(const prior_text *t, text_batch *b);

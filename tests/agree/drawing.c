@@ -33,7 +33,9 @@ static bool draw_caption(prior_sampler *p, const prior_shape *shape, const int32
                          choices *c, error *err)
 {
     int64_t n = shape->side * shape->side;
-    const prior_draw how = { .text = text, .seed = 1, .count = 1, .temperature = 0, .top_p = 1 };
+    const prior_draw how = {
+        .text = text, .seed = 1, .count = 1, .temperature = 0, .top_p = 1, .guidance = 1
+    };
     float *logits = malloc((size_t)(n * shape->codes) * sizeof *logits);
     bool ok = logits ? true : error_set(err, ERROR_MEMORY, "out of memory for logits");
     ok = ok && prior_sampler_draw(p, &how, c->tokens + first, err) &&

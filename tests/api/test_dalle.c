@@ -63,6 +63,10 @@ static void test_generate(void **state)
     one = drawn_by(model, &r);
     assert_memory_equal(one.tokens, three.tokens + 2 * TOKENS, TOKENS * sizeof *one.tokens);
     assert_memory_equal(one.rgb, three.rgb + 2 * DRAWING_BYTES, DRAWING_BYTES);
+    assert_memory_equal(one.entropy, three.entropy + 2, sizeof *one.entropy);
+    assert_true(fabs(one.mean_entropy - (double)one.entropy[0]) < 1e-6);
+    assert_true(one.mean_entropy > 0 && one.mean_entropy < log(32));
+    assert_false(one.unsure); /* it was never measured */
     dalle_pictures_free(&one);
 
     /* The pictures are the tokens, decoded. */
@@ -72,6 +76,57 @@ static void test_generate(void **state)
     assert_memory_equal(again, three.rgb, sizeof again);
     dalle_pictures_free(&three);
     assert_null(three.rgb);
+    assert_null(three.entropy);
+}
+
+static void copy_model(void)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf '%s/bad' && cp -r '%s/model' '%s/bad'", base.path, base.path,
+             base.path);
+    assert_int_equal(system(command), 0);
+}
+
+/* Stricter or looser than learned gives other pictures; a negative one is the model's own. */
+static void test_guidance(void **state)
+{
+    (void)state;
+    dalle_request r = request_for("a red square", 2);
+    dalle_pictures own = drawn_by(model, &r), other;
+    r.guidance = 1;
+    other = drawn_by(model, &r);
+    assert_memory_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
+    dalle_pictures_free(&other);
+    r.guidance = 6;
+    other = drawn_by(model, &r);
+    assert_memory_not_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
+    dalle_pictures_free(&own);
+    dalle_pictures_free(&other);
+}
+
+/* The guidance that the model's settings say is the one it draws with. */
+static void test_own_guidance(void **state)
+{
+    (void)state;
+    dalle_error err;
+    copy_model();
+    error none;
+    char *text = file_read(path_of("bad/prior.cfg"), NULL, &none), *at;
+    assert_non_null(text);
+    assert_non_null(at = strstr(text, "\nguidance = 1\n"));
+    at[strlen("\nguidance = ")] = '6';
+    write_text(path_of("bad/prior.cfg"), text);
+    free(text);
+    dalle_model *m = dalle_open(path_of("bad"), NULL, &err);
+    if (!m) fail_msg("%s", err.message);
+    dalle_request r = request_for("a red square", 2);
+    dalle_pictures own = drawn_by(m, &r), other;
+    r.guidance = 6;
+    other = drawn_by(model, &r);
+    assert_memory_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
+    dalle_pictures_free(&own);
+    dalle_pictures_free(&other);
+    dalle_close(m);
 }
 
 static void test_codec(void **state)
@@ -123,6 +178,11 @@ static void test_wrong_requests(void **state)
     r.top_p = 2;
     wrong(r);
     r.top_p = (double)NAN;
+    wrong(r);
+    r = request_for("a", 1);
+    r.guidance = 20.5;
+    wrong(r);
+    r.guidance = (double)NAN;
     wrong(r);
     r = request_for("a", 1);
     r.first = -1;
@@ -227,7 +287,9 @@ static void test_pack_equals_run(void **state)
     int32_t text[16], tokens[2 * TOKENS];
     int cut;
     prior_part *prior = prior_part_open(d, path_of("prior"), &shape, &err);
-    prior_draw how = { .text = text, .seed = r.seed, .count = 2, .temperature = 1, .top_p = 1 };
+    prior_draw how = {
+        .text = text, .seed = r.seed, .count = 2, .temperature = 1, .top_p = 1, .guidance = 1
+    };
     bool ok = prior && prior_part_tokens(prior, r.caption, text, &cut, &err) &&
               prior_part_prepare(prior, 4, &err) && prior_sampler_draw(prior->sampler, &how, tokens, &err);
     if (!ok) fail_msg("%s", err.message);
@@ -271,14 +333,6 @@ static void refused(const char *folder, const char *says)
     print_message("%s\n", err.message);
     assert_in_range(err.status, 1, 2);
     if (!strstr(err.message, says)) fail_msg("'%s' does not say '%s'", err.message, says);
-}
-
-static void copy_model(void)
-{
-    char command[512];
-    snprintf(command, sizeof command, "rm -rf '%s/bad' && cp -r '%s/model' '%s/bad'", base.path, base.path,
-             base.path);
-    assert_int_equal(system(command), 0);
 }
 
 static void test_damaged_models(void **state)
@@ -446,6 +500,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_guidance),
+        cmocka_unit_test(test_own_guidance),
         cmocka_unit_test(test_codec),
         cmocka_unit_test(test_wrong_requests),
         cmocka_unit_test(test_long_caption),

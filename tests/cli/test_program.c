@@ -180,6 +180,16 @@ static void test_training(void **state)
           path_of("dvae"), "--run", path_of("prior"));
     SUCCEEDS("info", path_of("dvae"));
     SUCCEEDS("pack", path_of("dvae"), path_of("prior"), "-o", path_of("model"));
+    assert_non_null(strstr(last.out, "known captions"));
+    SUCCEEDS("pack", path_of("dvae"), path_of("prior"), "-o", path_of("quick"), "--known-captions", "0");
+    assert_null(strstr(last.out, "known captions"));
+    SUCCEEDS("pack", path_of("model"), path_of("model"), "-o", path_of("again"));
+    assert_non_null(strstr(last.err, "is no run"));
+    SUCCEEDS("pack", path_of("quick"), path_of("quick"), "-o", path_of("again"), "--data",
+             path_of("set.tar"));
+    same_files(path_of("model/prior.cfg"), path_of("again/prior.cfg"));
+    FAILS(2, "nowhere", "pack", path_of("model"), path_of("model"), "-o", path_of("again"), "--data",
+          "nowhere");
     FAILS(2, "no trained prior", "pack", path_of("dvae"), path_of("dvae"), "-o", path_of("wrong"));
 }
 
@@ -192,11 +202,22 @@ static void test_generate(void **state)
     SUCCEEDS("generate", "-m", m, "a red square", "-o", again, "--seed", "3", "--quiet");
     assert_string_equal(last.out, "");
     same_files(one, again);
+    SUCCEEDS("generate", "-m", m, "a red square", "-o", again, "--seed", "3", "--guidance", "1");
+    same_files(one, again);
+    SUCCEEDS("generate", "-m", m, "a red square", "-o", again, "--seed", "3", "-g", "0", "--tokens",
+             path_of("unguided.json"));
+    is_picture(again, 16, 16);
     SUCCEEDS("generate", "-m", m, "a red zebra", "-n", "3", "-o", path_of("three.png"), "--tokens",
              path_of("drawn.json"), "--temperature", "0.7", "--top-k", "8", "--top-p", "0.9", "--json");
     assert_non_null(strstr(last.err, "zebra"));
     json_t *o = parsed();
     assert_int_equal(json_integer_value(json_object_get(o, "count")), 3);
+    json_t *entropy = json_object_get(o, "entropy");
+    bool unsure = json_is_true(json_object_get(entropy, "unsure"));
+    assert_int_equal(json_array_size(json_object_get(entropy, "pictures")), 3);
+    assert_int_equal(unsure, json_real_value(json_object_get(entropy, "mean")) >
+                                 json_real_value(json_object_get(entropy, "known")));
+    assert_int_equal(unsure, strstr(last.err, "is unsure of this caption") != NULL);
     json_decref(o);
     is_picture(path_of("three.png"), 0, 0);
     FAILS(1, "no/such", "generate", "-m", m, "a", "-o", path_of("no/such/place.png"));
@@ -205,6 +226,8 @@ static void test_generate(void **state)
     FAILS(2, "nowhere", "generate", "-m", path_of("nowhere"), "a");
     FAILS(2, "count", "generate", "-m", m, "a", "-n", "0");
     FAILS(2, "top-p", "generate", "-m", m, "a", "--top-p", "2");
+    FAILS(2, "guidance", "generate", "-m", m, "a", "--guidance", "21");
+    FAILS(2, "guidance", "generate", "-m", m, "a", "-g", "nan");
     FAILS(2, "temperature", "generate", "-m", m, "a", "-t", "nan");
     FAILS(2, "model", "generate", "a");
 }
@@ -234,6 +257,8 @@ static void test_info(void **state)
 {
     (void)state;
     SUCCEEDS("info", path_of("model"));
+    says("guidance: 1");
+    says("entropy_known: ");
     says("prior.safetensors");
     SUCCEEDS("info", path_of("model"), "--json");
     json_decref(parsed());

@@ -4,10 +4,23 @@ unit_test(cli_program ${CMAKE_CURRENT_SOURCE_DIR}/cli/test_program.c cli ${UP_TO
 target_compile_definitions(test_cli_program PRIVATE PROGRAM="$<TARGET_FILE:dalle-cl>")
 add_dependencies(test_cli_program dalle-cl)
 
+add_test(NAME cli_data COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/data.sh $<TARGET_FILE:dalle-cl>
+    ${PROJECT_BINARY_DIR}/cli-data)
+set_tests_properties(cli_data PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
+
 add_test(NAME two_refused COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/refused.sh $<TARGET_FILE:dalle-cl>
     $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/refused)
 set_tests_properties(two_refused PROPERTIES LABELS two SKIP_RETURN_CODE 77 TIMEOUT 900
     ENVIRONMENT "POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache")
+
+# The README's own lines.
+add_executable(make_pictures ${CMAKE_CURRENT_SOURCE_DIR}/cli/make_pictures.c $<TARGET_OBJECTS:room_base>
+    $<TARGET_OBJECTS:room_data> $<TARGET_OBJECTS:embedded>)
+target_include_directories(make_pictures PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(make_pictures PRIVATE ${DALLE_LIBRARIES})
+add_test(NAME cli_readme COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/readme.sh $<TARGET_FILE:dalle-cl>
+    $<TARGET_FILE:make_pictures> ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/readme)
+set_tests_properties(cli_readme PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
 
 # cli_script(name ARGUMENT...): cli/<name>.sh PROGRAM ARGUMENT...
 function(cli_script name)

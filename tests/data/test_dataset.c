@@ -163,9 +163,132 @@ static void cut_tars(void **state)
     header[60] = 'x'; /* its checksum no longer fits */
     assert_true(file_write(at(&r, "cut.tar"), bytes, size, NULL));
     assert_null(open_one(at(&r, "cut.tar"), &err));
+    assert_says(&err, "Damaged tar archive");
     assert_says(&err, "after member 's/0000.png'");
     free(bytes);
     room_remove(&r);
+}
+
+/* A set in r's folder "c": pictures a, b, c, ... with captions `texts` and details `json`, NULL for none. */
+static void make_captioned(const room *r, int count, const char *const *texts, const char *const *json)
+{
+    assert_true(file_make_folders(at(r, "c"), NULL));
+    for (int i = 0; i < count; ++i) {
+        char name[16];
+        image made = noise(4, 4, (uint32_t)i);
+        snprintf(name, sizeof name, "c/%c.png", 'a' + i);
+        assert_true(image_write_png(&made, at(r, name), NULL));
+        image_free(&made);
+        snprintf(name, sizeof name, "c/%c.txt", 'a' + i);
+        if (texts[i]) assert_true(file_write(at(r, name), texts[i], strlen(texts[i]), NULL));
+        snprintf(name, sizeof name, "c/%c.json", 'a' + i);
+        if (json[i]) assert_true(file_write(at(r, name), json[i], strlen(json[i]), NULL));
+    }
+}
+
+static void several_captions(void **state)
+{
+    (void)state;
+    room r = room_create();
+    error err = { 0 };
+    static const char *const texts[] = { "\xef\xbb\xbf one\r\n\r\n two \r\n", "x\ry", NULL, "z" };
+    static const char *const json[] = { "{\"captions\":[\"three\",\" \",\"four\\nlines \"]}", NULL,
+                                        "{\"captions\":[\"only\"],\"keywords\":[\"k\",\"l\"]}",
+                                        "{\"captions\":null,\"repeat\":null}" };
+    static const char *const expected[] = { "one",  "two",  "three", "four\nlines", "x", "y",
+                                            "only", "k, l", "z" };
+    static const int counts[] = { 4, 2, 1, 1 };
+    make_captioned(&r, 4, texts, json);
+    dataset *d = open_one(at(&r, "c"), &err);
+    if (!d) fail_msg("%s", err.message);
+    for (int i = 0; i < 4; ++i) {
+        const dataset_sample *s = dataset_at(d, i);
+        assert_int_equal(s->caption_count, counts[i]);
+        assert_ptr_equal(s->caption, s->captions[0]);
+        assert_int_equal(s->repeat, 1);
+    }
+    dataset_selection all;
+    char **found;
+    int64_t count;
+    assert_true(dataset_select(d, NULL, 0, 1, false, &all, &err));
+    assert_true(dataset_captions(d, &all, true, &found, &count, &err));
+    assert_int_equal(count, 9);
+    for (int i = 0; i < 9; ++i) assert_string_equal(found[i], expected[i]);
+    assert_null(found[9]);
+    free(found);
+    dataset_selection_free(&all);
+    dataset_close(d);
+    room_remove(&r);
+}
+
+static void repeats(void **state)
+{
+    (void)state;
+    room r = room_create();
+    error err = { 0 };
+    static const char *const texts[] = { "1", "2", "3", "4", "5", "6" };
+    static const char *const json[] = { "{\"repeat\":3}", NULL, "{\"repeat\":64}", NULL,
+                                        "{\"repeat\":1}", NULL };
+    static const int times[] = { 3, 1, 64, 1, 1, 1 };
+    make_captioned(&r, 6, texts, json);
+    dataset *d = open_one(at(&r, "c"), &err);
+    if (!d) fail_msg("%s", err.message);
+    dataset_selection all, held;
+    assert_true(dataset_select(d, "train", 0, 1, false, &all, &err)); /* the set names no splits */
+    assert_int_equal(all.count, 71);
+    for (int i = 0; i < 3; ++i) assert_int_equal(all.index[i], 0);
+    assert_int_equal(all.index[3], 1);
+    char **found;
+    int64_t count;
+    assert_true(dataset_captions(d, &all, false, &found, &count, &err));
+    assert_int_equal(count, 6);
+    free(found);
+    dataset_selection_free(&all);
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+        int seen[6] = { 0 };
+        assert_true(dataset_select(d, NULL, 0.5, seed, false, &all, &err));
+        assert_true(dataset_select(d, "train", 0.5, seed, true, &held, &err));
+        for (int64_t i = 0; i < all.count; ++i) ++seen[all.index[i]];
+        assert_int_equal(held.count, 3);
+        for (int i = 0; i < 3; ++i) assert_int_equal(seen[held.index[i]]++, 0);
+        int trained = 0;
+        for (int i = 0; i < 6; ++i) trained += seen[i] == times[i] && seen[i] > 0;
+        assert_true(trained >= 3);
+        dataset_selection_free(&all);
+        dataset_selection_free(&held);
+    }
+    dataset_close(d);
+    room_remove(&r);
+}
+
+/* Only what differs from one caption shown once enters the hash: the first is what it was before either was. */
+static void hashes(void **state)
+{
+    (void)state;
+    static const char *const texts[][1] = { { "x" }, { " x\n" }, { "x\ny" }, { "x" }, { "x" }, { "x" } };
+    static const char *const json[][1] = { { NULL },
+                                           { "{\"repeat\":1,\"captions\":[]}" },
+                                           { NULL },
+                                           { "{\"captions\":[\"y\"]}" },
+                                           { "{\"repeat\":2}" },
+                                           { "{\"captions\":[\"z\"]}" } };
+    char hex[6][65];
+    for (int i = 0; i < 6; ++i) {
+        room r = room_create();
+        make_captioned(&r, 1, texts[i], json[i]);
+        dataset *d = open_one(at(&r, "c"), NULL);
+        assert_non_null(d);
+        dataset_hash(d, hex[i]);
+        dataset_close(d);
+        room_remove(&r);
+    }
+    /* SHA-256 of "a", "x" and the PNG's bytes, "120", each with its NUL. */
+    assert_string_equal(hex[0], "6d10300ccdb7b760466c5c677f3245d5ca807f0fb57b137aef09dbae53ad2d6d");
+    assert_string_equal(hex[1], hex[0]);
+    assert_string_equal(hex[2], hex[3]);
+    for (int i = 2; i < 6; ++i)
+        for (int k = 0; k < i; ++k)
+            if (i != 3) assert_string_not_equal(hex[i], hex[k]);
 }
 
 typedef struct broken_case {
@@ -180,13 +303,25 @@ static void broken_sets(void **state)
     memset(long_text, 'a', DATASET_MAX_CAPTION + 1);
     const broken_case cases[] = {
         { { "README.md" }, { "x" }, "holds no picture" },
-        { { "a.png" }, { NULL }, "1 of 1 pictures have no caption, the first is 'a'" },
+        { { "a.png" }, { NULL }, "1 of 1 pictures have no caption, the first is 'a.png'" },
         { { "a.txt" }, { "x" }, "no picture, the first is 'a.txt'" },
         { { "a.png", "a.txt" }, { NULL, " \n" }, "caption of 'a' is empty" },
         { { "a.png", "a.txt" }, { NULL, "ab\xff" }, "not UTF-8 at byte 2" },
         { { "a.png", "a.txt" }, { NULL, long_text }, "has 8193 bytes" },
         { { "a.png", "a.jpg", "a.txt" }, { NULL, NULL, "x" }, "two pictures named 'a'" },
         { { "a.png", "a.txt", "a.json" }, { NULL, "x", "{" }, "'a.json', line 1" },
+        { { "a.png", "a.txt", "a.json" }, { NULL, "x", "{\"captions\":\"y\"}" }, "not a list of texts" },
+        { { "a.png", "a.txt", "a.json" }, { NULL, "x", "{\"captions\":[\"y\",1]}" }, "not a list of texts" },
+        { { "a.png", "a.txt", "a.json" }, { NULL, "x", "{\"repeat\":0}" }, "number from 1 to 64" },
+        { { "a.png", "a.txt", "a.json" }, { NULL, "x", "{\"repeat\":65}" }, "number from 1 to 64" },
+        { { "a.png", "a.txt", "a.json" }, { NULL, "x", "{\"repeat\":2.0}" }, "number from 1 to 64" },
+        { { "a.png", "a.txt", "a.json" }, { NULL, "x", "{\"repeat\":\"2\"}" }, "number from 1 to 64" },
+        { { "a.png", "a.txt" }, { NULL, "b\xe9te" }, "may be Latin-1: convert it with iconv" },
+        { { "a.png", "a.txt" },
+          { NULL, "\xff\xfe"
+                  "a" },
+          "may be UTF-16" },
+        { { "a.png", "a.json" }, { NULL, "{\"captions\":[\" \"]}" }, "1 of 1 pictures have no caption" },
     };
     room r = room_create();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
@@ -218,7 +353,7 @@ static void broken_pictures_and_paths(void **state)
     assert_non_null(d);
     image read;
     assert_false(dataset_read_picture(d, 0, &read, &err));
-    assert_says(&err, "picture 'a': neither PNG nor JPEG; it starts with 'this is text'");
+    assert_says(&err, "picture 'a.png': neither PNG nor JPEG; it starts with 'this is text'");
     dataset_close(d);
 
     assert_null(open_one(at(&r, "missing.tar"), &err));
@@ -247,6 +382,9 @@ int main(void)
         cmocka_unit_test(folders_and_lists),
         cmocka_unit_test(selections),
         cmocka_unit_test(shuffles),
+        cmocka_unit_test(several_captions),
+        cmocka_unit_test(repeats),
+        cmocka_unit_test(hashes),
         cmocka_unit_test(cut_tars),
         cmocka_unit_test(broken_sets),
         cmocka_unit_test(broken_pictures_and_paths),

@@ -132,13 +132,62 @@ static void rubbish_is_refused(void **state)
     assert_false(image_decode(bytes, size, "flat.png", &read, &err));
     assert_says(&err, "no pixels");
     free(png);
-    assert_false(image_decode("GIF89a......", 12, "a.png", &read, &err));
-    assert_says(&err, "a.png: neither PNG nor JPEG; it starts with 'GIF89a......'");
+    assert_false(image_decode("some text", 9, "a.png", &read, &err));
+    assert_says(&err, "a.png: neither PNG nor JPEG; it starts with 'some text'");
     assert_false(image_decode("\x00\x01", 2, "b", &read, &err));
     assert_says(&err, "starts with 00 01");
     assert_false(image_read("does/not/exist.png", &read, &err));
     assert_int_equal(err.code, ERROR_IO);
     assert_false(image_create(&read, 16000, 16000, &err));
+}
+
+static void other_content_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *name;
+    } cases[] = {
+        { "RIFF\x10\0\0\0WEBPVP8 ", 16, "a WebP picture" },
+        { "GIF89a......", 12, "a GIF picture" },
+        { "BM......\0\0\0\0..\x28\0\0\0......", 24, "a BMP picture" },
+        { "II*\0....", 8, "a TIFF picture" },
+        { "MM\0*....", 8, "a TIFF picture" },
+        { "\0\0\0\x18"
+          "ftypheic",
+          12, "a HEIC picture" },
+        { "\0\0\0\x18"
+          "ftypmif1",
+          12, "a HEIF picture" },
+        { "\0\0\0\x18"
+          "ftypavif",
+          12, "an AVIF picture" },
+        { "\0\0\0\x18"
+          "ftypisom",
+          12, "a video" },
+        { "\0\0\0\x0cJXL \r\n\x87\n", 12, "a JPEG XL picture" },
+        { "\0\0\0\x0cjP  \r\n\x87\n", 12, "a JPEG 2000 picture" },
+        { "\n  <!DOCTYPE html><p>404", 25, "HTML, a web page" },
+        { "<?xml version='1.0'?><svg>", 26, "an SVG drawing" },
+        { "<?xml version='1.0'?><a/>", 25, "XML" },
+        { "P6\n1 1\n255\n...", 14, "a Netpbm picture" },
+        { "version https://git-lfs.github.com/spec/v1", 42, "a Git LFS pointer" },
+        { "\0\0\0\0\0\0\0\0\0\0", 10, "nothing but zeros" },
+    };
+    image read;
+    error err;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        char says[96];
+        assert_false(image_decode(cases[i].bytes, cases[i].size, "x.jpg", &read, &err));
+        snprintf(says, sizeof says, "x.jpg: is %s", cases[i].name);
+        assert_says(&err, says);
+        assert_int_equal(err.code, ERROR_FORMAT);
+        for (size_t cut = 1; cut < cases[i].size; ++cut) /* never more than there is */
+            assert_false(image_decode(cases[i].bytes, cut, "x.jpg", &read, &err));
+    }
+    assert_false(image_decode("BM is how this text begins, no bitmap", 37, "x.jpg", &read, &err));
+    assert_says(&err, "it starts with 'BM is how th'");
 }
 
 static void area_means(void **state)
@@ -272,6 +321,7 @@ int main(void)
         cmocka_unit_test(transparent_and_grey_png),
         cmocka_unit_test(jpeg_colours),
         cmocka_unit_test(rubbish_is_refused),
+        cmocka_unit_test(other_content_is_named),
         cmocka_unit_test(area_means),
         cmocka_unit_test(area_with_aligned_corners),
         cmocka_unit_test(fit_keeps_flat_colours),

@@ -2,6 +2,7 @@
  * With DALLE_CL_SHARED naming a folder that has data/emoji/manifest.tsv, its captions are tried too.
  * SPDX-License-Identifier: MIT */
 #include "data/tokenizer.h"
+#include "data/tokenizer_grow.h"
 
 #include "host/base/utf8.h"
 #include "host/base/file.h"
@@ -236,6 +237,102 @@ static void dropout(void **state)
     assert_true(lengths / 50 >= plain && lengths / 50 < 2 * plain);
 }
 
+/* The tokens of a text as one line: "▁a ▁cat". */
+static const char *pieces_of(const char *model, const char *text)
+{
+    static char line[512];
+    error err;
+    tokenizer *t = tokenizer_open(model, &err);
+    assert_non_null(t);
+    int32_t *ids, *again;
+    int count = tokenizer_encode(t, text, &ids, &err);
+    assert_true(count >= 0);
+    /* Our own merging agrees with the library's, so that dropout works on grown models too. */
+    const philox rng = { 1, 2, 3 };
+    assert_int_equal(tokenizer_encode_dropout(t, text, 0, &rng, &again, &err), count);
+    assert_memory_equal(ids, again, (size_t)count * sizeof *ids);
+    *line = 0;
+    for (int i = 0; i < count; ++i)
+        snprintf(line + strlen(line), sizeof line - strlen(line), "%s%s", i ? " " : "",
+                 tokenizer_piece(t, ids[i]));
+    free(ids);
+    free(again);
+    tokenizer_close(t);
+    return line;
+}
+
+static int tokens_of(const char *model)
+{
+    error err;
+    tokenizer *t = tokenizer_open(model, &err);
+    assert_non_null(t);
+    int count = tokenizer_vocabulary(t);
+    tokenizer_close(t);
+    return count;
+}
+
+/* Whatever the captions, there is a tokenizer: with fewer tokens than asked for, or with more. */
+static void fitted_vocabularies(void **state)
+{
+    fixture *f = *state;
+    error err;
+    static const struct {
+        const char *captions[3];
+        int asked, required;
+    } cases[] = {
+        { { "a", "a", "a" }, 1024, 259 }, /* unknown, 256 bytes, a space, "a" */
+        { { "cat", "cat", "cat" }, 1024, 261 },
+        { { "cat", "cat", "cat" }, 258, 261 }, /* four characters do not fit */
+        { { "cat", "cat", "cat" }, 262, 261 },
+        { { "猫は椅子", "犬が走る", "" }, 258, 266 }, /* nor do nine */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        int asked = cases[i].asked, most = 0;
+        assert_false(tokenizer_train(cases[i].captions, 3, 100000, f->other, &err));
+        assert_int_equal(sscanf(strstr(err.message, "allow at most "), "allow at most %d", &most), 1);
+        if (!tokenizer_fit(cases[i].captions, 3, asked, f->other, &err)) fail_msg("%s", err.message);
+        assert_int_equal(tokens_of(f->other), asked < cases[i].required ? cases[i].required
+                                              : asked > most            ? most
+                                                                        : asked);
+    }
+    assert_true(tokenizer_fit(f->captions, f->count, VOCABULARY, f->other, &err));
+    assert_int_equal(tokens_of(f->other), VOCABULARY);
+    assert_false(tokenizer_fit((const char *const[]){ "", " " }, 2, 300, f->other, &err));
+    assert_string_equal(err.message, "a tokenizer needs captions, there are none");
+}
+
+static void grown(void **state)
+{
+    fixture *f = *state;
+    error err;
+    static const char *const more[] = { "a quokka on a surfboard", "Quokka with a żółw", "a żółw, surfboards",
+                                        "a yak" };
+    char before[512];
+    snprintf(before, sizeof before, "%s", pieces_of(f->path, f->captions[7]));
+    assert_true(tokenizer_grow(f->t, more, 4, 1000, f->other, &err));
+    tokenizer *t = tokenizer_open(f->other, &err);
+    if (!t) fail_msg("%s", err.message);
+    int count = tokenizer_vocabulary(t);
+    assert_in_range(count, VOCABULARY + 5, VOCABULARY + 60);
+    for (int i = 0; i < VOCABULARY; ++i) assert_string_equal(tokenizer_piece(t, i), tokenizer_piece(f->t, i));
+    assert_string_equal(pieces_of(f->other, f->captions[7]), before);
+    /* What comes twice is one piece, with characters that were bytes; what comes once is cut as before. */
+    assert_string_equal(pieces_of(f->other, "quokka"), "▁quokka");
+    assert_string_equal(pieces_of(f->other, "surfboard żółw"), "▁surfboard ▁żółw");
+    snprintf(before, sizeof before, "%s", pieces_of(f->path, "a yak"));
+    assert_string_equal(pieces_of(f->other, "a yak"), before);
+    /* Grown again on the same, nothing is added; by one piece, one. */
+    assert_true(tokenizer_grow(t, more, 4, 1000, f->other, &err));
+    assert_int_equal(tokens_of(f->other), count);
+    tokenizer_close(t);
+    assert_true(tokenizer_grow(f->t, more, 4, 1, f->other, &err));
+    assert_int_equal(tokens_of(f->other), VOCABULARY + 1);
+    assert_true(tokenizer_grow(f->t, more, 0, 9, f->other, &err));
+    assert_int_equal(tokens_of(f->other), VOCABULARY);
+    assert_false(tokenizer_grow(f->t, (const char *const[]){ "b\xff" }, 1, 9, f->other, &err));
+    assert_non_null(strstr(err.message, "caption 1: the text is not valid UTF-8"));
+}
+
 static void wrong_vocabularies(void **state)
 {
     fixture *f = *state;
@@ -377,6 +474,8 @@ int main(void)
         cmocka_unit_test(data_sets),
         cmocka_unit_test(dropout),
         cmocka_unit_test(wrong_vocabularies),
+        cmocka_unit_test(fitted_vocabularies),
+        cmocka_unit_test(grown),
         cmocka_unit_test(long_captions_are_used),
         cmocka_unit_test(wrong_texts),
         cmocka_unit_test(wrong_files),

@@ -61,6 +61,51 @@ static const gemm_case cases[] = {
       0,
       0,
       0 },
+    { "long k",
+      37,
+      29,
+      640,
+      { 1, 1 },
+      DTYPE_F32,
+      DTYPE_F32,
+      DTYPE_F32,
+      A_COLUMNS,
+      GEMM_IDENTITY,
+      0,
+      0,
+      0,
+      0,
+      0 },
+    { "long k, every end",
+      20,
+      33,
+      256,
+      { 1, 1 },
+      DTYPE_F16,
+      DTYPE_F32,
+      DTYPE_F16,
+      A_COLUMNS | B_COLUMNS | C_COLUMNS | ACCUMULATE | BIAS | PREACTIVATION,
+      GEMM_GELU,
+      0,
+      0,
+      0,
+      0,
+      0 },
+    { "long k, image as B",
+      5,
+      27,
+      512,
+      { 1, 1 },
+      DTYPE_F32,
+      DTYPE_F16,
+      DTYPE_F32,
+      A_COLUMNS | ACCUMULATE,
+      GEMM_IDENTITY,
+      0,
+      3,
+      8,
+      16,
+      3 },
     { "one row", 1, 33, 17, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, 0, GEMM_IDENTITY, 0, 0, 0, 0, 0 },
     { "one k", 5, 7, 1, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, A_COLUMNS, GEMM_IDENTITY, 0, 0, 0, 0, 0 },
     { "two batch axes",
@@ -304,7 +349,7 @@ static void compare(const gemm_case *t, const gemm_desc *g, const operand *a, co
     if (!(worst_pre <= tolerance * largest)) fail_msg("%s: preactivation is off by %g", t->name, worst_pre);
 }
 
-static void run_case(device *d, const gemm_case *t)
+static void run_case(device *d, const gemm_case *t, const char *way)
 {
     error err = { 0 };
     gemm_desc g = { .m = t->m, .n = t->n, .k = t->k, .batch = { t->batch[0], t->batch[1] }, .alpha = 0.5f };
@@ -323,7 +368,7 @@ static void run_case(device *d, const gemm_case *t)
     operand c = make_operand(d, t->c, batches * (t->m + 2) * (t->n + 2), 3);
     operand pre = make_operand(d, t->c, c.count, 4), bias = make_operand(d, DTYPE_F32, t->n, 5);
 
-    gemm_plan *plan = gemm_plan_create_with(d, "clblast", &g, &err);
+    gemm_plan *plan = gemm_plan_create_with(d, way, &g, &err);
     if (!plan) fail_msg("%s: %s", t->name, err.message);
     int64_t work = gemm_plan_workspace_bytes(plan);
     device_buffer *workspace = device_buffer_create(d, work + 512, &err);
@@ -361,12 +406,32 @@ static void clblast_agrees_with_the_reference(void **state)
 {
     (void)state;
     device *d = device_or_skip();
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) run_case(d, &cases[i]);
+    static const char *const ways[] = { "clblast", "clblast in 4", "clblast in 64" };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i)
+        for (size_t j = 0; j < sizeof ways / sizeof *ways; ++j) run_case(d, &cases[i], ways[j]);
+    device_close(d);
+}
+
+static void unknown_variants_are_refused(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    gemm_desc g = { .m = 4, .n = 4, .k = 256, .batch = { 1, 1 }, .alpha = 1 };
+    g.a = (gemm_operand){ .type = DTYPE_F32, .row = 256, .column = 1 };
+    g.b = (gemm_operand){ .type = DTYPE_F32, .row = 4, .column = 1 };
+    g.c = g.b;
+    static const char *const ways[] = { "clblast in 0", "clblast in 65", "clblast split" };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i) {
+        error err = { 0 };
+        assert_null(gemm_plan_create_with(d, ways[i], &g, &err));
+        assert_int_equal(err.code, ERROR_USAGE);
+    }
     device_close(d);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(clblast_agrees_with_the_reference) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(clblast_agrees_with_the_reference),
+                                        cmocka_unit_test(unknown_variants_are_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

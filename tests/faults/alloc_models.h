@@ -12,11 +12,22 @@
 static UNUSED const char *const dvae_sets[] = { "steps=2",      "batch=2",        "log_every=1",
                                                 "save_every=1", "eval_every=1",   "holdout=0.25",
                                                 "threads=1",    "sample_every=2", NULL };
-static UNUSED const char *const prior_sets[] = {
-    "steps=2",         "batch=2",   "log_every=1",    "save_every=1",        "eval_every=1",
-    "holdout=0.25",    "threads=1", "sample_every=2", "text_vocabulary=288", "keyword_captions=0.5",
-    "bpe_dropout=0.2", NULL
-};
+static UNUSED const char *const prior_sets[] = { "steps=2",
+                                                 "batch=2",
+                                                 "log_every=1",
+                                                 "save_every=1",
+                                                 "eval_every=1",
+                                                 "holdout=0.25",
+                                                 "threads=1",
+                                                 "sample_every=2",
+                                                 "text_vocabulary=300",
+                                                 "keyword_captions=0.3",
+                                                 "bpe_dropout=0.2",
+                                                 "caption_others=0.5",
+                                                 "caption_templates=builtin",
+                                                 "caption_shuffle=0.3",
+                                                 "caption_drop_words=0.3",
+                                                 NULL };
 
 static UNUSED bool pass(const dalle_error *failure, error *err)
 {

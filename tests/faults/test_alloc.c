@@ -7,6 +7,7 @@
 #include "data/emoji.h"
 #include "data/grid.h"
 #include "data/loader.h"
+#include "data/tokenizer_grow.h"
 #include "host/train/checkpoint.h"
 #include "models/request.h"
 
@@ -59,6 +60,25 @@ static bool check_tokenizer(bool ok, error *err)
     if (!file_exists(path_of("out/t.model"))) return !ok || error_set(err, ERROR_IO, "no model was written");
     tokenizer *t = tokenizer_open(path_of("out/t.model"), err);
     bool whole = t && (tokenizer_vocabulary(t) == 280 || error_set(err, ERROR_FORMAT, "a wrong model"));
+    tokenizer_close(t);
+    return whole;
+}
+
+static bool run_tokenizer_grow(error *err)
+{
+    static const char *const captions[] = { "a quokka", "two quokkas", "żółw" };
+    tokenizer *t = tokenizer_open(path_of("t.model"), err);
+    bool ok = t && tokenizer_grow(t, captions, 3, 50, path_of("out/t.model"), err);
+    tokenizer_close(t);
+    return ok;
+}
+
+static bool check_grown(bool ok, error *err)
+{
+    if (!no_leftovers(err)) return false;
+    if (!file_exists(path_of("out/t.model"))) return !ok || error_set(err, ERROR_IO, "no model was written");
+    tokenizer *t = tokenizer_open(path_of("out/t.model"), err);
+    bool whole = t && (tokenizer_vocabulary(t) > 280 || error_set(err, ERROR_FORMAT, "nothing was added"));
     tokenizer_close(t);
     return whole;
 }
@@ -135,21 +155,24 @@ static bool run_folder(error *err)
 
 static bool run_loader(error *err)
 {
-    const char *path = path_of("data.tar");
+    const char *path = path_of("odd.tar");
     dataset_selection all = { 0 };
     loader *l = NULL;
-    const loader_config config = {
+    loader_config config = {
         .batch = 3, .size = 12, .augment = AUGMENT_LISTING1, .threads = 2, .shuffle = true
     };
     dataset *d = dataset_open(&path, 1, true, err);
-    bool ok =
-        d && dataset_select(d, NULL, 0, 7, false, &all, err) && (l = loader_open(d, &all, &config, err));
+    bool ok = d && dataset_select(d, NULL, 0, 7, false, &all, err) &&
+              (config.skips = skips_create(d, 2, err)) && (l = loader_open(d, &all, &config, err));
     for (int i = 0; ok && i < 4; ++i) {
         loader_batch *batch = NULL;
         ok = loader_next(l, &batch, err);
         loader_release(l, batch);
     }
+    if (ok && skips_count(config.skips) != 1) ok = error_set(err, ERROR_FORMAT, "nothing was skipped");
+    ok = ok && skips_write(config.skips, path_of("out/skipped.txt"), true, err);
     loader_close(l);
+    skips_destroy(config.skips);
     dataset_selection_free(&all);
     dataset_close(d);
     return ok;
@@ -167,6 +190,8 @@ static bool run_pictures(error *err)
               image_read(path_of("cmyk.jpg"), &read[2], err) && image_fit(&read[0], 24, &fitted, err) &&
               grid_make(read, 3, 2, 2, captions, &sheet, err) &&
               image_write_png(&sheet, path_of("out/sheet.png"), err);
+    if (ok && (read[1].width != 16 || read[2].height != 24))
+        ok = error_set(err, ERROR_FORMAT, "a picture was not turned");
     for (int i = 0; i < 3; ++i) image_free(&read[i]);
     image_free(&fitted);
     image_free(&sheet);
@@ -180,15 +205,18 @@ static bool check_pictures(bool ok, error *err)
 /* A grid without labels is better than none; glyphs that cannot be drawn are left out. */
 static const char *const pictures_without[] = { "label_font_open", "label_height", "label_draw", NULL };
 
+#define EMOJI_PICTURES 16 /* those of write_emoji, and the heart in three other colours */
+
 static bool run_emoji(error *err)
 {
     int count = 0;
     const emoji_options options = { .list = path_of("list.txt"),
                                     .words = path_of("words.xml"),
                                     .words_derived = path_of("words.xml"),
+                                    .english = path_of("english"),
                                     .size = 16 };
     return emoji_build(&options, path_of("out/emoji.tar"), &count, err) &&
-           (count == 12 || error_set(err, ERROR_FORMAT, "%d emoji", count));
+           (count == EMOJI_PICTURES || error_set(err, ERROR_FORMAT, "%d emoji", count));
 }
 
 /* FreeType's own: modules for other kinds of fonts, tables nobody asks for. */
@@ -200,7 +228,7 @@ static bool check_emoji(bool ok, error *err)
     if (!no_leftovers(err)) return false;
     if (!file_exists(path)) return !ok || error_set(err, ERROR_IO, "no tar was written");
     dataset *d = dataset_open(&path, 1, true, err);
-    bool whole = d && (dataset_count(d) == 12 || error_set(err, ERROR_FORMAT, "a part of a tar"));
+    bool whole = d && (dataset_count(d) == EMOJI_PICTURES || error_set(err, ERROR_FORMAT, "a part of a tar"));
     dataset_close(d);
     return whole;
 }
@@ -247,7 +275,7 @@ COMMAND(manual, "man")
 COMMAND(completion, "completion", "zsh")
 COMMAND(config, "config", "prior", "--preset", "tiny", "--set", "layers=2", "-s", "heads=4")
 COMMAND(config_json, "config", "dvae", "--json")
-COMMAND(captions, "data", "captions", path_of("data.tar"))
+COMMAND(captions, "data", "captions", path_of("odd.tar"))
 COMMAND(data_info, "data", "info", path_of("data.tar"), path_of("folder"))
 COMMAND(data_info_json, "data", "info", "--json", path_of("data.tar"))
 COMMAND(train_tokenizer, "tokenizer", "train", "--data", path_of("data.tar"), "--keywords", "--vocabulary",
@@ -281,6 +309,7 @@ static const alloc_scene scenes[] = {
     { "settings", NULL, run_settings, NULL, 0, NULL },
     { "mistakes", NULL, run_mistakes, NULL, 0, mistakes_without },
     { "tokenizer train", empty_out, run_tokenizer_train, check_tokenizer, 400, NULL },
+    { "tokenizer grow", empty_out, run_tokenizer_grow, check_grown, 400, NULL },
     { "tokenizer use", empty_out, run_tokenizer_use, check_out, 1200, NULL },
     { "words", empty_out, run_words, check_out, 0, NULL },
     { "tar", NULL, run_tar, NULL, 0, NULL },
@@ -327,20 +356,23 @@ static void write_jpeg(const char *path, J_COLOR_SPACE space, int channels)
     jpeg.err = jpeg_std_error(&manager);
     jpeg_create_compress(&jpeg);
     jpeg_mem_dest(&jpeg, &bytes, &size);
-    jpeg.image_width = jpeg.image_height = 24;
+    jpeg.image_width = 24;
+    jpeg.image_height = 16;
     jpeg.input_components = channels;
     jpeg.in_color_space = space;
     jpeg_set_defaults(&jpeg);
     jpeg_start_compress(&jpeg, TRUE);
+    static const unsigned char turned[] = "Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\6\0\0\0\0\0";
+    jpeg_write_marker(&jpeg, JPEG_APP0 + 1, turned, sizeof turned - 1);
     for (int i = 0; i < 24 * 4; ++i) row[i] = (unsigned char)(i * 7);
-    for (int y = 0; y < 24; ++y) jpeg_write_scanlines(&jpeg, &(JSAMPROW){ row }, 1);
+    for (int y = 0; y < 16; ++y) jpeg_write_scanlines(&jpeg, &(JSAMPROW){ row }, 1);
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
     assert_true(file_write(path, bytes, size, NULL));
     free(bytes);
 }
 
-/* Ten faces and two colours of hands, as Unicode and CLDR would list them. */
+/* Ten faces, two colours of hands and a heart, as Unicode and CLDR would list them. */
 static void write_emoji(void)
 {
     char list[2000] = "# group: Smileys & Emotion\n# subgroup: face-smiling\n",
@@ -353,10 +385,17 @@ static void write_emoji(void)
     }
     strcat(list, "# group: People & Body\n# subgroup: hand-fingers-open\n"
                  "1F44B ; fully-qualified # \xf0\x9f\x91\x8b E0.6 waving hand\n"
-                 "1F44B 1F3FF ; fully-qualified # \xf0\x9f\x91\x8b E1.0 waving hand: dark skin tone\n");
+                 "1F44B 1F3FF ; fully-qualified # \xf0\x9f\x91\x8b E1.0 waving hand: dark skin tone\n"
+                 "# group: Smileys & Emotion\n# subgroup: heart\n"
+                 "2764 FE0F ; fully-qualified # \xe2\x9d\xa4 E0.6 red heart\n");
     strcat(keywords, "</annotations></ldml>\n");
     write_text(path_of("list.txt"), list);
     write_text(path_of("words.xml"), keywords);
+    assert_true(file_make_folders(path_of("english/annotations"), NULL));
+    write_text(
+        path_of("english/annotations/en_GB.xml"),
+        "<ldml><annotations><annotation cp=\"\xe2\x9d\xa4\">love | valentine</annotation>"
+        "<annotation cp=\"\xe2\x9d\xa4\" type=\"tts\">crimson heart</annotation></annotations></ldml>\n");
 }
 
 static void write_odd_tensors(void)
@@ -371,6 +410,28 @@ static void write_odd_tensors(void)
     assert_true(file_write(path_of("odd.safetensors"), bytes, 8 + length + 8, NULL));
 }
 
+/* A broken picture, links, several captions, a repeat, a name that comes again. */
+static void write_odd_tar(void)
+{
+    tar_file t = tar_begin(path_of("odd.tar"), false);
+    struct archive_entry *link = archive_entry_new();
+    tar_add_noise(&t, "a.png", 14, 14, 1);
+    tar_add_text(&t, "a.txt", "one\ntwo\n");
+    tar_add_text(&t, "a.json", "{\"captions\":[\"three\"],\"repeat\":3}");
+    tar_add_text(&t, "b.png", "<html>");
+    tar_add_text(&t, "b.txt", "broken");
+    tar_add_text(&t, "b.txt", "broken again");
+    tar_add_noise(&t, "c.in.png", 14, 14, 2);
+    tar_add_text(&t, "c.out.txt", "c");
+    archive_entry_set_pathname(link, "d.png");
+    archive_entry_set_filetype(link, AE_IFLNK);
+    archive_entry_set_symlink(link, "a.png");
+    assert_int_equal(archive_write_header(t.tar, link), ARCHIVE_OK);
+    archive_entry_free(link);
+    tar_add_text(&t, "d.txt", "linked");
+    tar_end(&t);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -378,6 +439,7 @@ static int set_up(void **state)
     base = room_create();
     drawings_tar(path_of("data.tar"), DRAWINGS);
     drawings_folder(path_of("folder"), DRAWINGS);
+    write_odd_tar();
     char zip[500];
     snprintf(zip, sizeof zip, "gzip -c '%s' > '%s'", path_of("data.tar"), path_of("data.tar.gz"));
     assert_int_equal(system(zip), 0);

@@ -6,7 +6,7 @@
 
 #include "tests/kernels/record.h"
 
-/* Drawing, as training's sample grids do and as a model packed with 16-bit storage does. */
+/* Drawing, as training's sample grids do and as a model packed with 16-bit storage does, without guidance and with. */
 static bool draw_each(prior_trainer *t, dtype weights, error *err)
 {
     static const int64_t batches[] = RECORD_BATCHES;
@@ -14,9 +14,13 @@ static bool draw_each(prior_trainer *t, dtype weights, error *err)
     bool ok = own != NULL;
     if (ok) store_set_weight_type(own, weights);
     for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {
-        prior_sampler *s = prior_sampler_create(own, &t->config, &t->shape, batches[i], false, err);
-        ok = s != NULL;
-        prior_sampler_destroy(s);
+        for (int guided = 0; ok && guided < 2; ++guided) {
+            prior_config c = t->config;
+            c.guidance = guided ? 2 : 1;
+            prior_sampler *s = prior_sampler_create(own, &c, &t->shape, batches[i], false, err);
+            ok = s != NULL;
+            prior_sampler_destroy(s);
+        }
     }
     store_destroy(own);
     return ok;

@@ -47,7 +47,7 @@ static void check_whole(golden *k, bool recompute)
            *targets = golden_input(k, "targets");
     tensor *share = graph_input(g, "share", DTYPE_F32, 1, (int64_t[]){ 1 });
     prior_places places = prior_places_input(g, &shape);
-    prior_losses l = prior_loss(g, &c, &shape, text, image, targets, share, &places, NULL);
+    prior_losses l = prior_loss(g, &c, &shape, text, image, image, targets, share, &places, NULL);
     /* A second stack over the same parameters, for what the loss does not show. */
     prior_weights w = prior_declare(g, &c, &shape);
     tensor *states = prior_states(g, &c, &shape, &w, &places, text, image, NULL);

@@ -72,7 +72,7 @@ static void learn(const char *const *sets)
         int32_t text[TEXT], real[TOKENS], drawn[TOKENS];
         small_text(i, text);
         small_image(i, real);
-        prior_draw d = { .text = text, .seed = 9, .count = 1, .temperature = 0, .top_p = 1 };
+        prior_draw d = { .text = text, .seed = 9, .count = 1, .temperature = 0, .top_p = 1, .guidance = 1 };
         if (!prior_sampler_draw(p, &d, drawn, &err)) fail_msg("%s", err.message);
         assert_memory_equal(drawn, real, sizeof real);
     }

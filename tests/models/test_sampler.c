@@ -131,9 +131,8 @@ static void draw(const drawing *d, int64_t batch, prior_draw how, int32_t *token
     prior_sampler_destroy(p);
 }
 
-static void test_same_pictures(void **state)
+static void same_pictures(double guidance)
 {
-    (void)state;
     static int32_t all[MOST * TOKENS], some[MOST * TOKENS];
     static const struct {
         int64_t batch, first, count;
@@ -141,7 +140,8 @@ static void test_same_pictures(void **state)
         { 1, 0, 1 }, { 1, 4, 3 }, { 3, 0, 3 }, { 4, 0, 16 }, { 16, 0, 1 }, { 16, 3, 16 }, { 5, 18, 1 },
     };
     drawing d = drawing_open();
-    prior_draw how = { .seed = 77, .count = MOST, .temperature = 1, .top_k = 12, .top_p = 0.95 };
+    prior_draw how = { .seed = 77, .temperature = 1, .top_k = 12, .top_p = 0.95, .guidance = guidance };
+    how.count = MOST;
     draw(&d, 16, how, all);
     for (int i = 1; i < MOST; ++i) assert_memory_not_equal(all, all + i * TOKENS, TOKENS * sizeof *all);
     for (size_t w = 0; w < sizeof ways / sizeof *ways; ++w) {
@@ -154,14 +154,128 @@ static void test_same_pictures(void **state)
     store_destroy(d.store);
 }
 
-/* A profile looks at kernels one by one: the same tokens. */
-static void test_joined(void **state)
+static void test_same_pictures(void **state)
+{
+    (void)state;
+    same_pictures(1);
+    same_pictures(2.5);
+}
+
+/* The margin by which `token` is the largest of what guidance makes of the logits with and without the caption. */
+static double margin_of(const float *with, const float *without, double guidance, int32_t token)
+{
+    double others = -INFINITY, own = 0;
+    for (int k = 0; k < CODES; ++k) {
+        double z = (double)without[k] + guidance * ((double)with[k] - (double)without[k]);
+        if (k == token)
+            own = z;
+        else
+            others = fmax(others, z);
+    }
+    return own - others;
+}
+
+/* Every likeliest token with guidance is the largest of the two captions' logits, combined in double precision. */
+static void test_guidance(void **state)
 {
     (void)state;
     error err;
+    static float with[TOKENS * CODES], without[TOKENS * CODES];
+    int32_t plain[2 * TOKENS], guided[2 * TOKENS], empty[TEXT];
+    drawing d = drawing_open();
+    prior_draw how = { .seed = 1, .count = 2, .temperature = 0, .top_p = 1, .guidance = 1 };
+    draw(&d, 2, how, plain);
+    for (int i = 0; i < TEXT; ++i) empty[i] = -1;
+    prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 1, false, &err);
+    if (!p) fail_msg("%s", err.message);
+    static const double strengths[] = { 0, 0.5, 3, 20 };
+    for (size_t s = 0; s < sizeof strengths / sizeof *strengths; ++s) {
+        how.guidance = strengths[s];
+        draw(&d, 2, how, guided);
+        assert_memory_equal(guided, guided + TOKENS, TOKENS * sizeof *guided);
+        assert_memory_not_equal(guided, plain, sizeof guided);
+        if (!prior_sampler_logits(p, d.text, guided, with, &err) ||
+            !prior_sampler_logits(p, empty, guided, without, &err))
+            fail_msg("%s", err.message);
+        for (int i = 0; i < TOKENS; ++i)
+            assert_true(margin_of(with + i * CODES, without + i * CODES, strengths[s], guided[i]) > -1e-3);
+    }
+    prior_sampler_destroy(p);
+    store_destroy(d.store);
+}
+
+/* Nats of the distribution that these logits make. */
+static double entropy_of(const float *logits)
+{
+    double most = -INFINITY, whole = 0, entropy = 0;
+    for (int k = 0; k < CODES; ++k) most = fmax(most, (double)logits[k]);
+    for (int k = 0; k < CODES; ++k) whole += exp((double)logits[k] - most);
+    for (int k = 0; k < CODES; ++k) {
+        double p = exp((double)logits[k] - most) / whole;
+        entropy -= p > 0 ? p * log(p) : 0;
+    }
+    return entropy;
+}
+
+/* The entropy that comes with a token is that of the caption's own logits, whatever it was drawn with or beside. */
+static void test_entropy(void **state)
+{
+    (void)state;
+    error err;
+    enum { PICTURES = 5 };
+    static float logits[TOKENS * CODES], entropy[PICTURES * TOKENS];
+    int32_t tokens[PICTURES * TOKENS];
+    drawing d = drawing_open();
+    prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 1, false, &err);
+    if (!p) fail_msg("%s", err.message);
+    for (int guided = 0; guided < 2; ++guided) {
+        prior_draw how = { .seed = 3, .first = 7, .count = PICTURES, .temperature = 0.6, .top_k = 9 };
+        how.top_p = 0.9;
+        how.guidance = guided ? 3 : 1;
+        how.entropy = entropy;
+        draw(&d, 2, how, tokens);
+        for (int i = 0; i < PICTURES; ++i) {
+            if (!prior_sampler_logits(p, d.text, tokens + i * TOKENS, logits, &err))
+                fail_msg("%s", err.message);
+            for (int j = 0; j < TOKENS; ++j) {
+                double wanted = entropy_of(logits + j * CODES);
+                assert_true(wanted > 0.1 && fabs((double)entropy[i * TOKENS + j] - wanted) < 1e-3);
+            }
+        }
+    }
+    prior_sampler_destroy(p);
+    store_destroy(d.store);
+}
+
+/* At its two ends guidance is no more than drawing with or without the caption, whatever the settings say. */
+static void test_guidance_ends(void **state)
+{
+    (void)state;
+    int32_t plain[3 * TOKENS], other[3 * TOKENS];
+    drawing d = drawing_open();
+    prior_draw how = { .seed = 9, .count = 3, .temperature = 1, .top_p = 1, .guidance = 1 };
+    draw(&d, 3, how, plain);
+    d.config.guidance = 4; /* its graphs are built first */
+    draw(&d, 3, how, other);
+    assert_memory_equal(plain, other, sizeof plain);
+    how.guidance = 0;
+    draw(&d, 3, how, other);
+    assert_memory_not_equal(plain, other, sizeof plain);
+    for (int i = 0; i < TEXT; ++i) d.text[i] = -1;
+    how.guidance = 1;
+    draw(&d, 3, how, plain);
+    assert_memory_equal(plain, other, sizeof plain);
+    store_destroy(d.store);
+}
+
+/* A profile looks at kernels one by one: the same tokens. */
+static void check_joined(double guidance)
+{
+    error err;
     int32_t joined[3 * TOKENS], apart[3 * TOKENS];
     drawing d = drawing_open();
-    prior_draw how = { .seed = 5, .count = 3, .temperature = 1, .top_p = 0.9 };
+    prior_draw how = { .seed = 5, .count = 3, .temperature = 1, .top_p = 0.9, .guidance = guidance };
+    d.config.guidance = guidance;
     prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 3, false, &err);
     if (!p) fail_msg("%s", err.message);
     assert_int_equal(prior_sampler_joined(p), device_get_info(hardware)->joins);
@@ -177,20 +291,27 @@ static void test_joined(void **state)
     store_destroy(d.store);
 }
 
+static void test_joined(void **state)
+{
+    (void)state;
+    check_joined(1);
+    check_joined(3);
+}
+
 static void test_greedy_and_seeds(void **state)
 {
     (void)state;
     int32_t greedy[3 * TOKENS], other[3 * TOKENS];
     drawing d = drawing_open();
-    prior_draw how = { .seed = 1, .count = 3, .temperature = 0, .top_p = 1 };
+    prior_draw how = { .seed = 1, .count = 3, .temperature = 0, .top_p = 1, .guidance = 1 };
     draw(&d, 3, how, greedy);
     assert_memory_equal(greedy, greedy + TOKENS, TOKENS * sizeof *greedy);
     assert_memory_equal(greedy, greedy + 2 * TOKENS, TOKENS * sizeof *greedy);
 
-    how = (prior_draw){ .seed = 2, .count = 3, .temperature = 1, .top_k = 1, .top_p = 1 };
+    how = (prior_draw){ .seed = 2, .count = 3, .temperature = 1, .top_k = 1, .top_p = 1, .guidance = 1 };
     draw(&d, 3, how, other);
     assert_memory_equal(greedy, other, sizeof greedy);
-    how = (prior_draw){ .seed = 2, .count = 3, .temperature = 1, .top_p = 0 };
+    how = (prior_draw){ .seed = 2, .count = 3, .temperature = 1, .top_p = 0, .guidance = 1 };
     draw(&d, 3, how, other);
     assert_memory_equal(greedy, other, sizeof greedy);
 
@@ -203,7 +324,7 @@ static void test_greedy_and_seeds(void **state)
         for (int k = 0; k < CODES; ++k) assert_true(logits[i * CODES + k] <= logits[i * CODES + greedy[i]]);
     prior_sampler_destroy(p);
 
-    how = (prior_draw){ .seed = 1, .count = 3, .temperature = 1, .top_p = 1 };
+    how = (prior_draw){ .seed = 1, .count = 3, .temperature = 1, .top_p = 1, .guidance = 1 };
     draw(&d, 3, how, greedy);
     how.seed = 2;
     draw(&d, 3, how, other);
@@ -229,7 +350,9 @@ static void test_progress_stops(void **state)
     int32_t tokens[2 * TOKENS];
     drawing d = drawing_open();
     prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 1, false, &err);
-    prior_draw how = { .text = d.text, .count = 2, .top_p = 1, .progress = stop_at_once, .context = &seen };
+    prior_draw how = {
+        .text = d.text, .count = 2, .top_p = 1, .guidance = 1, .progress = stop_at_once, .context = &seen
+    };
     /* Sixteen tokens a picture: reported at the end of a picture, and the second is not begun. */
     bool ok = p && prior_sampler_draw(p, &how, tokens, &err);
     assert_true(seen > 0);
@@ -242,9 +365,11 @@ int main(void)
 {
     hardware = device_or_skip();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cached_logits), cmocka_unit_test(test_stored_in_half),
-        cmocka_unit_test(test_same_pictures), cmocka_unit_test(test_greedy_and_seeds),
-        cmocka_unit_test(test_joined),        cmocka_unit_test(test_progress_stops),
+        cmocka_unit_test(test_cached_logits),    cmocka_unit_test(test_stored_in_half),
+        cmocka_unit_test(test_same_pictures),    cmocka_unit_test(test_guidance),
+        cmocka_unit_test(test_guidance_ends),    cmocka_unit_test(test_entropy),
+        cmocka_unit_test(test_greedy_and_seeds), cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_progress_stops),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     device_close(hardware);

@@ -12,10 +12,11 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     (void)c;
     int64_t length = in[0].dim[2], tokens = in[1].dim[2], head = in[1].dim[3];
+    int64_t written = in[1].count / in[1].dim[0] * in[0].dim[0];
     for (int64_t i = 0; i < out[0].count; ++i) out[0].v[i] = in[0].v[i];
-    for (int64_t i = 0; i < in[1].count; ++i) {
+    for (int64_t i = 0; i < written; ++i) {
         int64_t pair = i / head / tokens, place = (int64_t)in[2].v[0] + i / head % tokens;
-        if (place < length) out[0].v[(pair * length + place) * head + i % head] = in[1].v[i];
+        if (place < length) out[0].v[(pair * length + place) * head + i % head] = in[1].v[i % in[1].count];
     }
 }
 
@@ -36,6 +37,19 @@ static const op_case cases[] = {
       .in = { { 4, { 2, 2, 5, 4 }, OP_STATE },
               { 4, { 2, 2, 3, 4 }, OP_FIXED },
               { 1, { 1 }, OP_INTEGER, 3, 3 } } },
+    { .name = "one for all",
+      .in = { { 4, { 3, 2, 5, 20 }, OP_STATE },
+              { 4, { 1, 2, 2, 20 }, OP_FIXED },
+              { 1, { 1 }, OP_INTEGER, 1, 1 } } },
+    { .name = "in turns",
+      .in = { { 4, { 6, 2, 5, 7 }, OP_STATE },
+              { 4, { 2, 2, 3, 7 }, OP_FIXED },
+              { 1, { 1 }, OP_INTEGER, 0, 0 } } },
+    { .name = "uneven turns",
+      .in = { { 4, { 5, 2, 5, 4 }, OP_STATE },
+              { 4, { 2, 2, 3, 4 }, OP_FIXED },
+              { 1, { 1 }, OP_INTEGER, 0, 0 } },
+      .fails = "does not fit the cache" },
     { .name = "heads",
       .in = { { 4, { 2, 2, 5, 4 }, OP_STATE },
               { 4, { 2, 3, 3, 4 }, OP_FIXED },

@@ -22,7 +22,7 @@ static void reference_step(reference_state *s, const float *counts, const float 
         uint32_t row = philox_below(&p, (uint32_t)k, ROWS);
         for (int i = k * COLUMNS; i < (k + 1) * COLUMNS; ++i) {
             s->mean[i] = d * s->mean[i] + (1.0 - d) * (double)sums[i];
-            s->codebook[i] = s->mean[i] / smooth;
+            if (counts[k] > 0) s->codebook[i] = s->mean[i] / smooth;
             if (!dead) continue;
             s->codebook[i] = (double)z[row * COLUMNS + (uint32_t)(i % COLUMNS)];
             s->mean[i] = s->codebook[i] * 10.0 * revive;
@@ -44,7 +44,8 @@ static double distance(const float *got, const double *wanted, int count)
     return most / size;
 }
 
-static int check(int shape, double revive)
+/* `fresh`: usage and means start at zero, as those of a new model do. */
+static int check(int shape, double revive, bool fresh)
 {
     rig r = rig_open(shape);
     tensor *codebook = rig_state(&r, "codebook", DTYPE_F32, RIG_DIM(CODES, COLUMNS));
@@ -60,14 +61,19 @@ static int check(int shape, double revive)
     graph_update(after);
     rig_compile(&r);
     static reference_state s;
-    float start[CODES * COLUMNS], many[CODES], sum[CODES * COLUMNS], rows[ROWS * COLUMNS], ones[CODES];
+    float start[CODES * COLUMNS], mean_start[CODES * COLUMNS], many[CODES], sum[CODES * COLUMNS],
+        rows[ROWS * COLUMNS], ones[CODES];
     rig_fill(start, CODES * COLUMNS, 1, -1.0f, 1.0f);
-    for (int i = 0; i < CODES * COLUMNS; ++i) s.codebook[i] = s.mean[i] = (double)start[i];
-    for (int k = 0; k < CODES; ++k) s.usage[k] = (double)(ones[k] = 1.0f);
     rig_write(codebook, start);
-    rig_write(mean, start);
+    for (int k = 0; k < CODES; ++k) s.usage[k] = (double)(ones[k] = fresh ? 0.0f : 1.0f);
+    for (int i = 0; i < CODES * COLUMNS; ++i) {
+        s.codebook[i] = (double)start[i];
+        s.mean[i] = (double)(mean_start[i] = fresh ? 0.0f : start[i]);
+    }
+    rig_write(mean, mean_start);
     rig_write(usage, ones);
-    int revived = 0;
+    int revived = 0, unlike = 0;
+    bool ever[CODES] = { false };
     for (int t = 0; t < STEPS; ++t) {
         rig_fill(rows, ROWS * COLUMNS, 20 + (uint32_t)t, -2.0f, 2.0f);
         rig_fill(sum, CODES * COLUMNS, 40 + (uint32_t)t, -3.0f, 3.0f);
@@ -78,6 +84,7 @@ static int check(int shape, double revive)
         rig_write(random, (int32_t[]){ 11, 12, t, 0 });
         rig_write(flag, &(int32_t){ t != 2 });
         rig_run(&r);
+        for (int k = 0; t != 2 && k < CODES; ++k) ever[k] = ever[k] || many[k] > 0;
         if (t != 2)
             reference_step(&s, many, sum, rows, (uint32_t)t, philox_stream(after->from->name), revive,
                            &revived);
@@ -85,13 +92,16 @@ static int check(int shape, double revive)
     float got[CODES * COLUMNS];
     rig_read(codebook, got);
     double far = distance(got, s.codebook, CODES * COLUMNS);
+    for (int i = 0; revive <= 0 && i < CODES * COLUMNS; ++i)
+        unlike += !ever[i / COLUMNS] && got[i] != start[i];
     rig_read(mean, got);
     far = fmax(far, distance(got, s.mean, CODES * COLUMNS));
     rig_read(usage, got);
     far = fmax(far, distance(got, s.usage, CODES));
-    bool wrong = !(far < 1e-5) || (revived > 0) != (revive > 0);
+    bool wrong = !(far < 1e-5) || (revived > 0) != (revive > 0) || unlike;
     if (wrong)
-        fprintf(stderr, "codebook_update: %g away from the reference, %d codes revived\n", far, revived);
+        fprintf(stderr, "codebook_update: %g away from the reference, %d codes revived, %d values lost\n",
+                far, revived, unlike);
     rig_close(&r);
     return wrong;
 }
@@ -149,7 +159,8 @@ static const op_case cases[] = {
 int main(void)
 {
     int wrong = 0;
-    for (int shape = 0; shape < RIG_SHAPES; ++shape) wrong += check(shape, 0.0) + check(shape, 0.5);
+    for (int shape = 0; shape < RIG_SHAPES; ++shape)
+        wrong += check(shape, 0.0, false) + check(shape, 0.0, true) + check(shape, 0.5, false);
     int status = op_check_main(&(op_test){ "codebook_update", build, NULL, OP_CASES(cases) });
     return status ? status : wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

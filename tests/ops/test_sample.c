@@ -173,21 +173,80 @@ static int check_batch(int shape)
     return wrong;
 }
 
+static sampler into_open(int shape, int64_t rows, int64_t pictures, int64_t length, int64_t columns,
+                         tensor **history, tensor **entropies)
+{
+    sampler s = { .r = rig_open(shape) };
+    s.logits = rig_input(&s.r, "logits", DTYPE_F32, RIG_DIM(rows, columns));
+    s.settings = rig_input(&s.r, "settings", DTYPE_F32, RIG_DIM(4));
+    s.random = rig_input(&s.r, "random", DTYPE_I32, RIG_DIM(4));
+    s.position = rig_input(&s.r, "position", DTYPE_I32, RIG_DIM(1));
+    s.ids = rig_state(&s.r, "token", DTYPE_I32, RIG_DIM(rows));
+    *history = rig_state(&s.r, "history", DTYPE_I32, RIG_DIM(length, pictures));
+    *entropies = rig_state(&s.r, "entropies", DTYPE_F32, RIG_DIM(length, pictures));
+    op_sample_into(s.logits, s.settings, s.random, s.position, s.ids, *history, *entropies);
+    rig_compile(&s.r);
+    return s;
+}
+
+static double entropy_of(const float *logits, int columns)
+{
+    double most = -INFINITY, whole = 0.0, entropy = 0.0;
+    for (int i = 0; i < columns; ++i) most = fmax(most, (double)logits[i]);
+    for (int i = 0; i < columns; ++i) whole += exp((double)logits[i] - most);
+    for (int i = 0; i < columns; ++i) {
+        double p = exp((double)logits[i] - most) / whole;
+        if (p > 0.0) entropy -= p * log(p);
+    }
+    return entropy;
+}
+
+/* Whether row `position` of the entropies is that of every `apart`-th row of the logits. */
+static bool entropies_are(tensor *entropies, int position, const float *logits, int rows, int apart,
+                          int columns)
+{
+    float kept[64];
+    rig_read(entropies, kept);
+    bool right = true;
+    for (int row = 0; row < rows; ++row) {
+        double wanted = entropy_of(logits + row * apart * columns, columns);
+        right = right && fabs((double)kept[position * rows + row] - wanted) < 1e-4;
+    }
+    return right;
+}
+
+/* One that is certain, one that knows nothing, one of two equal ones; -infinity is no more than very unlikely. */
+static int check_entropy(int shape)
+{
+    enum { ROWS = 4, COLUMNS = 50 };
+    float x[ROWS * COLUMNS], kept[ROWS];
+    int32_t ids[ROWS];
+    for (int i = 0; i < ROWS * COLUMNS; ++i) x[i] = i / COLUMNS == 1 ? 3.0f : -40.0f;
+    x[7] = 60.0f;
+    x[2 * COLUMNS + 5] = x[2 * COLUMNS + 49] = 90.0f;
+    for (int i = 0; i < COLUMNS; ++i) x[3 * COLUMNS + i] = i < 4 ? 1.0f : -INFINITY;
+    const double wanted[ROWS] = { 0.0, log(COLUMNS), log(2.0), log(4.0) };
+    tensor *history, *entropies;
+    sampler s = into_open(shape, ROWS, ROWS, 1, COLUMNS, &history, &entropies);
+    rig_write(s.logits, x);
+    sampler_draw(&s, all_settings[8], 0, 0, ids);
+    rig_read(entropies, kept);
+    int wrong = 0;
+    for (int row = 0; row < ROWS; ++row) wrong += !(fabs((double)kept[row] - wanted[row]) < 1e-5);
+    if (wrong) fprintf(stderr, "sample: %d of %d plain entropies are wrong\n", wrong, ROWS);
+    rig_close(&s.r);
+    return wrong;
+}
+
 /* op_sample_into draws the same and keeps every token in its place; one outside the history is only the last. */
 static int check_into(int shape)
 {
     enum { ROWS = 3, COLUMNS = 40, LENGTH = 4 };
     float x[ROWS * COLUMNS];
     rig_fill(x, ROWS * COLUMNS, 11, -2.0f, 2.0f);
-    sampler plain = sampler_open(shape, ROWS, COLUMNS), s = { .r = rig_open(shape) };
-    s.logits = rig_input(&s.r, "logits", DTYPE_F32, RIG_DIM(ROWS, COLUMNS));
-    s.settings = rig_input(&s.r, "settings", DTYPE_F32, RIG_DIM(4));
-    s.random = rig_input(&s.r, "random", DTYPE_I32, RIG_DIM(4));
-    s.position = rig_input(&s.r, "position", DTYPE_I32, RIG_DIM(1));
-    s.ids = rig_state(&s.r, "token", DTYPE_I32, RIG_DIM(ROWS));
-    tensor *history = rig_state(&s.r, "history", DTYPE_I32, RIG_DIM(LENGTH, ROWS));
-    op_sample_into(s.logits, s.settings, s.random, s.position, s.ids, history);
-    rig_compile(&s.r);
+    tensor *history, *entropies;
+    sampler plain = sampler_open(shape, ROWS, COLUMNS),
+            s = into_open(shape, ROWS, ROWS, LENGTH, COLUMNS, &history, &entropies);
     rig_write(s.logits, x);
     rig_write(plain.logits, x);
     int32_t wanted[LENGTH * ROWS] = { 0 }, kept[LENGTH * ROWS] = { 0 }, last[ROWS], drawn[ROWS];
@@ -201,7 +260,49 @@ static int check_into(int shape)
     }
     rig_read(history, kept);
     wrong += memcmp(kept, wanted, sizeof kept) != 0;
+    for (int position = 0; position < LENGTH; ++position)
+        wrong += !entropies_are(entropies, position, x, ROWS, 1, COLUMNS);
     if (wrong) fprintf(stderr, "sample: drawn into a history, %d of %d times otherwise\n", wrong, LENGTH + 3);
+    rig_close(&plain.r);
+    rig_close(&s.r);
+    return wrong;
+}
+
+/* Guidance draws what the plain operator draws from the combined logits; all are multiples of 1/32, so that no
+ * rounding stands between the two. */
+static int check_guided(int shape, int columns)
+{
+    enum { ROWS = 3 };
+    static const float guidance[] = { 0.0f, 1.0f, 2.5f, -1.0f, 7.0f };
+    float *pairs = malloc((size_t)(2 * ROWS * columns) * sizeof *pairs),
+          *combined = malloc((size_t)(ROWS * columns) * sizeof *combined);
+    rig_fill(pairs, 2 * ROWS * columns, 13, -4.0f, 4.0f);
+    for (int i = 0; i < 2 * ROWS * columns; ++i) pairs[i] = roundf(16.0f * pairs[i]) / 16.0f;
+    tensor *history, *entropies;
+    sampler plain = sampler_open(shape, ROWS, columns),
+            s = into_open(shape, 2 * ROWS, ROWS, 2, columns, &history, &entropies);
+    rig_write(s.logits, pairs);
+    int wrong = 0;
+    for (size_t g = 0; g < sizeof guidance / sizeof *guidance; ++g)
+        for (size_t k = 0; k < sizeof all_settings / sizeof *all_settings; ++k) {
+            int32_t wanted[ROWS], drawn[2 * ROWS], kept[2 * ROWS];
+            float settings[4] = { all_settings[k][0], all_settings[k][1], all_settings[k][2], guidance[g] };
+            for (int i = 0; i < ROWS * columns; ++i) {
+                const float *x = pairs + i / columns * 2 * columns + i % columns;
+                combined[i] = x[columns] + guidance[g] * (x[0] - x[columns]);
+            }
+            rig_write(plain.logits, combined);
+            sampler_draw(&plain, settings, 4, 1, wanted);
+            sampler_draw(&s, settings, 4, 1, drawn);
+            rig_read(history, kept);
+            for (int i = 0; i < 2 * ROWS; ++i) wrong += drawn[i] != wanted[i / 2];
+            wrong += memcmp(kept + ROWS, wanted, sizeof wanted) != 0;
+            wrong += !entropies_are(entropies, 1, pairs, ROWS, 2, columns);
+        }
+    if (wrong)
+        fprintf(stderr, "sample: with guidance, %d tokens of %d columns are otherwise\n", wrong, columns);
+    free(pairs);
+    free(combined);
     rig_close(&plain.r);
     rig_close(&s.r);
     return wrong;
@@ -245,8 +346,9 @@ int main(void)
     for (int shape = 0; shape < RIG_SHAPES; ++shape) {
         wrong += check_against_naive(shape, 37, 0) + check_against_naive(shape, 37, 5);
         if (!getenv("DALLE_CL_TINY"))
-            wrong += check_against_naive(shape, 1003, 0) + check_against_naive(shape, 1003, 9);
-        wrong += check_batch(shape) + check_into(shape);
+            wrong += check_against_naive(shape, 1003, 0) + check_against_naive(shape, 1003, 9) +
+                     check_guided(shape, 300);
+        wrong += check_batch(shape) + check_into(shape) + check_guided(shape, 37) + check_entropy(shape);
     }
     int status = op_check_main(&(op_test){ "sample", build, reference, OP_CASES(cases) });
     return status ? status : wrong ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -2,7 +2,7 @@
  * The default is the fastest by a short measured multiply-add rate (probe.c), because neither the
  * order of platforms nor the device type says which driver of the same hardware is the good one.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/opencl/helpers.h"
 #include "host/base/config.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
@@ -87,6 +87,10 @@ static int device_uint(asked *a, cl_device_info what, const char *name)
     return (int)value;
 }
 
+/* NVIDIA's driver (580.159) counts the elements of clEnqueueFillBuffer in 32 bits: a fill of the last four bytes of
+ * 16 GiB stops the context, one further on lands elsewhere in the buffer, without an error.  2^31 elements are safe. */
+#define BUFFER_BYTES_MOST ((int64_t)8 << 30)
+
 #define PLATFORM_TEXT(a, what, out) platform_text(a, what, #what, out, sizeof(out))
 #define DEVICE_TEXT(a, what, out)   device_text(a, what, #what, out, sizeof(out))
 #define DEVICE_ULONG(a, what)       device_ulong(a, what, #what)
@@ -160,6 +164,7 @@ static void describe(cl_platform_id platform, cl_device_id id, device_info *info
     info->compute_units = DEVICE_UINT(&a, CL_DEVICE_MAX_COMPUTE_UNITS);
     info->memory_bytes = DEVICE_ULONG(&a, CL_DEVICE_GLOBAL_MEM_SIZE);
     info->max_buffer_bytes = DEVICE_ULONG(&a, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    if (info->max_buffer_bytes > BUFFER_BYTES_MOST) info->max_buffer_bytes = BUFFER_BYTES_MOST;
     info->local_bytes = DEVICE_ULONG(&a, CL_DEVICE_LOCAL_MEM_SIZE);
     DEVICE_VALUE(&a, CL_DEVICE_MAX_WORK_GROUP_SIZE, &group);
     info->max_group = (int64_t)group;
@@ -384,10 +389,23 @@ device *device_open(const char *selectors, error *err)
     int chosen[SELECTED_MAX], count = select_devices(&l, selectors, chosen, reason, err);
     if (count > 0)
         d = device_connect(l.handles[chosen[0]].platform, l.handles[chosen[0]].id, &l.infos[chosen[0]], err);
+    if (d) d->helpers = helpers_create(d);
     if (d && count == 1) snprintf(d->choice, sizeof d->choice, "%s", reason);
     if (d && count > 1)
         snprintf(d->choice, sizeof d->choice, "the first of %d asked for: one process drives one device",
                  count);
+    listing_free(&l);
+    return d;
+}
+
+device *device_connect_listed(int index, error *err)
+{
+    listing l = { 0 };
+    bool ok = listing_make(&l, err) && listing_none(&l, err);
+    if (ok && (index < 0 || index >= l.count))
+        ok = error_set(err, ERROR_USAGE, "no device %d; there are %d", index, l.count);
+    device *d =
+        ok ? device_connect(l.handles[index].platform, l.handles[index].id, &l.infos[index], err) : NULL;
     listing_free(&l);
     return d;
 }

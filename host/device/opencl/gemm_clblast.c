@@ -2,6 +2,8 @@
  * A and B that are 16-bit or strided on both axes are packed to f32 in the workspace, images are spread
  * out (im2col) block by block, and what SGEMM cannot write goes through an f32 product and an epilogue.
  * One loop serves all: batches in chunks, rows of C in blocks, k in blocks (only for an image as B).
+ * A product of few tiles and long k would leave most of a GPU idle: its k is cut into equal parts, multiplied as
+ * batches and added up in order by the epilogue.
  * CLBlast 1.5.3; everything here runs on one thread, as its caches need.
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_provider.h"
@@ -12,7 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_BYTES ((int64_t)16 << 20) /* of each packed operand or product at a time */
+#define BLOCK_BYTES     ((int64_t)16 << 20) /* of each packed operand or product at a time */
+#define GPU_BLOCK_BYTES ((int64_t)64 << 20) /* the same where launches cost more than memory */
+#define SPLITS_MAX      64
+#define SPLIT_DEPTH     128 /* k of a part at least */
+#define TILE            64  /* side of what a work-group makes of C, about */
 
 /* A matrix as SGEMM wants it: one axis with stride 1, the other with `ld`. */
 typedef struct view {
@@ -26,6 +32,7 @@ typedef struct layout {
     int64_t outer, inner; /* batches: a loop, and the strided axis inside it */
     int64_t outer_stride[3], inner_stride[3];
     int64_t chunk, rows, depth; /* batches, rows of C and length of k at a time */
+    int64_t splits;             /* equal parts of each length of k, 1 = whole */
     bool pack_a, pack_b, product, epilogue;
     int64_t a_at, b_at, product_at, bytes; /* workspace, in bytes */
 } layout;
@@ -92,9 +99,10 @@ static void plan_batches(const gemm_desc *g, layout *l)
 }
 
 /* As many of `count` as keep `bytes_each` within the block, at least one. */
-static int64_t fit(int64_t count, int64_t bytes_each)
+static int64_t fit(const device *d, int64_t count, int64_t bytes_each)
 {
-    int64_t most = bytes_each > 0 ? BLOCK_BYTES / bytes_each : count;
+    int64_t block = d->info.kind == DEVICE_CPU ? BLOCK_BYTES : GPU_BLOCK_BYTES;
+    int64_t most = bytes_each > 0 ? block / bytes_each : count;
     if (most >= 64) most = most / 64 * 64;
     return smaller(count, most < 1 ? 1 : most);
 }
@@ -104,7 +112,26 @@ static int64_t align(int64_t bytes)
     return (bytes + 255) / 256 * 256;
 }
 
-static layout make_layout(const gemm_desc *g)
+/* Parts that give every compute unit some tiles; 1 where there are enough, and on CPUs. */
+static int64_t parts_wanted(const device *d, const gemm_desc *g)
+{
+    int64_t tiles = ((g->m + TILE - 1) / TILE) * ((g->n + TILE - 1) / TILE);
+    int64_t wanted = d->info.kind == DEVICE_CPU ? 1 : 2 * d->info.compute_units / tiles;
+    return wanted < g->k / SPLIT_DEPTH ? wanted : g->k / SPLIT_DEPTH;
+}
+
+/* The largest power of two up to `wanted` that divides every length of k. */
+static int64_t parts_of(const layout *l, const gemm_desc *g, int64_t wanted)
+{
+    int64_t splits = 1;
+    if (l->inner > 1 || l->outer > 1) return 1;
+    while (2 * splits <= wanted && 2 * splits <= SPLITS_MAX && l->depth % (2 * splits) == 0 &&
+           g->k % l->depth % (2 * splits) == 0)
+        splits *= 2;
+    return splits;
+}
+
+static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
 {
     layout l = { .depth = g->k, .rows = g->m };
     l.a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == DTYPE_F32 && !g->a.image.kernel);
@@ -119,30 +146,50 @@ static layout make_layout(const gemm_desc *g)
     l.epilogue = l.product || shaped || g->bias || g->residual;
     if (l.product) l.c = (view){ false, false, g->n };
     plan_batches(g, &l);
+    if (parts == 0) parts = parts_wanted(d, g);
     int64_t a_bytes = l.pack_a ? g->m * g->k * 4 : 0, b_bytes = l.pack_b ? g->k * g->n * 4 : 0;
     int64_t c_bytes = l.product ? g->m * g->n * 4 : 0;
-    l.chunk = smaller(l.chunk, fit(l.inner, a_bytes + b_bytes + c_bytes));
+    l.chunk = smaller(l.chunk, fit(d, l.inner, a_bytes + b_bytes + c_bytes));
     if (l.chunk == 1) {
         if (g->b.image.kernel)
-            l.depth = fit(g->k, 4 * (g->n + (l.pack_a ? g->m : 0)));
+            l.depth = fit(d, g->k, 4 * (g->n + (l.pack_a ? g->m : 0)));
         else if (l.pack_a || l.product)
-            l.rows = fit(g->m, 4 * ((l.pack_a ? g->k : 0) + (l.product ? g->n : 0)));
+            l.rows = fit(d, g->m, 4 * ((l.pack_a ? g->k : 0) + (l.product ? g->n : 0)));
+    }
+    l.splits = parts_of(&l, g, parts);
+    if (l.splits > 1) {
+        l.product = l.epilogue = true;
+        l.c = (view){ false, false, g->n };
     }
     if (l.pack_a) l.a.ld = l.depth;
     l.b_at = align(l.pack_a ? l.chunk * l.rows * l.depth * 4 : 0);
     l.product_at = l.b_at + align(l.pack_b ? l.chunk * l.depth * g->n * 4 : 0);
-    l.bytes = l.product_at + align(l.product ? l.chunk * l.rows * g->n * 4 : 0);
+    l.bytes = l.product_at + align(l.product ? l.splits * l.chunk * l.rows * g->n * 4 : 0);
     return l;
+}
+
+/* Variants: "in 4", "in 16": k in so many parts, where that is possible. */
+static bool clblast_variant(device *d, const gemm_desc *g, int i, char name[GEMM_WAY_SIZE])
+{
+    static const int parts[] = { 1, 4, 16 };
+    if (i >= (int)(sizeof parts / sizeof *parts) || g->k < SPLIT_DEPTH) return false;
+    if (make_layout(d, g, parts[i]).splits != parts[i]) return false;
+    snprintf(name, GEMM_WAY_SIZE, "in %d", parts[i]);
+    return true;
 }
 
 static bool clblast_plan(device *d, const gemm_desc *g, const char *variant, int64_t *workspace_bytes,
                          void **state, error *err)
 {
-    (void)variant;
-    (void)d;
-    (void)err;
-    *workspace_bytes = make_layout(g).bytes;
-    *state = NULL; /* the layout follows from the descriptor */
+    int parts = 0;
+    if (variant && (sscanf(variant, "in %d", &parts) != 1 || parts < 1 || parts > SPLITS_MAX))
+        return error_set(err, ERROR_USAGE, "clblast has no variant '%s'; there are 'in 1' to 'in %d'",
+                         variant, SPLITS_MAX);
+    layout *l = malloc(sizeof *l);
+    if (!l) return error_set(err, ERROR_MEMORY, "out of memory for a layout");
+    *l = make_layout(d, g, parts);
+    *workspace_bytes = l->bytes;
+    *state = l;
     return true;
 }
 
@@ -301,8 +348,8 @@ static bool add_sgemm(recorder *r, const block *at, error *err)
     s->b_transpose = transpose_if(l->b.unit_row != columns_first);
     s->m = (size_t)at->rows;
     s->n = (size_t)g->n;
-    s->k = (size_t)at->depths;
-    s->batches = (size_t)at->batches;
+    s->k = (size_t)(at->depths / l->splits);
+    s->batches = (size_t)(at->batches * l->splits);
     s->alpha = g->alpha;
     s->beta = at->depth > 0 || (g->accumulate && !l->product) ? 1.0f : 0.0f;
     int64_t work = b->workspace_offset;
@@ -322,6 +369,10 @@ static bool add_sgemm(recorder *r, const block *at, error *err)
     s->c_stride = (size_t)(l->product ? at->rows * g->n : l->inner_stride[2]);
     s->c_offset = (size_t)(l->product ? (work + l->product_at) / 4
                                       : b->c_offset + batch_offset(r, at, 2) + at->row * g->c.row);
+    if (l->splits > 1) {
+        s->a_stride = s->k * (l->a.unit_row ? s->a_ld : 1);
+        s->b_stride = s->k * (l->b.unit_row ? 1 : s->b_ld);
+    }
     /* The scratch grows while recording rather than in the first step. */
     cl_mem scratch;
     if (s->batches == 1 && !reserve_scratch(r->d, s, &scratch, err)) {
@@ -353,6 +404,7 @@ static bool add_epilogue(recorder *r, const block *at, error *err)
         g->residual ? arg_buffer(b->residual, b->residual_offset + offset) : arg_buffer(b->c, 0),
         product ? arg_buffer(b->workspace, (b->workspace_offset + r->l.product_at) / 4)
                 : arg_buffer(b->c, b->c_offset + offset),
+        arg_int(r->l.splits),
         arg_int(at->batches),
         arg_int(at->rows),
         arg_int(g->n),
@@ -389,8 +441,7 @@ static bool record_chunk(recorder *r, block at, error *err)
 static bool clblast_record(device *d, const gemm_desc *g, void *state, device_launches *list,
                            const char *label, const gemm_buffers *buffers, error *err)
 {
-    (void)state;
-    recorder r = { .d = d, .g = g, .buffers = buffers, .list = list, .label = label, .l = make_layout(g) };
+    recorder r = { .d = d, .g = g, .buffers = buffers, .list = list, .label = label, .l = *(layout *)state };
     if (!override_parameters(d, err)) return false;
     for (int64_t outer = 0; outer < r.l.outer; ++outer)
         for (int64_t first = 0; first < r.l.inner; first += r.l.chunk) {
@@ -400,4 +451,5 @@ static bool clblast_record(device *d, const gemm_desc *g, void *state, device_la
     return true;
 }
 
-const gemm_provider gemm_clblast = { "clblast", clblast_supports, clblast_plan, clblast_record, NULL };
+const gemm_provider gemm_clblast = { "clblast", clblast_supports, clblast_plan, clblast_record,
+                                     clblast_variant };

@@ -153,7 +153,7 @@ static void probe_command_buffers(device *d, device_buffer *out, device_buffer *
         return;
     }
     d->info.command_buffers = DEVICE_ABSENT;
-    cl_program built = program_get(d, "device/probe", "", NULL);
+    cl_program built = program_get(d, &PROBE_PLAIN, NULL);
     cl_kernel kernel = built ? clCreateKernel(built, "probe_half_storage", &status) : NULL;
     if (!kernel) return;
     bool ok = device_write(d, in, 0, ones, sizeof ones, NULL) &&
@@ -171,11 +171,12 @@ static void probe_command_buffers(device *d, device_buffer *out, device_buffer *
 static bool buffer_works(device *d, int64_t bytes)
 {
     device_buffer *b = device_buffer_create(d, bytes, NULL);
-    uint32_t first = 0, last = 0, ones = 0x01010101u;
-    bool ok = b && device_fill(d, b, 0, 4, ones, NULL) && device_fill(d, b, bytes - 4, 4, 2 * ones, NULL) &&
+    const uint32_t ones = 0x01010101u, twos = 2 * ones;
+    uint32_t first = 0, last = 0;
+    bool ok = b && device_write(d, b, 0, &ones, 4, NULL) && device_write(d, b, bytes - 4, &twos, 4, NULL) &&
               device_read(d, b, 0, &first, 4, NULL) && device_read(d, b, bytes - 4, &last, 4, NULL);
     device_buffer_destroy(b);
-    return ok && first == ones && last == 2 * ones;
+    return ok && first == ones && last == twos;
 }
 
 static void probe_largest_buffer(device *d)

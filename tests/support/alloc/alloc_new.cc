@@ -106,9 +106,9 @@ void operator delete[](void *block, size_t) noexcept
     }
 
 STEERED(bool, sentencepiece_train,
-        (const char *const *captions, int64_t count, int vocabulary, char **model, size_t *bytes,
+        (const char *const *captions, int64_t count, int vocabulary, bool exact, char **model, size_t *bytes,
          char *message, size_t size),
-        (captions, count, vocabulary, model, bytes, message, size))
+        (captions, count, vocabulary, exact, model, bytes, message, size))
 STEERED(bpe_model *, sentencepiece_load, (const void *model, size_t bytes, char *message, size_t size),
         (model, bytes, message, size))
 STEERED(void, sentencepiece_destroy, (bpe_model * model), (model))

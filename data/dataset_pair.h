@@ -1,0 +1,28 @@
+/* dataset_pair.h -- which members of tars and folders make a sample, for dataset.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DATA_DATASET_PAIR_H
+#define DALLE_CL_DATA_DATASET_PAIR_H
+
+#include "data/dataset_sample.h"
+
+typedef struct pair_item {
+    dataset_sample sample;
+    member picture;
+} pair_item;
+
+typedef struct pairing {
+    const char *const *paths; /* by source */
+    bool need_captions;
+    member_list *list; /* its items are sorted anew */
+    pair_item *items;  /* the result, in the order of the files, to be freed */
+    int64_t count;
+    int64_t lonely_pictures, lonely_captions; /* what does not fit together, for one message */
+    const member *first_picture, *first_caption;
+    int64_t joined; /* samples whose parts have different keys */
+    error *err;
+} pairing;
+
+/* False, with an error, where captions are missing that are needed, or the set is empty. */
+bool pair_members(pairing *p);
+
+#endif

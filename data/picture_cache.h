@@ -1,0 +1,21 @@
+/* picture_cache.h -- decoded pictures, as small as training needs them, so that a photograph of twelve million pixels is
+ * decoded once and not in every epoch.  May be used by any number of threads.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_DATA_PICTURE_CACHE_H
+#define DALLE_CL_DATA_PICTURE_CACHE_H
+
+#include "data/augment.h"
+#include "data/dataset.h"
+
+typedef struct picture_cache picture_cache;
+
+/* For examples of `size` pixels a side; keeps up to `bytes` of pixels.  The data set is borrowed. */
+picture_cache *picture_cache_create(const dataset *d, int size, augment_mode mode, int64_t bytes, error *err);
+void picture_cache_destroy(picture_cache *c);
+
+/* Picture `index` for augment() in that mode.  Without augmentation the result of augment() is that of the picture
+ * itself, bit for bit; with it, a picture whose short side is over three times `size` is first brought to that by area:
+ * the listings shrink it to 1.5 times `size` at most anyway.  What it gives does not depend on what is kept. */
+bool picture_cache_read(picture_cache *c, int64_t index, image *out, error *err);
+
+#endif

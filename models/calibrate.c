@@ -1,0 +1,269 @@
+/* calibrate.c -- see calibrate.h.
+ * SPDX-License-Identifier: MIT */
+#include "models/calibrate.h"
+
+#include "host/base/file.h"
+#include "host/base/json_tree.h"
+#include "host/base/log.h"
+#include "models/data.h"
+#include "models/parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Nats a token that are certainty: captions known by heart have less. */
+#define LEAST_LIMIT 0.01
+
+/* Pictures are compared as THUMB x THUMB means. */
+enum { THUMB = 16, THUMB_VALUES = THUMB * THUMB * 3, MOST_OTHERS = 500, ENOUGH_RIGHT = 20 };
+
+typedef struct calibrator {
+    dvae_part *dvae;
+    prior_part *prior;
+    training_data *data;
+    int64_t others, size; /* pictures compared with; pixels a side */
+    float *thumbs;        /* [others][THUMB_VALUES] */
+    int64_t *other;       /* which samples they are */
+    uint8_t *pixels;      /* one picture */
+    int32_t *text, *tokens;
+    float *entropy;      /* [N] */
+    double *all, *right; /* mean entropies */
+    int64_t drawn, well; /* how many of each */
+} calibrator;
+
+/* ---- The data set ---- */
+
+static char *run_file(const char *prior_run)
+{
+    if (file_is_folder(prior_run)) return file_join(prior_run, "run.json");
+    const char *slash = strrchr(prior_run, '/');
+    char *folder = slash ? strndup(prior_run, (size_t)(slash - prior_run)) : strdup(".");
+    char *path = folder ? file_join(folder, "run.json") : NULL;
+    free(folder);
+    return path;
+}
+
+char *calibrate_recorded_data(const char *prior_run, error *err)
+{
+    char *path = run_file(prior_run), *data = NULL;
+    if (!path) return error_null(err, ERROR_MEMORY, "out of memory for a path in '%s'", prior_run);
+    if (!file_exists(path)) {
+        error_set(err, ERROR_USAGE, "'%s' does not say what it was trained on: it is no run", prior_run);
+        free(path);
+        return NULL;
+    }
+    json_t *run = json_tree_open(path, err);
+    const char *recorded = json_string_value(json_object_get(json_object_get(run, "data"), "data"));
+    if (run && !recorded) error_set(err, ERROR_FORMAT, "'%s' does not say what it was trained on", path);
+    if (recorded && !file_exists(recorded))
+        error_set(err, ERROR_USAGE, "the data set '%s' is no longer there", recorded);
+    else if (recorded && !(data = strdup(recorded)))
+        error_set(err, ERROR_MEMORY, "out of memory for the path '%s'", recorded);
+    json_decref(run);
+    free(path);
+    return data;
+}
+
+static bool open_data(calibrator *k, const char *path, error *err)
+{
+    const prior_config *c = &k->prior->config;
+    training_data_options options = { .path = path,
+                                      .split = c->split,
+                                      .holdout = c->holdout,
+                                      .size = k->size,
+                                      .batch = 1,
+                                      .augment = "none",
+                                      .flip = "no",
+                                      .seed = (uint64_t)c->seed,
+                                      .threads = 1,
+                                      .captions = true,
+                                      .skip_share = 1 };
+    return (k->data = training_data_open(&options, err)) != NULL;
+}
+
+/* Means of the picture's THUMB x THUMB parts; smaller pictures repeat pixels. */
+static void make_thumb(const uint8_t *pixels, int64_t size, float *thumb)
+{
+    for (int y = 0; y < THUMB; ++y)
+        for (int x = 0; x < THUMB; ++x) {
+            int64_t top = y * size / THUMB, left = x * size / THUMB, bottom = (y + 1) * size / THUMB,
+                    right = (x + 1) * size / THUMB;
+            if (bottom <= top) bottom = top + 1;
+            if (right <= left) right = left + 1;
+            for (int c = 0; c < 3; ++c) {
+                double sum = 0;
+                for (int64_t v = top; v < bottom; ++v)
+                    for (int64_t u = left; u < right; ++u) sum += pixels[(v * size + u) * 3 + c];
+                thumb[(y * THUMB + x) * 3 + c] = (float)(sum / (double)((bottom - top) * (right - left)));
+            }
+        }
+}
+
+static bool read_others(calibrator *k, error *err)
+{
+    int64_t count = dataset_count(training_data_set(k->data));
+    k->others = count < MOST_OTHERS ? count : MOST_OTHERS;
+    k->thumbs = malloc((size_t)k->others * THUMB_VALUES * sizeof *k->thumbs);
+    k->other = malloc((size_t)k->others * sizeof *k->other);
+    if (!k->thumbs || !k->other)
+        return error_set(err, ERROR_MEMORY, "out of memory for %lld pictures", (long long)k->others);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < k->others; ++i) {
+        bool good;
+        k->other[kept] = i * count / k->others;
+        if (!training_data_picture(k->data, k->other[kept], k->pixels, &good, err)) return false;
+        if (good) make_thumb(k->pixels, k->size, k->thumbs + kept++ * THUMB_VALUES);
+    }
+    k->others = kept;
+    return true;
+}
+
+/* ---- Drawing ---- */
+
+static double distance(const float *a, const float *b)
+{
+    double sum = 0;
+    for (int i = 0; i < THUMB_VALUES; ++i)
+        sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    return sum;
+}
+
+/* Whether no other picture is nearer to the drawing in `pixels` than sample `index`, which is then read there; never if
+ * that cannot be read. */
+static bool is_right(calibrator *k, int64_t index, bool *right, error *err)
+{
+    float drawn[THUMB_VALUES], own[THUMB_VALUES];
+    make_thumb(k->pixels, k->size, drawn);
+    if (!training_data_picture(k->data, index, k->pixels, right, err)) return false;
+    make_thumb(k->pixels, k->size, own);
+    double mine = distance(drawn, own);
+    for (int64_t i = 0; *right && i < k->others; ++i)
+        *right = k->other[i] == index || distance(drawn, k->thumbs + i * THUMB_VALUES) >= mine;
+    return true;
+}
+
+static bool draw_known(calibrator *k, int64_t index, error *err)
+{
+    const prior_config *c = &k->prior->config;
+    int64_t n = k->prior->shape.side * k->prior->shape.side;
+    int cut;
+    bool right;
+    const char *caption = dataset_at(training_data_set(k->data), index)->caption;
+    prior_draw how = { .text = k->text,
+                       .seed = 1,
+                       .count = 1,
+                       .temperature = c->temperature,
+                       .top_k = c->top_k,
+                       .top_p = c->top_p,
+                       .guidance = c->guidance,
+                       .entropy = k->entropy };
+    if (!prior_part_tokens(k->prior, caption, k->text, &cut, err) ||
+        !prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) ||
+        !dvae_codec_decode(k->dvae->codec, k->tokens, 1, k->pixels, err) || !is_right(k, index, &right, err))
+        return false;
+    double mean = 0;
+    for (int64_t i = 0; i < n; ++i) mean += (double)k->entropy[i] / (double)n;
+    k->all[k->drawn++] = mean;
+    if (right) k->right[k->well++] = mean;
+    return true;
+}
+
+/* Up to `most` captions of a part, evenly spaced. */
+static bool draw_part(calibrator *k, const dataset_selection *part, int64_t most, error *err)
+{
+    int64_t count = part->count < most ? part->count : most;
+    for (int64_t i = 0; i < count; ++i)
+        if (!draw_known(k, part->index[i * part->count / count], err)) return false;
+    return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* What one in twenty is above, rounded up. */
+static double limit_of(double *values, int64_t count)
+{
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return fmax(ceil(1e4 * values[(count * 19 + 19) / 20 - 1]) * 1e-4, LEAST_LIMIT);
+}
+
+static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
+{
+    const dataset_selection *aside = training_data_selection(k->data, true),
+                            *learnt =
+                                training_data_selection(k->data, false); /* the same if none is kept aside */
+    if (!draw_part(k, aside, most, err)) return false;
+    if (k->well < ENOUGH_RIGHT && learnt != aside && !draw_part(k, learnt, most, err)) return false;
+    if (k->drawn == 0) return error_set(err, ERROR_USAGE, "the data set has no captions to draw");
+    bool enough = k->well >= ENOUGH_RIGHT || 2 * k->well >= k->drawn;
+    *out = (calibration){ .drawn = k->drawn, .right = k->well };
+    out->limit = enough ? limit_of(k->right, k->well) : limit_of(k->all, k->drawn);
+    return isfinite(out->limit) ? true
+                                : error_set(err, ERROR_MODEL, "the model's logits are not finite numbers");
+}
+
+/* ---- The model ---- */
+
+static bool open_model(calibrator *k, device *d, const char *folder, error *err)
+{
+    if (!(k->dvae = dvae_part_open(d, folder, CODEC_BOTH, 1, err))) return false;
+    prior_shape shape = { dvae_tokens_side(&k->dvae->config), k->dvae->config.codes };
+    k->size = k->dvae->config.image_size;
+    return (k->prior = prior_part_open(d, folder, &shape, err)) != NULL;
+}
+
+static bool make_room(calibrator *k, int64_t most, error *err)
+{
+    int64_t n = k->prior->shape.side * k->prior->shape.side;
+    k->pixels = malloc((size_t)(k->size * k->size * 3));
+    k->text = malloc((size_t)k->prior->config.text_tokens * sizeof *k->text);
+    k->tokens = malloc((size_t)n * sizeof *k->tokens);
+    k->entropy = malloc((size_t)n * sizeof *k->entropy);
+    k->all = malloc((size_t)(2 * most) * sizeof *k->all);
+    k->right = malloc((size_t)(2 * most) * sizeof *k->right);
+    if (k->pixels && k->text && k->tokens && k->entropy && k->all && k->right) return true;
+    return error_set(err, ERROR_MEMORY, "out of memory for %lld drawings", (long long)most);
+}
+
+static void clean_up(calibrator *k)
+{
+    training_data_close(k->data);
+    prior_part_close(k->prior);
+    dvae_part_close(k->dvae);
+    free(k->thumbs);
+    free(k->other);
+    free(k->pixels);
+    free(k->text);
+    free(k->tokens);
+    free(k->entropy);
+    free(k->all);
+    free(k->right);
+}
+
+static bool write_limit(const char *folder, prior_config *c, double limit, error *err)
+{
+    c->entropy_known = limit;
+    char *text = config_format(&prior_config_table, c), *path = file_join(folder, "prior.cfg");
+    bool ok = text && path ? file_write(path, text, strlen(text), err)
+                           : error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", folder);
+    free(text);
+    free(path);
+    return ok;
+}
+
+bool calibrate_model(device *d, const char *folder, const char *data, int64_t captions, calibration *out,
+                     error *err)
+{
+    calibrator k = { 0 };
+    bool ok = open_model(&k, d, folder, err) && open_data(&k, data, err) && make_room(&k, captions, err);
+    if (ok)
+        log_info("drawing known captions, up to %lld, to tell an unsure one from them", (long long)captions);
+    ok = ok && read_others(&k, err) && measure(&k, captions, out, err) &&
+         write_limit(folder, &k.prior->config, out->limit, err);
+    clean_up(&k);
+    return ok;
+}

@@ -1,0 +1,86 @@
+/* fit.c -- see fit.h.  A set twice as large gets 1.4 times the steps: measured on 12 to 500 pictures. (ours)
+ * SPDX-License-Identifier: MIT */
+#include "models/fit.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { PICTURES = 500, DVAE_STEPS = 2400, DVAE_LEAST = 200, PRIOR_STEPS = 3000, PRIOR_LEAST = 300 };
+enum { LINES = 60, TIMES = 6, DRAWN = 3 }; /* metric lines; checkpoints, validations, grids; of drawings */
+enum {
+    TEXT_LEAST = 24,
+    TEXT_MOST = 128,
+    SPARE = 4
+}; /* a caption that is typed may be longer than those trained on */
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool fit_steps(int64_t *steps, int64_t *batch, int64_t base, int64_t least, int64_t pictures)
+{
+    if (*steps > 0) return false;
+    *steps = larger(llround((double)base * sqrt((double)pictures / PICTURES)), least);
+    *batch = smaller(*batch, larger(pictures, 1));
+    return true;
+}
+
+/* `times` equal parts, rounded up, so that the last one is the end of the run. */
+static void fit_every(int64_t *every, int64_t unset, int64_t steps, int64_t times)
+{
+    if (*every == unset) *every = (steps + times - 1) / times;
+}
+
+static int64_t fit_codes(int64_t tokens, int64_t most)
+{
+    int64_t codes = 16;
+    while (codes < most && codes * 2 <= tokens / 8) codes *= 2;
+    return codes;
+}
+
+void fit_dvae(dvae_config *c, int64_t pictures, bool *chosen)
+{
+    int64_t side = dvae_tokens_side(c);
+    bool steps = fit_steps(&c->steps, &c->batch, DVAE_STEPS, DVAE_LEAST, pictures);
+    if (c->codes == 0) c->codes = fit_codes(pictures * side * side, 32 * side);
+    fit_every(&c->log_every, 0, c->steps, LINES);
+    fit_every(&c->save_every, 0, c->steps, TIMES);
+    fit_every(&c->eval_every, -1, c->steps, TIMES);
+    fit_every(&c->sample_every, -1, c->steps, TIMES);
+    if (chosen) *chosen = steps;
+}
+
+void fit_prior(prior_config *c, int64_t pictures, bool *chosen)
+{
+    bool steps = fit_steps(&c->steps, &c->batch, PRIOR_STEPS, PRIOR_LEAST, pictures);
+    fit_every(&c->log_every, 0, c->steps, LINES);
+    fit_every(&c->save_every, 0, c->steps, TIMES);
+    fit_every(&c->eval_every, -1, c->steps, TIMES);
+    fit_every(&c->sample_every, -1, c->steps, DRAWN);
+    if (chosen) *chosen = steps;
+}
+
+int64_t fit_text_tokens(int64_t longest)
+{
+    return smaller(larger((longest + SPARE + 7) / 8 * 8, TEXT_LEAST), TEXT_MOST);
+}
+
+void fit_duration(double seconds, char text[32])
+{
+    static const struct {
+        const char *name;
+        double seconds;
+    } units[] = {
+        { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 }, { "year", 31557600 }
+    };
+    size_t unit = 0;
+    while (unit + 1 < sizeof units / sizeof *units && seconds >= 1.5 * units[unit + 1].seconds) ++unit;
+    double count = fmax(1, rint(fmin(seconds / units[unit].seconds, 1e15)));
+    snprintf(text, 32, "%.0f %s%s", count, units[unit].name, count >= 1.5 ? "s" : "");
+}

@@ -1,0 +1,20 @@
+/* fit.h -- settings that a preset leaves to the data set: chosen before a run starts and written into its settings,
+ * so that a resumed run, and whoever reads them, finds what was chosen.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_FIT_H
+#define DALLE_CL_MODELS_FIT_H
+
+#include "models/dvae/dvae.h"
+#include "models/prior/prior.h"
+
+/* Replaces each 0 or -1 that means "by the set" (config.def says which) for a set of so many pictures; *chosen (may be
+ * NULL) says whether the number of steps was among them. */
+void fit_dvae(dvae_config *c, int64_t pictures, bool *chosen);
+void fit_prior(prior_config *c, int64_t pictures, bool *chosen);
+/* Text positions for captions of up to so many tokens. */
+int64_t fit_text_tokens(int64_t longest);
+
+/* A time for people: "40 seconds", "7 minutes", "3 hours". */
+void fit_duration(double seconds, char text[32]);
+
+#endif
