@@ -152,7 +152,7 @@ static bool report(const pack_request *r, const dvae_part *dvae, const prior_par
 
 bool pack_parts(device *d, const pack_request *r, pack_report *made, error *err)
 {
-    dvae_part *dvae = dvae_part_open(d, r->dvae_run, CODEC_BOTH, 1, err);
+    dvae_part *dvae = dvae_part_open(d, r->dvae_run, CODEC_BOTH | CODEC_LATER, 1, err);
     if (!dvae) return false;
     prior_part *prior = NULL;
     prior_shape shape = { dvae_tokens_side(&dvae->config), dvae->config.codes };

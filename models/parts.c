@@ -82,7 +82,8 @@ static bool find_checkpoint(const char *path, const char *part, part_files *out,
  * validation loss has turned (docs/demo-model.md), so its last one is. */
 static bool find_trained(const char *run, const char *part, char **weights, error *err)
 {
-    static const char *const names[] = { "checkpoint.safetensors", "best.safetensors", "checkpoint.safetensors" };
+    static const char *const names[] = { "checkpoint.safetensors", "best.safetensors",
+                                         "checkpoint.safetensors" };
     const char *const *from = strcmp(part, "prior") == 0 ? names : names + 1;
     return find_file(run, from[0], weights, err) && (*weights || find_file(run, from[1], weights, err));
 }
@@ -155,7 +156,8 @@ dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int6
     ok = ok && read_config(&files, &dvae_config_table, &p->config, err) &&
          dvae_config_check(&p->config, err) && (p->store = create_store(d, err)) &&
          (p->codec = dvae_codec_create(p->store, &p->config, parts, batch, false, err)) &&
-         checkpoint_import(p->store, files.weights, files.run || parts != CODEC_BOTH, &p->metadata, err) &&
+         checkpoint_import(p->store, files.weights, files.run || (parts & CODEC_BOTH) != CODEC_BOTH,
+                           &p->metadata, err) &&
          request_hash_file(files.weights, p->hash, err);
     part_files_free(&files);
     if (ok) return p;

@@ -30,10 +30,15 @@ static inline int take(__global volatile int *begun, const int limit)
     return limit;
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void join(__global const long *table, __global volatile int *state, const int launches, const int times JOIN_BUFFERS)
+#ifdef POCL_DEVICE_ADDRESS_BITS
+#define APART __attribute__((noinline)) /* PoCL puts all that a kernel inlines three times into its program */
+#else
+#define APART
+#endif
+
+static APART void join_all(__global const long *table, __global volatile int *state, const int launches, const int times,
+                           __global void **buffer, const int workers)
 {
-    __global void *buffer[] = { JOIN_BASES };
     for (int time = 1; time <= times; ++time) {
         for (int l = 0; l < launches; ++l) {
             __global const long *row = table + (long)l * ROW, *given = row + GIVEN;
@@ -54,6 +59,13 @@ void join(__global const long *table, __global volatile int *state, const int la
             mem_fence(CLK_GLOBAL_MEM_FENCE);
         }
     }
-    if (atomic_inc(state + 2 * launches * LINE) == (int)get_num_groups(0) - 1)
+    if (atomic_inc(state + 2 * launches * LINE) == workers - 1)
         for (int i = 0; i <= 2 * launches; ++i) state[i * LINE] = 0;
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void join(__global const long *table, __global volatile int *state, const int launches, const int times JOIN_BUFFERS)
+{
+    __global void *buffer[] = { JOIN_BASES };
+    join_all(table, state, launches, times, buffer, (int)get_num_groups(0));
 }

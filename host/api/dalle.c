@@ -48,7 +48,7 @@ static bool has_prior(const char *folder, error *err)
 static bool open_parts(dalle_model *m, const char *folder, const char *selector, error *err)
 {
     if (!(m->device = device_open(selector, err))) return false;
-    if (!(m->dvae = dvae_part_open(m->device, folder, CODEC_BOTH, AT_ONCE, err))) return false;
+    if (!(m->dvae = dvae_part_open(m->device, folder, CODEC_BOTH | CODEC_LATER, AT_ONCE, err))) return false;
     prior_shape shape = { dvae_tokens_side(&m->dvae->config), m->dvae->config.codes };
     if (!has_prior(folder, err)) return err->code == ERROR_NONE;
     return (m->prior = prior_part_open(m->device, folder, &shape, err)) != NULL;
@@ -165,7 +165,9 @@ static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *loc
     bool ok = text && entropy && out->rgb && out->tokens && out->entropy
                   ? true
                   : error_set(err, ERROR_MEMORY, "out of memory for %d pictures", r->count);
+    /* All is made ready first: other cores build one part's kernels while this one builds another's. */
     ok = ok && prior_part_tokens(m->prior, r->caption, text, &cut, err) &&
+         dvae_codec_prepare(m->dvae->codec, CODEC_DECODE, err) &&
          prior_part_prepare(m->prior, at_once(r->count), err);
     progress_adapter adapter = { r, locale };
     prior_draw d = { .text = text,

@@ -4,9 +4,12 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static atomic_int level = LOG_NORMAL;
+static atomic_bool progress; /* a line of it stands on the terminal */
 
 void log_set_level(log_level wanted)
 {
@@ -24,6 +27,7 @@ static void print_line(const char *prefix, const char *format, va_list args)
 static void print_line(const char *prefix, const char *format, va_list args)
 {
     flockfile(stderr);
+    if (atomic_exchange(&progress, false)) fputs("\r\033[K", stderr);
     fputs(prefix, stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
@@ -55,4 +59,19 @@ void log_verbose(const char *format, ...)
     va_start(args, format);
     print_line("", format, args);
     va_end(args);
+}
+
+void log_progress(const char *format, ...)
+{
+    if (log_get_level() < LOG_NORMAL || !isatty(STDERR_FILENO)) return;
+    flockfile(stderr);
+    if (atomic_exchange(&progress, format != NULL) || format) fputs("\r\033[K", stderr);
+    if (format) {
+        va_list args;
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+    }
+    fflush(stderr);
+    funlockfile(stderr);
 }

@@ -5,10 +5,13 @@
 
 typedef enum log_level { LOG_QUIET, LOG_WARNINGS, LOG_NORMAL, LOG_VERBOSE } log_level;
 
-void log_set_level(log_level level); /* the only global of the program */
+void log_set_level(
+    log_level level); /* with whether a line of progress stands, the only global of the program */
 log_level log_get_level(void);
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A line that the next one replaces, on a terminal only; NULL removes it. */
+void log_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -8,6 +8,7 @@
 #include "host/base/timing.h"
 #include "host/base/utf8.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,16 +16,20 @@
 typedef struct meter {
     bool shown; /* a line stands on the terminal */
     bool wanted;
+    int before; /* tokens done when it started: kernels may have been built until then */
     double started;
 } meter;
 
 static bool on_progress(void *context, int done, int total)
 {
     meter *m = context;
-    if (m->wanted && done > 0) {
-        double seconds = timing_now() - m->started;
-        fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total,
-                (double)done / seconds, seconds / (double)done * (double)(total - done));
+    if (m->wanted && m->started <= 0) {
+        m->started = timing_now();
+        m->before = done;
+    } else if (m->wanted && done > m->before) {
+        double each = (timing_now() - m->started) / (double)(done - m->before);
+        fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total, 1 / each,
+                each * (double)(total - done));
         fflush(stderr);
         m->shown = true;
     }
@@ -124,7 +129,8 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
 
 static bool draw(const cli_call *call, dalle_model *model, error *err)
 {
-    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO), .started = timing_now() };
+    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO) };
+    const double begun = timing_now(), before = fmax(timing_of_process(), 0);
     dalle_request request = request_of(call, &m);
     dalle_model_info info;
     dalle_get_info(model, &info);
@@ -137,7 +143,7 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     if (m.shown) fputs("\r\033[K", stderr);
     if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!ok) return pictures_error(&failure, err);
-    double seconds = timing_now() - m.started;
+    const double seconds = before + timing_now() - begun; /* from the process's start on, kernels and all */
     warn_unsure(&pictures, info.entropy_known);
     int columns = (int)cli_int(call, "columns");
     ok = pictures_write_grid(cli_text(call, "output"), pictures.rgb, pictures.count, pictures.side, columns,

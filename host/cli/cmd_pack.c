@@ -42,6 +42,20 @@ static void print_people(const char *out, const char *stored, const pack_report 
                out);
 }
 
+/* Interrupted, it leaves no half of a file; a folder that is not finished has no model.json. */
+static void guard(const char *out)
+{
+    static const char *const files[] = { "dvae.safetensors", "prior.safetensors" };
+    char path[400], temporary[432];
+    cli_catch_interrupts();
+    cli_interrupt_ends("stopped; what is in '%s' is no whole model", out);
+    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
+        snprintf(path, sizeof path, "%s/%s", out, files[i]);
+        file_atomic_name(path, temporary, sizeof temporary);
+        cli_interrupt_removes(temporary);
+    }
+}
+
 static bool no_calibration(const error *why)
 {
     fprintf(stderr,
@@ -67,6 +81,8 @@ static bool calibrate(const cli_call *call, device *d, const char *prior, const 
     calibration known;
     error why = { 0 };
     if (!prior || captions == 0) return true;
+    cli_interrupt_ends("stopped; '%s' is packed, but how unsure it is of known captions was not measured",
+                       out);
     char *found = named ? NULL : calibrate_recorded_data(prior, &why);
     if (!named && !found) return no_calibration(&why);
     bool ok = calibrate_model(d, out, named ? cli_text(call, "data") : found, captions, &known, &why);
@@ -94,7 +110,10 @@ static bool run_pack(const cli_call *call, error *err)
                        .type = strcmp(stored, "f16") == 0 ? DTYPE_F16 : DTYPE_F32,
                        .force = cli_flag(call, "force") };
     pack_report made;
-    if (data && !file_exists(data)) return error_set(err, ERROR_USAGE, "there is no data set '%s'", data);
+    file_kind kind = FILE_PLAIN;
+    if (data && !file_look(data, &kind, err)) return false;
+    if (kind == FILE_ABSENT) return error_set(err, ERROR_USAGE, "there is no data set '%s'", data);
+    guard(r.out);
     device *d = device_open(cli_text(call, "device"), err);
     if (!d) return false;
     bool ok = pack_parts(d, &r, &made, err) && calibrate(call, d, r.prior_run, r.out, err);
@@ -122,7 +141,8 @@ const cli_command cmd_pack = {
     .most = 2,
     .example = "dalle-cl pack runs/dvae runs/prior -o models/mine",
     .text =
-        "Takes the dVAE's best checkpoint by validation and the prior's last one, whose drawings are better than\n"
+        "Takes the dVAE's best checkpoint by validation and the prior's last one, whose drawings are better "
+        "than\n"
         "those of lowest loss; averaged parameters where there are some. Name a run's best.safetensors or\n"
         "checkpoint.safetensors for another. Without a prior, the model can encode, decode and\n"
         "reconstruct. A prior is refused with another dVAE than the one whose tokens it learned.\n"

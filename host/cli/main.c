@@ -1,6 +1,9 @@
 /* main.c -- the program: everything is in the table of commands.
  * SPDX-License-Identifier: MIT */
 #include "host/cli/cli.h"
+#include "host/device/device.h"
+
+#include <string.h>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +21,8 @@ static void fill_standard_streams(void)
 int main(int argc, char **argv)
 {
     fill_standard_streams();
+    if (argc > 1 && strcmp(argv[1], DEVICE_HELPER_WORD) == 0) return device_help(argc, argv);
+    device_prepare_process();
     signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, with its reason */
     return cli_main(argc, argv);
 }

@@ -11,35 +11,60 @@
 struct dvae_codec {
     dvae_config config;
     int64_t batch, side;
+    store *store;
+    bool averages;
+    codec_parts parts, ready;
     graph *encode, *decode;
     tensor *pixels, *tokens;  /* encode: U8 in, I32 out */
     tensor *codes, *pictures; /* decode: I32 in, F32 out */
 };
 
-static bool build_encode(dvae_codec *k, store *s, bool averages, error *err)
+static bool build_encode(dvae_codec *k, error *err)
 {
-    if (!(k->encode = graph_create(s, err))) return false;
+    if (!(k->encode = graph_create(k->store, err))) return false;
     graph *g = k->encode;
     graph_set_trainable(g, false);
-    graph_set_averages(g, averages);
+    graph_set_averages(g, k->averages);
     int64_t size = k->config.image_size;
     k->pixels = graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ k->batch, size, size, 3 });
     k->tokens =
         dvae_tokens(g, &k->config, dvae_encoder(g, &k->config, dvae_map_pixels(&k->config, k->pixels)));
     graph_keep(k->tokens);
-    return graph_compile(g, (uint64_t)k->config.seed, "the number of pictures encoded at once", err);
+    return true;
 }
 
-static bool build_decode(dvae_codec *k, store *s, bool averages, error *err)
+static bool build_decode(dvae_codec *k, error *err)
 {
-    if (!(k->decode = graph_create(s, err))) return false;
+    if (!(k->decode = graph_create(k->store, err))) return false;
     graph *g = k->decode;
     graph_set_trainable(g, false);
-    graph_set_averages(g, averages);
+    graph_set_averages(g, k->averages);
     k->codes = graph_input(g, "tokens", DTYPE_I32, 3, (int64_t[]){ k->batch, k->side, k->side });
     k->pictures = dvae_reconstruction(&k->config, dvae_decode_tokens(g, &k->config, k->codes));
     graph_keep(k->pictures);
-    return graph_compile(g, (uint64_t)k->config.seed, "the number of pictures decoded at once", err);
+    return true;
+}
+
+/* A graph that could not be compiled is of no use: the next try begins anew. */
+static bool compile(dvae_codec *k, codec_parts part, graph **g, bool (*build)(dvae_codec *, error *),
+                    const char *knob, error *err)
+{
+    if (k->ready & part) return true;
+    if ((*g || build(k, err)) && graph_compile(*g, (uint64_t)k->config.seed, knob, err)) {
+        k->ready |= part;
+        return true;
+    }
+    graph_destroy(*g);
+    *g = NULL;
+    return false;
+}
+
+bool dvae_codec_prepare(dvae_codec *k, codec_parts parts, error *err)
+{
+    return (!(parts & CODEC_ENCODE) || compile(k, CODEC_ENCODE, &k->encode, build_encode,
+                                               "the number of pictures encoded at once", err)) &&
+           (!(parts & CODEC_DECODE) || compile(k, CODEC_DECODE, &k->decode, build_decode,
+                                               "the number of pictures decoded at once", err));
 }
 
 dvae_codec *dvae_codec_create(store *s, const dvae_config *c, codec_parts parts, int64_t batch, bool averages,
@@ -49,10 +74,16 @@ dvae_codec *dvae_codec_create(store *s, const dvae_config *c, codec_parts parts,
     if (!k) return error_null(err, ERROR_MEMORY, "out of memory for a dVAE");
     k->config = *c;
     k->config.recompute = false;
+    k->store = s;
+    k->averages = averages;
+    k->parts = parts;
     k->batch = batch;
     k->side = dvae_tokens_side(c);
-    if (((parts & CODEC_ENCODE) && !build_encode(k, s, averages, err)) ||
-        ((parts & CODEC_DECODE) && !build_decode(k, s, averages, err))) {
+    /* Later or not, the parameters have their memory now, for what is read from a file. */
+    if (((parts & CODEC_ENCODE) && !build_encode(k, err)) ||
+        ((parts & CODEC_DECODE) && !build_decode(k, err)) ||
+        ((parts & CODEC_LATER) ? !store_allocate(s, (uint64_t)c->seed, err)
+                               : !dvae_codec_prepare(k, parts & CODEC_BOTH, err))) {
         dvae_codec_destroy(k);
         return NULL;
     }
@@ -69,7 +100,7 @@ void dvae_codec_destroy(dvae_codec *k)
 
 bool dvae_codec_encode(dvae_codec *k, const uint8_t *pixels, int64_t count, int32_t *tokens, error *err)
 {
-    CHECK(k->encode, "the codec was made without its encoder (%lld)", (long long)count);
+    CHECK(k->parts & CODEC_ENCODE, "the codec was made without its encoder (%lld)", (long long)count);
     int64_t in = k->config.image_size * k->config.image_size * 3, out = k->side * k->side;
     uint8_t *block = calloc((size_t)(in * k->batch), 1);
     int32_t *found = malloc((size_t)(out * k->batch) * sizeof *found);
@@ -79,8 +110,8 @@ bool dvae_codec_encode(dvae_codec *k, const uint8_t *pixels, int64_t count, int3
     for (int64_t done = 0; ok && done < count; done += k->batch) {
         int64_t now = count - done < k->batch ? count - done : k->batch;
         memcpy(block, pixels + done * in, (size_t)(now * in));
-        ok = graph_write(k->pixels, block, err) && graph_run(k->encode, err) &&
-             graph_read(k->tokens, found, err);
+        ok = dvae_codec_prepare(k, CODEC_ENCODE, err) && graph_write(k->pixels, block, err) &&
+             graph_run(k->encode, err) && graph_read(k->tokens, found, err);
         if (ok) memcpy(tokens + done * out, found, (size_t)(now * out) * sizeof *found);
     }
     free(block);
@@ -100,7 +131,7 @@ static bool tokens_in_range(const dvae_codec *k, const int32_t *tokens, int64_t 
 
 bool dvae_codec_decode(dvae_codec *k, const int32_t *tokens, int64_t count, uint8_t *pixels, error *err)
 {
-    CHECK(k->decode, "the codec was made without its decoder (%lld)", (long long)count);
+    CHECK(k->parts & CODEC_DECODE, "the codec was made without its decoder (%lld)", (long long)count);
     int64_t in = k->side * k->side, out = k->config.image_size * k->config.image_size * 3;
     if (!tokens_in_range(k, tokens, count * in, err)) return false;
     int32_t *block = calloc((size_t)(in * k->batch), sizeof *block);
@@ -111,8 +142,8 @@ bool dvae_codec_decode(dvae_codec *k, const int32_t *tokens, int64_t count, uint
     for (int64_t done = 0; ok && done < count; done += k->batch) {
         int64_t now = count - done < k->batch ? count - done : k->batch;
         memcpy(block, tokens + done * in, (size_t)(now * in) * sizeof *block);
-        ok = graph_write(k->codes, block, err) && graph_run(k->decode, err) &&
-             graph_read_f32(k->pictures, drawn, err);
+        ok = dvae_codec_prepare(k, CODEC_DECODE, err) && graph_write(k->codes, block, err) &&
+             graph_run(k->decode, err) && graph_read_f32(k->pictures, drawn, err);
         for (int64_t i = 0; ok && i < now * out; ++i)
             pixels[done * out + i] = (uint8_t)lrintf(drawn[i] * 255.0f);
     }

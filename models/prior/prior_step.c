@@ -14,7 +14,8 @@ static void build_loss(prior_step *s, const prior_config *c, const prior_shape *
     s->share = graph_input(g, "share", DTYPE_F32, 1, (int64_t[]){ 1 });
     s->random = train ? graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 }) : NULL;
     s->places = prior_places_input(g, shape);
-    s->losses = prior_loss(g, c, shape, s->text, s->read, s->image, s->targets, s->share, &s->places, s->random);
+    s->losses =
+        prior_loss(g, c, shape, s->text, s->read, s->image, s->targets, s->share, &s->places, s->random);
     graph_keep(s->losses.loss);
     graph_keep(s->losses.text);
     graph_keep(s->losses.image);

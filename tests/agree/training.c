@@ -228,8 +228,9 @@ static bool prior_build(prior_training *t, error *err)
     t->targets = graph_input(g, "targets", DTYPE_I32, 2, (int64_t[]){ c->batch, c->text_tokens - 1 });
     t->share = graph_input(g, "share", DTYPE_F32, 1, (int64_t[]){ 1 });
     t->places = prior_places_input(g, &t->shape);
-    t->base.loss =
-        prior_loss(g, c, &t->shape, t->text, t->image, t->image, t->targets, t->share, &t->places, t->base.random).loss;
+    t->base.loss = prior_loss(g, c, &t->shape, t->text, t->image, t->image, t->targets, t->share, &t->places,
+                              t->base.random)
+                       .loss;
     optimizer_settings s = { (float)c->beta1, (float)c->beta2, (float)c->adam_epsilon, 0.01f, 4.0f, true };
     append_update(&t->base, &s);
     arena *a = t->base.recording->memory;

@@ -61,7 +61,8 @@ static UNUSED small_trainer small_trainer_open(device *d, const prior_config *c,
     t.share = graph_input(g, "share", DTYPE_F32, 1, (int64_t[]){ 1 });
     t.random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
     t.places = prior_places_input(g, &small_shape);
-    t.losses = prior_loss(g, c, &small_shape, t.text, t.image, t.image, t.targets, t.share, &t.places, t.random);
+    t.losses =
+        prior_loss(g, c, &small_shape, t.text, t.image, t.image, t.targets, t.share, &t.places, t.random);
     graph_backward(g, t.losses.loss);
     optimizer_settings s = { 0.9f, 0.96f, 1e-8f, 0.0f, 4.0f, false };
     t.optimizer = optimizer_append(g, t.losses.loss, &s);

@@ -1,6 +1,6 @@
 /* connect.c -- an open device: its context, queues and what is known of it.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/opencl/helpers.h"
 #include "host/base/file.h"
 
 #include <clblast_c.h>
@@ -42,6 +42,7 @@ void device_close(device *d)
             clReleaseCommandQueue(d->queue[q]);
         }
     device_buffer_destroy(d->scratch);
+    helpers_destroy(d->helpers);
     program_release_all(d);
     /* CLBlast keeps programs of the context in a static cache that would outlive it. */
     if (d->context) CLBlastClearCache();

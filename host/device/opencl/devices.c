@@ -2,7 +2,7 @@
  * The default is the fastest by a short measured multiply-add rate (probe.c), because neither the
  * order of platforms nor the device type says which driver of the same hardware is the good one.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/opencl/helpers.h"
 #include "host/base/config.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
@@ -389,10 +389,23 @@ device *device_open(const char *selectors, error *err)
     int chosen[SELECTED_MAX], count = select_devices(&l, selectors, chosen, reason, err);
     if (count > 0)
         d = device_connect(l.handles[chosen[0]].platform, l.handles[chosen[0]].id, &l.infos[chosen[0]], err);
+    if (d) d->helpers = helpers_create(d);
     if (d && count == 1) snprintf(d->choice, sizeof d->choice, "%s", reason);
     if (d && count > 1)
         snprintf(d->choice, sizeof d->choice, "the first of %d asked for: one process drives one device",
                  count);
+    listing_free(&l);
+    return d;
+}
+
+device *device_connect_listed(int index, error *err)
+{
+    listing l = { 0 };
+    bool ok = listing_make(&l, err) && listing_none(&l, err);
+    if (ok && (index < 0 || index >= l.count))
+        ok = error_set(err, ERROR_USAGE, "no device %d; there are %d", index, l.count);
+    device *d =
+        ok ? device_connect(l.handles[index].platform, l.handles[index].id, &l.infos[index], err) : NULL;
     listing_free(&l);
     return d;
 }

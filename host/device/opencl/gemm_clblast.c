@@ -183,8 +183,8 @@ static bool clblast_plan(device *d, const gemm_desc *g, const char *variant, int
 {
     int parts = 0;
     if (variant && (sscanf(variant, "in %d", &parts) != 1 || parts < 1 || parts > SPLITS_MAX))
-        return error_set(err, ERROR_USAGE, "clblast has no variant '%s'; there are 'in 1' to 'in %d'", variant,
-                         SPLITS_MAX);
+        return error_set(err, ERROR_USAGE, "clblast has no variant '%s'; there are 'in 1' to 'in %d'",
+                         variant, SPLITS_MAX);
     layout *l = malloc(sizeof *l);
     if (!l) return error_set(err, ERROR_MEMORY, "out of memory for a layout");
     *l = make_layout(d, g, parts);

@@ -154,6 +154,7 @@ static bool write_stage(maker *m, int number, const char *before, error *err)
     stage *s = &m->stages[number];
     char *own = source_load(s->like->file, err);
     if (!own) return false;
+    source_keep(own, s->like->kernel);
     size_t size;
     FILE *out = open_memstream(&s->source, &size);
     if (out) {
@@ -274,7 +275,8 @@ static cl_program program_of(maker *m, error *err)
     device *d = m->list->owner;
     char content[65], key[65];
     key_of(m, content);
-    cl_program built = program_find(d, "device/join", content);
+    const program_name name = { "device/join", "join", content, true };
+    cl_program built = program_find(d, &name);
     if (built) return built;
     program_cache_key(d, content, STANDARD, key);
     built = program_cache_load(d, key, STANDARD);
@@ -284,7 +286,7 @@ static cl_program program_of(maker *m, error *err)
         built = compile_all(m, err);
         if (built) program_cache_save(d, key, built);
     }
-    return built ? program_remember(d, "device/join", content, built, err) : NULL;
+    return built ? program_remember(d, &name, built, err) : NULL;
 }
 
 /* ---- The launch ------------------------------------------------------------------------------ */

@@ -178,10 +178,23 @@ static bool check_sizes(const device *d, cl_kernel kernel, const device_launch *
     return true;
 }
 
+static bool in_single_items(const device_launch *l)
+{
+    bool single = true;
+    for (int i = 0; i < l->rank; ++i) single = single && l->local[i] == 1;
+    return single;
+}
+
+static program_name program_of(const device_launch *l)
+{
+    return (program_name){ l->file, l->kernel, l->options ? l->options : "", in_single_items(l) };
+}
+
 /* Program, kernel object, arguments. */
 static bool make_kernel(device *d, launch *item, const device_launch *l, error *err)
 {
-    cl_program built = program_get(d, l->file, l->options ? l->options : "", err);
+    const program_name name = program_of(l);
+    cl_program built = program_get(d, &name, err);
     if (!built) return false;
     cl_int status;
     cl_kernel kernel = clCreateKernel(built, l->kernel, &status);
@@ -205,18 +218,13 @@ static bool make_described(device *d, launch *item, error *err)
     return item->kind != LAUNCH_KERNEL || item->kernel || make_kernel(d, item, item->described, err);
 }
 
-static bool could_be_joined(const device_launches *list, const device_launch *l)
-{
-    bool single = list->joining;
-    for (int i = 0; i < l->rank; ++i) single = single && l->local[i] == 1;
-    return single;
-}
-
 bool device_launches_add(device_launches *list, const device_launch *l, error *err)
 {
     launch item = { .kind = LAUNCH_KERNEL, .rank = (cl_uint)l->rank };
     bool ok;
-    if (could_be_joined(list, l)) {
+    const program_name name = program_of(l);
+    item.joinable = list->joining && name.single;
+    if (item.joinable || program_later(list->owner, &name)) {
         item.described = describe(l);
         ok = item.described || error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", l->kernel);
     } else {
@@ -262,7 +270,7 @@ bool device_launches_join(device_launches *list, const int *ends, int end_count,
         int end = list->count;
         for (int i = 0; i < end_count; ++i)
             if (ends[i] > first && ends[i] < end) end = ends[i];
-        for (next = first; next < end && list->items[next].described; ++next) continue;
+        for (next = first; next < end && list->items[next].joinable; ++next) continue;
         if (next > first && !join_span(list, first, next - first, err)) return false;
         if (next == first) ++next;
     }

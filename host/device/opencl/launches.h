@@ -10,7 +10,9 @@ typedef enum launch_kind { LAUNCH_KERNEL, LAUNCH_COPY, LAUNCH_FILL, LAUNCH_CALL 
 typedef struct launch {
     launch_kind kind;
     char *label;
-    device_launch *described; /* a kernel that may be joined: how it would be launched alone */
+    device_launch
+        *described; /* a kernel that may be joined, or is being built: how it would be launched alone */
+    bool joinable;
     cl_kernel
         kernel; /* its arguments are set once: no two launches share a kernel object; NULL: not made yet */
     char *name;

@@ -216,7 +216,7 @@ static bool probe_multiple(device *d, error *err)
 {
     size_t multiple = 1;
     cl_int status;
-    cl_program built = program_get(d, "device/probe", "", err);
+    cl_program built = program_get(d, &PROBE_PLAIN, err);
     if (!built) return false;
     cl_kernel kernel = clCreateKernel(built, "probe_half_storage", &status);
     if (status != CL_SUCCESS)

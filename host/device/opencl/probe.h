@@ -9,6 +9,9 @@
 #define PROBE_OUT_BYTES (1 << 20)
 #define PROBE_IN_BYTES  (PROBE_VALUES * 4)
 
+/* The probe that runs first. */
+static const program_name PROBE_PLAIN = { "device/probe", "probe_half_storage", "", true };
+
 /* Records one probe kernel (out, in, number) over `global` items in groups of `local`. */
 device_launches *probe_record(device *d, const char *file, const char *kernel, const char *options,
                               device_buffer *out, device_buffer *in, int number, size_t global, size_t local,

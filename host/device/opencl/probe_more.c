@@ -153,7 +153,7 @@ static void probe_command_buffers(device *d, device_buffer *out, device_buffer *
         return;
     }
     d->info.command_buffers = DEVICE_ABSENT;
-    cl_program built = program_get(d, "device/probe", "", NULL);
+    cl_program built = program_get(d, &PROBE_PLAIN, NULL);
     cl_kernel kernel = built ? clCreateKernel(built, "probe_half_storage", &status) : NULL;
     if (!kernel) return;
     bool ok = device_write(d, in, 0, ones, sizeof ones, NULL) &&

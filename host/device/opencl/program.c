@@ -1,7 +1,7 @@
 /* program.c -- compiled programs: from memory, from the disk cache, or from source.
  * Every program is built as OpenCL C 1.2 and without relaxed mathematics, so that devices agree.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/opencl/helpers.h"
 #include "host/base/log.h"
 
 #include <stdio.h>
@@ -11,15 +11,18 @@
 #define LOG_LINES 8
 
 struct program {
-    char *file, *options;
+    char *file, *kernel, *options;
+    bool single;
     cl_program built;
     program *next;
 };
 
-cl_program program_find(const device *d, const char *file, const char *options)
+cl_program program_find(const device *d, const program_name *n)
 {
     for (const program *p = d->programs; p; p = p->next)
-        if (strcmp(p->file, file) == 0 && strcmp(p->options, options) == 0) return p->built;
+        if (p->single == n->single && strcmp(p->file, n->file) == 0 && strcmp(p->kernel, n->kernel) == 0 &&
+            strcmp(p->options, n->options) == 0)
+            return p->built;
     return NULL;
 }
 
@@ -76,20 +79,30 @@ static cl_program build_from_source(device *d, const char *file, const char *opt
     return NULL;
 }
 
-cl_program program_remember(device *d, const char *file, const char *options, cl_program built, error *err)
+static void program_free(program *p)
+{
+    if (!p) return;
+    free(p->file);
+    free(p->kernel);
+    free(p->options);
+    free(p);
+}
+
+cl_program program_remember(device *d, const program_name *n, cl_program built, error *err)
 {
     program *p = calloc(1, sizeof *p);
-    char *own_file = strdup(file), *own_options = strdup(options);
-    if (!p || !own_file || !own_options) {
-        free(own_file);
-        free(own_options);
-        free(p);
+    if (p) {
+        p->single = n->single;
+        p->file = strdup(n->file);
+        p->kernel = strdup(n->kernel);
+        p->options = strdup(n->options);
+    }
+    if (!p || !p->file || !p->kernel || !p->options) {
+        program_free(p);
         clReleaseProgram(built);
-        error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
+        error_set(err, ERROR_MEMORY, "out of memory while building '%s'", n->file);
         return NULL;
     }
-    p->file = own_file;
-    p->options = own_options;
     p->built = built;
     p->next = d->programs;
     d->programs = p;
@@ -105,31 +118,93 @@ void program_announce(device *d, const char *file)
     log_info("building kernels for '%s': once for this device and driver, then they are kept", d->info.name);
 }
 
-cl_program program_get(device *d, const char *file, const char *options, error *err)
+/* PoCL puts all that a kernel inlines three times into its program, and compiles it as often; a function only once.  As
+ * for joined launches, it must be one of single work-items. */
+static bool worth_apart(const device *d, const program_name *n)
 {
-    cl_program built = program_find(d, file, options);
-    if (built) return built;
-    char *source = source_load(file, err);
-    size_t size = strlen(options) + 32;
-    char *full = malloc(size), key[65];
-    if (!source || !full) {
-        if (source) error_set(err, ERROR_MEMORY, "out of memory while building '%s'", file);
-        goto cleanup;
+    return n->single && strcmp(d->info.vendor_word, "pocl") == 0 && strncmp(n->file, "device/", 7) != 0;
+}
+
+bool program_recipe_make(device *d, program_recipe *r, const program_name *n, error *err)
+{
+    const size_t size = strlen(n->options) + 32;
+    error why = { 0 };
+    *r = (program_recipe){ .name = *n };
+    r->source = source_load(n->file, err);
+    r->full = malloc(size);
+    if (!r->source || !r->full) {
+        if (r->source) error_set(err, ERROR_MEMORY, "out of memory while building '%s'", n->file);
+        program_recipe_free(r);
+        return false;
     }
-    snprintf(full, size, "-cl-std=CL1.2 %s", options);
-    program_cache_key(d, source, full, key);
-    built = program_cache_load(d, key, full);
-    if (!built) {
-        program_announce(d, file);
-        log_verbose("compiling %s.cl %s", file, options);
-        built = build_from_source(d, file, options, full, source, err);
-        if (built) program_cache_save(d, key, built);
+    source_keep(r->source, n->kernel);
+    char *apart = worth_apart(d, n) ? source_apart(r->source, n->kernel, &why) : NULL;
+    if (why.code != ERROR_NONE) {
+        if (err) *err = why;
+        program_recipe_free(r);
+        return false;
     }
-    if (built) built = program_remember(d, file, options, built, err);
-cleanup:
-    free(full);
-    free(source);
+    if (apart) {
+        free(r->source);
+        r->source = apart;
+    }
+    snprintf(r->full, size, "-cl-std=CL1.2 %s", n->options);
+    program_cache_key(d, r->source, r->full, r->key);
+    return true;
+}
+
+void program_recipe_free(program_recipe *r)
+{
+    free(r->source);
+    free(r->full);
+    r->source = r->full = NULL;
+}
+
+cl_program program_build(device *d, const program_recipe *r, error *err)
+{
+    const program_name *n = &r->name;
+    log_verbose("compiling %s of %s.cl %s", n->kernel, n->file, n->options);
+    cl_program built = build_from_source(d, n->file, n->options, r->full, r->source, err);
+    if (built) program_cache_save(d, r->key, built);
     return built;
+}
+
+cl_program program_from_binary(device *d, const program_recipe *r, const void *binary, size_t bytes)
+{
+    cl_program built = program_cache_binary(d, binary, bytes, r->full);
+    if (built) program_cache_keep(d, r->key, binary, bytes);
+    return built;
+}
+
+bool program_later(device *d, const program_name *n)
+{
+    program_recipe r;
+    if (!d->helpers || program_find(d, n) || !program_recipe_make(d, &r, n, NULL)) return false;
+    const bool missing = !program_cache_has(d, r.key);
+    if (missing) program_announce(d, n->file);
+    const bool later = missing && helpers_ask(d->helpers, &r);
+    program_recipe_free(&r);
+    return later;
+}
+
+cl_program program_get(device *d, const program_name *n, error *err)
+{
+    program_recipe r;
+    error why = { 0 };
+    cl_program built = program_find(d, n);
+    if (built) return built;
+    if (!program_recipe_make(d, &r, n, err)) return NULL;
+    if (d->helpers) built = helpers_take(d->helpers, &r, &why);
+    if (!built && why.code == ERROR_NONE) {
+        built = program_cache_load(d, r.key, r.full);
+        if (!built) {
+            program_announce(d, n->file);
+            built = program_build(d, &r, &why);
+        }
+    }
+    if (!built && err) *err = why;
+    program_recipe_free(&r);
+    return built ? program_remember(d, n, built, err) : NULL;
 }
 
 void program_release_all(device *d)
@@ -138,8 +213,6 @@ void program_release_all(device *d)
         program *p = d->programs;
         d->programs = p->next;
         clReleaseProgram(p->built);
-        free(p->file);
-        free(p->options);
-        free(p);
+        program_free(p);
     }
 }

@@ -75,6 +75,26 @@ static const unsigned char *entry_binary(const char *file, size_t size, size_t *
     return (const unsigned char *)file + sizeof header;
 }
 
+bool program_cache_has(const device *d, const char key[65])
+{
+    char *path = caches(d) ? entry_path(d, key) : NULL;
+    const bool has = path && file_exists(path);
+    free(path);
+    return has;
+}
+
+cl_program program_cache_binary(device *d, const void *bytes, size_t length, const char *options)
+{
+    const unsigned char *binary = bytes;
+    cl_int status, loaded;
+    cl_program built = clCreateProgramWithBinary(d->context, 1, &d->id, &length, &binary, &loaded, &status);
+    if (status != CL_SUCCESS) return NULL;
+    if (loaded == CL_SUCCESS && clBuildProgram(built, 1, &d->id, options, NULL, NULL) == CL_SUCCESS)
+        return built;
+    clReleaseProgram(built);
+    return NULL;
+}
+
 cl_program program_cache_load(device *d, const char key[65], const char *options)
 {
     if (!caches(d)) return NULL;
@@ -86,17 +106,7 @@ cl_program program_cache_load(device *d, const char key[65], const char *options
     size_t size = 0, length = 0;
     char *file = file_read(path, &size, NULL);
     const unsigned char *binary = file ? entry_binary(file, size, &length) : NULL;
-    cl_program built = NULL;
-    if (binary) {
-        cl_int status, loaded;
-        built = clCreateProgramWithBinary(d->context, 1, &d->id, &length, &binary, &loaded, &status);
-        if (status != CL_SUCCESS) built = NULL;
-        if (built &&
-            (loaded != CL_SUCCESS || clBuildProgram(built, 1, &d->id, options, NULL, NULL) != CL_SUCCESS)) {
-            clReleaseProgram(built);
-            built = NULL;
-        }
-    }
+    cl_program built = binary ? program_cache_binary(d, binary, length, options) : NULL;
     if (!built) {
         log_verbose("program cache: dropping the unusable entry %s", path);
         unlink(path);
@@ -106,7 +116,7 @@ cl_program program_cache_load(device *d, const char key[65], const char *options
     return built;
 }
 
-static bool write_entry(const char *path, const unsigned char *binary, size_t length)
+static bool write_entry(const char *path, const void *binary, size_t length)
 {
     entry_header header = { .version = FORMAT_VERSION, .length = length };
     char sum[65];
@@ -122,20 +132,25 @@ static bool write_entry(const char *path, const unsigned char *binary, size_t le
     return file_atomic_commit(&f, NULL);
 }
 
-void program_cache_save(device *d, const char key[65], cl_program built)
+void program_cache_keep(device *d, const char key[65], const void *binary, size_t length)
 {
     if (!caches(d)) return;
-    size_t length = 0;
-    if (clGetProgramInfo(built, CL_PROGRAM_BINARY_SIZES, sizeof length, &length, NULL) != CL_SUCCESS ||
-        length == 0)
-        return;
     char *path = entry_path(d, key), *folder = file_join(d->cache_folder, "programs");
-    unsigned char *binary = malloc(length);
-    if (path && folder && binary && file_make_folders(folder, NULL) &&
-        clGetProgramInfo(built, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS &&
-        !write_entry(path, binary, length))
+    if (path && folder && file_make_folders(folder, NULL) && !write_entry(path, binary, length))
         log_verbose("program cache: could not write %s", path);
-    free(binary);
     free(folder);
     free(path);
+}
+
+void program_cache_save(device *d, const char key[65], cl_program built)
+{
+    size_t length = 0;
+    if (!caches(d) ||
+        clGetProgramInfo(built, CL_PROGRAM_BINARY_SIZES, sizeof length, &length, NULL) != CL_SUCCESS ||
+        length == 0)
+        return;
+    unsigned char *binary = malloc(length);
+    if (binary && clGetProgramInfo(built, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS)
+        program_cache_keep(d, key, binary, length);
+    free(binary);
 }

@@ -6,6 +6,7 @@
 #include "host/base/file.h"
 #include "host/base/hash.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,4 +118,117 @@ void device_kernels_hash(char hex[65])
         hash_bytes(&h, (*file)->bytes, (*file)->size + 1);
     }
     hash_finish(&h, hex);
+}
+
+/* ---- One kernel of a file -------------------------------------------------------------------- */
+
+/* Where the word stands in [from, end), or NULL. */
+static const char *find_word(const char *from, const char *end, const char *word)
+{
+    const size_t length = strlen(word);
+    for (const char *at = from; (at = strstr(at, word)) != NULL && at < end; ++at) {
+        const char before = at == from ? ' ' : at[-1], after = at[length];
+        if (!isalnum((unsigned char)before) && before != '_' && !isalnum((unsigned char)after) &&
+            after != '_')
+            return at;
+    }
+    return NULL;
+}
+
+/* The line after the kernel's last, which begins with a brace, or NULL where a line is no kernel's first. */
+static char *end_of_kernel(char *line, const char *line_end)
+{
+    if (*line == '#' || *line == '/' || isspace((unsigned char)*line) ||
+        !find_word(line, line_end, "__kernel"))
+        return NULL;
+    char *brace = strstr(line, "\n}");
+    if (!brace) return NULL;
+    char *end = strchr(brace + 1, '\n');
+    return end ? end + 1 : brace + strlen(brace);
+}
+
+static void blank(char *from, const char *end)
+{
+    for (; from < end; ++from)
+        if (*from != '\n') *from = ' ';
+}
+
+/* ---- A kernel as a function ---- */
+
+/* Behind the closing bracket of the one that `open` points at, or NULL. */
+static const char *behind_bracket(const char *open)
+{
+    int depth = 0;
+    for (const char *at = open; *at; ++at) {
+        depth += (*at == '(') - (*at == ')');
+        if (depth == 0) return at + 1;
+    }
+    return NULL;
+}
+
+/* The kernel's parameters with their brackets, or NULL where no caller can be written for them. */
+static const char *parameters_of(char *source, const char *kernel, size_t *length)
+{
+    for (char *line = source; *line;) {
+        char *newline = strchr(line, '\n'),
+             *end = end_of_kernel(line, newline ? newline : line + strlen(line));
+        const char *name = end ? find_word(line, end, kernel) : NULL;
+        if (name) {
+            const char *open = name + strlen(kernel), *behind = *open == '(' ? behind_bracket(open) : NULL;
+            if (!behind || memchr(open, '*', (size_t)(behind - open))) return NULL;
+            *length = (size_t)(behind - open);
+            return open;
+        }
+        if (!newline) return NULL;
+        line = newline + 1;
+    }
+    return NULL;
+}
+
+char *source_apart(char *source, const char *kernel, error *err)
+{
+    size_t length = 0, size;
+    const char *parameters = parameters_of(source, kernel, &length);
+    if (!parameters) return NULL;
+    char *before = source_load("device/join_stage", err),
+         *after = before ? source_load("device/apart", err) : NULL;
+    char *text = NULL;
+    FILE *out = after ? open_memstream(&text, &size) : NULL;
+    if (out) {
+        fprintf(out, "#define APART\n%s#define %s(...) joined_%s(JOINED, __VA_ARGS__)\n%s", before, kernel,
+                kernel, source);
+        fprintf(out, "\n#undef %s\n#define APART_KERNEL %s\n#define APART_FUNCTION joined_%s\n", kernel,
+                kernel, kernel);
+        fprintf(out, "#define APART_PARAMETERS ");
+        for (size_t i = 0; i < length; ++i) /* on one line */
+            fputc(parameters[i] == '\n' || parameters[i] == '\\' ? ' ' : parameters[i], out);
+        fprintf(out, "\n%s", after);
+        const bool written = !ferror(out);
+        if (fclose(out) != 0 || !written) {
+            free(text);
+            text = NULL;
+        }
+    }
+    if (after && !text) error_set(err, ERROR_MEMORY, "out of memory for the kernel '%s'", kernel);
+    free(before);
+    free(after);
+    return text;
+}
+
+bool source_keep(char *source, const char *kernel)
+{
+    bool found = false;
+    for (int pass = 0; pass < 2 && (pass == 0 || found); ++pass)
+        for (char *line = source, *next; line && *line; line = next) {
+            char *newline = strchr(line, '\n'),
+                 *end = end_of_kernel(line, newline ? newline : line + strlen(line));
+            next = end ? end : newline ? newline + 1 : NULL;
+            if (!end) continue;
+            const bool wanted = find_word(line, strchr(line, '{') ? strchr(line, '{') : end, kernel) != NULL;
+            if (pass == 0)
+                found = found || wanted;
+            else if (!wanted)
+                blank(line, end);
+        }
+    return found;
 }
