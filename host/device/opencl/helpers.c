@@ -233,6 +233,18 @@ static int job_of(const helpers *h, const char key[65])
     return -1;
 }
 
+bool helpers_know(const helpers *h, const program_name *n)
+{
+    for (int i = h->count - 1; i >= 0; --i) {
+        const job *j = &h->asked[i];
+        if (j->state != JOB_TAKEN && j->recipe.name.single == n->single &&
+            strcmp(j->kernel, n->kernel) == 0 && strcmp(j->options, n->options) == 0 &&
+            strcmp(j->file, n->file) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool job_copy(job *j, const program_recipe *r)
 {
     const program_name *n = &r->name;
