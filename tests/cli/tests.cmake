@@ -32,3 +32,8 @@ cli_script(outputs ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/outpu
 cli_script(signals $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/signals)
 cli_script(captions ${PROJECT_BINARY_DIR}/captions)
 cli_script(home ${PROJECT_BINARY_DIR}/home)
+
+add_test(NAME cold_start COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/cold_start.sh $<TARGET_FILE:dalle-cl>
+    ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/cold-start)
+set_tests_properties(cold_start PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT
+    "DALLE_CL_CACHE=${PROJECT_BINARY_DIR}/test-cache;POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache")

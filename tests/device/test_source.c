@@ -1,6 +1,7 @@
 /* test_source.c -- what becomes of a kernel file before a compiler sees it: the other kernels are blanked, and a kernel
  * is made to call a function.  Every kernel of every file is tried.
  * SPDX-License-Identifier: MIT */
+#include "tests/support/device_or_skip.h"
 #include "host/device/opencl/opencl.h"
 #include "host/base/embedded.h"
 
@@ -72,22 +73,40 @@ static void keep(const char *file, const char *name)
     free(whole);
 }
 
+static device *compiler;
+
+/* The front end takes it. */
+static void compile(const char *file, const char *name, const char *source)
+{
+    cl_int status;
+    cl_program made = clCreateProgramWithSource(compiler->context, 1, &source, NULL, &status);
+    assert_int_equal(status, CL_SUCCESS);
+    error err = { 0 };
+    status = clCompileProgram(made, 1, &compiler->id, "-cl-std=CL1.2 -DLANES=1 -DVEC=16", 0, NULL, NULL, NULL,
+                              NULL);
+    if (status != CL_SUCCESS) program_add_log(made, compiler->id, &err);
+    if (status != CL_SUCCESS) fail_msg("%s: '%s' as a function: %s", file, name, err.message);
+    clReleaseProgram(made);
+}
+
 static void put_apart(const char *file, const char *name)
 {
     error err = { 0 };
     char *source = load(file), expected[200];
     source_keep(source, name);
     char *apart = source_apart(source, name, &err);
-    const char *signature = strstr(strstr(source, "\n__kernel"), name),
-               *pointer = strstr(signature, "__global");
-    if (!apart && err.code == ERROR_NONE && pointer && pointer < strchr(signature, '{')) {
-        free(source); /* a pointer by itself has no name that a caller could be written with */
+    const char *signature = strstr(strstr(source, "\n__kernel"), name);
+    const size_t odd = strcspn(signature, "*#"), body = strcspn(signature, "{");
+    if (!apart && err.code == ERROR_NONE && odd < body) {
+        free(
+            source); /* a pointer by itself has no name that a caller could be written with; lines cannot be joined */
         return;
     }
     if (!apart) fail_msg("%s: '%s' stays as it is: %s", file, name, err.message);
     snprintf(expected, sizeof expected, "\n#define APART_KERNEL %s\n", name);
     assert_non_null(strstr(apart, expected));
     assert_non_null(strstr(apart, source)); /* unchanged: lines keep their numbers */
+    compile(file, name, apart);
     free(apart);
     free(source);
 }
@@ -139,8 +158,10 @@ static void odd_kernels_stay_as_they_are(void **state)
     (void)state;
     error err = { 0 };
     char pointer[] = "\n__kernel void f(__global int *x)\n{\n}\n", cut[] = "\n__kernel void f(const int x\n";
+    char lines[] = "\n__kernel void f(const int x\n#if Y\n, const int y\n#endif\n)\n{\n}\n";
     char comment[] = "/* a __kernel f */\nint g;\n";
     assert_null(source_apart(pointer, "f", &err));
+    assert_null(source_apart(lines, "f", &err));
     assert_null(source_apart(cut, "f", &err));
     assert_false(source_keep(comment, "f"));
     assert_int_equal(err.code, ERROR_NONE);
@@ -154,5 +175,8 @@ int main(void)
         cmocka_unit_test(unknown_names_change_nothing),
         cmocka_unit_test(odd_kernels_stay_as_they_are),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    compiler = device_or_skip();
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    device_close(compiler);
+    return failed;
 }

@@ -136,6 +136,14 @@ static bool add_files(posix_spawn_file_actions_t *a, const int fds[HELPER_FDS_EN
     return true;
 }
 
+/* The process that starts it may have blocked signals to answer them in a thread of its own; a helper just ends. */
+static bool hear_signals(posix_spawnattr_t *a)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    return posix_spawnattr_setsigmask(a, &none) == 0 && posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK) == 0;
+}
+
 static bool spawn(const helpers *h, helper *each, int results, int binaries)
 {
     char index[16];
@@ -146,9 +154,14 @@ static bool spawn(const helpers *h, helper *each, int results, int binaries)
                                       [HELPER_RESULTS] = results,
                                       [HELPER_BINARIES] = binaries };
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     if (posix_spawn_file_actions_init(&actions) != 0) return false;
-    bool ok = add_files(&actions, fds) &&
-              posix_spawn(&each->pid, h->program, &actions, NULL, (char *const *)arguments, environ) == 0;
+    bool ok = posix_spawnattr_init(&attributes) == 0;
+    if (ok) {
+        ok = add_files(&actions, fds) && hear_signals(&attributes) &&
+             posix_spawn(&each->pid, h->program, &actions, &attributes, (char *const *)arguments, environ) == 0;
+        posix_spawnattr_destroy(&attributes);
+    }
     posix_spawn_file_actions_destroy(&actions);
     return ok;
 }
@@ -231,6 +244,18 @@ static int job_of(const helpers *h, const char key[65])
     for (int i = h->count - 1; i >= 0; --i)
         if (h->asked[i].state != JOB_TAKEN && strcmp(h->asked[i].recipe.key, key) == 0) return i;
     return -1;
+}
+
+bool helpers_know(const helpers *h, const program_name *n)
+{
+    for (int i = h->count - 1; i >= 0; --i) {
+        const job *j = &h->asked[i];
+        if (j->state != JOB_TAKEN && j->recipe.name.single == n->single &&
+            strcmp(j->kernel, n->kernel) == 0 && strcmp(j->options, n->options) == 0 &&
+            strcmp(j->file, n->file) == 0)
+            return true;
+    }
+    return false;
 }
 
 static bool job_copy(job *j, const program_recipe *r)

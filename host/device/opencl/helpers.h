@@ -32,6 +32,7 @@ helpers *helpers_create(device *d);
 void helpers_destroy(helpers *h); /* ends them; NULL is harmless */
 /* Puts a program into the queue, unless it is there.  False: it is not, for want of memory. */
 bool helpers_ask(helpers *h, const program_recipe *r);
+bool helpers_know(const helpers *h, const program_name *n); /* it is in the queue, or built and not taken */
 /* A program asked for, built here or there, which becomes the caller's.  NULL: never asked for, or it failed with *err. */
 cl_program helpers_take(helpers *h, const program_recipe *r, error *err);
 

@@ -98,7 +98,6 @@ bool source_keep(char *source, const char *kernel);
 char *source_apart(char *source, const char *kernel, error *err);
 /* program_cache.c: binaries on disk; see there. */
 void program_cache_key(const device *d, const char *source, const char *options, char hex[65]);
-bool program_cache_has(const device *d, const char key[65]); /* something, whole or not */
 cl_program program_cache_load(device *d, const char key[65], const char *options);
 cl_program program_cache_binary(device *d, const void *binary, size_t bytes,
                                 const char *options); /* built, or NULL */

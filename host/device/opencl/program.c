@@ -179,10 +179,13 @@ cl_program program_from_binary(device *d, const program_recipe *r, const void *b
 bool program_later(device *d, const program_name *n)
 {
     program_recipe r;
-    if (!d->helpers || program_find(d, n) || !program_recipe_make(d, &r, n, NULL)) return false;
-    const bool missing = !program_cache_has(d, r.key);
-    if (missing) program_announce(d, n->file);
-    const bool later = missing && helpers_ask(d->helpers, &r);
+    if (!d->helpers || program_find(d, n)) return false;
+    if (helpers_know(d->helpers, n)) return true;
+    if (!program_recipe_make(d, &r, n, NULL)) return false;
+    cl_program kept = program_cache_load(d, r.key, r.full);
+    if (kept) program_remember(d, n, kept, NULL);
+    if (!kept) program_announce(d, n->file);
+    const bool later = !kept && helpers_ask(d->helpers, &r);
     program_recipe_free(&r);
     return later;
 }

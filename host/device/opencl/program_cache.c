@@ -75,14 +75,6 @@ static const unsigned char *entry_binary(const char *file, size_t size, size_t *
     return (const unsigned char *)file + sizeof header;
 }
 
-bool program_cache_has(const device *d, const char key[65])
-{
-    char *path = caches(d) ? entry_path(d, key) : NULL;
-    const bool has = path && file_exists(path);
-    free(path);
-    return has;
-}
-
 cl_program program_cache_binary(device *d, const void *bytes, size_t length, const char *options)
 {
     const unsigned char *binary = bytes;

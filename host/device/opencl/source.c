@@ -126,7 +126,7 @@ void device_kernels_hash(char hex[65])
 static const char *find_word(const char *from, const char *end, const char *word)
 {
     const size_t length = strlen(word);
-    for (const char *at = from; (at = strstr(at, word)) != NULL && at < end; ++at) {
+    for (const char *at = from; (at = memmem(at, (size_t)(end - at), word, length)) != NULL; ++at) {
         const char before = at == from ? ' ' : at[-1], after = at[length];
         if (!isalnum((unsigned char)before) && before != '_' && !isalnum((unsigned char)after) &&
             after != '_')
@@ -175,9 +175,8 @@ static const char *parameters_of(char *source, const char *kernel, size_t *lengt
         const char *name = end ? find_word(line, end, kernel) : NULL;
         if (name) {
             const char *open = name + strlen(kernel), *behind = *open == '(' ? behind_bracket(open) : NULL;
-            if (!behind || memchr(open, '*', (size_t)(behind - open))) return NULL;
-            *length = (size_t)(behind - open);
-            return open;
+            *length = behind ? (size_t)(behind - open) : 0;
+            return *length && !memchr(open, '*', *length) && !memchr(open, '#', *length) ? open : NULL;
         }
         if (!newline) return NULL;
         line = newline + 1;
