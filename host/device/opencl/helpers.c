@@ -141,7 +141,8 @@ static bool hear_signals(posix_spawnattr_t *a)
 {
     sigset_t none;
     sigemptyset(&none);
-    return posix_spawnattr_setsigmask(a, &none) == 0 && posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK) == 0;
+    return posix_spawnattr_setsigmask(a, &none) == 0 &&
+           posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK) == 0;
 }
 
 static bool spawn(const helpers *h, helper *each, int results, int binaries)
@@ -159,7 +160,8 @@ static bool spawn(const helpers *h, helper *each, int results, int binaries)
     bool ok = posix_spawnattr_init(&attributes) == 0;
     if (ok) {
         ok = add_files(&actions, fds) && hear_signals(&attributes) &&
-             posix_spawn(&each->pid, h->program, &actions, &attributes, (char *const *)arguments, environ) == 0;
+             posix_spawn(&each->pid, h->program, &actions, &attributes, (char *const *)arguments, environ) ==
+                 0;
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);
