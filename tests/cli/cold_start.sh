@@ -29,7 +29,8 @@ echo "$kept programs, $compiled kernels"
 [ "$compiled" -eq "$kept" ] || fail "PoCL compiled $compiled kernels for $kept programs of one kernel"
 grep -q 'building kernels' helped.err || fail "building is not announced"
 said=$(sed -n 's/.* \([0-9]*\)\.[0-9] s on .*/\1/p' helped.txt)
-[ -n "$said" ] && [ "$said" -ge $((ended - begun - 2)) ] && [ "$said" -le $((ended - begun + 1)) ] ||
+# Not the processor's time, nor the drawing's alone, which are less than half; the rest is for a busy machine.
+[ -n "$said" ] && [ $((2 * said + 2)) -ge $((ended - begun)) ] && [ "$said" -le $((ended - begun + 1)) ] ||
     fail "'$(cat helped.txt)' took $((ended - begun)) s"
 
 draw alone alone off
