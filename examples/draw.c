@@ -1,6 +1,6 @@
 /* draw.c -- draws one picture with libdalle and writes it as a PPM file.
  *     cc draw.c $(pkg-config --cflags --libs dalle) -o draw
- *     ./draw models/demo "a green heart" heart.ppm
+ *     ./draw models/demo "red apple" apple.ppm
  * C and C++ compilers both take it.
  * SPDX-License-Identifier: MIT */
 #include <dalle.h>

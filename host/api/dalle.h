@@ -4,7 +4,7 @@
  *     dalle_error err;
  *     dalle_model *model = dalle_open("models/demo", NULL, &err);
  *     dalle_request request = DALLE_REQUEST_DEFAULTS;
- *     request.caption = "a green heart";
+ *     request.caption = "red apple";
  *     dalle_pictures pictures;
  *     if (!model || !dalle_generate(model, &request, &pictures, &err)) fprintf(stderr, "%s\n", err.message);
  *     ... pictures.rgb holds pictures.count pictures of side x side x 3 bytes ...

@@ -192,7 +192,7 @@ const cli_command cmd_generate = {
     .arguments = "CAPTION",
     .least = 1,
     .most = 1,
-    .example = "dalle-cl generate -m models/demo \"a green heart\" -n 16 -o grid.png --seed 1",
+    .example = "dalle-cl generate -m models/demo \"red apple\" -n 16 -o grid.png --seed 1",
     .text =
         "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
         "once.\n"

@@ -104,7 +104,7 @@ void cli_help_group(FILE *out, const char *group)
 
 void cli_help(FILE *out)
 {
-    fputs("dalle-cl generate -m models/demo \"a green heart\" -o heart.png\n\n", out);
+    fputs("dalle-cl generate -m models/demo \"red apple\" -o apple.png\n\n", out);
     fprintf(out, "%s\n\nUsage: dalle-cl COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n", about);
     print_commands(out, NULL);
     fputs("\nOptions of every command:\n", out);

@@ -5,6 +5,7 @@
  * Operators: their tests run with a dry device, whose numbers are wrong; what they launch is not, and
  * covers the storage types that no preset uses.
  * SPDX-License-Identifier: MIT */
+#include "models/fit.h"
 #include "tests/kernels/record.h"
 #include "host/base/philox.h"
 #include "models/request.h"
@@ -54,9 +55,9 @@ static int record_models(const char *on)
         /* A prior's preset goes with the dVAE's of the same name. */
         dvae_config dvae;
         config_defaults(&dvae_config_table, &dvae);
-        if (!preset_read(&dvae_config_table, names[i], &dvae, &err) ||
-            !record_prior(names[i], &dvae, on, &err))
-            failures += fail(on, names[i], &err);
+        bool ok = preset_read(&dvae_config_table, names[i], &dvae, &err);
+        fit_dvae(&dvae, RECORD_SET, NULL);
+        if (!ok || !record_prior(names[i], &dvae, on, &err)) failures += fail(on, names[i], &err);
     }
     free(names);
     return failures;

@@ -16,6 +16,9 @@
 #define RECORD_PICTURES 8
 /* Layers of one kind launch the same, and six have every kind of mask: row, column, convolution. */
 #define RECORD_LAYERS 6
+/* The set that presets are fitted to: its pictures, and its longest caption in tokens. */
+#define RECORD_SET     500
+#define RECORD_CAPTION 24
 
 /* The step, the codec over averaged and over plain parameters. */
 bool record_dvae(const char *preset, const char *on, error *err);

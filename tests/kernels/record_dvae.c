@@ -11,8 +11,9 @@ bool record_dvae(const char *preset, const char *on, error *err)
     static const int64_t batches[] = RECORD_BATCHES;
     dvae_trainer t = { 0 };
     config_defaults(&dvae_config_table, &t.config);
-    bool ok = preset_read(&dvae_config_table, preset, &t.config, err) && dvae_config_check(&t.config, err) &&
-              (t.device = device_open(on, err));
+    bool ok = preset_read(&dvae_config_table, preset, &t.config, err);
+    fit_dvae(&t.config, RECORD_SET, NULL);
+    ok = ok && dvae_config_check(&t.config, err) && (t.device = device_open(on, err));
     if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
     ok = ok && build(&t, err) && need_codec(&t, err);
     for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {

@@ -30,8 +30,10 @@ bool record_prior(const char *preset, const dvae_config *dvae, const char *on, e
 {
     prior_trainer t = { .shape = { dvae_tokens_side(dvae), dvae->codes } };
     config_defaults(&prior_config_table, &t.config);
-    bool ok = preset_read(&prior_config_table, preset, &t.config, err) &&
-              prior_config_check(&t.config, &t.shape, err) && (t.device = device_open(on, err));
+    bool ok = preset_read(&prior_config_table, preset, &t.config, err);
+    fit_prior(&t.config, RECORD_SET, NULL);
+    if (t.config.text_tokens == 0) t.config.text_tokens = fit_text_tokens(RECORD_CAPTION);
+    ok = ok && prior_config_check(&t.config, &t.shape, err) && (t.device = device_open(on, err));
     if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
     if (t.config.layers > RECORD_LAYERS) t.config.layers = RECORD_LAYERS;
     ok = ok && build(&t, err) && need_check_graph(&t, err) &&
