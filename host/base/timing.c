@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/base/timing.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +21,9 @@ double timing_of_process(void)
 {
     char text[1024] = "";
     struct timespec t;
-    FILE *f = fopen("/proc/self/stat", "r");
-    const size_t got = f ? fread(text, 1, sizeof text - 1, f) : 0;
-    if (f) fclose(f);
-    text[got] = 0;
+    const int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    if (file < 0 || read(file, text, sizeof text - 1) < 0) text[0] = 0;
+    if (file >= 0) close(file);
     const char *at = strrchr(text, ')');
     for (int i = 0; at && i < 20; ++i) at = strchr(at + 1, ' ');
     const long ticks = sysconf(_SC_CLK_TCK);

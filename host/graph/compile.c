@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool graph_sound(const graph *g, error *err)
+{
+    if (g->failed && err) *err = g->failure;
+    return !g->failed;
+}
+
 bool graph_plan(graph *g, graph_plan_info *info, error *err)
 {
     if (!plan_mark_live(g, err) || !plan_place(g, err)) return false;

@@ -169,6 +169,8 @@ typedef struct graph_plan_info {
     int slabs;
 } graph_plan_info;
 
+/* Whether what was built so far has no mistake; graph_plan and graph_compile ask this too. */
+bool graph_sound(const graph *g, error *err);
 /* Plans without allocating: what graph_compile would need, on a device with room enough. */
 bool graph_plan(graph *g, graph_plan_info *info, error *err);
 /* Plans, compares with the device ("device 'x' has 6.1 GiB, the plan needs 9.8 GiB; lower `batch`"),

@@ -11,10 +11,7 @@
 /* Walks back from kept tensors and wanted updates. */
 bool plan_mark_live(graph *g, error *err)
 {
-    if (g->failed) {
-        if (err) *err = g->failure;
-        return false;
-    }
+    if (!graph_sound(g, err)) return false;
     for (int i = g->node_count - 1; i >= 0; --i) {
         node *n = g->nodes[i];
         if (!n->live) continue;

@@ -30,7 +30,7 @@ static bool build_encode(dvae_codec *k, error *err)
     k->tokens =
         dvae_tokens(g, &k->config, dvae_encoder(g, &k->config, dvae_map_pixels(&k->config, k->pixels)));
     graph_keep(k->tokens);
-    return true;
+    return graph_sound(g, err);
 }
 
 static bool build_decode(dvae_codec *k, error *err)
@@ -42,7 +42,7 @@ static bool build_decode(dvae_codec *k, error *err)
     k->codes = graph_input(g, "tokens", DTYPE_I32, 3, (int64_t[]){ k->batch, k->side, k->side });
     k->pictures = dvae_reconstruction(&k->config, dvae_decode_tokens(g, &k->config, k->codes));
     graph_keep(k->pictures);
-    return true;
+    return graph_sound(g, err);
 }
 
 /* A graph that could not be compiled is of no use: the next try begins anew. */
