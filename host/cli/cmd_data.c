@@ -163,7 +163,7 @@ static bool run_info(const cli_call *call, error *err)
     }
     size_t broken = json_array_size(f.broken);
     ok = ok && print_info(call, o, err);
-    if (ok && first) log_warn("'train prior' needs a caption for every picture, and '%s' has none", first);
+    if (ok && first) log_warn("'train prior' leaves out pictures without a caption, such as '%s'", first);
     if (ok && broken)
         ok = error_set(err, ERROR_FORMAT, "%zu of %lld pictures cannot be read", broken,
                        (long long)dataset_count(d));

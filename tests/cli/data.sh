@@ -54,7 +54,7 @@ says "missing_captions: 1"
 says "empty_captions: 1"
 says "left_out: 1"
 says "a.mask.png: "
-warns "'train prior' needs a caption for every picture, and 'e' has none"
+warns "'train prior' leaves out pictures without a caption, such as 'e'"
 
 # True reasons of what cannot be opened.
 runs 1 data info nowhere
