@@ -11,11 +11,7 @@ static device *hardware;
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][200];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", base.path, name);
-    return paths[turn];
+    return room_path(&base, name);
 }
 
 static dalle_model *open_model(double *known)

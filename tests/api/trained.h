@@ -14,11 +14,7 @@ static dalle_model *model;
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][200];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", base.path, name);
-    return paths[turn];
+    return room_path(&base, name);
 }
 
 static UNUSED dalle_request request_for(const char *caption, int count)

@@ -33,6 +33,16 @@ static UNUSED room room_create(void)
     return r;
 }
 
+/* The path of what is called so in the room; the last eight stay. */
+static UNUSED const char *room_path(const room *r, const char *name)
+{
+    static char paths[8][200];
+    static int turn;
+    turn = (turn + 1) % 8;
+    snprintf(paths[turn], sizeof paths[turn], "%s/%s", r->path, name);
+    return paths[turn];
+}
+
 static UNUSED void room_remove(const room *r)
 {
     char command[128];

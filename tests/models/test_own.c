@@ -11,11 +11,7 @@ static char data[100], dvae[100], model[100];
 
 static const char *path_of(const char *name)
 {
-    static char paths[8][200];
-    static int turn;
-    turn = (turn + 1) % 8;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", base.path, name);
-    return paths[turn];
+    return room_path(&base, name);
 }
 
 /* ---- By the set ---- */

@@ -161,11 +161,7 @@ static error refused(const char *kind, const char *from, const char *with, const
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][200];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", base.path, name);
-    return paths[turn];
+    return room_path(&base, name);
 }
 
 static void test_changed_settings(void **state)
