@@ -11,7 +11,7 @@ static device *hardware;
 
 static const char *path_of(const char *name)
 {
-    return room_path(&base, name);
+    return at(&base, name);
 }
 
 static dalle_model *open_model(double *known)

@@ -14,7 +14,7 @@ static dalle_model *model;
 
 static const char *path_of(const char *name)
 {
-    return room_path(&base, name);
+    return at(&base, name);
 }
 
 static UNUSED dalle_request request_for(const char *caption, int count)

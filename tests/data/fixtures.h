@@ -33,16 +33,6 @@ static UNUSED room room_create(void)
     return r;
 }
 
-/* The path of what is called so in the room; the last eight stay. */
-static UNUSED const char *room_path(const room *r, const char *name)
-{
-    static char paths[8][200];
-    static int turn;
-    turn = (turn + 1) % 8;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", r->path, name);
-    return paths[turn];
-}
-
 static UNUSED void room_remove(const room *r)
 {
     char command[128];
@@ -50,12 +40,12 @@ static UNUSED void room_remove(const room *r)
     assert_int_equal(system(command), 0);
 }
 
-/* The path of a file in the folder; two results live at a time. */
+/* The path of a file in the folder; eight results live at a time. */
 static UNUSED const char *at(const room *r, const char *name)
 {
-    static char paths[2][512];
+    static char paths[8][256];
     static int turn;
-    turn = !turn;
+    turn = (turn + 1) % 8;
     snprintf(paths[turn], sizeof paths[turn], "%s/%s", r->path, name);
     return paths[turn];
 }

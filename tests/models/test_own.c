@@ -11,7 +11,7 @@ static char data[100], dvae[100], model[100];
 
 static const char *path_of(const char *name)
 {
-    return room_path(&base, name);
+    return at(&base, name);
 }
 
 /* ---- By the set ---- */

@@ -161,7 +161,7 @@ static error refused(const char *kind, const char *from, const char *with, const
 
 static const char *path_of(const char *name)
 {
-    return room_path(&base, name);
+    return at(&base, name);
 }
 
 static void test_changed_settings(void **state)
