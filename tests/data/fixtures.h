@@ -43,7 +43,7 @@ static UNUSED void room_remove(const room *r)
 /* The path of a file in the folder; eight results live at a time. */
 static UNUSED const char *at(const room *r, const char *name)
 {
-    static char paths[8][256];
+    static char paths[8][512];
     static int turn;
     turn = (turn + 1) % 8;
     snprintf(paths[turn], sizeof paths[turn], "%s/%s", r->path, name);
