@@ -138,6 +138,12 @@ static bool is_logits(const char *name)
     return strcmp(name, "text_logits.weight") == 0 || strcmp(name, "image_logits.weight") == 0;
 }
 
+/* Otherwise these may be the captions that it has learnt: training just goes on. */
+static bool meets_new_words(const origin *o)
+{
+    return tokenizer_vocabulary(o->grown) > tokenizer_vocabulary(o->old);
+}
+
 static bool is_of_positions(const char *name)
 {
     return strcmp(name, "text_position") == 0 || strcmp(name, "padding_embedding") == 0;
@@ -203,7 +209,8 @@ static bool start_entry(const origin *o, store *prior, store_entry *e, error *er
     float *values = calloc((size_t)e->count, sizeof *values);
     if (!values) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", e->name);
     dtype_convert(DTYPE_F32, values, t->type, t->data, t->dim[0] * size);
-    for (int64_t i = 0; is_logits(e->name) && i < t->dim[0] * size; ++i) values[i] *= CALMER;
+    bool calmer = is_logits(e->name) && meets_new_words(o);
+    for (int64_t i = 0; calmer && i < t->dim[0] * size; ++i) values[i] *= CALMER;
     bool ok = add_rows(o, e->name, values, t->dim[0], e->dim[0], size, err) &&
               store_write_f32(prior, e, values, err);
     free(values);

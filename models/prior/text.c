@@ -46,15 +46,6 @@ static bool copy_tokenizer(const char *from, const char *model, error *err)
     return ok;
 }
 
-static bool grow_tokenizer(const char *from, char **captions, int64_t count, int64_t most, const char *model,
-                           error *err)
-{
-    tokenizer *given = tokenizer_open(from, err);
-    bool ok = given && tokenizer_grow(given, (const char *const *)captions, count, (int)most, model, err);
-    tokenizer_close(given);
-    return ok;
-}
-
 /* Texts that training draws from, with some in templates: as many as training will see, each template at
  * least once. */
 typedef struct text_list {
@@ -95,6 +86,57 @@ static bool collect_texts(const prior_text *t, text_list *l, char ***captions, e
            add_templates(l, t, *captions, count, err);
 }
 
+/* The text's words that are not in the list, with blanks between them, to be freed; *joined is NULL when it has none. */
+static bool join_unseen(const words *known, const char *text, char **joined, error *err)
+{
+    char **unseen = NULL;
+    int count = words_unseen(known, text, &unseen, err);
+    *joined = count > 0 ? calloc(2 * strlen(text) + (size_t)count + 1, 1) : NULL;
+    char *end = *joined;
+    for (int i = 0; end && i < count; ++i) end = stpcpy(i ? stpcpy(end, " ") : end, unseen[i]);
+    bool ok = count == 0 || *joined;
+    if (count > 0 && !ok) error_set(err, ERROR_MEMORY, "out of memory for the words of a caption");
+    free(unseen);
+    return ok;
+}
+
+/* What the model has never seen of the texts: words that it knows need no new pieces, however often they come. */
+typedef struct unseen_list {
+    char **texts;
+    int64_t count;
+} unseen_list;
+
+static bool find_unseen(const char *words_path, const text_list *l, unseen_list *u, error *err)
+{
+    words *known = words_open(words_path, err);
+    bool ok = known != NULL;
+    u->texts = malloc((size_t)(l->count + 1) * sizeof *u->texts);
+    if (ok && !u->texts)
+        ok = error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)l->count);
+    for (int64_t i = 0; ok && i < l->count; ++i) {
+        char *joined;
+        ok = join_unseen(known, l->texts[i], &joined, err);
+        if (joined) u->texts[u->count++] = joined;
+    }
+    words_destroy(known);
+    return ok;
+}
+
+static bool grow_tokenizer(const part_files *from, const text_list *l, int64_t most, const char *model,
+                           error *err)
+{
+    unseen_list u = { 0 };
+    tokenizer *given = tokenizer_open(from->tokenizer, err);
+    bool ok = given && (!from->words || find_unseen(from->words, l, &u, err));
+    char **texts = from->words ? u.texts : l->texts;
+    int64_t count = from->words ? u.count : l->count;
+    ok = ok && tokenizer_grow(given, (const char *const *)texts, count, (int)most, model, err);
+    for (int64_t i = 0; i < u.count; ++i) free(u.texts[i]);
+    free(u.texts);
+    tokenizer_close(given);
+    return ok;
+}
+
 static bool make_text_files(const prior_text *t, const train_request *r, const part_files *from,
                             const char *model, const char *list, error *err)
 {
@@ -105,7 +147,7 @@ static bool make_text_files(const prior_text *t, const train_request *r, const p
     if (ok && r->tokenizer) {
         ok = copy_tokenizer(r->tokenizer, model, err);
     } else if (ok && from) {
-        ok = grow_tokenizer(from->tokenizer, l.texts, l.count, c->text_vocabulary, model, err);
+        ok = grow_tokenizer(from, &l, c->text_vocabulary, model, err);
     } else if (ok) {
         log_info("training a tokenizer of %lld tokens on %lld texts", (long long)c->text_vocabulary,
                  (long long)l.count);

@@ -291,6 +291,27 @@ static void test_init_grows(void **state)
     words_destroy(list);
 }
 
+/* On captions that the model knows nothing grows, and its logits are as they were: training goes on. */
+static void test_init_goes_on(void **state)
+{
+    (void)state;
+    error err;
+    const char *const sets[] = { "steps=1", "learning_rate=0", "weight_decay=0",
+                                 "ema=0",   "sample_every=0",  NULL };
+    if (!train_prior(data, path_of("on"), model, sets, &err)) fail_msg("%s", err.message);
+    assert_int_equal(setting(path_of("on"), &prior_config_table, "text_vocabulary"), 288);
+    char path[300];
+    snprintf(path, sizeof path, "%s/checkpoint.safetensors", model);
+    safetensors *old = safetensors_open(path, &err),
+                *new = safetensors_open(path_of("on/checkpoint.safetensors"), &err);
+    if (!old || !new) fail_msg("%s", err.message);
+    int64_t codes = safetensors_find(old, "ema.image_logits.weight")->dim[0];
+    assert_memory_equal(values_of(old, "ema.image_logits.weight", codes),
+                        values_of(new, "image_logits.weight", codes), (size_t)codes * 48 * sizeof(float));
+    safetensors_close(old);
+    safetensors_close(new);
+}
+
 /* Without a preset, the model's sizes and what `small` says besides. */
 static void test_init_gives_sizes(void **state)
 {
@@ -394,11 +415,17 @@ int main(void)
 {
     device_close(device_or_skip());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fit),          cmocka_unit_test(test_fit_leaves_settings),
-        cmocka_unit_test(test_durations),    cmocka_unit_test(test_small_sets),
-        cmocka_unit_test(test_vocabularies), cmocka_unit_test(test_missing_captions),
-        cmocka_unit_test(test_init_grows),   cmocka_unit_test(test_init_gives_sizes),
-        cmocka_unit_test(test_init_refused), cmocka_unit_test(test_init_keeps_codes),
+        cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_fit_leaves_settings),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_small_sets),
+        cmocka_unit_test(test_vocabularies),
+        cmocka_unit_test(test_missing_captions),
+        cmocka_unit_test(test_init_grows),
+        cmocka_unit_test(test_init_goes_on),
+        cmocka_unit_test(test_init_gives_sizes),
+        cmocka_unit_test(test_init_refused),
+        cmocka_unit_test(test_init_keeps_codes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
