@@ -37,7 +37,8 @@ typedef struct dataset_sample {
     bool captioned; /* there is a KEY.txt, though it may hold nothing but spaces */
 } dataset_sample;
 
-/* `need_captions`: a picture without a caption is an error.  A caption without picture always is. */
+/* `need_captions`: a picture without a caption is an error.  Captions without a picture are left out, and an error where
+ * they are more than those with one. */
 dataset *dataset_open(const char *const *paths, int count, bool need_captions, error *err);
 void dataset_close(dataset *d);
 

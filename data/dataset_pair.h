@@ -16,6 +16,7 @@ typedef struct pairing {
     member_list *list; /* its items are sorted anew */
     pair_item *items;  /* the result, in the order of the files, to be freed */
     int64_t count;
+    int64_t paired;                           /* pictures with a caption of their name */
     int64_t lonely_pictures, lonely_captions; /* what does not fit together, for one message */
     const member *first_picture, *first_caption;
     int64_t joined; /* samples whose parts have different keys */

@@ -58,8 +58,8 @@ static bool is_run_of(const char *folder, const char *part, bool *is, error *err
 static bool find_checkpoint(const char *path, const char *part, part_files *out, error *err)
 {
     const char *name = strrchr(path, '/'), *end = strrchr(path, '.');
-    bool named = name && end > name && strcmp(end, ".safetensors") == 0, run = false;
-    char *folder = named ? strndup(path, (size_t)(name - path)) : NULL;
+    bool named = end && (!name || end > name) && strcmp(end, ".safetensors") == 0, run = false;
+    char *folder = !named ? NULL : name ? strndup(path, (size_t)(name - path)) : strdup(".");
     if (named && !folder) return error_set(err, ERROR_MEMORY, "out of memory for the folder of '%s'", path);
     bool ok = !folder || is_run_of(folder, part, &run, err);
     if (ok && !run)

@@ -213,6 +213,13 @@ char *request_path(const train_request *r, const char *key, const char *given, c
     return kept;
 }
 
+bool request_note_origin(const train_request *r, json_t *provenance, error *err)
+{
+    if (!r->init || r->resume) return true;
+    return json_object_set_new(provenance, "init", json_tree_string(r->init)) == 0 ||
+           error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", r->run);
+}
+
 train_options request_options(const train_request *r, const char *config_text, json_t *provenance)
 {
     return (train_options){ .folder = r->run,

@@ -44,6 +44,9 @@ char *request_config_text(const config_table *table, const void *config, error *
 char *request_path(const train_request *r, const char *key, const char *given, const char *option,
                    error *err);
 
+/* Adds the model that a new run starts from, so that it is known until the first checkpoint holds it. */
+bool request_note_origin(const train_request *r, json_t *provenance, error *err);
+
 /* The loop's options as far as the request decides them. */
 train_options request_options(const train_request *r, const char *config_text, json_t *provenance);
 

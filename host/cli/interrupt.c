@@ -49,12 +49,17 @@ static void finish(int number)
     _exit(128 + number);
 }
 
+static bool insists(int number)
+{
+    return number == SIGINT || number == SIGTERM;
+}
+
 static void take(int number)
 {
-    /* The others may come twice, from the shell and the system, and mean it no more for that. */
-    if (interrupted && (number == SIGINT || number == SIGTERM)) _exit(128 + number);
+    /* The others may come twice, from the shell and the system, or before one of these, and mean it no more for that. */
+    if (insists(interrupted) && insists(number)) _exit(128 + number);
     pthread_mutex_lock(&state.lock);
-    interrupted = number;
+    if (!insists(interrupted)) interrupted = number;
     if (state.ends) finish(number);
     pthread_mutex_unlock(&state.lock);
 }

@@ -155,12 +155,28 @@ static void compare_config(differences *d, const char *before, const char *now)
     }
 }
 
+/* A run that began with another model's parameters has them in its checkpoints alone. */
+static bool check_origin(const run *r, const json_t *before, error *err)
+{
+    const char *from = json_string_value(json_object_get(json_object_get(before, "data"), "init"));
+    if (!from || !r->fresh) return true;
+    return error_set(
+        err, ERROR_USAGE,
+        "run '%s' ended before its first checkpoint, and what it had from '%s' is gone; remove the "
+        "folder and start the run again",
+        r->folder, from);
+}
+
 static bool check_same(run *r, const json_t *now, const train_options *options, error *err)
 {
     json_t *before = json_tree_open(r->info, err);
     if (!before && err->code == ERROR_FORMAT)
         return error_set(err, ERROR_FORMAT, "%s; --force goes on without comparing", err->message);
     if (!before) return false;
+    if (!check_origin(r, before, err)) {
+        json_decref(before);
+        return false;
+    }
     char *config = file_read(r->config, NULL, err);
     bool ok = config != NULL;
     differences d = { .count = 0 };

@@ -295,6 +295,7 @@ bool dvae_train(const train_request *r, error *err)
             json_pack("{s:o, s:s}", "data", json_tree_string(data), "pictures", training_data_hash(t.data));
         ok = provenance ? true
                         : error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", r->run);
+        ok = ok && request_note_origin(r, provenance, err);
     }
     if (ok) {
         const dvae_config *c = &t.config;

@@ -399,6 +399,7 @@ bool prior_train(const train_request *r, error *err)
                                t.dvae->hash, "tokenizer", tokenizer_hash(prior_text_tokenizer(t.text)));
         ok = provenance ? true
                         : error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", r->run);
+        ok = ok && request_note_origin(r, provenance, err);
     }
     if (ok) {
         const prior_config *c = &t.config;

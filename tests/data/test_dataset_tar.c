@@ -294,6 +294,8 @@ static void names_with_dots(void **state)
         { "7.jpg 7.txt 7.crop.jpg 7.crop.txt", "7=7.txt/ 7.crop=7.crop.txt/ " },
         { "a.jpg a.webp a.gif a.txt", "a=a.txt/ ", NULL, 2 },
         { "a.webp a.txt", "a=a.txt/ " },
+        { "a.png a.txt README.txt", "a=a.txt/ ", NULL, 1 },
+        { "a.png a.txt b.txt c.txt", NULL, "2 of its captions have no picture, the first is 'b.txt'" },
         { "a.JPG a.TXT.txt", "a=a.TXT.txt/ " },
         { "a.jpg a-b.jpg a.txt a-b.txt a.b.jpg a.b.txt", "a-b=a-b.txt/ a=a.txt/ a.b=a.b.txt/ " },
         { "cat.v1.png cat.v1.txt cat.v2.png", NULL, "the first is 'cat.v2.png'" },

@@ -310,6 +310,14 @@ static void test_init_goes_on(void **state)
                         values_of(new, "image_logits.weight", codes), (size_t)codes * 48 * sizeof(float));
     safetensors_close(old);
     safetensors_close(new);
+
+    /* As if it had been killed before its first checkpoint: it does not go on from random parameters. */
+    assert_int_equal(unlink(path_of("on/checkpoint.safetensors")), 0);
+    train_request again = { .run = path_of("on"), .resume = true, .seed = -1 };
+    again.quiet = true;
+    assert_false(prior_train(&again, &err));
+    assert_says(&err, "ended before its first checkpoint");
+    assert_int_equal(error_exit_status(&err), 2);
 }
 
 /* Without a preset, the model's sizes and what `small` says besides. */
