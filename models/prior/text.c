@@ -137,6 +137,26 @@ static bool grow_tokenizer(const part_files *from, const text_list *l, int64_t m
     return ok;
 }
 
+/* Embeddings are taken over by number, so the tokenizer named must have the model's pieces first. */
+static bool begins_alike(const train_request *r, const part_files *from, error *err)
+{
+    tokenizer *given = tokenizer_open(r->tokenizer, err),
+              *old = given ? tokenizer_open(from->tokenizer, err) : NULL;
+    bool ok = given && old;
+    int count = ok ? tokenizer_vocabulary(old) : 0;
+    bool same = ok && tokenizer_vocabulary(given) >= count;
+    for (int i = 0; same && i < count; ++i)
+        same = strcmp(tokenizer_piece(given, i), tokenizer_piece(old, i)) == 0;
+    tokenizer_close(given);
+    tokenizer_close(old);
+    if (!ok || same) return ok;
+    return error_set(
+        err, ERROR_USAGE,
+        "the pieces of '%s' are not those of '%s', whose parameters belong to its own: leave out "
+        "--tokenizer, or --init",
+        r->tokenizer, r->init);
+}
+
 static bool make_text_files(const prior_text *t, const train_request *r, const part_files *from,
                             const char *model, const char *list, error *err)
 {
@@ -145,7 +165,7 @@ static bool make_text_files(const prior_text *t, const train_request *r, const p
     text_list l = { 0 };
     bool ok = collect_texts(t, &l, &captions, err) && write_words(l.texts, l.count, from, list, err);
     if (ok && r->tokenizer) {
-        ok = copy_tokenizer(r->tokenizer, model, err);
+        ok = (!from || begins_alike(r, from, err)) && copy_tokenizer(r->tokenizer, model, err);
     } else if (ok && from) {
         ok = grow_tokenizer(from, &l, c->text_vocabulary, model, err);
     } else if (ok) {

@@ -311,6 +311,17 @@ static void test_init_goes_on(void **state)
     safetensors_close(old);
     safetensors_close(new);
 
+    /* A tokenizer of other pieces would give them its rows. */
+    static const char *const others[] = { "zebras on zebras", "zebra and okapi" };
+    assert_true(tokenizer_fit(others, 2, 288, path_of("other.model"), &err));
+    train_request other = {
+        .preset = "tiny", .data = data, .dvae = dvae, .run = path_of("o2"), .init = model, .seed = -1
+    };
+    other.tokenizer = path_of("other.model");
+    other.quiet = true;
+    assert_false(prior_train(&other, &err));
+    assert_says(&err, "leave out --tokenizer");
+
     /* As if it had been killed before its first checkpoint: it does not go on from random parameters. */
     assert_int_equal(unlink(path_of("on/checkpoint.safetensors")), 0);
     train_request again = { .run = path_of("on"), .resume = true, .seed = -1 };
