@@ -33,7 +33,8 @@ static bool make(const char *folder, int number, error *err)
     bool ok = image_write_png(&picture, path, err);
     image_free(&picture);
     snprintf(path, sizeof path, "%s/%d.txt", folder, number);
-    snprintf(caption, sizeof caption, "a %s %s\n", colours[number / 2 % 4], number % 2 ? "square" : "roundel");
+    snprintf(caption, sizeof caption, "a %s %s\n", colours[number / 2 % 4],
+             number % 2 ? "square" : "roundel");
     return ok && file_write(path, caption, strlen(caption), err);
 }
 

@@ -158,7 +158,8 @@ static void a_helper_may_fail_as_it_likes(void **state)
 {
     (void)state;
     static const char *const parts[] = { "dies", "refuses", "nonsense", "too much", "silent", "unknown" };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) with_helper(parts[i]);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i)
+        if (strcmp(parts[i], "nonsense") != 0 || survives_bad_binaries()) with_helper(parts[i]);
 }
 
 static void without_a_cache(void **state)

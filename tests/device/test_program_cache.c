@@ -156,17 +156,6 @@ static void damaged_entries_are_replaced(void **state)
 }
 
 /* A whole entry whose binary is for something else: the driver refuses it. */
-/* Given a binary that is none, Mesa 22.3 ends the process (rusticl's program.rs: "unknown version"); the
- * checksum keeps damaged files from it. */
-static bool survives_bad_binaries(void)
-{
-    error err = { 0 };
-    device *d = device_open(NULL, &err);
-    bool mesa = d && strcmp(device_get_info(d)->vendor_word, "mesa") == 0;
-    device_close(d);
-    return !mesa;
-}
-
 static void a_binary_the_driver_refuses_is_replaced(void **state)
 {
     (void)state;
