@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -303,12 +304,20 @@ static void settle(helpers *h, job *j, int state)
     log_progress("building kernels: %d of %d", h->settled, h->count);
 }
 
+/* Whether its file has what it says it put there. */
+static bool is_there(const helper *each, const helper_result *r)
+{
+    struct stat file;
+    return r->state == HELPER_DONE && r->bytes > 0 && r->offset >= 0 && fstat(each->binaries, &file) == 0 &&
+           r->offset <= file.st_size && r->bytes <= file.st_size - r->offset;
+}
+
 static void fetch(helpers *h, const helper *each, job *j, const helper_result *r)
 {
-    j->binary = r->bytes > 0 ? malloc((size_t)r->bytes) : NULL;
-    j->bytes = (size_t)r->bytes;
-    const bool whole = r->state == HELPER_DONE && j->binary &&
-                       pread(each->binaries, j->binary, j->bytes, r->offset) == (ssize_t)j->bytes;
+    j->binary = is_there(each, r) ? malloc((size_t)r->bytes) : NULL;
+    j->bytes = j->binary ? (size_t)r->bytes : 0;
+    const bool whole =
+        j->binary && pread(each->binaries, j->binary, j->bytes, r->offset) == (ssize_t)j->bytes;
     settle(h, j, whole ? JOB_BINARY : JOB_FAILED);
 }
 
