@@ -393,9 +393,9 @@ static int run_command(const cli_command *c, int argc, char **argv)
         cli_help_command(stdout, c);
     } else if (ok) {
         if (cli_flag(&call, "quiet")) log_set_level(LOG_WARNINGS);
-        ok = check_arguments(&call, &err) && check_outputs(&call, &err);
-        if (ok) guard_outputs(&call);
-        ok = ok && c->run(&call, &err);
+        ok = check_arguments(&call, &err);
+        if (ok) guard_outputs(&call); /* before the check, which tries to write */
+        ok = ok && check_outputs(&call, &err) && c->run(&call, &err);
     }
     /* A full disk or a closed pipe behind standard output is a failure like any other. */
     if (ok && (fflush(stdout) != 0 || ferror(stdout)))
