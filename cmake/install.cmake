@@ -12,7 +12,7 @@ endif()
 target_include_directories(dalle INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 install(TARGETS dalle EXPORT dalleTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES host/api/dalle.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES app/api/dalle.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 set(DALLE_PC_MODULES "clblast nettle jansson libarchive libpng libjpeg libexif sentencepiece freetype2 fontconfig harfbuzz")
 set(DALLE_PC_REQUIRES "OpenCL ${DALLE_PC_MODULES}")

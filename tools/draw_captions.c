@@ -9,7 +9,7 @@
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "data/grid.h"
-#include "host/api/dalle.h"
+#include "app/api/dalle.h"
 #include "host/base/file.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef DALLE_CL_TOOLS_SCORE_OPTIONS_H
 #define DALLE_CL_TOOLS_SCORE_OPTIONS_H
 
-#include "host/api/dalle.h"
+#include "app/api/dalle.h"
 #include "host/base/error.h"
 
 typedef struct score_options {

@@ -1,7 +1,7 @@
 /* test_calibrate.c -- how unsure a packed model is of captions that it knows: measured on those, kept with the model,
  * and what is told of captions by it.
  * SPDX-License-Identifier: MIT */
-#include "host/api/dalle.h"
+#include "app/api/dalle.h"
 #include "models/calibrate.h"
 #include "tests/models/drawings.h"
 #include "tests/support/device_or_skip.h"

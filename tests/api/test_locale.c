@@ -2,7 +2,7 @@
  * draws elsewhere, and the program's locale stays as it was, in its callbacks too.
  * The locales are made here, by localedef; without it, or the sources it reads, the test is skipped.
  * SPDX-License-Identifier: MIT */
-#include "host/api/dalle.h"
+#include "app/api/dalle.h"
 #include "tests/models/drawings.h"
 #include "tests/support/device_or_skip.h"
 

@@ -3,7 +3,7 @@
 #ifndef DALLE_CL_TESTS_API_TRAINED_H
 #define DALLE_CL_TESTS_API_TRAINED_H
 
-#include "host/api/dalle.h"
+#include "app/api/dalle.h"
 #include "tests/models/drawings.h"
 #include "tests/support/device_or_skip.h"
 

@@ -6,7 +6,7 @@
 
 #include "tests/faults/alloc_rig.h"
 
-#include "host/api/dalle.h"
+#include "app/api/dalle.h"
 #include "models/parts.h"
 
 static UNUSED const char *const dvae_sets[] = { "steps=2",      "batch=2",        "log_every=1",

@@ -4,7 +4,7 @@
 #define DALLE_CL_TESTS_FAULTS_ALLOC_RIG_H
 
 #include "data/safetensors.h"
-#include "host/cli/cli.h"
+#include "app/cli/cli.h"
 #include "host/base/log.h"
 #include "tests/models/drawings.h"
 #include "tests/support/alloc/alloc_walk.h"

@@ -5,7 +5,7 @@
 #include "tests/faults/scenarios.h"
 
 #include "data/safetensors.h"
-#include "host/api/dalle.h"
+#include "app/api/dalle.h"
 #include "tests/models/drawings.h"
 #include "tests/train/regression.h"
 

@@ -2,7 +2,7 @@
  * and under all together as they do without, once on the CPU's kernels and once on a GPU's; memory is split into
  * pieces that the device allows, and what cannot be split is refused in words.
  * SPDX-License-Identifier: MIT */
-#include "host/api/dalle.h"
+#include "app/api/dalle.h"
 #include "data/safetensors.h"
 #include "tests/models/drawings.h"
 #include "tests/support/cl_layer.h"

@@ -2,7 +2,7 @@
 # files.sh ROOT -- every source file names its licence and has at most 500 lines.
 # SPDX-License-Identifier: MIT
 cd "$1" || exit 1
-find CMakeLists.txt cmake ci cl data examples host models tests tools -type f 2>/dev/null |
+find CMakeLists.txt app cmake ci cl data examples host models tests tools -type f 2>/dev/null |
     grep -E '\.(c|h|cc|cl|clh|sh|cmake|py|in)$|CMakeLists\.txt$|^ci/dev$' | LC_ALL=C sort |
     xargs awk '
     function finish() {

@@ -5,8 +5,8 @@ cd "$1" || exit 1
 shift
 bad=0
 # config_def.h and config_undef.h open and close a table, so they are no use alone.
-for header in $(find host data models tests -name '*.h' | grep -v '/config_\(un\)\?def\.h$' | LC_ALL=C sort); do
+for header in $(find app host data models tests -name '*.h' | grep -v '/config_\(un\)\?def\.h$' | LC_ALL=C sort); do
     "$@" -x c -std=c11 -fsyntax-only -include "$header" - </dev/null || { echo "$header: does not compile alone"; bad=1; }
 done
-"$@" -x c++ -std=c++11 -fsyntax-only -include host/api/dalle.h - </dev/null || { echo "host/api/dalle.h: is no C++"; bad=1; }
+"$@" -x c++ -std=c++11 -fsyntax-only -include app/api/dalle.h - </dev/null || { echo "app/api/dalle.h: is no C++"; bad=1; }
 exit $bad

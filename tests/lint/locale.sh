@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: MIT
 cd "$1" || exit 1
 bad=0
-for name in $(grep -o '^DALLE_API [^;]*(' host/api/dalle.h | sed 's/.*[ *]\(dalle_[a-z_]*\)(.*/\1/' | LC_ALL=C sort); do
+for name in $(grep -o '^DALLE_API [^;]*(' app/api/dalle.h | sed 's/.*[ *]\(dalle_[a-z_]*\)(.*/\1/' | LC_ALL=C sort); do
     case $name in
         dalle_version | dalle_free | dalle_pictures_free) continue ;;
     esac
@@ -13,10 +13,10 @@ for name in $(grep -o '^DALLE_API [^;]*(' host/api/dalle.h | sed 's/.*[ *]\(dall
         !inside && /^[a-z]/ && index($0, name "(") { inside = 1 }
         inside && seen { found = /PLAIN_LOCALE;/; exit }
         inside && /^\{/ { seen = 1 }
-        END { exit !found }' host/api/*.c 2>/dev/null || {
-        echo "host/api: $name does not start with PLAIN_LOCALE; see host/base/plain_locale.h"
+        END { exit !found }' app/api/*.c 2>/dev/null || {
+        echo "app/api: $name does not start with PLAIN_LOCALE; see host/base/plain_locale.h"
         bad=1
     }
 done
-[ "$(grep -c '^DALLE_API' host/api/dalle.h)" -ge 8 ] || { echo "host/api/dalle.h: its functions were not found"; bad=1; }
+[ "$(grep -c '^DALLE_API' app/api/dalle.h)" -ge 8 ] || { echo "app/api/dalle.h: its functions were not found"; bad=1; }
 exit $bad

@@ -4,10 +4,10 @@
 # SPDX-License-Identifier: MIT
 cd "$1" || exit 1
 
-find host data models cl \( -name '*.[ch]' -o -name '*.cc' -o -name '*.cl' -o -name '*.clh' -o -name '*.def' \) |
+find app host data models cl \( -name '*.[ch]' -o -name '*.cc' -o -name '*.cl' -o -name '*.clh' -o -name '*.def' \) |
     LC_ALL=C sort | xargs awk '
     BEGIN {
-        count = split("host/base host/device cl host/graph host/ops host/nn data host/train models host/api host/cli",
+        count = split("host/base host/device cl host/graph host/ops host/nn data host/train models app/api app/cli",
                       rooms, " ")
     }
     function rank(path,    i) {
@@ -38,8 +38,8 @@ find host data models cl \( -name '*.[ch]' -o -name '*.cc' -o -name '*.cl' -o -n
             complain(used " is for the files of its own folder")
         else if (folder(used) == "host/device/opencl" && folder(FILENAME) != "host/device/opencl")
             complain(used " is for the files of its own folder")
-        if (FILENAME == "host/cli/cmd_generate.c" && theirs != "host/base" && theirs != "host/api" && theirs != "host/cli")
-            complain("generate calls nothing but host/api/dalle.h: " used)
+        if (FILENAME == "app/cli/cmd_generate.c" && theirs != "host/base" && theirs != "app/api" && theirs != "app/cli")
+            complain("generate calls nothing but app/api/dalle.h: " used)
     }
     FNR == 1 && FILENAME ~ /\.cc$/ && FILENAME != "data/sentencepiece.cc" {
         complain("data/sentencepiece.cc is the only C++ file")

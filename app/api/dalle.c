@@ -1,0 +1,255 @@
+/* dalle.c -- libdalle over the models; see dalle.h.
+ * SPDX-License-Identifier: MIT */
+#include "app/api/dalle.h"
+
+#include "host/base/plain_locale.h"
+#include "host/base/utf8.h"
+#include "models/parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_PICTURES = 512, AT_ONCE = 16 };
+
+struct dalle_model {
+    device *device;
+    dvae_part *dvae;
+    prior_part *prior; /* NULL: the folder only encodes and decodes */
+};
+
+static bool report(dalle_error *out, const error *err)
+{
+    if (!out) return false;
+    out->status = error_exit_status(err);
+    snprintf(out->message, sizeof out->message, "%s", err->message);
+    return false;
+}
+
+const char *dalle_version(void)
+{
+    return DALLE_CL_VERSION;
+}
+
+/* False without an error: the folder has no prior.  Half of one is an error. */
+static bool has_prior(const char *folder, error *err)
+{
+    part_files files;
+    error none = { 0 };
+    if (part_files_find(folder, "prior", &files, &none)) {
+        part_files_free(&files);
+        return true;
+    }
+    if (none.code != ERROR_USAGE) *err = none;
+    return false;
+}
+
+static bool open_parts(dalle_model *m, const char *folder, const char *selector, error *err)
+{
+    if (!(m->device = device_open(selector, err))) return false;
+    if (!(m->dvae = dvae_part_open(m->device, folder, CODEC_BOTH | CODEC_LATER, AT_ONCE, err))) return false;
+    prior_shape shape = { dvae_tokens_side(&m->dvae->config), m->dvae->config.codes };
+    if (!has_prior(folder, err)) return err->code == ERROR_NONE;
+    return (m->prior = prior_part_open(m->device, folder, &shape, err)) != NULL;
+}
+
+dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *out)
+{
+    PLAIN_LOCALE;
+    error err = { 0 };
+    dalle_model *m = calloc(1, sizeof *m);
+    bool ok = m ? true : error_set(&err, ERROR_MEMORY, "out of memory for a model");
+    ok = ok && (folder ? true : error_set(&err, ERROR_USAGE, "no model folder is named"));
+    if (ok && open_parts(m, folder, selector, &err)) return m;
+    dalle_close(m);
+    report(out, &err);
+    return NULL;
+}
+
+void dalle_close(dalle_model *m)
+{
+    PLAIN_LOCALE;
+    if (!m) return;
+    prior_part_close(m->prior);
+    dvae_part_close(m->dvae);
+    device_close(m->device);
+    free(m);
+}
+
+void dalle_get_info(const dalle_model *m, dalle_model_info *info)
+{
+    PLAIN_LOCALE;
+    *info = (dalle_model_info){ .side = (int)m->dvae->config.image_size,
+                                .tokens_side = (int)dvae_tokens_side(&m->dvae->config),
+                                .codes = (int)m->dvae->config.codes,
+                                .dvae_parameters = store_elements(m->dvae->store, STORE_PARAMETER),
+                                .device = device_get_info(m->device)->name };
+    if (!m->prior) return;
+    info->text_tokens = (int)m->prior->config.text_tokens;
+    info->text_vocabulary = (int)m->prior->config.text_vocabulary;
+    info->prior_parameters = store_elements(m->prior->store, STORE_PARAMETER);
+    info->entropy_known = m->prior->config.entropy_known;
+}
+
+/* ---- Drawing ---- */
+
+typedef struct progress_adapter {
+    const dalle_request *request;
+    const plain_locale *locale;
+} progress_adapter;
+
+static bool forward_progress(void *context, int64_t done, int64_t total)
+{
+    const progress_adapter *a = context;
+    plain_locale_suspend(a->locale);
+    bool go_on = a->request->progress(a->request->context, (int)done, (int)total);
+    plain_locale_resume(a->locale);
+    return go_on;
+}
+
+static bool check_request(const dalle_model *m, const dalle_request *r, error *err)
+{
+    if (!m->prior)
+        return error_set(err, ERROR_USAGE,
+                         "the model has no prior: it encodes and decodes, but draws nothing from captions");
+    if (!r->caption || (utf8_check(r->caption) < 0 && utf8_is_blank(r->caption)))
+        return error_set(err, ERROR_USAGE, "the caption is empty");
+    if (r->count < 1 || r->count > MOST_PICTURES)
+        return error_set(err, ERROR_USAGE, "%d pictures; 1 to %d can be drawn at once", r->count,
+                         MOST_PICTURES);
+    if (r->first < 0)
+        return error_set(err, ERROR_USAGE, "the first picture's number is %d; it starts at 0", r->first);
+    if (isnan(r->temperature) || r->temperature > 100)
+        return error_set(err, ERROR_USAGE, "temperature %g; 0 to 100", r->temperature);
+    if (isnan(r->top_p) || r->top_p > 1)
+        return error_set(err, ERROR_USAGE, "top-p %g; it is a probability, 0 to 1", r->top_p);
+    if (isnan(r->guidance) || r->guidance > 20)
+        return error_set(err, ERROR_USAGE, "guidance %g; 0 to 20", r->guidance);
+    return true;
+}
+
+/* Few sizes, so that few graphs are built: 1, 4 or 16 pictures at once. */
+static int64_t at_once(int count)
+{
+    return count == 1 ? 1 : count <= 4 ? 4 : AT_ONCE;
+}
+
+/* How unsure the model was, from its tokens' entropies [count][n]. */
+static void judge(const prior_config *c, const float *entropy, int64_t n, dalle_pictures *out)
+{
+    double all = 0;
+    for (int64_t i = 0; i < out->count; ++i) {
+        double sum = 0;
+        for (int64_t j = 0; j < n; ++j) sum += (double)entropy[i * n + j];
+        out->entropy[i] = (float)(sum / (double)n);
+        all += sum;
+    }
+    out->mean_entropy = all / (double)(out->count * n);
+    out->unsure = c->entropy_known > 0 && out->mean_entropy > c->entropy_known;
+}
+
+static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *locale, dalle_pictures *out,
+                 error *err)
+{
+    const prior_config *c = &m->prior->config;
+    int64_t side = m->dvae->config.image_size, n = m->prior->shape.side * m->prior->shape.side;
+    int cut = 0;
+    int32_t *text = calloc((size_t)c->text_tokens, sizeof *text);
+    float *entropy = malloc((size_t)(r->count * n) * sizeof *entropy);
+    out->rgb = malloc((size_t)(r->count * side * side * 3));
+    out->tokens = malloc((size_t)(r->count * n) * sizeof *out->tokens);
+    out->entropy = malloc((size_t)r->count * sizeof *out->entropy);
+    out->count = r->count;
+    out->side = (int)side;
+    bool ok = text && entropy && out->rgb && out->tokens && out->entropy
+                  ? true
+                  : error_set(err, ERROR_MEMORY, "out of memory for %d pictures", r->count);
+    /* All is made ready first: other cores build one part's kernels while this one builds another's. */
+    ok = ok && prior_part_tokens(m->prior, r->caption, text, &cut, err) &&
+         dvae_codec_prepare(m->dvae->codec, CODEC_DECODE, err) &&
+         prior_part_prepare(m->prior, at_once(r->count), err);
+    progress_adapter adapter = { r, locale };
+    prior_draw d = { .text = text,
+                     .seed = r->seed,
+                     .first = r->first,
+                     .count = r->count,
+                     .temperature = r->temperature < 0 ? c->temperature : r->temperature,
+                     .top_k = r->top_k < 0 ? c->top_k : r->top_k,
+                     .top_p = r->top_p < 0 ? c->top_p : r->top_p,
+                     .guidance = r->guidance < 0 ? c->guidance : r->guidance,
+                     .entropy = entropy,
+                     .progress = r->progress ? forward_progress : NULL,
+                     .context = &adapter };
+    ok = ok && prior_sampler_draw(m->prior->sampler, &d, out->tokens, err) &&
+         dvae_codec_decode(m->dvae->codec, out->tokens, r->count, out->rgb, err);
+    if (ok) judge(c, entropy, n, out);
+    free(entropy);
+    free(text);
+    return ok;
+}
+
+bool dalle_generate(dalle_model *m, const dalle_request *r, dalle_pictures *out, dalle_error *failure)
+{
+    PLAIN_LOCALE;
+    error err = { 0 };
+    *out = (dalle_pictures){ 0 };
+    if (check_request(m, r, &err) && draw(m, r, &plain, out, &err)) return true;
+    dalle_pictures_free(out);
+    return report(failure, &err);
+}
+
+void dalle_pictures_free(dalle_pictures *p)
+{
+    if (!p) return;
+    free(p->rgb);
+    free(p->tokens);
+    free(p->entropy);
+    *p = (dalle_pictures){ 0 };
+}
+
+char *dalle_unknown_words(const dalle_model *m, const char *caption)
+{
+    PLAIN_LOCALE;
+    if (!m->prior || !m->prior->words || !caption) return NULL;
+    char **unseen = NULL;
+    int count = words_unseen(m->prior->words, caption, &unseen, NULL);
+    size_t room = 1;
+    for (int i = 0; i < count; ++i) room += strlen(unseen[i]) + 2;
+    char *text = count > 0 ? calloc(room, 1) : NULL;
+    for (int i = 0; text && i < count; ++i) {
+        if (i) strcat(text, ", ");
+        strcat(text, unseen[i]);
+    }
+    if (count >= 0) free(unseen);
+    return text;
+}
+
+char *dalle_lost_words(const dalle_model *m, const char *caption)
+{
+    PLAIN_LOCALE;
+    char *lost = NULL;
+    if (!m->prior || !caption || !prior_part_lost(m->prior, caption, &lost, NULL)) return NULL;
+    return lost;
+}
+
+void dalle_free(void *memory)
+{
+    free(memory);
+}
+
+/* ---- Tokens ---- */
+
+bool dalle_encode(dalle_model *m, const uint8_t *rgb, int count, int32_t *tokens, dalle_error *failure)
+{
+    PLAIN_LOCALE;
+    error err = { 0 };
+    return dvae_codec_encode(m->dvae->codec, rgb, count, tokens, &err) || report(failure, &err);
+}
+
+bool dalle_decode(dalle_model *m, const int32_t *tokens, int count, uint8_t *rgb, dalle_error *failure)
+{
+    PLAIN_LOCALE;
+    error err = { 0 };
+    return dvae_codec_decode(m->dvae->codec, tokens, count, rgb, &err) || report(failure, &err);
+}

@@ -1,0 +1,205 @@
+/* cmd_generate.c -- `dalle-cl generate`: a caption becomes pictures.  Of the models it knows dalle.h only.
+ * SPDX-License-Identifier: MIT */
+#include "app/cli/cli.h"
+#include "app/cli/output.h"
+#include "app/cli/pictures.h"
+#include "app/api/dalle.h"
+#include "host/base/json_tree.h"
+#include "host/base/timing.h"
+#include "host/base/utf8.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct meter {
+    bool shown; /* a line stands on the terminal */
+    bool wanted;
+    int before; /* tokens done when it started: kernels may have been built until then */
+    double started;
+} meter;
+
+static bool on_progress(void *context, int done, int total)
+{
+    meter *m = context;
+    if (m->wanted && m->started <= 0) {
+        m->started = timing_now();
+        m->before = done;
+    } else if (m->wanted && done > m->before) {
+        double each = (timing_now() - m->started) / (double)(done - m->before);
+        fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total, 1 / each,
+                each * (double)(total - done));
+        fflush(stderr);
+        m->shown = true;
+    }
+    return !*cli_interrupted();
+}
+
+static void warn_unknown(const dalle_model *model, const char *caption)
+{
+    char *words = dalle_unknown_words(model, caption);
+    if (words) fprintf(stderr, "warning: never seen in training: %s\n", words);
+    dalle_free(words);
+}
+
+/* The first and last bytes of a long text, cut between characters. */
+static void shorten(const char *text, char out[200])
+{
+    enum { MOST = 160, HEAD = 90, TAIL = 60 };
+    size_t length = strlen(text), head = HEAD, tail = length - TAIL;
+    if (length <= MOST) {
+        snprintf(out, 200, "%s", text);
+        return;
+    }
+    while (((unsigned char)text[head] & 0xc0) == 0x80) --head;
+    while (((unsigned char)text[tail] & 0xc0) == 0x80) ++tail;
+    snprintf(out, 200, "%.*s ... %s", (int)head, text, text + tail);
+}
+
+static void warn_cut(const dalle_model *model, const char *caption, int positions)
+{
+    char *lost = dalle_lost_words(model, caption), text[200];
+    if (!lost) return;
+    shorten(lost, text);
+    fprintf(stderr, "warning: the caption is longer than the model's %d text tokens; not drawn: %s\n",
+            positions, text);
+    dalle_free(lost);
+}
+
+static void warn_unsure(const dalle_pictures *p, double known)
+{
+    if (p->unsure)
+        fprintf(stderr,
+                "warning: the model is unsure of this caption: its tokens' mean entropy is %.2f nats, known "
+                "captions "
+                "seldom have more than %.2f; expect mush, or try words nearer to a training caption\n",
+                p->mean_entropy, known);
+}
+
+/* What say_done adds to the JSON: how unsure the model was, and of what it would be. */
+static json_t *entropy_json(const dalle_pictures *p, double known)
+{
+    json_t *each = json_array();
+    for (int i = 0; i < p->count; ++i) json_tree_add(&each, json_real((double)p->entropy[i]));
+    return json_pack("{s:f, s:o, s:o, s:b}", "mean", p->mean_entropy, "pictures", each, "known",
+                     known > 0 ? json_real(known) : json_null(), "unsure", p->unsure);
+}
+
+static dalle_request request_of(const cli_call *call, meter *m)
+{
+    dalle_request r = DALLE_REQUEST_DEFAULTS;
+    r.caption = cli_argument(call, 0);
+    r.count = (int)cli_int(call, "count");
+    r.first = (int)cli_int(call, "first");
+    r.seed = (uint64_t)cli_seed(call, 1);
+    if (cli_given(call, "temperature")) r.temperature = cli_real(call, "temperature");
+    if (cli_given(call, "top-k")) r.top_k = (int)cli_int(call, "top-k");
+    if (cli_given(call, "top-p")) r.top_p = cli_real(call, "top-p");
+    if (cli_given(call, "guidance")) r.guidance = cli_real(call, "guidance");
+    r.progress = on_progress;
+    r.context = m;
+    return r;
+}
+
+static bool say_done(const cli_call *call, const dalle_request *r, const dalle_pictures *p,
+                     const dalle_model_info *info, double seconds, error *err)
+{
+    const char *path = cli_text(call, "output");
+    if (!cli_flag(call, "json")) {
+        if (!cli_flag(call, "quiet"))
+            fprintf(output_talk(path), "%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n",
+                    output_name(path), p->count, p->count == 1 ? "" : "s", p->side, p->side,
+                    (unsigned long long)r->seed, seconds, info->device);
+        return true;
+    }
+    if (utf8_check(path) >= 0 || utf8_check(r->caption) >= 0)
+        return error_set(err, ERROR_USAGE,
+                         "generate: a path or the caption is not valid UTF-8, which JSON needs");
+    json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:f, s:s}", "file", path, "caption", r->caption,
+                          "count", p->count, "first", r->first, "side", p->side, "seed", (json_int_t)r->seed,
+                          "seconds", seconds, "device", info->device);
+    json_tree_put(&o, "entropy", entropy_json(p, info->entropy_known));
+    char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the result as JSON", err);
+    if (!text) return false;
+    puts(text);
+    free(text);
+    return true;
+}
+
+static bool draw(const cli_call *call, dalle_model *model, error *err)
+{
+    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO) };
+    const double begun = timing_now(), before = fmax(timing_of_process(), 0);
+    dalle_request request = request_of(call, &m);
+    dalle_model_info info;
+    dalle_get_info(model, &info);
+    dalle_error failure;
+    dalle_pictures pictures = { 0 };
+    warn_unknown(model, request.caption);
+    warn_cut(model, request.caption, info.text_tokens);
+    bool ok = dalle_generate(model, &request, &pictures, &failure);
+    cli_interrupt_asks(NULL); /* what is drawn is written */
+    if (m.shown) fputs("\r\033[K", stderr);
+    if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
+    if (!ok) return pictures_error(&failure, err);
+    const double seconds = before + timing_now() - begun; /* from the process's start on, kernels and all */
+    warn_unsure(&pictures, info.entropy_known);
+    int columns = (int)cli_int(call, "columns");
+    ok = pictures_write_grid(cli_text(call, "output"), pictures.rgb, pictures.count, pictures.side, columns,
+                             err);
+    if (ok && cli_given(call, "tokens"))
+        ok = pictures_write_tokens(cli_text(call, "tokens"), pictures.tokens, pictures.count,
+                                   info.tokens_side, err);
+    ok = ok && say_done(call, &request, &pictures, &info, seconds, err);
+    dalle_pictures_free(&pictures);
+    return ok;
+}
+
+static bool run_generate(const cli_call *call, error *err)
+{
+    if (!cli_require(call, "model", err)) return false;
+    dalle_error failure;
+    dalle_model *model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
+    if (!model) return pictures_error(&failure, err);
+    bool ok = draw(call, model, err);
+    dalle_close(model);
+    return ok;
+}
+
+static const cli_option options[] = {
+    { "model", 'm', CLI_TEXT, "FOLDER", NULL, 0, 0, "the model's folder, as 'dalle-cl pack' makes it" },
+    { "output", 'o', CLI_PICTURE, "FILE", "picture.png", 0, 0,
+      "PNG to write: one picture, or a grid of them; - is standard output" },
+    { "count", 'n', CLI_INT, "N", "1", 1, 512, "how many pictures" },
+    { "first", 0, CLI_INT, "N", "0", 0, 1000000,
+      "number of the first; picture i depends on model, caption, seed and i only" },
+    { "columns", 0, CLI_INT, "N", NULL, 1, 512, "columns of the grid; otherwise about square" },
+    { "temperature", 't', CLI_REAL, "T", NULL, 0, 100,
+      "0 always takes the likeliest token; otherwise the model's default" },
+    { "top-k", 'k', CLI_INT, "K", NULL, 0, 1000000, "draw among the K likeliest tokens; 0 = all" },
+    { "top-p", 0, CLI_REAL, "P", NULL, 0, 1,
+      "draw among the likeliest tokens that together have this probability; 1 = all" },
+    { "guidance", 'g', CLI_REAL, "G", NULL, 0, 20,
+      "how strongly the caption is followed: 1 as learned, more is stricter; otherwise the model's default" },
+    { "tokens", 0, CLI_TOKENS, "FILE", NULL, 0, 0,
+      "also write the pictures' tokens, as 'dalle-cl encode' does" },
+};
+
+const cli_command cmd_generate = {
+    .name = "generate",
+    .summary = "draw pictures from a caption",
+    .arguments = "CAPTION",
+    .least = 1,
+    .most = 1,
+    .example = "dalle-cl generate -m models/demo \"red apple\" -n 16 -o grid.png --seed 1",
+    .text =
+        "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
+        "once.\n"
+        "Words of the caption that no training caption had are named, and those that the model has no room\n"
+        "for; and a caption of which the model is less sure than of those it knows is said so: its pictures\n"
+        "are likely to be mush.",
+    .options = options,
+    .option_count = (int)(sizeof options / sizeof *options),
+    .run = run_generate,
+};

@@ -1,0 +1,326 @@
+/* cmd_info.c -- `dalle-cl info`: what is in a model folder, a run, or a safetensors file.
+ * SPDX-License-Identifier: MIT */
+#include "app/cli/cli.h"
+
+#include "data/safetensors.h"
+#include "host/base/file.h"
+#include "host/base/json_tree.h"
+#include "models/prior/prior.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool ends(const char *text, const char *ending)
+{
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
+/* Which kind of entry a tensor was: a checkpoint's parameters have moments, what has none is the model's
+ * own state; in an exported model only codebooks are. */
+static const char *group_of(const safetensors *file, bool checkpoint, const char *name)
+{
+    if (starts(name, "adam.")) return "moments";
+    if (starts(name, "ema.")) return "averages";
+    char moment[640];
+    snprintf(moment, sizeof moment, "adam.mean.%s", name);
+    bool state = checkpoint ? !safetensors_find(file, moment) : ends(name, "codebook");
+    return state ? "state" : "parameters";
+}
+
+static bool has_moments(const safetensors *file)
+{
+    for (int i = 0; i < safetensors_count(file); ++i)
+        if (starts(safetensors_at(file, i)->name, "adam.")) return true;
+    return false;
+}
+
+static int64_t elements(const safetensors_tensor *t)
+{
+    int64_t count = 1;
+    for (int i = 0; i < t->rank; ++i) count *= t->dim[i];
+    return count;
+}
+
+static json_t *tensor_json(const safetensors_tensor *t)
+{
+    json_t *shape = json_array();
+    for (int i = 0; i < t->rank; ++i) json_tree_add(&shape, json_integer(t->dim[i]));
+    return json_pack("{s:s, s:s, s:o}", "name", t->name, "type", t->type_name, "shape", shape);
+}
+
+/* Metadata that says how the file came about; the host state is the program's own business. */
+static json_t *metadata_json(const safetensors *file)
+{
+    static const char *const keys[] = { "format", "program", "kind",      "model",      "step",  "preset",
+                                        "device", "dvae",    "tokenizer", "validation", "config" };
+    json_t *all = json_object();
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i) {
+        const char *value = safetensors_metadata(file, keys[i]);
+        if (value) json_tree_put(&all, keys[i], json_string(value));
+    }
+    return all;
+}
+
+static json_t *file_json(const char *path, bool tensors, error *err)
+{
+    safetensors *file = safetensors_open(path, err);
+    if (!file) return NULL;
+    json_t *groups = json_object(), *list = tensors ? json_array() : NULL;
+    int64_t bytes = 0;
+    bool checkpoint = has_moments(file);
+    for (int i = 0; i < safetensors_count(file); ++i) {
+        const safetensors_tensor *t = safetensors_at(file, i);
+        const char *group = group_of(file, checkpoint, t->name);
+        int64_t before = json_integer_value(json_object_get(groups, group));
+        json_tree_put(&groups, group, json_integer(before + elements(t)));
+        bytes += t->bytes;
+        if (tensors) json_tree_add(&list, tensor_json(t));
+    }
+    json_t *o = json_pack("{s:s, s:i, s:I, s:o, s:o}", "file", path, "tensors", safetensors_count(file),
+                          "bytes", (json_int_t)bytes, "elements", groups, "metadata", metadata_json(file));
+    if (tensors) json_tree_put(&o, "list", list);
+    safetensors_close(file);
+    if (!o) error_set(err, ERROR_MEMORY, "out of memory for the content of '%s'", path);
+    return o;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void forget_parts(char **names, int count)
+{
+    for (int i = 0; i < count; ++i) free(names[i]);
+    free(names);
+}
+
+/* Names in the folder that end in .safetensors, sorted; each to be freed. */
+static char **list_parts(const char *folder, int *count, error *err)
+{
+    DIR *dir = opendir(folder);
+    if (!dir) return error_null(err, ERROR_IO, "cannot read folder '%s': %s", folder, strerror(errno));
+    char **names = calloc(1, sizeof *names);
+    *count = 0;
+    for (struct dirent *e; names && (e = readdir(dir)) != NULL;) {
+        const char *end = strrchr(e->d_name, '.');
+        if (!end || strcmp(end, ".safetensors") != 0) continue;
+        char **more = realloc(names, (size_t)(*count + 1) * sizeof *names);
+        if (more) names = more;
+        if (more && (names[*count] = strdup(e->d_name)) != NULL) {
+            ++*count;
+            continue;
+        }
+        forget_parts(names, *count);
+        names = NULL;
+    }
+    closedir(dir);
+    if (!names) return error_null(err, ERROR_MEMORY, "out of memory for the content of '%s'", folder);
+    qsort(names, (size_t)*count, sizeof *names, by_text);
+    return names;
+}
+
+/* Adds a JSON file of the folder under `key`, if there is one. */
+static bool add_document(json_t **to, const char *folder, const char *name, const char *key, error *err)
+{
+    char *path = file_join(folder, name);
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+    file_kind kind;
+    bool ok = file_look(path, &kind, err);
+    if (ok && kind != FILE_ABSENT) {
+        json_t *content = json_tree_open(path, err);
+        ok = content != NULL;
+        if (ok) json_tree_put(to, key, content);
+    }
+    free(path);
+    return ok;
+}
+
+/* How a packed model draws unless it is told otherwise, under "drawing". */
+static bool add_drawing(json_t **to, const char *folder, error *err)
+{
+    char *path = file_join(folder, "prior.cfg");
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+    bool ok = true;
+    if (file_exists(path)) {
+        prior_config c;
+        char *text = file_read(path, NULL, err);
+        config_defaults(&prior_config_table, &c);
+        ok = text && config_parse(&prior_config_table, &c, text, path, err);
+        if (ok)
+            json_tree_put(to, "drawing",
+                          json_pack("{s:f, s:I, s:f, s:f, s:f}", "temperature", c.temperature, "top_k",
+                                    (json_int_t)c.top_k, "top_p", c.top_p, "guidance", c.guidance,
+                                    "entropy_known", c.entropy_known));
+        free(text);
+    }
+    free(path);
+    return ok;
+}
+
+static json_t *folder_json(const char *folder, bool tensors, error *err)
+{
+    int count = 0;
+    char **names = list_parts(folder, &count, err);
+    if (!names) return NULL;
+    json_t *all = json_object(), *parts = json_array();
+    bool ok = add_document(&all, folder, "model.json", "model", err) &&
+              add_document(&all, folder, "run.json", "run", err) && add_drawing(&all, folder, err);
+    if (ok && all && !count && json_object_size(all) == 0)
+        ok = error_set(
+            err, ERROR_USAGE,
+            "'%s' is neither a model nor a run: it has no model.json, run.json or safetensors file", folder);
+    for (int i = 0; i < count; ++i) {
+        char *path = ok ? file_join(folder, names[i]) : NULL;
+        json_t *part = path ? file_json(path, tensors, err) : NULL;
+        if (ok && !path) error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+        ok = part != NULL;
+        json_tree_add(&parts, part);
+        free(path);
+    }
+    forget_parts(names, count);
+    json_tree_put(&all, "parts", parts);
+    if (ok && all) return all;
+    json_decref(all);
+    return ok ? error_null(err, ERROR_MEMORY, "out of memory for the content of '%s'", folder) : NULL;
+}
+
+/* ---- For people -------------------------------------------------------------------------------- */
+
+static void print_indented(const char *text, const char *indent)
+{
+    while (*text) {
+        int length = (int)strcspn(text, "\n");
+        printf("%s%.*s\n", indent, length, text);
+        text += length;
+        if (*text) ++text;
+    }
+}
+
+static bool print_value(const char *key, json_t *value, const char *indent, error *err)
+{
+    const char *text = json_string_value(value);
+    if (text && strchr(text, '\n')) {
+        printf("%s%s:\n", indent, key);
+        print_indented(text, "      ");
+    } else if (text) {
+        printf("%s%s: %s\n", indent, key, text);
+    } else {
+        char *encoded = json_tree_text(json_incref(value), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6),
+                                       "a value as JSON", err);
+        if (!encoded) return false;
+        printf("%s%s: %s\n", indent, key, encoded);
+        free(encoded);
+    }
+    return true;
+}
+
+static bool print_object(json_t *object, const char *indent, error *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        if (!print_value(key, value, indent, err)) return false;
+    }
+    return true;
+}
+
+/* 53786240 as 53,786,240. */
+static void grouped(int64_t number, char text[32])
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)number), at = 0;
+    for (int i = 0; i < length; ++i) {
+        if (i && (length - i) % 3 == 0) text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = '\0';
+}
+
+static bool print_part(const json_t *part, error *err)
+{
+    const char *key;
+    json_t *value;
+    printf("%s: %.2f MB, %lld tensors\n", json_string_value(json_object_get(part, "file")),
+           (double)json_integer_value(json_object_get(part, "bytes")) * 1e-6,
+           (long long)json_integer_value(json_object_get(part, "tensors")));
+    json_object_foreach(json_object_get(part, "elements"), key, value)
+    {
+        char number[32];
+        grouped(json_integer_value(value), number);
+        printf("  %s: %s\n", key, number);
+    }
+    if (!print_object(json_object_get(part, "metadata"), "  ", err)) return false;
+    size_t index;
+    json_array_foreach(json_object_get(part, "list"), index, value)
+    {
+        char *shape = json_tree_text(json_incref(json_object_get(value, "shape")), JSON_COMPACT,
+                                     "a shape as JSON", err);
+        if (!shape) return false;
+        printf("    %s %s %s\n", json_string_value(json_object_get(value, "name")),
+               json_string_value(json_object_get(value, "type")), shape);
+        free(shape);
+    }
+    return true;
+}
+
+static bool print_people(const json_t *all, error *err)
+{
+    json_t *parts = json_object_get(all, "parts"), *part;
+    static const char *const documents[] = { "model", "run", "drawing" };
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; ++i) {
+        json_t *document = json_object_get(all, documents[i]);
+        if (!document) continue;
+        printf("%s\n", documents[i]);
+        if (!print_object(document, "  ", err)) return false;
+    }
+    size_t index;
+    json_array_foreach(parts, index, part)
+    {
+        if (!print_part(part, err)) return false;
+    }
+    return parts || print_part(all, err);
+}
+
+static bool run_info(const cli_call *call, error *err)
+{
+    const char *path = cli_argument(call, 0);
+    bool tensors = cli_flag(call, "tensors");
+    json_t *all = file_is_folder(path) ? folder_json(path, tensors, err) : file_json(path, tensors, err);
+    if (!all) return false;
+    if (!cli_flag(call, "json")) {
+        bool ok = print_people(all, err);
+        json_decref(all);
+        return ok;
+    }
+    char *text =
+        json_tree_text(all, JSON_INDENT(2) | JSON_REAL_PRECISION(15), "the description as JSON", err);
+    if (text) puts(text);
+    free(text);
+    return text != NULL;
+}
+
+static const cli_option options[] = {
+    { "tensors", 't', CLI_FLAG, NULL, NULL, 0, 0, "list every tensor with type and shape" },
+};
+
+const cli_command cmd_info = {
+    .name = "info",
+    .summary = "show a model's, a run's or a safetensors file's parts, parameter counts and origin",
+    .arguments = "FOLDER|FILE.safetensors",
+    .least = 1,
+    .most = 1,
+    .example = "dalle-cl info models/demo",
+    .options = options,
+    .option_count = (int)(sizeof options / sizeof *options),
+    .run = run_info,
+};

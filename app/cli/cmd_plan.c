@@ -1,0 +1,149 @@
+/* cmd_plan.c -- `dalle-cl plan`: what a training step needs in memory and arithmetic, on paper.
+ * SPDX-License-Identifier: MIT */
+#include "app/cli/stage.h"
+
+#include "host/base/json_tree.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct plan {
+    const char *kind, *preset;
+    int64_t batch;
+    workload_size size;
+    int64_t total_bytes;
+    double gflops; /* of the device's multiply-adds */
+} plan;
+
+static double gib(int64_t bytes)
+{
+    return (double)bytes / (double)(1 << 30);
+}
+
+static bool measure(const cli_call *call, device *d, plan *p, error *err)
+{
+    workload *w = stage_open(call, d, &p->batch, err);
+    bool ok = w && workload_plan(w, &p->size, err);
+    const workload_size *s = &p->size;
+    p->total_bytes =
+        s->parameter_bytes + s->moment_bytes + s->ema_bytes + s->state_bytes + s->input_bytes + s->work_bytes;
+    workload_destroy(w);
+    return ok;
+}
+
+/* ---- Showing ---- */
+
+static void duration(double seconds, char text[32])
+{
+    if (seconds < 1)
+        snprintf(text, 32, "%.3g ms", 1e3 * seconds);
+    else if (seconds < 600)
+        snprintf(text, 32, "%.3g s", seconds);
+    else
+        snprintf(text, 32, "%.3g h", seconds / 3600);
+}
+
+static void print_device(const plan *p, const char *name, double gflops, double memory, double largest)
+{
+    char time[32] = "?";
+    printf("%s: ", name);
+    if (gflops > 0) {
+        duration(p->size.flops / (1e9 * gflops), time);
+        printf("at least %s a step (%.0f GFLOP/s of multiply-adds); ", time, gflops);
+    }
+    if (memory < gib(p->total_bytes))
+        printf("does not fit its %.1f GiB\n", memory);
+    else if (largest < gib(p->size.largest_bytes))
+        printf("fits its %.1f GiB, but one tensor is larger than its largest buffer, %.2f GiB\n", memory,
+               largest);
+    else
+        printf("fits its %.1f GiB\n", memory);
+}
+
+static void print_plan(const plan *p)
+{
+    const workload_size *s = &p->size;
+    char parameters[32];
+    cli_grouped(s->parameters, parameters);
+    printf("a training step of the %s '%s', batch %lld: %s parameters\n", p->kind, p->preset,
+           (long long)p->batch, parameters);
+    printf("%12.3f GiB  parameters\n%12.3f GiB  moments of AdamW\n", gib(s->parameter_bytes),
+           gib(s->moment_bytes));
+    if (s->ema_bytes) printf("%12.3f GiB  averaged parameters\n", gib(s->ema_bytes));
+    if (s->state_bytes) printf("%12.3f GiB  other state\n", gib(s->state_bytes));
+    printf("%12.3f GiB  inputs\n%12.3f GiB  gradients, activations, scratch\n%12.3f GiB  of these the "
+           "largest tensor, of %s\n",
+           gib(s->input_bytes), gib(s->work_bytes), gib(s->largest_bytes), s->largest_name);
+    printf("%12.3f GiB  in all\n", gib(p->total_bytes));
+    printf("%12.4g FLOP, two a multiply-add of the products; %.4g a picture\n", s->flops,
+           s->flops / (double)p->batch);
+}
+
+static bool print_json(const plan *p, const device_info *d, error *err)
+{
+    const workload_size *s = &p->size;
+    json_t *o = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:o, s:f, s:f, s:I, s:I}",
+        "model", p->kind, "preset", p->preset, "batch", (json_int_t)p->batch, "parameters",
+        (json_int_t)s->parameters, "parameter_bytes", (json_int_t)s->parameter_bytes, "moment_bytes",
+        (json_int_t)s->moment_bytes, "average_bytes", (json_int_t)s->ema_bytes, "state_bytes",
+        (json_int_t)s->state_bytes, "input_bytes", (json_int_t)s->input_bytes, "work_bytes",
+        (json_int_t)s->work_bytes, "largest_bytes", (json_int_t)s->largest_bytes, "largest", s->largest_name,
+        "total_bytes", (json_int_t)p->total_bytes, "flops", s->flops, "device", json_tree_string(d->name),
+        "device_gflops", d->probe_gflops, "least_seconds",
+        d->probe_gflops > 0 ? s->flops / (1e9 * d->probe_gflops) : 0.0, "device_memory_bytes",
+        (json_int_t)d->memory_bytes, "device_buffer_bytes", (json_int_t)d->max_buffer_bytes);
+    char *line = json_tree_text(o, JSON_COMPACT, "a plan as JSON", err);
+    if (line) puts(line);
+    free(line);
+    return line != NULL;
+}
+
+static bool run_plan(const cli_call *call, error *err)
+{
+    plan p = { .kind = stage_kind(call, err), .preset = cli_text(call, "preset") };
+    if (!p.kind) return false;
+    device *d = device_open(cli_text(call, "device"), err);
+    bool ok = d && measure(call, d, &p, err);
+    /* The remembered rate may be from a busy moment, and so may this one. */
+    if (ok) ok = (p.gflops = device_measure_rate(d, err)) > 0;
+    if (ok) p.gflops = fmax(p.gflops, device_get_info(d)->probe_gflops);
+    if (ok && cli_flag(call, "json")) {
+        ok = print_json(&p, device_get_info(d), err);
+    } else if (ok) {
+        const device_info *info = device_get_info(d);
+        print_plan(&p);
+        print_device(&p, info->name, p.gflops, gib(info->memory_bytes), gib(info->max_buffer_bytes));
+        if (cli_given(call, "memory") || cli_given(call, "gflops")) {
+            double memory = cli_given(call, "memory") ? cli_real(call, "memory") : (double)INFINITY;
+            print_device(&p, "a device as given", cli_given(call, "gflops") ? cli_real(call, "gflops") : 0,
+                         memory, (double)INFINITY);
+        }
+    }
+    device_close(d);
+    return ok;
+}
+
+static const cli_option options[] = {
+    STAGE_OPTIONS("paper"),
+    { "gflops", 0, CLI_REAL, "G", NULL, 0.001, 1e9, "also for a device that multiplies and adds so fast" },
+    { "memory", 0, CLI_REAL, "GIB", NULL, 0.001, 1e9, "also for a device with so much memory" },
+};
+
+const cli_command cmd_plan = {
+    .name = "plan",
+    .summary = "say what training needs in memory, arithmetic and time, without allocating it",
+    .arguments = "dvae|prior",
+    .least = 1,
+    .most = 1,
+    .example = "dalle-cl plan prior --preset paper --set batch=1 --gflops 60000 --memory 141",
+    .text = "The graph of a training step is built and its memory laid out as training would, for the device "
+            "that "
+            "is chosen, but nothing is allocated there.\n"
+            "Times are the products' operations over the device's measured rate of multiply-adds: no step is "
+            "faster, "
+            "most are slower.",
+    .options = options,
+    .option_count = (int)(sizeof options / sizeof *options),
+    .run = run_plan,
+};
