@@ -3,7 +3,7 @@
  *   conv:forward:BxHxWxC->N,kK  conv:data:...  conv:weights:...   both: +bias+relu+residual.. after it
  *   attention:forward|train:full|row|column|conv:BxTEXT+SIDE^2,hHEADS,dSIZE
  *   op:gelu|softmax|layer_norm|add:ROWSxCOLUMNS      rows:MxNxK: a linear layer of M rows, as in decoding
- *   dvae:..., prior:..., sample:...                  whole steps and drawings (bench_model.c)
+ *   those of the kinds of model                      whole steps and drawings (bench_model.c)
  *   start                                            a fresh process that draws one picture with the shipped model
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_BENCH_H
@@ -36,6 +36,6 @@ bool bench_open_start(bench_case *c, const char *name, const bench_options *o, e
 bool bench_open_model(bench_case *c, const char *name, const bench_options *o, error *err);
 
 /* Names of the model cases, NULL-terminated. */
-extern const char *const bench_models[];
+const char *const *bench_models(void);
 
 #endif

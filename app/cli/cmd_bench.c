@@ -256,12 +256,12 @@ static bool run_given(const cli_call *call, const bench *bn, error *err)
     return (!(all || strcmp(op, "gemm") == 0) || run_list(bn, products, err)) &&
            (!(all || strcmp(op, "conv") == 0) || run_list(bn, convolutions, err)) &&
            (!(all || strcmp(op, "op") == 0) || run_list(bn, operators, err)) &&
-           (strcmp(op, "model") != 0 || run_list(bn, bench_models, err));
+           (strcmp(op, "model") != 0 || run_list(bn, bench_models(), err));
 }
 
 static bool list(void)
 {
-    const char *const *lists[] = { products, convolutions, operators, bench_models };
+    const char *const *lists[] = { products, convolutions, operators, bench_models() };
     for (int i = 0; i < 4; ++i)
         for (const char *const *name = lists[i]; *name; ++name) puts(*name);
     return true;
