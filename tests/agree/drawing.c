@@ -4,6 +4,7 @@
 
 #include "host/base/file.h"
 #include "models/kinds.h"
+#include "models/dvae/dvae_part.h"
 #include "models/prior/prior_part.h"
 
 #include <math.h>
