@@ -97,6 +97,11 @@ static graph *graph_of(const workload *w)
     return w->kind == TRAIN_DVAE ? w->dvae_step.graph : w->prior_step.graph;
 }
 
+static const division *division_of(const workload *w)
+{
+    return w->kind == TRAIN_DVAE ? &w->dvae_step.division : &w->prior_step.division;
+}
+
 static void add_entry(workload_size *size, const store_entry *e)
 {
     int64_t bytes = e->count * (int64_t)dtype_bytes(e->type);
@@ -107,6 +112,8 @@ static void add_entry(workload_size *size, const store_entry *e)
         size->moment_bytes += bytes;
     } else if (strncmp(e->name, "ema.", 4) == 0) {
         size->ema_bytes += bytes;
+    } else if (strncmp(e->name, "part.", 5) == 0) {
+        size->sum_bytes += bytes;
     } else {
         size->state_bytes += bytes;
     }
@@ -127,6 +134,8 @@ bool workload_plan(workload *w, workload_size *size, error *err)
         const node *n = graph_node_at(g, i);
         if (n->live) size->flops += op_flops(n);
     }
+    size->parts = division_of(w)->parts;
+    size->flops *= (double)size->parts; /* all products belong to the parts */
     return true;
 }
 
@@ -166,7 +175,7 @@ static bool fill_prior(workload *w, error *err)
         return error_set(err, ERROR_MEMORY, "out of memory for %lld tokens", (long long)(2 * text + image));
     fill_tokens(ids, text, c->text_vocabulary, 1);
     fill_tokens(targets + text, image, w->shape.codes, 2);
-    for (int64_t b = 0; b < c->batch; ++b)
+    for (int64_t b = 0; b < s->text->dim[0]; ++b)
         memcpy(targets + b * (c->text_tokens - 1), ids + b * c->text_tokens + 1,
                (size_t)(c->text_tokens - 1) * sizeof *ids);
     bool ok = prior_write_places(&s->places, &w->shape, err) && graph_write(s->text, ids, err) &&
@@ -194,10 +203,19 @@ bool workload_ready(workload *w, error *err)
 
 /* ---- Running ---- */
 
+/* All parts are alike but for their random numbers. */
+static bool write_part(void *context, int64_t first, error *err)
+{
+    const division *d = context;
+    const int32_t random[4] = { 1, 0, 0, (int32_t)first };
+    return d->parts <= 1 || graph_write(d->random, random, err);
+}
+
 static bool run_step(workload *w, optimizer *o, tensor *loss, double rate, float *value, error *err)
 {
-    return optimizer_schedule(o, w->step++, rate, 1.0, err) && graph_run(graph_of(w), err) &&
-           graph_read(loss, value, err);
+    division d = *division_of(w);
+    return optimizer_schedule(o, w->step++, rate, 1.0, err) &&
+           division_run(&d, graph_of(w), write_part, &d, err) && graph_read(loss, value, err);
 }
 
 static bool run_once(workload *w, float *loss, int32_t *tokens, error *err)
