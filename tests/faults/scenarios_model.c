@@ -124,7 +124,8 @@ void scenario_train_finish(void)
 
 /* ---- The presets ---- */
 
-static const char *const dvae_sets[] = { "steps=2", "save_every=1", "batch=2", "sample_every=2", NULL };
+static const char *const dvae_sets[] = { "steps=2",        "save_every=1", "batch=2",
+                                         "sample_every=2", "accumulate=2", NULL };
 static const char *const prior_sets[] = { "steps=2",  "save_every=1",        "batch=2", "sample_every=0",
                                           "layers=1", "text_vocabulary=288", NULL };
 
