@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "app/api/dalle.h"
 #include "models/prior/calibrate.h"
+#include "models/prior/prior.h"
 #include "tests/models/drawings.h"
 #include "tests/support/device_or_skip.h"
 
