@@ -55,7 +55,7 @@ texts() {
 
 for kind in $kinds; do
     builders=$(grep -l "#include \"models/$kind/" models/*/*.[ch] | sed 's|/[^/]*$||' | sort -u)
-    files=$(find app host data models -name '*.[ch]' -o -name '*.cc' -o -name '*.def' | grep -v "^models/$kind/" |
+    files=$(find app host data models -name '*.[ch]' -o -name '*.cc' -o -name '*.def' | grep -v -e "^models/$kind/" -e '^data/.*\.def$' |
         LC_ALL=C sort)
     for folder in $builders; do files=$(echo "$files" | grep -v "^$folder/"); done
     # shellcheck disable=SC2086
