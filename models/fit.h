@@ -11,6 +11,9 @@
  * NULL) says whether the number of steps was among them. */
 void fit_dvae(dvae_config *c, int64_t pictures, bool *chosen);
 void fit_prior(prior_config *c, int64_t pictures, bool *chosen);
+/* The same for what every kind has: `base` steps for 500 pictures, `least` steps, so many sample grids; returns whether
+ * the number of steps was chosen. */
+bool fit_training(training_config *c, int64_t base, int64_t least, int64_t grids, int64_t pictures);
 /* Text positions for captions of up to so many tokens. */
 int64_t fit_text_tokens(int64_t longest);
 

@@ -415,6 +415,25 @@ void graph_update(tensor *t)
     if (t->from) t->from->live = true;
 }
 
+void graph_advance(tensor *t)
+{
+    node *n = t->from;
+    if (!n || t->poison) return;
+    graph *g = n->graph;
+    CHECK(n->index == g->node_count - 1, "%s is node %d of %d, not the last", n->name, n->index,
+          g->node_count);
+    int to = 0;
+    for (int k = 0; k < n->in_count; ++k)
+        if (n->in[k] && n->in[k]->from && n->in[k]->from->index >= to) to = n->in[k]->from->index + 1;
+    for (int i = n->index; i > to; --i) {
+        g->nodes[i] = g->nodes[i - 1];
+        g->nodes[i]->index = i;
+    }
+    g->nodes[to] = n;
+    n->index = to;
+    for (int i = 0; i < g->break_count; ++i) g->breaks[i] += g->breaks[i] > to;
+}
+
 void graph_segment(graph *g)
 {
     if (!GROW(g->breaks, g->break_count, g->break_capacity)) {

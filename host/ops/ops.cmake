@@ -7,6 +7,7 @@ max_pool2
 upsample2
 straight_through
 ema
+part
 adamw
 cache_write
 next_place

@@ -142,6 +142,12 @@ tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *vari
 /* average = d average + (1-d) parameter with d = decay[0] (F32 [1], 1 = leave as is) */
 tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
 
+/* ---- A batch in parts (host/train/division.h); random[3] is the part's first sample ------------- */
+/* sum = (0 if that is 0, else sum) + scale x, in place; returns it */
+tensor *op_part_add(tensor *sum, tensor *x, tensor *random, float scale);
+/* whole [B,..] gets x [n,..] as its samples from there on, in place; both floating or both I32; returns it */
+tensor *op_part_put(tensor *whole, tensor *x, tensor *random);
+
 /* ---- Decoding ------------------------------------------------------------------------------------ */
 /* cache [B,H,T,D] gets x [n,H,t,D], of which row b mod n goes to b (n divides B), at rows position[0].. in place;
  * both floating or both I32; returns the cache */

@@ -124,6 +124,17 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
+/* The parts' gradients become the batch's. */
+static void average_parts(const division *d, graph *g, update *updates, int count)
+{
+    for (int i = 0; i < count; ++i) {
+        char name[640];
+        snprintf(name, sizeof name, "gradient.%s", updates[i].entry->name);
+        updates[i].gradient = division_mean(d, name, updates[i].gradient);
+    }
+    division_end(d, g);
+}
+
 static void append_updates(optimizer *o, tensor *loss, const update *updates, int count)
 {
     graph *g = o->graph;
@@ -139,6 +150,13 @@ static void append_updates(optimizer *o, tensor *loss, const update *updates, in
 
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings)
 {
+    const division undivided = { .parts = 1 };
+    return optimizer_append_divided(g, loss, settings, &undivided);
+}
+
+optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_settings *settings,
+                                    const division *d)
+{
     optimizer *o = graph_allocate(g, sizeof *o);
     if (!o) return NULL;
     *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
@@ -148,6 +166,7 @@ optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *se
     int count = o->control ? find_updates(g, &updates) : 0;
     if (count < 0) graph_no_memory(g);
     if (o->control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
+    if (count > 0) average_parts(d, g, updates, count);
     if (count > 0) append_updates(o, loss, updates, count);
     free(updates);
     return o;

@@ -4,7 +4,7 @@
 #ifndef DALLE_CL_TRAIN_OPTIMIZER_H
 #define DALLE_CL_TRAIN_OPTIMIZER_H
 
-#include "host/graph/graph.h"
+#include "host/train/division.h"
 
 typedef struct optimizer_settings {
     float beta1, beta2, epsilon, decay;
@@ -17,6 +17,10 @@ typedef struct optimizer optimizer;
 /* After graph_backward(loss).  Declares moments "adam.mean.*", "adam.variance.*" and averages, and appends
  * the nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's arena. */
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
+/* The same for a graph that is a part's: gradients are averaged over the parts, and what is appended here and later
+ * runs once after all of them.  `loss` is already the mean over the parts; figures must be so, too. */
+optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_settings *settings,
+                                    const division *d);
 
 /* Makes the averages equal to the parameters. */
 bool optimizer_reset_averages(optimizer *o, error *err);

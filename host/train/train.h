@@ -64,8 +64,10 @@ typedef struct train_options {
     bool resume;
     bool force; /* resume although device, driver, kernels or settings differ; or overwrite nothing else */
     const char *config_text; /* the resolved configuration, stored and compared on resume */
-    json_t *provenance;      /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
-    int64_t steps;           /* total */
+    const char
+        *config_defaults; /* what a setting was in a run older than it; NULL: a new one is a difference */
+    json_t *provenance;   /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
+    int64_t steps;        /* total */
     int64_t log_every, save_every, eval_every, sample_every; /* steps; 0 = never (the end always saves) */
     int64_t stop_after_bad; /* that many skipped steps in a row end the run with ERROR_DIVERGED */
     int64_t patience;       /* evaluations without a better figure that end the run; 0 = never */

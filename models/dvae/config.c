@@ -39,5 +39,5 @@ bool dvae_config_check(const dvae_config *c, error *err)
         return error_set(err, ERROR_USAGE,
                          "dvae: channels %lld is not divisible by 4, as the blocks' bottleneck needs",
                          (long long)c->channels);
-    return true;
+    return training_check(&c->training, "dvae", err);
 }

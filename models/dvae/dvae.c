@@ -175,7 +175,8 @@ static tensor *pixel_error(const dvae_config *c, tensor *stats, tensor *target)
 }
 
 /* KL(mean posterior || uniform) in nats.  The paper's KL flattens each token's posterior and leaves it
- * open whether all tokens share the same few codes; this one asks only that codes share the work. */
+ * open whether all tokens share the same few codes; this one asks only that codes share the work.  The mean is over
+ * what is computed at once: where `accumulate` divides a batch, a part's, which is the one thing that then differs. */
 static tensor *imbalance(tensor *logits)
 {
     int64_t k = tensor_last(logits);
@@ -203,7 +204,7 @@ dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae
     }
     tensor *stats = dvae_decoder(g, c, z); /* [B,Y,X,6] */
     tensor *target = op_scale(op_cast(pixels, DTYPE_F32), 1.0f / 255.0f);
-    l.reconstruction = c->reconstruction[0] == 'p'
+    l.reconstruction = c->reconstruction == dvae_measure_pixels
                            ? pixel_error(c, stats, target)
                            : op_scale(op_sum_all(op_logit_laplace(x, stats)), 1.0f / values);
 

@@ -276,6 +276,39 @@ static void test_the_host_acts_between_segments(void **state)
     assert_close(got, (double[]){ 32, 64, 96 }, 3);
 }
 
+/* An update made last runs as soon as it can, and what comes after it in a segment of its own stays behind it. */
+static void test_updates_are_advanced(void **state)
+{
+    fixture *f = *state;
+    graph *g = f->graph;
+    int64_t three = 3;
+    tensor *x = graph_input(g, "x", DTYPE_F32, 1, &three);
+    tensor *random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
+    tensor *kept = graph_entry(g, graph_declare(g, "sum", STORE_CACHE, DTYPE_F32, 1, &three));
+    tensor *twice = op_scale(x, 2), *later = op_add(op_scale(x, 3), twice);
+    graph_segment(g);
+    tensor *sum = op_part_add(kept, twice, random, 1.0f);
+    graph_update(sum);
+    graph_advance(sum);
+    assert_int_equal(sum->from->index, twice->from->index + 1);
+    assert_int_equal(later->from->index, graph_node_count(g) - 1);
+    for (int i = 0; i < graph_node_count(g); ++i) assert_int_equal(graph_node_at(g, i)->index, i);
+    tensor *last = op_add(sum, later);
+    graph_keep(last);
+    compile(g);
+    assert_int_equal(graph_segments(g), 2);
+    error err = { 0 };
+    float got[3];
+    for (int part = 0; part < 2; ++part) {
+        assert_true(graph_write(random, (int32_t[]){ 0, 0, 0, part }, &err));
+        set(x, (float[]){ 1, 2, (float)part });
+        assert_true(graph_run_segment(g, 0, &err));
+    }
+    assert_true(graph_run_segment(g, 1, &err));
+    get(last, got);
+    assert_close(got, (double[]){ 4 + 5, 8 + 10, 2 + 5 }, 3);
+}
+
 /* A parameter asked for as its average, where there is one. */
 static void test_averages_stand_in(void **state)
 {
@@ -326,6 +359,7 @@ int main(void)
         FIXTURE_TEST(test_updates_happen_in_order),
         FIXTURE_TEST(test_only_what_is_wanted_runs),
         FIXTURE_TEST(test_recomputation_changes_memory_only),
+        FIXTURE_TEST(test_updates_are_advanced),
         FIXTURE_TEST(test_the_host_acts_between_segments),
         FIXTURE_TEST(test_averages_stand_in),
         FIXTURE_TEST(test_writes_are_copied_at_once),

@@ -10,14 +10,15 @@ bool record_dvae(const char *preset, const char *on, error *err)
 {
     static const int64_t batches[] = RECORD_BATCHES;
     dvae_trainer t = { 0 };
+    trainer_init(&t.base, &(train_request){ .device = on }, &t.config.training, NULL);
     config_defaults(&dvae_config_table, &t.config);
     bool ok = preset_read(&dvae_config_table, preset, &t.config, err);
     fit_dvae(&t.config, RECORD_SET, NULL);
-    ok = ok && dvae_config_check(&t.config, err) && (t.device = device_open(on, err));
+    ok = ok && dvae_config_check(&t.config, err) && trainer_open_device(&t.base, err);
     if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
     ok = ok && build(&t, err) && need_codec(&t, err);
     for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {
-        dvae_codec *k = dvae_codec_create(t.store, &t.config, CODEC_BOTH, batches[i], false, err);
+        dvae_codec *k = dvae_codec_create(t.base.store, &t.config, CODEC_BOTH, batches[i], false, err);
         ok = k != NULL;
         dvae_codec_destroy(k);
     }

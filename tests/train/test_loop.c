@@ -131,6 +131,36 @@ static void other_settings(regression *r, train_options *o)
     o->config_text = "rate = 0.1\nwidth = 5\n";
 }
 
+static void newer_setting(regression *r, train_options *o)
+{
+    (void)r;
+    o->resume = true;
+    o->config_text = "rate = 0.05\nwidth = 5\nparts = 1\n";
+    o->config_defaults = "rate = 0.1\nwidth = 3\nparts = 1\n";
+}
+
+static void newer_setting_changed(regression *r, train_options *o)
+{
+    newer_setting(r, o);
+    o->config_text = "rate = 0.05\nwidth = 5\nparts = 2\n";
+}
+
+/* A run from before a setting was there goes on as long as that has its default. */
+static void test_older_run(void **state)
+{
+    fixture *f = *state;
+    error err;
+    expect_failure(f->folder, interrupt_at_17, ERROR_INTERRUPTED, "step 18");
+    expect_failure(f->folder, newer_setting_changed, ERROR_USAGE, "parts was not set, is 2");
+    regression r;
+    open_task(&r);
+    train_task t = regression_task(&r);
+    train_options o = regression_options(&r, f->folder);
+    newer_setting(&r, &o);
+    if (!train_run(&t, &o, &err)) fail_msg("%s", err.message);
+    regression_close(&r);
+}
+
 static void test_refusals(void **state)
 {
     fixture *f = *state;
@@ -270,9 +300,13 @@ int main(void)
 #function, function, setup, NULL, &f \
     }
     const struct CMUnitTest tests[] = {
-        TEST(test_whole_run),  TEST(test_interrupted),
-        TEST(test_refusals),   TEST(test_failure_keeps_checkpoint),
-        TEST(test_not_finite), TEST(test_disk),
+        TEST(test_whole_run),
+        TEST(test_interrupted),
+        TEST(test_refusals),
+        TEST(test_older_run),
+        TEST(test_failure_keeps_checkpoint),
+        TEST(test_not_finite),
+        TEST(test_disk),
         TEST(test_patience),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
