@@ -287,7 +287,7 @@ static bool fit(prior_trainer *t, const train_request *r, const part_files *from
     int64_t pictures = training_data_selection(t->base.data, false)->count;
     char what[128];
     bool chosen;
-    fit_prior(c, pictures, &chosen);
+    prior_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
     text_options text = { .request = r, .batch = c->batch, .seed = (uint64_t)c->seed };
     if (from->weights) text.from = from;
