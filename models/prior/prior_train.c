@@ -368,8 +368,7 @@ bool prior_train(const train_request *r, error *err)
               prior_config_check(&t.config, NULL, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (dvae = request_path(r, "dvae", request_part(r, &dvae_kind), "--dvae", err)) &&
-              set_up(&t, r, data, dvae, err) &&
-              (parts = parts_origin(&t, dvae, r, err)) &&
+              set_up(&t, r, data, dvae, err) && (parts = parts_origin(&t, dvae, r, err)) &&
               trainer_run(&t.base, &task, &prior_config_table, &t.config, data, parts, err);
     free(data);
     free(dvae);
