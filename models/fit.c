@@ -5,8 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PICTURES = 500, DVAE_STEPS = 2400, DVAE_LEAST = 200, PRIOR_STEPS = 3000, PRIOR_LEAST = 300 };
-enum { LINES = 60, TIMES = 6, DRAWN = 3 }; /* metric lines; checkpoints, validations, grids; of drawings */
+enum { PICTURES = 500, LINES = 60, TIMES = 6 }; /* metric lines; checkpoints and validations */
 enum {
     TEXT_LEAST = 24,
     TEXT_MOST = 128,
@@ -44,13 +43,6 @@ static void fit_every(int64_t *every, int64_t unset, int64_t steps, int64_t time
     if (*every == unset) *every = (steps + times - 1) / times;
 }
 
-static int64_t fit_codes(int64_t tokens, int64_t most)
-{
-    int64_t codes = 16;
-    while (codes < most && codes * 2 <= tokens / 6) codes *= 2;
-    return codes;
-}
-
 bool fit_training(training_config *c, int64_t base, int64_t least, int64_t grids, int64_t pictures)
 {
     bool chosen = fit_steps(c, base, least, pictures);
@@ -59,20 +51,6 @@ bool fit_training(training_config *c, int64_t base, int64_t least, int64_t grids
     fit_every(&c->eval_every, -1, c->steps, TIMES);
     fit_every(&c->sample_every, -1, c->steps, grids);
     return chosen;
-}
-
-void fit_dvae(dvae_config *c, int64_t pictures, bool *chosen)
-{
-    int64_t side = dvae_tokens_side(c);
-    bool steps = fit_training(&c->training, DVAE_STEPS, DVAE_LEAST, TIMES, pictures);
-    if (c->codes == 0) c->codes = fit_codes(pictures * side * side, 32 * side);
-    if (chosen) *chosen = steps;
-}
-
-void fit_prior(prior_config *c, int64_t pictures, bool *chosen)
-{
-    bool steps = fit_training(&c->training, PRIOR_STEPS, PRIOR_LEAST, DRAWN, pictures);
-    if (chosen) *chosen = steps;
 }
 
 int64_t fit_text_tokens(int64_t longest)

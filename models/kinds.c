@@ -5,15 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A test builds the program with a kind more. */
-#ifndef KINDS_DEF
-#define KINDS_DEF "models/kinds.def"
-#endif
-
-#define MODEL_KIND(name) extern const model_kind name##_kind;
-#include KINDS_DEF
-#undef MODEL_KIND
-
 #define MODEL_KIND(name) &name##_kind,
 const model_kind *const model_kinds[] = {
 #include KINDS_DEF

@@ -1,9 +1,9 @@
 /* kinds.h -- what every command asks of a kind of model, and the table of kinds.
  *
- * A kind is a folder models/<name>/ and a line of kinds.def.  Its folder holds its settings (config.def, presets/), its
- * graph and `const model_kind <name>_kind`; training, planning, measuring, packing and describing are asked of that,
- * and no other file spells its name (tests/lint/kinds.sh).  A function that is NULL is what a kind does not do; arrays
- * that are NULL are empty.
+ * A kind is a folder models/<name>/ and a line of kinds.def.  Its folder holds its settings (config.def,
+ * presets/), its graph and `const model_kind <name>_kind`; training, planning, measuring, packing and
+ * describing are asked of that, and no other file spells its name (tests/lint/kinds.sh).  A function that is
+ * NULL is what a kind does not do; arrays that are NULL are empty.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_KINDS_H
 #define DALLE_CL_MODELS_KINDS_H
@@ -18,7 +18,8 @@ typedef struct kind_need {
     const char *help;
 } kind_need;
 
-/* A number that a step's shapes need and the settings do not hold, for another part gives it: an option of `plan`. */
+/* A number that a step's shapes need and the settings do not hold, for another part gives it: an option of
+ * `plan`. */
 typedef struct kind_given {
     const char *name, *value; /* without dashes; the default, as text */
     double low, high;
@@ -85,8 +86,8 @@ struct model_kind {
     const char *without; /* what it does without those that need it; or NULL */
     /* Adds to what `info` shows of a packed one's settings. */
     void (*describe)(const void *config, json_t **to);
-    /* Measures, on a data set (NULL: the one that `run` recorded), how unsure the model in `folder` is of what it
-     * knows, and writes that there. */
+    /* Measures, on a data set (NULL: the one that `run` recorded), how unsure the model in `folder` is of
+     * what it knows, and writes that there. */
     bool (*calibrate)(device *d, const char *run, const char *folder, const char *data, int64_t captions,
                       calibration *out, error *err);
 };
@@ -102,8 +103,13 @@ bool kinds_needs(const model_kind *k, const model_kind *other);
 /* A whole number among settings; the key must be one of the table's. */
 int64_t kinds_setting(const model_kind *k, const void *config, const char *key);
 
+/* A test builds the program with a kind more. */
+#ifndef KINDS_DEF
+#define KINDS_DEF "models/kinds.def"
+#endif
+
 #define MODEL_KIND(name) extern const model_kind name##_kind;
-#include "models/kinds.def"
+#include KINDS_DEF
 #undef MODEL_KIND
 
 #endif

@@ -35,8 +35,8 @@ static bool may_be_next(const part_list *list, const model_kind *k)
     return next;
 }
 
-/* The first kind that may be next and that the folder holds.  NULL: none, and err says what the first one lacks, or
- * what is wrong with the one that is there. */
+/* The first kind that may be next and that the folder holds.  NULL: none, and err says what the first one
+ * lacks, or what is wrong with the one that is there. */
 static const model_kind *kind_of(const char *folder, const part_list *list, error *err)
 {
     error first = { 0 };
@@ -93,7 +93,8 @@ static bool note_needs(const part_list *list, const model_kind *k, checkpoint_me
     return true;
 }
 
-/* Says how the part was trained: what the run's checkpoint recorded, without the host's own state, and with what. */
+/* Says how the part was trained: what the run's checkpoint recorded, without the host's own state, and with
+ * what. */
 static bool describe(const part_list *list, const model_part *p, checkpoint_metadata *kept, error *err)
 {
     const checkpoint_metadata *trained = p->metadata;

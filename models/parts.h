@@ -3,8 +3,8 @@
  * A part of a kind of model is found in a packed model folder, which may hold one of each kind,
  *     model.json  <kind>.cfg  <kind>.safetensors  and the kind's further files, such as tokenizer.model
  * or in the folder of the run that trained it (config.cfg, best.safetensors or, as the kind says,
- * checkpoint.safetensors, further files), where the averaged parameters are taken; a checkpoint file in a run's folder
- * may be named instead of the folder.
+ * checkpoint.safetensors, further files), where the averaged parameters are taken; a checkpoint file in a
+ * run's folder may be named instead of the folder.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PARTS_H
 #define DALLE_CL_MODELS_PARTS_H
@@ -68,8 +68,8 @@ void text_positions(const int32_t *ids, int count, int64_t positions, int32_t *o
 /* ---- pack.c: the parts of runs as one folder that drawing needs, and nothing else ------------------ */
 
 typedef struct pack_request {
-    /* Runs or models, NULL-terminated; each gives a part of the first kind in the table that it holds, that is not
-     * there yet, and whose needs are. */
+    /* Runs or models, NULL-terminated; each gives a part of the first kind in the table that it holds, that
+     * is not there yet, and whose needs are. */
     const char *const *runs;
     const char *out;
     dtype type; /* how parameters are stored */

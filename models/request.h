@@ -44,9 +44,9 @@ bool preset_read(const config_table *table, const char *name, void *config, erro
 
 /* The request's settings: defaults, preset or the resumed run's config.cfg, then --set and --seed. */
 bool request_config(const train_request *r, const config_table *table, void *config, error *err);
-/* With --init, a new run's settings named in `sizes` (NULL-terminated) become those of the part of the table's kind that it
- * starts from, said where a preset that was named differs; --set of another value is an error that names both.  Those
- * after an empty name give way to --set.  Call after request_config. */
+/* With --init, a new run's settings named in `sizes` (NULL-terminated) become those of the part of the
+ * table's kind that it starts from, said where a preset that was named differs; --set of another value is an
+ * error that names both.  Those after an empty name give way to --set.  Call after request_config. */
 bool request_take_sizes(const train_request *r, const config_table *table, const char *const *sizes,
                         void *config, error *err);
 /* The settings as text, to be freed. */

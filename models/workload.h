@@ -1,6 +1,6 @@
-/* workload.h -- what users wait for, on made-up data: a kind's training step, the drawing of a picture.
- * The graphs are those that train and draw; `bench` times them and `plan` sums them up.  What differs from kind to kind
- * is a workload_type in the kind's folder.
+/* workload.h -- what users wait for, on made-up data: a kind's training step, the drawing of a picture. The
+ * graphs are those that train and draw; `bench` times them and `plan` sums them up.  What differs from kind
+ * to kind is a workload_type in the kind's folder.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_WORKLOAD_H
 #define DALLE_CL_MODELS_WORKLOAD_H
@@ -20,8 +20,8 @@ typedef struct workload_step {
 } workload_step;
 
 typedef struct workload_type {
-    /* Builds the step over the empty store; a drawing takes what it needs and leaves *out as it is.  On failure, too,
-     * out->graph is the workload's. */
+    /* Builds the step over the empty store; a drawing takes what it needs and leaves *out as it is.  On
+     * failure, too, out->graph is the workload's. */
     bool (*build)(void *self, store *s, workload_step *out, error *err);
     /* Fills the inputs of the compiled step; makes a drawing ready. */
     bool (*fill)(void *self, error *err);
@@ -32,8 +32,9 @@ typedef struct workload_type {
     void (*destroy)(void *self);
 } workload_type;
 
-/* Takes over `self`, also on failure, where it may be NULL: then err already tells why.  Borrows the device.  Nothing
- * is allocated there, and no kernel built, before workload_ready, but what a drawing's `fill` needs. */
+/* Takes over `self`, also on failure, where it may be NULL: then err already tells why.  Borrows the device.
+ * Nothing is allocated there, and no kernel built, before workload_ready, but what a drawing's `fill`
+ * needs. */
 workload *workload_create(device *d, const workload_type *type, void *self, error *err);
 void workload_destroy(workload *w);
 
@@ -57,11 +58,12 @@ bool workload_ready(workload *w, error *err);
 bool workload_run(workload *w, error *err);
 /* After workload_ready: the seconds of a step or picture, from a few of them, or two where they are slow. */
 bool workload_time(workload *w, double *seconds, error *err);
-/* After workload_ready: runs and checks.  A training step's loss and gradient norm are finite and its loss falls over
- * a few steps on the same batch; a picture's tokens are codes and the same when drawn again. */
+/* After workload_ready: runs and checks.  A training step's loss and gradient norm are finite and its loss
+ * falls over a few steps on the same batch; a picture's tokens are codes and the same when drawn again. */
 bool workload_check(workload *w, error *err);
 
-/* Made-up data, the same in every run of the program: numbers below `vocabulary`, bytes that change every 64. */
+/* Made-up data, the same in every run of the program: numbers below `vocabulary`, bytes that change every
+ * 64. */
 void workload_tokens(int32_t *ids, int64_t count, int64_t vocabulary, uint32_t stream);
 void workload_pixels(uint8_t *pixels, int64_t count);
 

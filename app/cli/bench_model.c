@@ -1,4 +1,5 @@
-/* bench_model.c -- whole training steps and drawings, which the kinds of model name, as cases of `dalle-cl bench`.
+/* bench_model.c -- whole training steps and drawings, which the kinds of model name, as cases of `dalle-cl
+ * bench`.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/bench.h"
 

@@ -1,6 +1,6 @@
 /* cli.h -- the command line as one table: parsing, --help, completion and the manual come from it.
- * A command is a constant cli_command in its own file; table.c lists them, and has what the kinds of model (models/kinds.h)
- * add to them put in.
+ * A command is a constant cli_command in its own file; table.c lists them, with what the kinds of model
+ * (models/kinds.h) add to them.
  * Names are one or two words ("devices", "data info").  Options are long, some with a letter, and take
  * `--name value`, `--name=value`, `-n value` or `-nvalue`; "--" ends them.
  * SPDX-License-Identifier: MIT */
@@ -89,7 +89,8 @@ int cli_main(int argc, char **argv);
 /* Finds the command that argv[0..] names; *words is how many words that took.  NULL: none, err says so. */
 const cli_command *cli_find(int argc, char *const *argv, int *words, error *err);
 
-/* table.c: for `fill`: memory that lasts as long as the program, and the first options with others behind them. */
+/* table.c: for `fill`: memory that lasts as long as the program, and the first options with others behind
+ * them. */
 void *cli_lasting(size_t bytes);
 const char *cli_lasting_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const cli_option *cli_join_options(const cli_option *a, int a_count, const cli_option *b, int b_count);

@@ -86,8 +86,8 @@ static bool of_files(const error *e)
     return e->code == ERROR_USAGE || e->code == ERROR_IO || e->code == ERROR_FORMAT;
 }
 
-/* Measures how unsure the model is of captions that it knows.  The run's own data set, if it cannot be used any more,
- * costs the model only that. */
+/* Measures how unsure the model is of captions that it knows.  The run's own data set, if it cannot be used
+ * any more, costs the model only that. */
 static bool calibrate(const cli_call *call, device *d, const struct packed_part *p, error *err)
 {
     const char *out = cli_text(call, "output"), *data = cli_text(call, "data");

@@ -51,7 +51,8 @@ void stage_fill_kinds(cli_command *c)
     c->arguments = cli_lasting_text("%s", list);
 }
 
-/* Two kinds may ask for a number of the same name: then it is one option, with the first one's range and default. */
+/* Two kinds may ask for a number of the same name: then it is one option, with the first one's range and
+ * default. */
 static void add_given(cli_option *all, int *count, const model_kind *k, const kind_given *g)
 {
     for (int i = 0; i < *count; ++i) {

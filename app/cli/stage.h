@@ -1,5 +1,5 @@
-/* stage.h -- the kind of model that a command's first argument names, and the training step that it names together with
- * --preset, --set and what the kinds' steps must be given (--side, --codes).
+/* stage.h -- the kind of model that a command's first argument names, and the training step that it names
+ * together with --preset, --set and what the kinds' steps must be given (--side, --codes).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_STAGE_H
 #define DALLE_CL_CLI_STAGE_H

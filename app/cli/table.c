@@ -1,5 +1,5 @@
-/* table.c -- the commands, in the order in which help shows them; what the table of model kinds says of them is put in
- * when they are first asked for.
+/* table.c -- the commands, in the order in which help shows them; what the table of model kinds says of them
+ * is put in when they are first asked for.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 

@@ -23,6 +23,9 @@ extern const config_table dvae_config_table;
 /* Settings that make the shape of its parameters, for request_take_sizes. */
 extern const char *const dvae_sizes[];
 
+/* Settings that are left to the data set, for one of so many pictures; *chosen (may be NULL) says whether the
+ * number of steps was among them. */
+void dvae_fit(dvae_config *c, int64_t pictures, bool *chosen);
 /* Checks what single ranges cannot: image_size divisible by 2^(groups-1), and the like. */
 bool dvae_config_check(const dvae_config *c, error *err);
 int64_t dvae_tokens_side(const dvae_config *c);

@@ -216,7 +216,7 @@ static bool fit(dvae_trainer *t, error *err)
     char what[128];
     bool chosen;
     int64_t pictures = training_data_selection(t->base.data, false)->count;
-    fit_dvae(&t->config, pictures, &chosen);
+    dvae_fit(&t->config, pictures, &chosen);
     training_data_set_batch(t->base.data, t->config.batch);
     if (!dvae_config_check(&t->config, err) || !chosen) return dvae_config_check(&t->config, err);
     snprintf(what, sizeof what, "%lld picture%s, %lld codes, %lld steps of %lld", (long long)pictures,

@@ -6,7 +6,6 @@
 #include "models/dvae/dvae_part.h"
 #include "models/dvae/dvae_train.h"
 #include "models/dvae/dvae_workload.h"
-#include "models/fit.h"
 
 #include <stdio.h>
 
@@ -14,7 +13,7 @@
 
 static void fit(void *config, int64_t pictures)
 {
-    fit_dvae(config, pictures, NULL);
+    dvae_fit(config, pictures, NULL);
 }
 
 static workload *step(device *d, const void *config, const int64_t *given, error *err)

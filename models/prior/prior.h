@@ -33,6 +33,9 @@ typedef struct prior_shape {
     int64_t codes; /* image vocabulary */
 } prior_shape;
 
+/* Settings that are left to the data set, but for text_tokens, for one of so many pictures; *chosen (may be
+ * NULL) says whether the number of steps was among them. */
+void prior_fit(prior_config *c, int64_t pictures, bool *chosen);
 bool prior_config_check(const prior_config *c, const prior_shape *shape, error *err);
 
 /* Layer i (from 1) of L: column if (i - 2) mod 4 = 0, else row; the last one convolution (B.1). */

@@ -23,8 +23,8 @@ bool prior_part_prepare(prior_part *p, int64_t batch, error *err);
 /* A caption as [text_tokens] ids with -1 behind its end; too long is cut, *cut says by how many tokens. */
 bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, int *cut, error *err);
 
-/* The words of a caption that the positions have no room for, from the one that the cut falls into, as the tokenizer
- * spells them; *lost is NULL if all are read, else to be freed. */
+/* The words of a caption that the positions have no room for, from the one that the cut falls into, as the
+ * tokenizer spells them; *lost is NULL if all are read, else to be freed. */
 bool prior_part_lost(const prior_part *p, const char *caption, char **lost, error *err);
 
 #endif

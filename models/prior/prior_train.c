@@ -287,7 +287,7 @@ static bool fit(prior_trainer *t, const train_request *r, const part_files *from
     int64_t pictures = training_data_selection(t->base.data, false)->count;
     char what[128];
     bool chosen;
-    fit_prior(c, pictures, &chosen);
+    prior_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
     text_options text = { .request = r, .batch = c->batch, .seed = (uint64_t)c->seed };
     if (from->weights) text.from = from;
@@ -368,8 +368,7 @@ bool prior_train(const train_request *r, error *err)
               prior_config_check(&t.config, NULL, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (dvae = request_path(r, "dvae", request_part(r, &dvae_kind), "--dvae", err)) &&
-              set_up(&t, r, data, dvae, err) &&
-              (parts = parts_origin(&t, dvae, r, err)) &&
+              set_up(&t, r, data, dvae, err) && (parts = parts_origin(&t, dvae, r, err)) &&
               trainer_run(&t.base, &task, &prior_config_table, &t.config, data, parts, err);
     free(data);
     free(dvae);

@@ -3,6 +3,7 @@
 #include "tests/agree/recording.h"
 
 #include "host/base/file.h"
+#include "models/dvae/dvae.h"
 #include "models/kinds.h"
 #include "models/dvae/dvae_part.h"
 #include "models/prior/prior_part.h"

@@ -56,7 +56,7 @@ static int record_models(const char *on)
         dvae_config dvae;
         config_defaults(&dvae_config_table, &dvae);
         bool ok = preset_read(&dvae_config_table, names[i], &dvae, &err);
-        fit_dvae(&dvae, RECORD_SET, NULL);
+        dvae_fit(&dvae, RECORD_SET, NULL);
         if (!ok || !record_prior(names[i], &dvae, on, &err)) failures += fail(on, names[i], &err);
     }
     free(names);

@@ -298,10 +298,10 @@ static void what_cannot_be_divided(void **state)
     /* A batch that is lowered to a small set stays divisible. */
     d.steps = 0;
     d.batch = 32;
-    fit_dvae(&d, 7, NULL);
+    dvae_fit(&d, 7, NULL);
     assert_int_equal(d.batch, 4);
     d.steps = 0;
-    fit_dvae(&d, 3, NULL);
+    dvae_fit(&d, 3, NULL);
     assert_int_equal(d.batch, 4);
     assert_true(dvae_config_check(&d, &err));
 }
