@@ -23,7 +23,7 @@ tensor *op_contiguous(tensor *x);                                 /* x itself if
 tensor *op_cast(tensor *x, dtype type);                           /* contiguous, in another storage type */
 tensor *op_concat(int count, tensor *const *parts, int axis);     /* up to NODE_INPUTS_MAX parts */
 
-/* ---- Element-wise.  b: the same shape, or a suffix of a's shape ([C] against [B,T,C]), or [1] ---- */
+/* ---- Element-wise.  Axes are matched from the last; one of size 1, or missing, is repeated: [C] or [B,1,C] with [B,T,C] ---- */
 tensor *op_add(tensor *a, tensor *b);
 tensor *op_sub(tensor *a, tensor *b);
 tensor *op_mul(tensor *a, tensor *b);

@@ -55,7 +55,7 @@ typedef struct row_split {
     int vectors;    /* VEC-wide vectors in a block */
 } row_split;
 row_split split_rows(const device *d, int64_t rows, int64_t columns);
-/* x [.., C] summed to the shape of b, which is a suffix of x's shape or [1]; in b's type. */
+/* x summed to the shape of b, which extends to x's (binary.c); in b's type. */
 tensor *sum_to(tensor *x, const tensor *b);
 tensor *sum_rows_times(tensor *x, float factor); /* factor times the sum: [.., C] -> [C] */
 
