@@ -34,8 +34,7 @@ cast
 concat
 binary
 unary
-relu
-gelu
+activation
 sum
 argmax
 matmul

@@ -8,6 +8,7 @@
 #ifndef DALLE_CL_OPS_OPS_H
 #define DALLE_CL_OPS_OPS_H
 
+#include "host/base/activation.h"
 #include "host/graph/graph.h"
 
 /* One operator a line. */
@@ -36,6 +37,7 @@ tensor *op_log(tensor *x);
 tensor *op_sigmoid(tensor *x);
 tensor *op_relu(tensor *x);
 tensor *op_gelu(tensor *x);                                       /* exact: x Phi(x) */
+tensor *op_activation(tensor *x, activation f);                   /* any of host/base/activation.h; identity: x itself */
 tensor *op_clamp(tensor *x, float low, float high);               /* gradient 1 inside, 0 outside */
 
 /* ---- Reductions, deterministic ---------------------------------------------------------------- */
@@ -55,6 +57,7 @@ tensor *op_linear(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual); /* x W^T + bias + residual */
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias);
+tensor *op_linear_activation(tensor *x, tensor *weight, tensor *bias, activation f);
 /* For decoding: act(norm(x) W^T + bias) + residual, bit for bit independent of the number of rows; no gradient.  Several
  * weights of one size give [parts, .., Cout]. */
 #define LINEAR_ROWS_PARTS 3
@@ -62,7 +65,7 @@ typedef struct linear_rows_terms {
     tensor *weight[LINEAR_ROWS_PARTS], *bias[LINEAR_ROWS_PARTS]; /* the first NULL weight ends them; biases: all or none */
     tensor *gain, *shift;                                        /* of the layer normalisation before; NULL: none */
     float epsilon;
-    bool gelu;
+    activation activation;
     tensor *residual; /* like the result, or NULL; one weight only */
 } linear_rows_terms;
 tensor *op_linear_rows(tensor *x, const linear_rows_terms *terms);

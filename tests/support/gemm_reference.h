@@ -43,21 +43,6 @@ static inline double element(const gemm_operand *o, const host_array *h, int64_t
                               base + ((picture * g->height + y) * g->width + x) * g->channels + c);
 }
 
-static double activate(gemm_activation f, double v)
-{
-    if (f == GEMM_RELU) return v > 0.0 ? v : 0.0;
-    if (f == GEMM_GELU) return 0.5 * v * (1.0 + erf(v * 0.70710678118654752));
-    return v;
-}
-
-static double slope(gemm_activation f, double v)
-{
-    if (f == GEMM_RELU) return v > 0.0 ? 1.0 : 0.0;
-    if (f == GEMM_GELU)
-        return 0.5 * (1.0 + erf(v * 0.70710678118654752)) + v * 0.39894228040143268 * exp(-0.5 * v * v);
-    return 1.0;
-}
-
 /* What a product reads; the last two lie as C does. */
 enum { A, B, C, BIAS, POINT, RESIDUAL, ARRAYS };
 
@@ -83,8 +68,8 @@ static inline void reference(const gemm_desc *s, const host_array arrays[ARRAYS]
                 if (s->bias) sum += at_place(&arrays[BIAS], j);
                 sum *= (double)s->alpha;
                 pre[at] = sum;
-                c[at] = activate(s->activation, sum);
-                if (s->slope) c[at] *= slope(s->slope, at_place(&arrays[POINT], at));
+                c[at] = activation_value(s->activation, sum);
+                if (s->slope) c[at] *= activation_slope(s->slope, at_place(&arrays[POINT], at));
                 if (s->residual) c[at] += at_place(&arrays[RESIDUAL], at);
                 if (s->accumulate) c[at] += at_place(&arrays[C], at);
             }
