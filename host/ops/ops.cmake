@@ -4,6 +4,7 @@
 mask
 dropout
 max_pool2
+pool
 upsample2
 straight_through
 ema

@@ -9,6 +9,7 @@
 #define DALLE_CL_OPS_OPS_H
 
 #include "host/base/activation.h"
+#include "host/base/window.h"
 #include "host/graph/graph.h"
 
 /* One operator a line. */
@@ -76,6 +77,10 @@ tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tenso
 
 /* ---- Images ----------------------------------------------------------------------------------- */
 tensor *op_max_pool2(tensor *x);                                  /* [B,Y,X,C] -> [B,Y/2,X/2,C]; ties: the first in raster order */
+/* Of any window, overlapping or not; padding (less than the window) is not seen: ties as above.  A mean is over the pixels
+ * seen, or, if count_padding, over the whole window.  [B,Y,X,C] -> [B,Y',X',C] */
+tensor *op_max_pool(tensor *x, const window *w);
+tensor *op_average_pool(tensor *x, const window *w, bool count_padding);
 tensor *op_upsample2(tensor *x);                                  /* nearest: [B,Y,X,C] -> [B,2Y,2X,C] */
 
 /* ---- Rows ------------------------------------------------------------------------------------- */
