@@ -88,7 +88,7 @@ static bool parse_conv(product *p, const char *name, dtype type)
         d.n = taps * in;
         d.k = pixels;
         d.a = (gemm_operand){ .type = type, .row = 1, .column = out };
-        d.b = (gemm_operand){ .type = type, .image = { kernel, height, width, in } };
+        d.b = (gemm_operand){ .type = type, .image = gemm_image_same(kernel, height, width, in) };
         p->a_count = pixels * out;
         p->b_count = pixels * in;
     } else {
@@ -97,8 +97,9 @@ static bool parse_conv(product *p, const char *name, dtype type)
         int from = data ? out : in;
         d.n = data ? in : out;
         d.k = taps * from;
-        d.a =
-            (gemm_operand){ .type = type, .row = d.k, .column = 1, .image = { kernel, height, width, from } };
+        d.a = (gemm_operand){
+            .type = type, .row = d.k, .column = 1, .image = gemm_image_same(kernel, height, width, from)
+        };
         d.b = (gemm_operand){ .type = type, .row = 1, .column = d.k };
         p->a_count = pixels * from;
         p->b_count = d.n * d.k;
@@ -202,10 +203,10 @@ static bool prepare(product *p, const char *provider, error *err)
 static double element(const gemm_operand *o, const void *values, int64_t row, int64_t column)
 {
     const gemm_image *im = &o->image;
-    if (!im->kernel) return (double)dtype_load(o->type, values, row * o->row + column * o->column);
-    int64_t channel = column % im->channels, tap = column / im->channels, half = im->kernel / 2;
-    int64_t x = row % im->width + tap % im->kernel - half,
-            y = row / im->width % im->height + tap / im->kernel - half,
+    if (!gemm_is_image(o)) return (double)dtype_load(o->type, values, row * o->row + column * o->column);
+    int64_t channel = column % im->channels, tap = column / im->channels, kernel = im->window.size[0];
+    int64_t x = row % im->width + tap % kernel - kernel / 2,
+            y = row / im->width % im->height + tap / kernel - kernel / 2,
             picture = row / im->width / im->height;
     if (x < 0 || x >= im->width || y < 0 || y >= im->height) return 0.0;
     return (double)dtype_load(o->type, values,
@@ -251,10 +252,9 @@ bool bench_open_product(bench_case *c, const char *name, const bench_options *o,
     p->device = o->device;
     if (!parse(p, name, o->type)) {
         free(p);
-        return error_set(
-            err, ERROR_USAGE,
-            "bench: '%s' is neither gemm:nn|nt|tn:MxNxK nor "
-            "conv:forward|data|weights:BxHxWxC->N,kK, with +bias, +residual, an activation "
+        return error_set(err, ERROR_USAGE,
+                         "bench: '%s' is neither gemm:nn|nt|tn:MxNxK nor "
+                         "conv:forward|data|weights:BxHxWxC->N,kK, with +bias, +residual, an activation "
                          "(+gelu) and a derivative (+gelu') after it",
                          name);
     }

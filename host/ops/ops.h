@@ -70,15 +70,19 @@ typedef struct linear_rows_terms {
     tensor *residual; /* like the result, or NULL; one weight only */
 } linear_rows_terms;
 tensor *op_linear_rows(tensor *x, const linear_rows_terms *terms);
-/* Stride 1, padding (k-1)/2: x [B,Y,X,Cin], weight [Cout,k,k,Cin], bias [Cout] or NULL -> [B,Y,X,Cout] */
+/* Stride 1, padding (k-1)/2, odd sizes: x [B,Y,X,Cin], weight [Cout,ky,kx,Cin], bias [Cout] or NULL ->
+ * [B,Y,X,Cout] */
 tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias);
 tensor *op_conv2d_relu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tensor *residual); /* residual + gain (conv + bias) */
 
+/* f(conv + bias) of any window, whose size is the weight's: -> [B, its places along Y, along X, Cout] */
+tensor *op_conv2d_window(tensor *x, tensor *weight, tensor *bias, const window *w, activation f);
+
 /* ---- Images ----------------------------------------------------------------------------------- */
 tensor *op_max_pool2(tensor *x);                                  /* [B,Y,X,C] -> [B,Y/2,X/2,C]; ties: the first in raster order */
-/* Of any window, overlapping or not; padding (less than the window) is not seen: ties as above.  A mean is over the pixels
- * seen, or, if count_padding, over the whole window.  [B,Y,X,C] -> [B,Y',X',C] */
+/* Of any window, overlapping or not; padding (less than the window) is not seen: ties as above.  A mean is
+ * over the pixels seen, or, if count_padding, over the whole window.  [B,Y,X,C] -> [B,Y',X',C] */
 tensor *op_max_pool(tensor *x, const window *w);
 tensor *op_average_pool(tensor *x, const window *w, bool count_padding);
 tensor *op_upsample2(tensor *x);                                  /* nearest: [B,Y,X,C] -> [B,2Y,2X,C] */

@@ -275,7 +275,8 @@ static const op_def sum_middle = { "sum_middle", sum_middle_infer, sum_middle_bi
 
 /* ---- For the gradients of broadcasts ---- */
 
-/* The last axes of x over which `b` is repeated: `rows` elements, with `columns` after them that b has.  False: none. */
+/* The last axes of x over which `b` is repeated: `rows` elements, with `columns` after them that b has.
+ * False: none. */
 static bool repeated_axes(const tensor *x, const tensor *b, int64_t *rows, int64_t *columns)
 {
     *rows = *columns = 1;

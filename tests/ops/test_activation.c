@@ -1,4 +1,5 @@
-/* test_activation.c -- every activation at odd sizes, far from zero and on a view.  ints[0]: which; ints[1]: a view.
+/* test_activation.c -- every activation at odd sizes, far from zero and on a view.  ints[0]: which; ints[1]:
+ * a view.
  * SPDX-License-Identifier: MIT */
 #include "tests/support/op_check.h"
 

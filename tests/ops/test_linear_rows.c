@@ -1,6 +1,7 @@
 /* test_linear_rows.c -- a decoding step's linear layer against a naive one, with all that can stand around it; and
  * that a row has the same bits however many there are.
- * ints[0]: what there is; ints[1]: the activation; inputs are x, then those in the order of the bits, weights first.
+ * ints[0]: what there is; ints[1]: the activation; inputs are x, then those in the order of the bits, weights
+ * first.
  * SPDX-License-Identifier: MIT */
 #include "tests/ops/rig.h"
 #include "tests/support/op_check.h"
