@@ -294,7 +294,7 @@ bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, co
  * this process and, once saved, in later ones; a run records gemm_choices_hash. */
 #define GEMM_WAY_SIZE   32
 #define GEMM_WAYS_MAX   16
-#define GEMM_SHAPE_SIZE 288
+#define GEMM_SHAPE_SIZE 384
 /* Ways to do a product, the one of gemm_plan_create's rules first; how many. */
 int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WAY_SIZE]);
 /* "1024x512x2048 A F32 rows B F32 columns C F32 rows": equal for products that one choice fits. */
