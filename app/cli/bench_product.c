@@ -1,7 +1,7 @@
 /* bench_product.c -- matrix products and convolutions as cases of `dalle-cl bench`, on GEMM plans.
  * A convolution's data gradient is the convolution of dy with the turned weight, which is made once a step and not
  * counted; its weight gradient is dy^T times the image's patches.  After the name, what ends the elements of C:
- * "+bias", "+relu", "+gelu", "+residual", "+relu'", "+gelu'" (times the derivative).
+ * "+bias", "+relu" (or another of host/base/activation.h), "+residual", "+relu'" (times the derivative).
  * SPDX-License-Identifier: MIT */
 #include "app/cli/bench.h"
 
@@ -88,7 +88,7 @@ static bool parse_conv(product *p, const char *name, dtype type)
         d.n = taps * in;
         d.k = pixels;
         d.a = (gemm_operand){ .type = type, .row = 1, .column = out };
-        d.b = (gemm_operand){ .type = type, .image = { kernel, height, width, in } };
+        d.b = (gemm_operand){ .type = type, .image = gemm_image_same(kernel, height, width, in) };
         p->a_count = pixels * out;
         p->b_count = pixels * in;
     } else {
@@ -97,8 +97,9 @@ static bool parse_conv(product *p, const char *name, dtype type)
         int from = data ? out : in;
         d.n = data ? in : out;
         d.k = taps * from;
-        d.a =
-            (gemm_operand){ .type = type, .row = d.k, .column = 1, .image = { kernel, height, width, from } };
+        d.a = (gemm_operand){
+            .type = type, .row = d.k, .column = 1, .image = gemm_image_same(kernel, height, width, from)
+        };
         d.b = (gemm_operand){ .type = type, .row = 1, .column = d.k };
         p->a_count = pixels * from;
         p->b_count = d.n * d.k;
@@ -112,17 +113,16 @@ static bool parse_conv(product *p, const char *name, dtype type)
 static bool parse_end(gemm_desc *d, const char *end)
 {
     for (int length; *end; end += length) {
-        char word[12];
-        if (sscanf(end, "+%11[a-z']%n", word, &length) != 1) return false;
-        if (strcmp(word, "bias") == 0)
+        char word[16];
+        if (sscanf(end, "+%15[a-z_']%n", word, &length) != 1) return false;
+        char *prime = strchr(word, '\'');
+        if (prime && prime[1]) return false;
+        if (prime) *prime = 0;
+        if (strcmp(word, "bias") == 0 && !prime)
             d->bias = true;
-        else if (strcmp(word, "residual") == 0)
+        else if (strcmp(word, "residual") == 0 && !prime)
             d->residual = true;
-        else if (strcmp(word, "relu") == 0 || strcmp(word, "gelu") == 0)
-            d->activation = *word == 'r' ? GEMM_RELU : GEMM_GELU;
-        else if (strcmp(word, "relu'") == 0 || strcmp(word, "gelu'") == 0)
-            d->slope = *word == 'r' ? GEMM_RELU : GEMM_GELU;
-        else
+        else if (!activation_from_name(word, prime ? &d->slope : &d->activation))
             return false;
     }
     d->bias_type = d->c.type;
@@ -159,7 +159,7 @@ static bool prepare_ends(product *p, int64_t width, error *err)
 {
     const gemm_desc *g = &p->desc;
     device_buffer **to[ENDS] = { &p->buffers.bias, &p->buffers.point, &p->buffers.residual };
-    const bool wanted[ENDS] = { g->bias, g->slope != GEMM_IDENTITY, g->residual };
+    const bool wanted[ENDS] = { g->bias, g->slope != ACTIVATION_IDENTITY, g->residual };
     for (int i = 0; i < ENDS; ++i) {
         int64_t count = i == BIAS ? g->n : p->c_count;
         if (!wanted[i]) continue;
@@ -203,10 +203,10 @@ static bool prepare(product *p, const char *provider, error *err)
 static double element(const gemm_operand *o, const void *values, int64_t row, int64_t column)
 {
     const gemm_image *im = &o->image;
-    if (!im->kernel) return (double)dtype_load(o->type, values, row * o->row + column * o->column);
-    int64_t channel = column % im->channels, tap = column / im->channels, half = im->kernel / 2;
-    int64_t x = row % im->width + tap % im->kernel - half,
-            y = row / im->width % im->height + tap / im->kernel - half,
+    if (!gemm_is_image(o)) return (double)dtype_load(o->type, values, row * o->row + column * o->column);
+    int64_t channel = column % im->channels, tap = column / im->channels, kernel = im->window.size[0];
+    int64_t x = row % im->width + tap % kernel - kernel / 2,
+            y = row / im->width % im->height + tap / kernel - kernel / 2,
             picture = row / im->width / im->height;
     if (x < 0 || x >= im->width || y < 0 || y >= im->height) return 0.0;
     return (double)dtype_load(o->type, values,
@@ -220,12 +220,8 @@ static double ended(const product *p, double sum, int64_t m, int64_t n)
     double at[ENDS] = { 0 };
     for (int i = 0; i < ENDS; ++i)
         if (p->ends[i]) at[i] = (double)dtype_load(g->c.type, p->ends[i], i == BIAS ? n : m * g->c.row + n);
-    double v = sum + at[BIAS], x = at[POINT], below = 0.5 * erfc(-x / sqrt(2.0));
-    if (g->activation == GEMM_RELU) v = fmax(v, 0.0);
-    if (g->activation == GEMM_GELU) v *= 0.5 * erfc(-v / sqrt(2.0));
-    if (g->slope == GEMM_RELU) v = x > 0 ? v : 0.0;
-    if (g->slope == GEMM_GELU) v *= below + x * 0.39894228040143268 * exp(-0.5 * x * x);
-    return v + at[RESIDUAL];
+    double v = activation_value(g->activation, sum + at[BIAS]);
+    return v * activation_slope(g->slope, at[POINT]) + at[RESIDUAL];
 }
 
 /* Largest difference from double sums at some places, against the largest value among them. */
@@ -256,12 +252,11 @@ bool bench_open_product(bench_case *c, const char *name, const bench_options *o,
     p->device = o->device;
     if (!parse(p, name, o->type)) {
         free(p);
-        return error_set(
-            err, ERROR_USAGE,
-            "bench: '%s' is neither gemm:nn|nt|tn:MxNxK nor "
-            "conv:forward|data|weights:BxHxWxC->N,kK, with +bias, +relu, +gelu, +residual, +relu' or "
-            "+gelu' after it",
-            name);
+        return error_set(err, ERROR_USAGE,
+                         "bench: '%s' is neither gemm:nn|nt|tn:MxNxK nor "
+                         "conv:forward|data|weights:BxHxWxC->N,kK, with +bias, +residual, an activation "
+                         "(+gelu) and a derivative (+gelu') after it",
+                         name);
     }
     double limit = o->type == DTYPE_F32 ? 1e-4 : o->type == DTYPE_F16 ? 2e-3 : 1.6e-2, wrong = 0;
     bool ok = prepare(p, o->provider, err) && run_product(p, err) &&

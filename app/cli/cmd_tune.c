@@ -98,8 +98,8 @@ typedef struct trial {
 
 static int64_t extent(const gemm_operand *o, int64_t rows, int64_t columns, const int64_t batch[2])
 {
-    const int64_t last =
-        o->image.kernel ? rows * o->image.channels - 1 : (rows - 1) * o->row + (columns - 1) * o->column;
+    const int64_t last = gemm_is_image(o) ? gemm_image_pixels(&o->image, rows) * o->image.channels - 1
+                                          : (rows - 1) * o->row + (columns - 1) * o->column;
     return last + (batch[0] - 1) * o->batch[0] + (batch[1] - 1) * o->batch[1] + 1;
 }
 

@@ -7,8 +7,10 @@
 #ifndef DALLE_CL_DEVICE_DEVICE_H
 #define DALLE_CL_DEVICE_DEVICE_H
 
+#include "host/base/activation.h"
 #include "host/base/dtype.h"
 #include "host/base/error.h"
+#include "host/base/window.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -222,12 +224,24 @@ void device_kernels_hash(char hex[65]);
 
 /* ---- GEMM ------------------------------------------------------------------------------------ */
 
-/* An image seen as a matrix without being copied: row = output pixel (b, y, x), column = tap
- * (ky, kx, c); pixels outside the image are 0.  Stride 1, padding (kernel-1)/2, kernel odd.
- * kernel == 0: an ordinary matrix. */
+/* Images seen as a matrix without being copied: row = a place of the window (b, y, x), column = tap (ky, kx,
+ * c); pixels outside the image are 0.  A window of size 0: an ordinary matrix. */
 typedef struct gemm_image {
-    int32_t kernel, height, width, channels; /* images are contiguous [B, Y, X, C] */
+    window window;
+    int32_t height, width, channels; /* images are contiguous [B, Y, X, C] */
 } gemm_image;
+/* The window of stride 1 with a place for every pixel; `kernel` odd, or 0. */
+static inline gemm_image gemm_image_same(int32_t kernel, int32_t height, int32_t width, int32_t channels)
+{
+    return (gemm_image){ window_same(kernel, kernel), height, width, channels };
+}
+/* Pixels of the images that have so many places. */
+static inline int64_t gemm_image_pixels(const gemm_image *image, int64_t places)
+{
+    const int64_t down = window_places(&image->window, 0, image->height),
+                  across = window_places(&image->window, 1, image->width);
+    return places / (down * across) * image->height * image->width;
+}
 
 typedef struct gemm_operand {
     dtype type;
@@ -235,13 +249,14 @@ typedef struct gemm_operand {
     int64_t batch[2];    /* strides of the two batch axes; 0 repeats the operand */
     gemm_image image;    /* operands A and B only */
 } gemm_operand;
-
-typedef enum gemm_activation { GEMM_IDENTITY, GEMM_RELU, GEMM_GELU } gemm_activation;
+static inline bool gemm_is_image(const gemm_operand *o)
+{
+    return o->image.window.size[0] != 0;
+}
 
 /* C[m, n] = act(alpha * (sum_k A[m, k] B[k, n] + bias[n])) * slope'(point[m, n]) + residual[m, n]
  * (+ C[m, n] before, if accumulate), without what is not asked for, for every index of the two batch axes.
- * Sums are in float.  GELU is the exact erf form.  ReLU's derivative is 1 where the point is above 0: the same of what
- * it was applied to and of its result. */
+ * Sums are in float. */
 typedef struct gemm_desc {
     int64_t m, n, k, batch[2]; /* batch axes at least 1 */
     gemm_operand a, b, c;
@@ -249,11 +264,10 @@ typedef struct gemm_desc {
     bool accumulate;
     bool bias; /* float32 or c's-type vector of n */
     dtype bias_type;
-    gemm_activation activation;
+    activation activation;
     bool preactivation; /* also write the value before act, with C's layout and type */
-    gemm_activation
-        slope; /* the function whose derivative it is; identity: none.  The point has C's layout and type */
-    bool residual; /* with C's layout and type */
+    activation slope;   /* the function whose derivative it is; identity: none */
+    bool residual;      /* and the slope's point: with C's layout and type */
 } gemm_desc;
 
 typedef struct gemm_buffers {
@@ -280,7 +294,7 @@ bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, co
  * this process and, once saved, in later ones; a run records gemm_choices_hash. */
 #define GEMM_WAY_SIZE   32
 #define GEMM_WAYS_MAX   16
-#define GEMM_SHAPE_SIZE 160
+#define GEMM_SHAPE_SIZE 384
 /* Ways to do a product, the one of gemm_plan_create's rules first; how many. */
 int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WAY_SIZE]);
 /* "1024x512x2048 A F32 rows B F32 columns C F32 rows": equal for products that one choice fits. */

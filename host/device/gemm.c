@@ -23,25 +23,46 @@ static const gemm_provider *const providers[] = { &gemm_winograd, &gemm_tile, &g
 
 #define LL(x) ((long long)(x))
 
+/* Kernels count pixels, padding among them, in int. */
+static bool check_window(const char *which, const window *w, error *err)
+{
+    const int32_t most = 1 << 20;
+    for (int i = 0; i < 2; ++i) {
+        if (w->size[i] >= 1 && w->size[i] <= most && w->stride[i] >= 1 && w->stride[i] <= most &&
+            abs(w->before[i]) <= most && abs(w->after[i]) <= most)
+            continue;
+        return error_set(
+            err, ERROR_MODEL,
+            "gemm: operand %s: a window of %d x %d with strides %d, %d and padding %d, %d, %d, %d; "
+            "sizes and strides must be from 1 to %d",
+            which, w->size[0], w->size[1], w->stride[0], w->stride[1], w->before[0], w->after[0],
+            w->before[1], w->after[1], most);
+    }
+    return true;
+}
+
 static bool check_image(const char *which, const gemm_image *image, int64_t pixels, int64_t taps, error *err)
 {
-    if (image->kernel == 0) return true;
-    if (image->kernel < 0 || image->kernel % 2 == 0)
-        return error_set(err, ERROR_MODEL, "gemm: operand %s: convolution kernel %d must be odd and positive",
-                         which, image->kernel);
+    const window *w = &image->window;
+    if (w->size[0] == 0) return true;
+    if (!check_window(which, w, err)) return false;
     if (image->height < 1 || image->width < 1 || image->channels < 1)
         return error_set(err, ERROR_MODEL, "gemm: operand %s: image %d x %d with %d channels is empty", which,
                          image->height, image->width, image->channels);
-    const int64_t area = (int64_t)image->height * image->width;
-    const int64_t wanted = (int64_t)image->kernel * image->kernel * image->channels;
-    if (pixels % area != 0)
+    const int64_t down = window_places(w, 0, image->height), across = window_places(w, 1, image->width);
+    const int64_t wanted = (int64_t)w->size[0] * w->size[1] * image->channels;
+    if (down < 1 || across < 1)
         return error_set(err, ERROR_MODEL,
-                         "gemm: operand %s: %lld pixels are no whole number of %d x %d images", which,
-                         LL(pixels), image->height, image->width);
+                         "gemm: operand %s: a window of %d x %d has no place in %d x %d pixels", which,
+                         w->size[0], w->size[1], image->height, image->width);
+    if (pixels % (down * across) != 0)
+        return error_set(err, ERROR_MODEL,
+                         "gemm: operand %s: %lld pixels are no whole number of %lld x %lld images", which,
+                         LL(pixels), LL(down), LL(across));
     if (taps != wanted)
         return error_set(err, ERROR_MODEL,
-                         "gemm: operand %s: %lld taps, but kernel %d with %d channels has %lld", which,
-                         LL(taps), image->kernel, image->channels, LL(wanted));
+                         "gemm: operand %s: %lld taps, but a window of %d x %d with %d channels has %lld",
+                         which, LL(taps), w->size[0], w->size[1], image->channels, LL(wanted));
     return true;
 }
 
@@ -71,13 +92,13 @@ static bool check_desc(const gemm_desc *desc, error *err)
     }
     if (desc->bias && ((unsigned)desc->bias_type >= DTYPE_COUNT || !dtype_is_float(desc->bias_type)))
         return error_set(err, ERROR_MODEL, "gemm: the bias has a type that is not floating point");
-    if ((unsigned)desc->activation > GEMM_GELU || (unsigned)desc->slope > GEMM_GELU)
+    if ((unsigned)desc->activation >= ACTIVATION_COUNT || (unsigned)desc->slope >= ACTIVATION_COUNT)
         return error_set(err, ERROR_MODEL, "gemm: unknown activation %d or slope %d", (int)desc->activation,
                          (int)desc->slope);
     if (!check_image("A", &desc->a.image, desc->m, desc->k, err)) return false;
     if (!check_image("B", &desc->b.image, desc->k, desc->n, err)) return false;
     const gemm_operand *c = &desc->c;
-    if (c->image.kernel != 0) return error_set(err, ERROR_MODEL, "gemm: operand C cannot be an image");
+    if (gemm_is_image(c)) return error_set(err, ERROR_MODEL, "gemm: operand C cannot be an image");
     const bool repeated = (desc->m > 1 && c->row == 0) || (desc->n > 1 && c->column == 0) ||
                           (desc->batch[0] > 1 && c->batch[0] == 0) ||
                           (desc->batch[1] > 1 && c->batch[1] == 0);
@@ -93,12 +114,12 @@ static bool check_desc(const gemm_desc *desc, error *err)
 /* A 1 x 1 convolution is an ordinary matrix: row = pixel, column = channel. */
 static void simplify_operand(gemm_operand *operand)
 {
-    if (operand->image.kernel == 1) {
+    if (operand->image.window.size[0] == 1 && window_is_same(&operand->image.window)) {
         operand->row = operand->image.channels;
         operand->column = 1;
         operand->image = (gemm_image){ 0 };
     }
-    if (operand->image.kernel == 0) operand->image = (gemm_image){ 0 };
+    if (!gemm_is_image(operand)) operand->image = (gemm_image){ 0 };
 }
 
 /* Strides along axes of one element are never used; giving them the value that reads best lets
@@ -113,8 +134,8 @@ static gemm_desc simplify(const gemm_desc *desc)
         if (s.batch[0] == 1) operands[i]->batch[0] = 0;
         if (s.batch[1] == 1) operands[i]->batch[1] = 0;
     }
-    if (s.k == 1 && s.a.image.kernel == 0) s.a.column = 1;
-    if (s.n == 1 && s.b.image.kernel == 0) s.b.column = s.b.row == 1 && s.k > 1 ? s.k : 1;
+    if (s.k == 1 && !gemm_is_image(&s.a)) s.a.column = 1;
+    if (s.n == 1 && !gemm_is_image(&s.b)) s.b.column = s.b.row == 1 && s.k > 1 ? s.k : 1;
     if (s.n == 1) s.c.column = 1;
     return s;
 }
@@ -237,6 +258,16 @@ static const char *layout_name(const gemm_operand *o)
     return o->column == 1 ? "rows" : o->row == 1 ? "columns" : "spaced";
 }
 
+static int image_text(const gemm_image *im, char *text, int size)
+{
+    const window *w = &im->window;
+    int at =
+        snprintf(text, (size_t)size, "image %dx%dx%d k%d", im->height, im->width, im->channels, w->size[0]);
+    if (window_is_same(w)) return at;
+    return at + snprintf(text + at, (size_t)(size - at), "x%d s%dx%d p%d,%d,%d,%d", w->size[1], w->stride[0],
+                         w->stride[1], w->before[0], w->after[0], w->before[1], w->after[1]);
+}
+
 void gemm_shape_text(const gemm_desc *desc, char text[GEMM_SHAPE_SIZE])
 {
     const gemm_desc s = simplify(desc);
@@ -246,12 +277,10 @@ void gemm_shape_text(const gemm_desc *desc, char text[GEMM_SHAPE_SIZE])
         at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " in %lldx%lld", LL(s.batch[0]),
                        LL(s.batch[1]));
     for (int i = 0; i < 3; ++i) {
-        const gemm_image *im = &operands[i]->image;
         at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " %c %s ", "ABC"[i],
                        dtype_name(operands[i]->type));
-        at += im->kernel
-                  ? snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), "image %dx%dx%d k%d", im->height,
-                             im->width, im->channels, im->kernel)
+        at += gemm_is_image(operands[i])
+                  ? image_text(&operands[i]->image, text + at, GEMM_SHAPE_SIZE - at)
                   : snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), "%s", layout_name(operands[i]));
     }
     if (s.bias || s.activation || s.preactivation || s.accumulate || s.slope || s.residual)

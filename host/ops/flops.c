@@ -39,9 +39,9 @@ double op_flops(const node *n)
     if (strcmp(name, "matmul_tn") == 0 || strcmp(name, "matmul_tt") == 0)
         return 2.0 * outputs * (double)a->dim[a->rank - 2];
     if (strncmp(name, "linear", 6) == 0) return 2.0 * outputs * (double)tensor_last(a);
-    if (strcmp(name, "conv2d") == 0 || strcmp(name, "conv2d_relu") == 0 || strcmp(name, "conv2d_add") == 0)
-        return 2.0 * outputs * (double)(b->dim[1] * b->dim[2] * b->dim[3]);
     if (strcmp(name, "conv2d_weight_gradient") == 0) return 2.0 * outputs * (double)tensor_rows(a);
+    if (strcmp(name, "conv2d_flip") == 0 || strcmp(name, "conv2d_gather") == 0) return 0;
+    if (strncmp(name, "conv2d", 6) == 0) return 2.0 * outputs * (double)(b->dim[1] * b->dim[2] * b->dim[3]);
     if (strcmp(name, "nearest_code") == 0) return 2.0 * (double)tensor_count(a) * (double)b->dim[0];
     if (strcmp(name, "attention") == 0) return attention_flops(n, 2);
     if (strcmp(name, "attention_backward") == 0) return attention_flops(n, 5);

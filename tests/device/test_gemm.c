@@ -113,7 +113,7 @@ static void test_convolution_forward(void **state)
         s.a = image(half ? DTYPE_F16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
         s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
         s.bias = true;
-        s.activation = half ? GEMM_IDENTITY : GEMM_RELU;
+        s.activation = half ? ACTIVATION_IDENTITY : ACTIVATION_RELU;
         check("convolution", &s);
     }
 }
@@ -134,6 +134,76 @@ static void test_convolution_weights(void **state)
     }
 }
 
+/* Windows of every kind: size, strides, padding before and after. */
+typedef struct window_case {
+    int pictures, height, width, channels, filters;
+    window window;
+} window_case;
+
+static const window_case window_cases[] = {
+    { 2, 7, 9, 3, 5, { { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1 } } },
+    { 1, 6, 8, 4, 9, { { 4, 4 }, { 2, 2 }, { 1, 1 }, { 1, 1 } } },
+    { 2, 5, 9, 3, 4, { { 1, 7 }, { 1, 1 }, { 0, 3 }, { 0, 3 } } },
+    { 1, 9, 4, 5, 17, { { 7, 1 }, { 1, 1 }, { 3, 0 }, { 3, 0 } } },
+    { 1, 5, 6, 2, 33, { { 4, 4 }, { 1, 1 }, { 1, 2 }, { 2, 1 } } },
+    { 1, 28, 42, 3, 20, { { 14, 14 }, { 14, 14 }, { 0, 0 }, { 0, 0 } } },
+    { 3, 9, 11, 2, 8, { { 2, 3 }, { 3, 2 }, { 0, 1 }, { 1, 0 } } },
+    { 2, 8, 9, 6, 7, { { 1, 1 }, { 2, 2 }, { 0, 0 }, { 0, 0 } } },
+    { 1, 9, 10, 3, 4, { { 3, 5 }, { 1, 2 }, { -2, -1 }, { 1, -3 } } },
+    { 1, 3, 3, 5, 3, { { 1, 1 }, { 1, 1 }, { 2, 1 }, { 0, 1 } } },
+    { 2, 40, 37, 30, 5, { { 5, 5 }, { 2, 3 }, { 2, 0 }, { 1, 4 } } },
+    { 1, 1, 1, 1, 1, { { 2, 2 }, { 5, 5 }, { 1, 0 }, { 0, 1 } } },
+};
+
+static void test_windows(void **state)
+{
+    (void)state;
+    const int count = (int)(sizeof window_cases / sizeof window_cases[0]);
+    for (int i = 0; i < count; i += tiny() ? 4 : 1) {
+        const window_case *t = &window_cases[i];
+        const int64_t places =
+            t->pictures * window_places(&t->window, 0, t->height) * window_places(&t->window, 1, t->width);
+        const int64_t taps = (int64_t)t->window.size[0] * t->window.size[1] * t->channels;
+        gemm_operand seen = { .type = types[i % 3],
+                              .image = { t->window, t->height, t->width, t->channels } };
+        gemm_desc s = plain_desc(places, t->filters, taps, DTYPE_F32);
+        s.a = seen;
+        s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
+        s.bias = i % 2;
+        s.activation = i % 2 ? ACTIVATION_RELU : ACTIVATION_IDENTITY;
+        check("window", &s);
+        gemm_desc w = plain_desc(t->filters, taps, places, DTYPE_F32);
+        w.a = matrix(DTYPE_F32, COLUMNS, w.m, w.k);
+        w.b = seen;
+        w.accumulate = i % 2;
+        check("weight gradient of a window", &w);
+    }
+}
+
+/* Only what it is made for is done by Winograd's method. */
+static void test_windows_that_are_not_winograds(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; ++i) {
+        gemm_desc s = plain_desc(64, 32, 9 * 32, DTYPE_F32);
+        s.a = image(DTYPE_F32, 3, 8, 8, 32);
+        s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
+        window *w = &s.a.image.window;
+        if (i == 1) w->stride[0] = w->stride[1] = 2;
+        if (i == 2) w->before[0] = 2;
+        if (i == 2) w->after[0] = 0;
+        if (i == 3) w->before[1] = w->after[1] = 0;
+        if (i == 4) w->stride[1] = 3;
+        s.m = window_places(w, 0, 8) * window_places(w, 1, 8);
+        error err = { 0 };
+        gemm_plan *p = gemm_plan_create_with(open_device, "winograd", &s, &err);
+        const bool cpu = device_get_info(open_device)->kind != DEVICE_GPU;
+        assert_int_equal(p != NULL, i == 0 && cpu);
+        if (!p) assert_int_equal(err.code, ERROR_USAGE);
+        gemm_plan_destroy(p);
+    }
+}
+
 /* Parts of tiles, channels below and above what is multiplied at once, many strips and one; all that ends elements. */
 static void test_convolution_winograd(void **state)
 {
@@ -151,9 +221,9 @@ static void test_convolution_winograd(void **state)
         s.b = matrix(half ? DTYPE_BF16 : DTYPE_F32, COLUMNS, s.k, s.n);
         s.c.type = types[i % 3];
         s.bias = !half;
-        s.activation = (gemm_activation)(i % 4 / 2);
+        s.activation = (activation)(i % 4 / 2);
         s.preactivation = i % 4 == 3;
-        s.slope = (gemm_activation)(i / 2 % 3);
+        s.slope = (activation)(i / 2 % 3);
         s.residual = i % 3 != 1;
         s.accumulate = i % 6 == 1;
         s.alpha = 0.5f;
@@ -189,7 +259,7 @@ static void test_epilogues(void **state)
             s.bias = options & 1;
             s.preactivation = options & 2;
             s.accumulate = options & 4;
-            s.activation = (gemm_activation)(options / 8);
+            s.activation = (activation)(options / 8);
             s.alpha = 0.75f;
             check("epilogue", &s);
         }
@@ -209,7 +279,7 @@ static void test_long_products_of_short_lines(void **state)
         s.b = matrix(i == 3 ? DTYPE_F16 : DTYPE_F32, i == 4 ? SPACED : ROWS, s.k, s.n);
         s.c = matrix(types[i % 3], i % 5 == 4 ? SPACED : i % 5 == 2 ? COLUMNS : ROWS, s.m, s.n);
         s.bias = i % 2 == 1;
-        s.activation = (gemm_activation)(i % 4 == 1);
+        s.activation = (activation)(i % 4 == 1);
         s.accumulate = i % 3 == 0;
         s.residual = i % 3 == 1;
         if (i == 2 || i == 5) {
@@ -230,11 +300,11 @@ static void test_slopes_and_residuals(void **state)
     for (int i = 0; i < (tiny() ? 4 : 18); ++i) {
         const int *size = shapes[i % 4];
         gemm_desc s = plain_desc(size[0], size[1], size[2], types[i % 3]);
-        s.slope = (gemm_activation)(i / 3 % 3);
+        s.slope = (activation)(i / 3 % 3);
         s.residual = i % 2 == 0 || !s.slope;
         s.c = matrix(s.c.type, i % 4 == 2 ? SPACED : i % 5 == 4 ? COLUMNS : ROWS, s.m, s.n);
         s.bias = i % 3 != 1;
-        s.activation = (gemm_activation)(i % 7 == 6);
+        s.activation = (activation)(i % 7 == 6);
         s.accumulate = i % 5 == 3;
         s.alpha = 0.75f;
         if (i % 4 == 3) s.a = image(s.a.type, 3, 3, 4, 2);
@@ -245,6 +315,20 @@ static void test_slopes_and_residuals(void **state)
         }
         check("slope and residual", &s);
     }
+}
+
+/* Every activation, and every slope, at whole vectors and single elements. */
+static void test_activations(void **state)
+{
+    (void)state;
+    for (int i = ACTIVATION_RELU; i < (tiny() ? 2 : ACTIVATION_COUNT); ++i)
+        for (int slope = 0; slope < 2; ++slope) {
+            gemm_desc s = plain_desc(14, 41, 20, types[(i + slope) % 3]);
+            if (slope) s.slope = (activation)i;
+            if (!slope) s.activation = (activation)i;
+            s.preactivation = !slope;
+            check("activation", &s);
+        }
 }
 
 /* Row i of a product of few rows has the same bits for 1, 3 and 16 rows. */
@@ -259,7 +343,7 @@ static void test_thin_rows_do_not_depend_on_each_other(void **state)
             gemm_desc s = plain_desc(counts[j], 37, 75, i % 2 ? DTYPE_F16 : DTYPE_F32);
             s.b = matrix(s.b.type, i / 2 % 2 ? COLUMNS : ROWS, s.k, s.n);
             s.bias = true;
-            s.activation = GEMM_GELU;
+            s.activation = ACTIVATION_GELU;
             if (batched) {
                 s.batch[1] = 2;
                 s.b.batch[1] = 3;
@@ -303,8 +387,16 @@ static void test_wrong_descriptors(void **state)
     s.c.row = 0;
     expect_refusal(&s, ERROR_MODEL, "stride of 0");
     s = plain_desc(12, 4, 18, DTYPE_F32);
-    s.a = image(DTYPE_F32, 2, 3, 4, 2);
-    expect_refusal(&s, ERROR_MODEL, "odd");
+    s.a = image(DTYPE_F32, 3, 3, 4, 2);
+    s.a.image.window.stride[1] = 0;
+    expect_refusal(&s, ERROR_MODEL, "strides must be");
+    s.a.image.window = window_same(-3, 3);
+    expect_refusal(&s, ERROR_MODEL, "from 1 to");
+    s.a.image.window = window_same(3, 3);
+    s.a.image.window.before[0] = 1 << 21;
+    expect_refusal(&s, ERROR_MODEL, "padding 2097152");
+    s.a.image.window.before[0] = -2;
+    expect_refusal(&s, ERROR_MODEL, "no place in 3 x 4");
     s.a = image(DTYPE_F32, 3, 3, 5, 2);
     expect_refusal(&s, ERROR_MODEL, "whole number");
     s.a = image(DTYPE_F32, 3, 3, 4, 3);
@@ -342,9 +434,12 @@ int main(void)
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_convolution_forward),
         cmocka_unit_test(test_convolution_weights),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_windows_that_are_not_winograds),
         cmocka_unit_test(test_convolution_winograd),
         cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_long_products_of_short_lines),
+        cmocka_unit_test(test_activations),
         cmocka_unit_test(test_slopes_and_residuals),
         cmocka_unit_test(test_thin_rows_do_not_depend_on_each_other),
         cmocka_unit_test(test_wrong_descriptors),

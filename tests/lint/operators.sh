@@ -8,7 +8,7 @@ complain() { echo "$1"; bad=1; }
 # No kernel: views, products on the GEMM plans, and copies that use another operator's kernel.
 NO_KERNEL="reshape permute slice stop_gradient straight_through matmul linear cast concat"
 # No operator: what operators share, and what is asked of all.
-HELPERS="expect sort_ids flops"
+HELPERS="expect sort_ids flops windowed"
 # No operator: tests of several operators together.
 OTHER_TESTS="random"
 words=$(sed 's/#.*//' host/ops/ops.cmake | tr -s ' \t' '\n\n' | grep -v '^$')

@@ -30,32 +30,19 @@ static inline host_array array_make(dtype type, int64_t count, uint32_t stream)
 static inline double element(const gemm_operand *o, const host_array *h, int64_t row, int64_t column,
                              int64_t base)
 {
-    if (!o->image.kernel)
+    if (!gemm_is_image(o))
         return (double)dtype_load(h->type, h->bytes, base + row * o->row + column * o->column);
     const gemm_image *g = &o->image;
-    const int64_t c = column % g->channels, kx = column / g->channels % g->kernel,
-                  ky = column / g->channels / g->kernel;
-    const int64_t x = row % g->width + kx - g->kernel / 2,
-                  y = row / g->width % g->height + ky - g->kernel / 2;
-    const int64_t picture = row / g->width / g->height;
+    const window *w = &g->window;
+    const int64_t down = window_places(w, 0, g->height), across = window_places(w, 1, g->width);
+    const int64_t c = column % g->channels, kx = column / g->channels % w->size[1],
+                  ky = column / g->channels / w->size[1];
+    const int64_t x = row % across * w->stride[1] + kx - w->before[1],
+                  y = row / across % down * w->stride[0] + ky - w->before[0];
+    const int64_t picture = row / across / down;
     if (x < 0 || y < 0 || x >= g->width || y >= g->height) return 0.0;
     return (double)dtype_load(h->type, h->bytes,
                               base + ((picture * g->height + y) * g->width + x) * g->channels + c);
-}
-
-static double activate(gemm_activation f, double v)
-{
-    if (f == GEMM_RELU) return v > 0.0 ? v : 0.0;
-    if (f == GEMM_GELU) return 0.5 * v * (1.0 + erf(v * 0.70710678118654752));
-    return v;
-}
-
-static double slope(gemm_activation f, double v)
-{
-    if (f == GEMM_RELU) return v > 0.0 ? 1.0 : 0.0;
-    if (f == GEMM_GELU)
-        return 0.5 * (1.0 + erf(v * 0.70710678118654752)) + v * 0.39894228040143268 * exp(-0.5 * v * v);
-    return 1.0;
 }
 
 /* What a product reads; the last two lie as C does. */
@@ -83,8 +70,8 @@ static inline void reference(const gemm_desc *s, const host_array arrays[ARRAYS]
                 if (s->bias) sum += at_place(&arrays[BIAS], j);
                 sum *= (double)s->alpha;
                 pre[at] = sum;
-                c[at] = activate(s->activation, sum);
-                if (s->slope) c[at] *= slope(s->slope, at_place(&arrays[POINT], at));
+                c[at] = activation_value(s->activation, sum);
+                if (s->slope) c[at] *= activation_slope(s->slope, at_place(&arrays[POINT], at));
                 if (s->residual) c[at] += at_place(&arrays[RESIDUAL], at);
                 if (s->accumulate) c[at] += at_place(&arrays[C], at);
             }
@@ -114,8 +101,8 @@ static inline gemm_operand matrix(dtype type, layout how, int64_t rows, int64_t 
 /* Elements from the operand's first to past its last. */
 static inline int64_t extent(const gemm_operand *o, int64_t rows, int64_t columns, const int64_t batch[2])
 {
-    const int64_t last =
-        o->image.kernel ? rows * o->image.channels - 1 : (rows - 1) * o->row + (columns - 1) * o->column;
+    const int64_t last = gemm_is_image(o) ? gemm_image_pixels(&o->image, rows) * o->image.channels - 1
+                                          : (rows - 1) * o->row + (columns - 1) * o->column;
     return last + (batch[0] - 1) * o->batch[0] + (batch[1] - 1) * o->batch[1] + 1;
 }
 
@@ -130,7 +117,7 @@ static inline gemm_desc plain_desc(int64_t m, int64_t n, int64_t k, dtype type)
 
 static inline gemm_operand image(dtype type, int kernel, int height, int width, int channels)
 {
-    return (gemm_operand){ .type = type, .image = { kernel, height, width, channels } };
+    return (gemm_operand){ .type = type, .image = gemm_image_same(kernel, height, width, channels) };
 }
 
 #endif

@@ -6,6 +6,7 @@
  * batches and added up in order by the epilogue.
  * CLBlast 1.5.3; everything here runs on one thread, as its caches need.
  * SPDX-License-Identifier: MIT */
+#include "host/device/gemm_launch.h"
 #include "host/device/gemm_provider.h"
 #include "host/device/opencl/opencl.h"
 
@@ -78,14 +79,14 @@ static bool clblast_supports(device *d, const gemm_desc *g)
 {
     (void)d;
     bool types = dtype_is_float(g->a.type) && dtype_is_float(g->b.type) && dtype_is_float(g->c.type);
-    return types && !(g->a.image.kernel && g->b.image.kernel) && g->c.image.kernel == 0;
+    return types && !(gemm_is_image(&g->a) && gemm_is_image(&g->b)) && !gemm_is_image(&g->c);
 }
 
 /* Both batch axes are one strided axis when that holds for every operand. */
 static void plan_batches(const gemm_desc *g, layout *l)
 {
     const int64_t *strides[3] = { g->a.batch, g->b.batch, g->c.batch };
-    bool image = g->a.image.kernel || g->b.image.kernel, merge = true;
+    bool image = gemm_is_image(&g->a) || gemm_is_image(&g->b), merge = true;
     for (int i = 0; i < 3; ++i)
         merge = merge && (g->batch[0] == 1 || strides[i][0] == strides[i][1] * g->batch[1]);
     bool swap = g->batch[1] == 1; /* the only axis is the first one */
@@ -134,8 +135,8 @@ static int64_t parts_of(const layout *l, const gemm_desc *g, int64_t wanted)
 static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
 {
     layout l = { .depth = g->k, .rows = g->m };
-    l.a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == DTYPE_F32 && !g->a.image.kernel);
-    l.b = view_of(g->k, g->n, g->b.row, g->b.column, g->b.type == DTYPE_F32 && !g->b.image.kernel);
+    l.a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == DTYPE_F32 && !gemm_is_image(&g->a));
+    l.b = view_of(g->k, g->n, g->b.row, g->b.column, g->b.type == DTYPE_F32 && !gemm_is_image(&g->b));
     l.c = view_of(g->m, g->n, g->c.row, g->c.column, g->c.type == DTYPE_F32);
     l.pack_a = !l.a.direct;
     l.pack_b = !l.b.direct;
@@ -151,7 +152,7 @@ static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
     int64_t c_bytes = l.product ? g->m * g->n * 4 : 0;
     l.chunk = smaller(l.chunk, fit(d, l.inner, a_bytes + b_bytes + c_bytes));
     if (l.chunk == 1) {
-        if (g->b.image.kernel)
+        if (gemm_is_image(&g->b))
             l.depth = fit(d, g->k, 4 * (g->n + (l.pack_a ? g->m : 0)));
         else if (l.pack_a || l.product)
             l.rows = fit(d, g->m, 4 * ((l.pack_a ? g->k : 0) + (l.product ? g->n : 0)));
@@ -304,10 +305,12 @@ static bool add_pack(recorder *r, int operand, const block *at, int64_t to, int6
     int64_t offset =
         (operand == 0 ? r->buffers->a_offset : r->buffers->b_offset) + batch_offset(r, at, operand);
     device_arg out = arg_buffer(r->buffers->workspace, (r->buffers->workspace_offset + to) / 4);
-    char options[96];
-    if (o->image.kernel) {
-        snprintf(options, sizeof options, "-DX_STORE=STORE_%s -DX_KERNEL=%d", dtype_name(o->type),
-                 o->image.kernel);
+    char options[GEMM_OPTIONS_SIZE];
+    if (gemm_is_image(o)) {
+        int length = snprintf(options, sizeof options, "-DX_STORE=STORE_%s ", dtype_name(o->type));
+        length +=
+            gemm_launch_window(options + length, sizeof options - (size_t)length, 'X', &o->image.window);
+        options[length - 1] = 0; /* the space after the last */
         const device_arg args[] = { out,
                                     arg_buffer(from, offset),
                                     arg_int(first),
@@ -422,12 +425,13 @@ static bool record_chunk(recorder *r, block at, error *err)
 {
     const gemm_desc *g = r->g;
     const layout *l = &r->l;
-    if (l->pack_b && !g->b.image.kernel && !add_pack(r, 1, &at, l->b_at, 0, g->k, 0, g->n, err)) return false;
+    if (l->pack_b && !gemm_is_image(&g->b) && !add_pack(r, 1, &at, l->b_at, 0, g->k, 0, g->n, err))
+        return false;
     for (at.row = 0; at.row < g->m; at.row += l->rows) {
         at.rows = smaller(l->rows, g->m - at.row);
         for (at.depth = 0; at.depth < g->k; at.depth += l->depth) {
             at.depths = smaller(l->depth, g->k - at.depth);
-            if (g->b.image.kernel && !add_pack(r, 1, &at, l->b_at, at.depth, at.depths, 0, g->n, err))
+            if (gemm_is_image(&g->b) && !add_pack(r, 1, &at, l->b_at, at.depth, at.depths, 0, g->n, err))
                 return false;
             if (l->pack_a && !add_pack(r, 0, &at, l->a_at, at.row, at.rows, at.depth, at.depths, err))
                 return false;
