@@ -285,10 +285,11 @@ bool bench_open_op(bench_case *c, const char *name, const bench_options *o, erro
     b->weights = o->type;
     if (!parse_rows(b, name) && !parse_linear(b, name) && !parse_attention(b, name, &train)) {
         free(b);
-        return error_set(err, ERROR_USAGE,
-                         "bench: '%s' is none of op:gelu|softmax|layer_norm|add:ROWSxCOLUMNS, rows:MxNxK, "
-                         "attention:forward|train:causal|row|column|conv|bidirectional:BxTEXT+SIDE^2,hHEADS,dSIZE",
-                         name);
+        return error_set(
+            err, ERROR_USAGE,
+            "bench: '%s' is none of op:gelu|softmax|layer_norm|add:ROWSxCOLUMNS, rows:MxNxK, "
+            "attention:forward|train:causal|row|column|conv|bidirectional:BxTEXT+SIDE^2,hHEADS,dSIZE",
+            name);
     }
     double wrong = 0, flops = 0;
     bool ok = prepare(b, train, err);

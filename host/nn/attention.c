@@ -100,8 +100,8 @@ tensor *nn_cross_attention_step(const attention_weights *w, const norm_weights *
 {
     tensor *q = nn_linear_step(&w->query, norm, x, false, NULL); /* [B,1,C]; a token's C is its [H,D] */
     const mask pattern = cross_mask(context->keys->dim[2], valid);
-    tensor *mixed = op_attention_decode(q, NULL, NULL, context->keys, context->values, &pattern, NULL,
-                                        score_scale(w));
+    tensor *mixed =
+        op_attention_decode(q, NULL, NULL, context->keys, context->values, &pattern, NULL, score_scale(w));
     return nn_linear_step(&w->output, NULL, mixed, false, x);
 }
 

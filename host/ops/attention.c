@@ -162,7 +162,8 @@ static bool forward_bind(const node *n, binder *b)
 {
     const attention_attributes *a = n->attributes;
     const tensor *q = n->in[QUERY], *k = n->in[KEYS];
-    const int64_t keys = packed_floats(q, binder_device(b)), values = keys + packed_floats(k, binder_device(b));
+    const int64_t keys = packed_floats(q, binder_device(b)),
+                  values = keys + packed_floats(k, binder_device(b));
     if (!pack(b, n, q, 0, NOT_WANTED, a->scale) || !pack(b, n, k, NOT_WANTED, keys, 1.0f) ||
         !pack(b, n, n->in[VALUES], values, NOT_WANTED, 1.0f))
         return false;
@@ -259,9 +260,10 @@ static bool backward_bind(const node *n, binder *b)
 {
     const attention_attributes *a = n->attributes;
     const backward_places p = places_of(n, binder_device(b));
-    return pack(b, n, n->in[QUERY], p.q_rows, p.q, a->scale) && pack(b, n, n->in[KEYS], p.k_rows, p.k, 1.0f) &&
-           pack(b, n, n->in[VALUES], p.v_rows, p.v, 1.0f) && pack(b, n, n->in[DY], p.dy_rows, p.dy, 1.0f) &&
-           bind_delta(n, b, &p) && bind_queries(n, b, &p) && bind_keys(n, b, &p);
+    return pack(b, n, n->in[QUERY], p.q_rows, p.q, a->scale) &&
+           pack(b, n, n->in[KEYS], p.k_rows, p.k, 1.0f) && pack(b, n, n->in[VALUES], p.v_rows, p.v, 1.0f) &&
+           pack(b, n, n->in[DY], p.dy_rows, p.dy, 1.0f) && bind_delta(n, b, &p) && bind_queries(n, b, &p) &&
+           bind_keys(n, b, &p);
 }
 
 static const op_def backward = { "attention_backward", backward_infer, backward_bind, NULL,
@@ -270,10 +272,10 @@ static const op_def backward = { "attention_backward", backward_infer, backward_
 static void attention_grad(node *n, tensor *const *dout, tensor **din)
 {
     if (!dout[0]) return;
-    tensor *in[] = { n->in[QUERY], n->in[KEYS], n->in[VALUES], n->in[VALID], n->out[0], n->out[1],
-                     op_contiguous(dout[0]) };
-    const node *all = graph_node(n->graph, &backward, BACKWARD_INPUTS, in, n->attributes,
-                                 sizeof(attention_attributes));
+    tensor *in[] = { n->in[QUERY], n->in[KEYS], n->in[VALUES],         n->in[VALID],
+                     n->out[0],    n->out[1],   op_contiguous(dout[0]) };
+    const node *all =
+        graph_node(n->graph, &backward, BACKWARD_INPUTS, in, n->attributes, sizeof(attention_attributes));
     for (int i = QUERY; all && i <= VALUES; ++i) din[i] = all->out[i];
 }
 
