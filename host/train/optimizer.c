@@ -7,7 +7,6 @@
 #include "host/ops/ops.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,17 +20,10 @@ struct optimizer {
 };
 
 typedef struct update {
-    const store_entry *entry;
+    store_entry *entry;
     tensor *parameter, *gradient;
     int number; /* in order of first use */
 } update;
-
-static store_entry *declare_like(graph *g, const char *prefix, store_kind kind, const store_entry *e)
-{
-    char name[640];
-    snprintf(name, sizeof name, "%s%s", prefix, e->name);
-    return graph_declare(g, name, kind, DTYPE_F32, e->rank, e->dim);
-}
 
 static bool is_known(const update *updates, int count, const tensor *parameter)
 {
@@ -81,8 +73,7 @@ static int find_updates(graph *g, update **updates)
         const node *n = graph_node_at(g, i);
         for (int k = 0; k < n->in_count; ++k) {
             tensor *t = n->in[k];
-            const store_entry *e =
-                t && !t->poison && !t->from && t->needs_gradient ? graph_entry_of(t) : NULL;
+            store_entry *e = t && !t->poison && !t->from && t->needs_gradient ? graph_entry_of(t) : NULL;
             if (!e) continue;
             tensor *gradient = is_known(*updates, count, t) ? NULL : graph_gradient(g, t);
             if (!gradient) continue;
@@ -113,9 +104,9 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
 {
     graph *g = o->graph;
     const optimizer_settings *s = &o->settings;
-    store_entry *mean = declare_like(g, "adam.mean.", STORE_MOMENT, u->entry);
-    store_entry *variance = declare_like(g, "adam.variance.", STORE_MOMENT, u->entry);
-    store_entry *average = s->ema ? declare_like(g, "ema.", STORE_AVERAGE, u->entry) : NULL;
+    store_entry *mean = graph_declare_kin(g, u->entry, STORE_MEAN, DTYPE_F32);
+    store_entry *variance = graph_declare_kin(g, u->entry, STORE_VARIANCE, DTYPE_F32);
+    store_entry *average = s->ema ? graph_declare_kin(g, u->entry, STORE_AVERAGE, DTYPE_F32) : NULL;
     if (!mean || !variance || (s->ema && !average)) return;
     tensor *next =
         op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance), schedule,
@@ -176,19 +167,8 @@ bool optimizer_reset_averages(optimizer *o, error *err)
 {
     store *s = graph_store(o->graph);
     for (int i = 0, count = store_count(s); i < count; ++i) {
-        const store_entry *e = store_at(s, i);
-        if (e->kind != STORE_PARAMETER) continue;
-        char name[640];
-        snprintf(name, sizeof name, "ema.%s", e->name);
-        store_entry *average = store_find(s, name);
-        if (!average) continue;
-        float *values = malloc((size_t)e->count * sizeof *values);
-        if (!values)
-            return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
-                             e->name);
-        bool ok = store_read_f32(s, e, values, err) && store_write_f32(s, average, values, err);
-        free(values);
-        if (!ok) return false;
+        store_entry *e = store_at(s, i);
+        if (e->kind == STORE_AVERAGE && e->of && !store_copy(s, e, e->of, err)) return false;
     }
     return true;
 }

@@ -9,13 +9,13 @@
 typedef struct optimizer_settings {
     float beta1, beta2, epsilon, decay;
     float clip; /* global norm; 0 = none */
-    bool ema;   /* keep averages "ema.<parameter>" */
+    bool ema;   /* keep an average of every parameter */
 } optimizer_settings;
 
 typedef struct optimizer optimizer;
 
-/* After graph_backward(loss).  Declares moments "adam.mean.*", "adam.variance.*" and averages, and appends
- * the nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's arena. */
+/* After graph_backward(loss).  Declares moments and averages, as kin of the parameters, and appends the
+ * nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's arena. */
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
 /* The same for a graph that is a part's: gradients are averaged over the parts, and what is appended here and later
  * runs once after all of them.  `loss` is already the mean over the parts; figures must be so, too. */

@@ -209,7 +209,7 @@ static void test_names(void **state)
         assert_int_equal(e->kind, STORE_PARAMETER);
     }
     assert_non_null(store_find(t.store, "codebook"));
-    assert_int_equal(store_find(t.store, "codebook")->kind, STORE_STATE);
+    assert_int_equal(store_find(t.store, "codebook")->kind, STORE_LEARNT);
     trainer_close(&t);
 }
 
