@@ -45,13 +45,10 @@ void graph_destroy(graph *g)
     for (int i = 0; g->slabs && i < g->slab_count; ++i) device_buffer_destroy(g->slabs[i]);
     for (int i = 0; i < g->storage_count; ++i) {
         storage *st = g->storages[i];
-        for (int k = 0; k < 2; ++k) {
-            if (st->staging[k].done) (void)device_event_wait(st->staging[k].done, NULL);
-            device_event_release(st->staging[k].done);
-            device_free_host(g->device, st->staging[k].bytes);
-        }
+        staging_free(g, st->staging);
         if (st->place == STORAGE_INPUT) device_buffer_destroy(st->buffer);
     }
+    for (reading *r = g->readings; r; r = r->next) staging_free(g, r->staging);
     free(g->slabs);
     free(g->slab_bytes);
     free(g->segment_launch);

@@ -15,8 +15,7 @@ enum { CONTROL_COUNT = 8, CONTROL_DECAY = 4 };
 struct optimizer {
     graph *graph;
     optimizer_settings settings;
-    store_entry *control;
-    tensor *status;
+    tensor *control, *status;
 };
 
 typedef struct update {
@@ -130,9 +129,8 @@ static void append_updates(optimizer *o, tensor *loss, const update *updates, in
 {
     graph *g = o->graph;
     graph_push(g, "optimizer");
-    tensor *control = graph_entry(g, o->control);
-    tensor *schedule = op_slice(control, 0, 0, CONTROL_DECAY),
-           *decay = op_slice(control, 0, CONTROL_DECAY, 1);
+    tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
+           *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
     o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
@@ -151,12 +149,13 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
     optimizer *o = graph_allocate(g, sizeof *o);
     if (!o) return NULL;
     *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
-    o->control =
+    store_entry *control =
         graph_declare(g, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
     update *updates = NULL;
-    int count = o->control ? find_updates(g, &updates) : 0;
+    int count = control ? find_updates(g, &updates) : 0;
     if (count < 0) graph_no_memory(g);
-    if (o->control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
+    if (control) o->control = graph_entry(g, control);
+    if (control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
     if (count > 0) average_parts(d, g, updates, count);
     if (count > 0) append_updates(o, loss, updates, count);
     free(updates);
@@ -185,7 +184,7 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
         0.0f,
         (float)ema_decay,
     };
-    return store_write(graph_store(o->graph), o->control, values, err);
+    return graph_write(o->control, values, err);
 }
 
 tensor *optimizer_status(const optimizer *o)

@@ -25,8 +25,8 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
 /* Makes the averages equal to the parameters. */
 bool optimizer_reset_averages(optimizer *o, error *err);
 
-/* Before each run: step counts from 0; ema_decay 1 leaves the averages alone in this step.  Step 0 also resets
- * the averages. */
+/* Before each run, without waiting for earlier ones: step counts from 0; ema_decay 1 leaves the averages alone
+ * in this step.  Step 0 also resets the averages. */
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
 
 /* F32 [4] = {clip scale, gradient norm, finite, 0}; kept.  The finite flag covers loss and gradients. */

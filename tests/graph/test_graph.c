@@ -325,6 +325,34 @@ static void test_averages_stand_in(void **state)
     assert_false(a->needs_gradient);
 }
 
+/* What was read is what the run before left, whatever has run since. */
+static void test_reads_begin_and_end_later(void **state)
+{
+    fixture *f = *state;
+    graph *g = f->graph;
+    tensor *x = graph_input(g, "x", DTYPE_F32, 1, (int64_t[]){ 3 });
+    tensor *y = op_scale(x, 2), *part = op_slice(y, 0, 1, 1);
+    graph_keep(y);
+    graph_keep(part);
+    compile(g);
+    error err = { 0 };
+    float got[3], one;
+    for (int k = 0; k < 5; ++k) {
+        float v = (float)k;
+        set(x, (float[]){ v, v + 10, v + 20 });
+        run(g);
+        assert_true(graph_read_begin(y, &err) && graph_read_begin(part, &err));
+        if (!k) continue;
+        assert_true(graph_read_end(y, got, &err) && graph_read_end(part, &one, &err));
+        double before = 2.0 * (k - 1);
+        assert_close(got, (double[]){ before, before + 20, before + 40 }, 3);
+        assert_true(one == (float)before + 20);
+    }
+    assert_true(graph_read_end(y, got, &err));
+    assert_close(got, (double[]){ 8, 28, 48 }, 3);
+    /* The read of `part` is left to graph_destroy. */
+}
+
 static void test_writes_are_copied_at_once(void **state)
 {
     fixture *f = *state;
@@ -365,6 +393,7 @@ int main(void)
         FIXTURE_TEST(test_the_host_acts_between_segments),
         FIXTURE_TEST(test_averages_stand_in),
         FIXTURE_TEST(test_writes_are_copied_at_once),
+        FIXTURE_TEST(test_reads_begin_and_end_later),
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; ++i) tests[i].initial_state = &f;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
