@@ -7,6 +7,7 @@
 #include "host/ops/ops.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,19 +119,34 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
 static void average_parts(const division *d, graph *g, update *updates, int count)
 {
     for (int i = 0; i < count; ++i) {
-        char name[640];
+        char name[STORE_NAME_MAX];
         snprintf(name, sizeof name, "gradient.%s", updates[i].entry->name);
         updates[i].gradient = division_mean(d, name, updates[i].gradient);
     }
     division_end(d, g);
 }
 
-static void append_updates(optimizer *o, tensor *loss, const update *updates, int count)
+/* All of them, by name: every rank has the same order. */
+static void pass_through(const exchange *x, graph *g, update *updates, int count)
+{
+    const store_entry **of = graph_allocate(g, (size_t)count * sizeof(const store_entry *));
+    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
+    if (!of || !gradients) return;
+    for (int i = 0; i < count; ++i) {
+        of[i] = updates[i].entry;
+        gradients[i] = updates[i].gradient;
+    }
+    exchange_append(x, g, count, of, gradients);
+    for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
+}
+
+static void append_updates(optimizer *o, tensor *loss, update *updates, int count)
 {
     graph *g = o->graph;
     graph_push(g, "optimizer");
     tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
            *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
+    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, count);
     o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);

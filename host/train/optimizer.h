@@ -5,11 +5,13 @@
 #define DALLE_CL_TRAIN_OPTIMIZER_H
 
 #include "host/train/division.h"
+#include "host/train/exchange.h"
 
 typedef struct optimizer_settings {
     float beta1, beta2, epsilon, decay;
-    float clip; /* global norm; 0 = none */
-    bool ema;   /* keep an average of every parameter */
+    float clip;               /* global norm; 0 = none */
+    bool ema;                 /* keep an average of every parameter */
+    const exchange *exchange; /* what gradients pass through before their norm is taken; NULL: nothing */
 } optimizer_settings;
 
 typedef struct optimizer optimizer;

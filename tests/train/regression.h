@@ -25,6 +25,7 @@ typedef struct regression {
     graph *graph;
     tensor *x, *y, *loss;
     optimizer *optimizer;
+    exchange exchange; /* leaves gradients as they are */
     schedule_plateau plateau;
     double factor;
     /* Faults and delays. */
@@ -116,6 +117,13 @@ static inline bool regression_load(void *self, const json_t *state, error *err)
     return true;
 }
 
+static inline bool regression_exchange(void *self, const store_entry *of, float *gradient, int64_t count,
+                                       error *err)
+{
+    (void)self, (void)of, (void)gradient, (void)count, (void)err;
+    return true;
+}
+
 static inline tensor *regression_parameter(graph *g, const char *name, int64_t count, store_init init,
                                            bool decay)
 {
@@ -128,6 +136,7 @@ static inline tensor *regression_parameter(graph *g, const char *name, int64_t c
 static inline bool regression_open_on(regression *r, device *d, int64_t ballast, error *err)
 {
     *r = (regression){ .device = d, .interrupt_at = -1, .fail_at = -1, .worse_from = -1, .factor = 1.0 };
+    r->exchange = (exchange){ regression_exchange, r };
     r->plateau = (schedule_plateau){ .threshold = 0.05, .patience = 2, .most = 3 };
     schedule_plateau_start(&r->plateau);
     if (!d || !(r->store = store_create(d, err)) || !(r->graph = graph_create(r->store, err))) return false;
@@ -141,7 +150,7 @@ static inline bool regression_open_on(regression *r, device *d, int64_t ballast,
     r->loss = op_mean_all(op_square(op_sub(guess, r->y)));
     graph_keep(r->loss);
     graph_backward(g, r->loss);
-    optimizer_settings settings = { 0.9f, 0.96f, 1e-8f, 0.01f, 4.0f, true };
+    optimizer_settings settings = { 0.9f, 0.96f, 1e-8f, 0.01f, 4.0f, true, &r->exchange };
     r->optimizer = optimizer_append(g, r->loss, &settings);
     return graph_compile(g, 7, "batch", err);
 }
