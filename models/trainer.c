@@ -120,13 +120,14 @@ bool trainer_step(const trainer *t, const trainer_graph *g, int64_t step, double
 {
     part_writer w = { t, g, step, self };
     return optimizer_schedule(g->optimizer, step, rate, ema_at(t, step), err) &&
-           division_run(g->division, g->graph, write_part, &w, err);
+           division_run(g->division, g->graph, write_part, &w, err) &&
+           graph_read_begin(optimizer_status(g->optimizer), err);
 }
 
 bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err)
 {
     float status[4];
-    if (!graph_read(optimizer_status(o), status, err)) return false;
+    if (!graph_read_end(optimizer_status(o), status, err)) return false;
     out->finite = status[2] != 0.0f;
     train_metrics_add(out, "gradient_norm", status[1], NULL);
     train_metrics_add(out, "learning_rate", rate, NULL);

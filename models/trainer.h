@@ -43,7 +43,7 @@ typedef struct trainer_graph {
     bool (*write)(void *self, int64_t first, error *err);
 } trainer_graph;
 /* Runs step `step` with the random numbers (cl/random.clh) and averages that belong to it, part by part where the
- * batch is divided; does not wait. */
+ * batch is divided, and begins to read what trainer_figures gives; does not wait. */
 bool trainer_step(const trainer *t, const trainer_graph *g, int64_t step, double rate, void *self,
                   error *err);
 /* The figures that every step ends with, and whether it was skipped. */

@@ -25,8 +25,13 @@ division training_division(const training_config *c, tensor *random)
 
 optimizer_settings training_optimizer(const training_config *c)
 {
-    return (optimizer_settings){ (float)c->beta1,        (float)c->beta2, (float)c->adam_epsilon,
-                                 (float)c->weight_decay, (float)c->clip,  c->ema > 0 };
+    return (optimizer_settings){ (float)c->beta1,
+                                 (float)c->beta2,
+                                 (float)c->adam_epsilon,
+                                 (float)c->weight_decay,
+                                 (float)c->clip,
+                                 c->ema > 0,
+                                 NULL };
 }
 
 bool training_is_fixed(const training_config *c)

@@ -58,9 +58,9 @@ static void add_entry(workload_size *size, const store_entry *e)
     if (e->kind == STORE_PARAMETER) {
         size->parameters += e->count;
         size->parameter_bytes += bytes;
-    } else if (strncmp(e->name, "adam.", 5) == 0) {
+    } else if (e->kind == STORE_MEAN || e->kind == STORE_VARIANCE) {
         size->moment_bytes += bytes;
-    } else if (strncmp(e->name, "ema.", 4) == 0) {
+    } else if (e->kind == STORE_AVERAGE) {
         size->ema_bytes += bytes;
     } else if (strncmp(e->name, "part.", 5) == 0) {
         size->sum_bytes += bytes;

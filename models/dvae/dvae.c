@@ -8,6 +8,7 @@
 #include "models/dvae/dvae.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- Pixels ---- */
 
@@ -110,10 +111,17 @@ tensor *dvae_decoder(graph *g, const dvae_config *c, tensor *z)
     return stats;
 }
 
+static const char codebook_name[] = "codebook";
+
+bool dvae_is_codebook(const char *name)
+{
+    return strcmp(name, codebook_name) == 0;
+}
+
 static tensor *codebook_of(graph *g, const dvae_config *c)
 {
-    parameter_spec spec = { STORE_STATE, DTYPE_F32, STORE_NORMAL, 1.0f, false };
-    return graph_parameter(g, "codebook", spec, 2, (int64_t[]){ c->codes, c->code_channels });
+    parameter_spec spec = { STORE_LEARNT, DTYPE_F32, STORE_NORMAL, 1.0f, false };
+    return graph_parameter(g, codebook_name, spec, 2, (int64_t[]){ c->codes, c->code_channels });
 }
 
 tensor *dvae_tokens(graph *g, const dvae_config *c, tensor *encoded)

@@ -65,6 +65,8 @@ typedef struct dvae_losses {
 /* pixels U8 [B,Y,X,3].  Declares every parameter. */
 dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae_controls *controls);
 
+/* Whether a tensor of a model's file is vq's codebook, which no gradient trains. */
+bool dvae_is_codebook(const char *name);
 /* vq: the moving-average codebook's update (A.1 of arXiv 1711.00937), to be appended after the
  * optimizer, whose `finite` (I32 [1]) skips it. */
 void dvae_update_codebook(graph *g, const dvae_config *c, const dvae_losses *l, tensor *random,

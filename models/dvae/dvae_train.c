@@ -55,6 +55,14 @@ static bool write_part(void *self, int64_t first, error *err)
     return graph_write(t->step.pixels, t->pixels + first * size * size * 3, err);
 }
 
+/* What a step tells the host, besides what every kind's does. */
+static bool read_begin(const dvae_step *s, error *err)
+{
+    return graph_read_begin(s->losses.loss, err) && graph_read_begin(s->losses.reconstruction, err) &&
+           graph_read_begin(s->losses.regulariser, err) && graph_read_begin(s->losses.squared_error, err) &&
+           graph_read_begin(s->losses.tokens, err);
+}
+
 static bool begin(void *self, int64_t step, error *err)
 {
     dvae_trainer *t = self;
@@ -65,7 +73,7 @@ static bool begin(void *self, int64_t step, error *err)
     if (!batch) return false;
     t->pixels = batch->pixels;
     return graph_write(t->step.schedule, schedule, err) &&
-           trainer_step(&t->base, &g, step, learning_rate_at(c, step), t, err);
+           trainer_step(&t->base, &g, step, learning_rate_at(c, step), t, err) && read_begin(&t->step, err);
 }
 
 static bool end(void *self, int64_t step, train_metrics *out, error *err)
@@ -73,11 +81,11 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
     dvae_trainer *t = self;
     const dvae_config *c = &t->config;
     float loss, reconstruction, regulariser, squared_error;
-    if (!graph_read(t->step.losses.loss, &loss, err) ||
-        !graph_read(t->step.losses.reconstruction, &reconstruction, err) ||
-        !graph_read(t->step.losses.regulariser, &regulariser, err) ||
-        !graph_read(t->step.losses.squared_error, &squared_error, err) ||
-        !graph_read(t->step.losses.tokens, t->tokens, err))
+    if (!graph_read_end(t->step.losses.loss, &loss, err) ||
+        !graph_read_end(t->step.losses.reconstruction, &reconstruction, err) ||
+        !graph_read_end(t->step.losses.regulariser, &regulariser, err) ||
+        !graph_read_end(t->step.losses.squared_error, &squared_error, err) ||
+        !graph_read_end(t->step.losses.tokens, t->tokens, err))
         return false;
     /* Codes are counted over the steps since the last metric line. */
     t->ended = step;

@@ -77,6 +77,7 @@ const model_kind dvae_kind = {
     .cases = cases,
     .open = open_part,
     .close = close_part,
+    .is_learnt = dvae_is_codebook,
     .figures = figures,
     .tell = tell,
     .use = { "see what it keeps of pictures with", "reconstruct", "PICTURE..." },

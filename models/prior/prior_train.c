@@ -99,6 +99,13 @@ static bool write_part(void *self, int64_t first, error *err)
            write_inputs(t, in, first, err);
 }
 
+/* What a step tells the host, besides what every kind's does. */
+static bool read_begin(const prior_step *s, error *err)
+{
+    return graph_read_begin(s->losses.loss, err) && graph_read_begin(s->losses.text, err) &&
+           graph_read_begin(s->losses.image, err);
+}
+
 static bool begin(void *self, int64_t step, error *err)
 {
     prior_trainer *t = self;
@@ -109,15 +116,17 @@ static bool begin(void *self, int64_t step, error *err)
         if (!text_fill(t->text, &t->batch, i, b->samples[i], step, err)) return false;
     text_finish(t->text, &t->batch);
     if (t->train.read != t->train.image) prior_noise(&t->config, &t->shape, step, t->image, t->read);
-    return trainer_step(&t->base, &g, step, trainer_rate(&t->base, step), t, err);
+    return trainer_step(&t->base, &g, step, trainer_rate(&t->base, step), t, err) &&
+           read_begin(&t->train, err);
 }
 
 static bool end(void *self, int64_t step, train_metrics *out, error *err)
 {
     prior_trainer *t = self;
     float loss, of_text, of_image;
-    if (!graph_read(t->train.losses.loss, &loss, err) || !graph_read(t->train.losses.text, &of_text, err) ||
-        !graph_read(t->train.losses.image, &of_image, err))
+    if (!graph_read_end(t->train.losses.loss, &loss, err) ||
+        !graph_read_end(t->train.losses.text, &of_text, err) ||
+        !graph_read_end(t->train.losses.image, &of_image, err))
         return false;
     train_metrics_add(out, "loss", loss, "%.4f");
     train_metrics_add(out, "text", of_text, "%.3f");

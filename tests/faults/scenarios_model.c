@@ -84,8 +84,8 @@ static bool regress(const char *folder, bool resume, error *err)
     if (ok) {
         train_task task = regression_task(&r);
         train_options options = regression_options(&r, folder);
-        options.steps = 3;
-        options.save_every = options.eval_every = 1;
+        options.steps = 4; /* the second ends after the third has begun */
+        options.save_every = options.eval_every = 3;
         options.sample_every = 0;
         options.resume = resume;
         ok = train_run(&task, &options, err);

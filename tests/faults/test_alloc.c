@@ -236,6 +236,13 @@ static bool check_emoji(bool ok, error *err)
 
 /* ---- Tensor files ------------------------------------------------------------------------------ */
 
+static bool fives(void *of, int64_t first, int64_t count, void *values, error *err)
+{
+    (void)of, (void)first, (void)err;
+    memset(values, 5, (size_t)count);
+    return true;
+}
+
 static bool run_safetensors(error *err)
 {
     static const float values[6] = { 1, 2, 3, 4, 5, 6 };
@@ -246,10 +253,11 @@ static bool run_safetensors(error *err)
     ok = ok && safetensors_add_metadata(w, "step", "12", err) &&
          safetensors_add(w, "a", DTYPE_F32, 2, (int64_t[]){ 2, 3 }, values, sizeof values, err) &&
          safetensors_add(w, "b", DTYPE_I32, 1, (int64_t[]){ 3 }, whole, sizeof whole, err) &&
+         safetensors_add_source(w, "c", DTYPE_U8, 1, (int64_t[]){ 9 }, fives, NULL, err) &&
          safetensors_write(w, path, err);
     safetensors_writer_destroy(w);
     safetensors *f = ok ? safetensors_open(path, err) : NULL;
-    ok = f && safetensors_count(f) == 2 && strcmp(safetensors_metadata(f, "step"), "12") == 0;
+    ok = f && safetensors_count(f) == 3 && strcmp(safetensors_metadata(f, "step"), "12") == 0;
     safetensors_close(f);
     return ok;
 }

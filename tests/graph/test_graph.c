@@ -320,12 +320,42 @@ static void test_averages_stand_in(void **state)
     fixture *f = *state;
     graph *g = f->graph;
     int64_t four = 4;
-    assert_non_null(store_declare(f->store, "ema.a", STORE_AVERAGE, DTYPE_F32, 1, &four));
+    store_entry *of = store_declare(f->store, "a", STORE_PARAMETER, DTYPE_F32, 1, &four),
+                *average = store_declare_kin(f->store, of, STORE_AVERAGE, DTYPE_F32);
+    assert_non_null(store_declare(f->store, "ema.b", STORE_STATE, DTYPE_F32, 1, &four));
     graph_set_averages(g, true);
     tensor *a = parameter(g, "a", 1, &four), *b = parameter(g, "b", 1, &four);
-    assert_string_equal(graph_entry_of(a)->name, "ema.a");
+    assert_ptr_equal(graph_entry_of(a), average);
     assert_string_equal(graph_entry_of(b)->name, "b");
     assert_false(a->needs_gradient);
+}
+
+/* What was read is what the run before left, whatever has run since. */
+static void test_reads_begin_and_end_later(void **state)
+{
+    fixture *f = *state;
+    graph *g = f->graph;
+    tensor *x = graph_input(g, "x", DTYPE_F32, 1, (int64_t[]){ 3 });
+    tensor *y = op_scale(x, 2), *part = op_slice(y, 0, 1, 1);
+    graph_keep(y);
+    graph_keep(part);
+    compile(g);
+    error err = { 0 };
+    float got[3], one;
+    for (int k = 0; k < 5; ++k) {
+        float v = (float)k;
+        set(x, (float[]){ v, v + 10, v + 20 });
+        run(g);
+        assert_true(graph_read_begin(y, &err) && graph_read_begin(part, &err));
+        if (!k) continue;
+        assert_true(graph_read_end(y, got, &err) && graph_read_end(part, &one, &err));
+        double before = 2.0 * (k - 1);
+        assert_close(got, (double[]){ before, before + 20, before + 40 }, 3);
+        assert_true(one == (float)before + 20);
+    }
+    assert_true(graph_read_end(y, got, &err));
+    assert_close(got, (double[]){ 8, 28, 48 }, 3);
+    /* The read of `part` is left to graph_destroy. */
 }
 
 static void test_writes_are_copied_at_once(void **state)
@@ -368,6 +398,7 @@ int main(void)
         FIXTURE_TEST(test_the_host_acts_between_segments),
         FIXTURE_TEST(test_averages_stand_in),
         FIXTURE_TEST(test_writes_are_copied_at_once),
+        FIXTURE_TEST(test_reads_begin_and_end_later),
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; ++i) tests[i].initial_state = &f;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

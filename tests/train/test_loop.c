@@ -204,6 +204,44 @@ static void test_failure_keeps_checkpoint(void **state)
     assert_same_run(f->folder, f->other);
 }
 
+/* The step before the one that could not begin is in the metrics. */
+static void test_failure_keeps_figures(void **state)
+{
+    fixture *f = *state;
+    expect_failure(f->folder, fail_at_23, ERROR_DEVICE, "the device is gone");
+    char *lines = content(f->folder, "metrics.jsonl");
+    assert_non_null(strstr(lines, "{\"step\":23,\"loss\":"));
+    assert_null(strstr(lines, "{\"step\":24,"));
+    free(lines);
+}
+
+/* Figures are asked for when the next step has begun, so that the device does not wait; but whoever looks at what
+ * steps left behind finds all of them ended. */
+static void test_figures_come_late(void **state)
+{
+    fixture *f = *state;
+    error err;
+    regression r;
+    open_task(&r);
+    train_task t = regression_task(&r);
+    train_options o = regression_options(&r, f->folder);
+    o.steps = 38;
+    if (!train_run(&t, &o, &err)) fail_msg("%s", err.message);
+    assert_int_equal(r.begun, 38);
+    assert_int_equal(r.ended, 38);
+    assert_int_equal(r.late, 38 - 1 - 7 - 1); /* not the first, those before an evaluation, the last */
+    assert_false(r.hasty);
+    regression_close(&r);
+    int64_t due = 1;
+    char *lines = content(f->folder, "metrics.jsonl");
+    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n")) {
+        if (strstr(line, "\"kind\"")) continue;
+        assert_int_equal(strtoll(line + strlen("{\"step\":"), NULL, 10), due++);
+    }
+    assert_int_equal(due, 39);
+    free(lines);
+}
+
 static void bad_for_a_while(regression *r, train_options *o)
 {
     (void)o;
@@ -308,6 +346,8 @@ int main(void)
         TEST(test_not_finite),
         TEST(test_disk),
         TEST(test_patience),
+        TEST(test_failure_keeps_figures),
+        TEST(test_figures_come_late),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     scratch_remove(f.base);
