@@ -319,7 +319,7 @@ static const alloc_scene scenes[] = {
     { "tar", NULL, run_tar, NULL, 0, NULL },
     { "packed tar", NULL, run_packed_tar, NULL, 0, NULL },
     { "folder", NULL, run_folder, NULL, 0, NULL },
-    { "loader", NULL, run_loader, NULL, 600, loader_without },
+    { "loader", empty_out, run_loader, NULL, 600, loader_without },
     { "pictures", empty_out, run_pictures, check_pictures, 800, pictures_without },
     { "emoji", empty_out, run_emoji, check_emoji, 800, emoji_without },
     { "safetensors", empty_out, run_safetensors, check_safetensors, 0, NULL },
