@@ -33,6 +33,8 @@ static const allowance table[] = {
     { NULL, "probe_more", "only shown by `dalle-cl devices`, and then as absent or 0" },
     { NULL, "joined_create", "the kernels are then launched one by one" },
     { NULL, "probe_joins", "kernels are then launched one by one" },
+    { NULL, "prior_sampler_prepare", "for want of memory what is kept goes, and graphs are built again" },
+    { NULL, "dvae_codec_prepare", "the same, by libdalle" },
     { "clGetDeviceInfo", "device_connect",
       "work-items per axis: optional, for the largest group is checked too" },
 };

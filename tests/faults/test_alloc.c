@@ -159,9 +159,12 @@ static bool run_loader(error *err)
     const char *path = path_of("odd.tar");
     dataset_selection all = { 0 };
     loader *l = NULL;
-    loader_config config = {
-        .batch = 3, .size = 12, .augment = AUGMENT_LISTING1, .threads = 2, .shuffle = true
-    };
+    loader_config config = { .batch = 3,
+                             .views = { { .name = "cut", .size = 12, .augment = AUGMENT_LISTING1 },
+                                        { .name = "small", .size = 5, .same_as = "cut" },
+                                        { .name = "whole", .size = 9 } },
+                             .threads = 2,
+                             .shuffle = true };
     dataset *d = dataset_open(&path, 1, true, err);
     bool ok = d && dataset_select(d, NULL, 0, 7, false, &all, err) &&
               (config.skips = skips_create(d, 2, err)) && (l = loader_open(d, &all, &config, err));
@@ -324,7 +327,7 @@ static const alloc_scene scenes[] = {
     { "tar", NULL, run_tar, NULL, 0, NULL },
     { "packed tar", NULL, run_packed_tar, NULL, 0, NULL },
     { "folder", NULL, run_folder, NULL, 0, NULL },
-    { "loader", NULL, run_loader, NULL, 600, loader_without },
+    { "loader", empty_out, run_loader, NULL, 600, loader_without },
     { "pictures", empty_out, run_pictures, check_pictures, 800, pictures_without },
     { "emoji", empty_out, run_emoji, check_emoji, 800, emoji_without },
     { "safetensors", empty_out, run_safetensors, check_safetensors, 0, NULL },
