@@ -3,8 +3,8 @@
  * a resumed run does the same sums.
  * SPDX-License-Identifier: MIT */
 #include "host/base/log.h"
+#include "host/device/backend.h"
 #include "host/device/gemm_choice.h"
-#include "host/device/gemm_provider.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,6 @@ struct gemm_plan {
     int64_t workspace_bytes;
     void *state;
 };
-
-static const gemm_provider *const providers[] = { &gemm_winograd, &gemm_tile, &gemm_clblast, &gemm_thin,
-                                                  &gemm_plain };
-#define PROVIDER_COUNT ((int)(sizeof providers / sizeof providers[0]))
 
 #define LL(x) ((long long)(x))
 
@@ -150,11 +146,10 @@ static bool few_rows(device *d, const gemm_desc *desc)
     return desc->m <= FEW_ROWS && (desc->b.row == 1 || desc->k <= LONG_K) && gemm_thin.supports(d, desc);
 }
 
-static const gemm_provider *choose(device *d, const gemm_desc *desc)
+const gemm_provider *gemm_usual(device *d, const gemm_desc *desc, const gemm_provider *fast)
 {
     if (few_rows(d, desc)) return &gemm_thin;
     if (gemm_winograd.supports(d, desc) && gemm_winograd_pays(d, desc)) return &gemm_winograd;
-    const gemm_provider *fast = device_get_info(d)->kind == DEVICE_CPU ? &gemm_tile : &gemm_clblast;
     return fast->supports(d, desc) ? fast : &gemm_plain;
 }
 
@@ -176,19 +171,22 @@ static gemm_plan *plan_create(device *d, const gemm_provider *provider, const ch
 }
 
 /* Of "provider", or "provider variant". */
-static const gemm_provider *provider_of(const char *way, error *err)
+static const gemm_provider *provider_of(device *d, const char *way, error *err)
 {
     const size_t length = strcspn(way, " ");
-    for (int i = 0; i < PROVIDER_COUNT; ++i)
-        if (strlen(providers[i]->name) == length && strncmp(providers[i]->name, way, length) == 0)
-            return providers[i];
-    return error_null(err, ERROR_USAGE,
-                      "no gemm provider '%s'; there are winograd, tile, clblast, thin, plain", way);
+    char names[160] = "";
+    size_t used = 0;
+    for (const gemm_provider *const *p = d->backend->products; *p; ++p) {
+        if (strlen((*p)->name) == length && strncmp((*p)->name, way, length) == 0) return *p;
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", (*p)->name);
+    }
+    return error_null(err, ERROR_USAGE, "no gemm provider '%s'; there are %s", way, names);
 }
 
 static gemm_plan *create_in_way(device *d, const char *way, const gemm_desc *simple, error *err)
 {
-    const gemm_provider *p = provider_of(way, err);
+    const gemm_provider *p = provider_of(d, way, err);
     if (!p) return NULL;
     if (!p->supports(d, simple))
         return error_null(err, ERROR_USAGE, "gemm provider '%s' cannot do %lld x %lld x %lld on '%s'",
@@ -208,12 +206,11 @@ gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
 {
     if (!check_desc(desc, err)) return NULL;
     const gemm_desc simple = simplify(desc);
-    const gemm_choices *choices = device_gemm_choices(d);
-    if (choices->seen) choices->seen(choices->context, desc);
+    gemm_choice_seen(d, desc);
     char shape[GEMM_SHAPE_SIZE];
     const char *way = getenv("DALLE_CL_GEMM"); /* one for all that it can do: tests ask each in turn */
     if (way && *way) {
-        const gemm_provider *p = provider_of(way, err);
+        const gemm_provider *p = provider_of(d, way, err);
         if (!p) return error_prefix(err, "DALLE_CL_GEMM"), NULL;
         if (p->supports(d, &simple)) return create_in_way(d, way, &simple, err);
     }
@@ -231,7 +228,7 @@ gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
                  unfit.message);
         if (!gemm_choice_put(d, shape, NULL, err)) return NULL;
     }
-    return plan_create(d, choose(d, &simple), NULL, &simple, err);
+    return plan_create(d, d->backend->product(d, &simple), NULL, &simple, err);
 }
 
 /* ---- Ways and shapes ---- */
@@ -239,11 +236,11 @@ gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
 int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WAY_SIZE])
 {
     const gemm_desc simple = simplify(desc);
-    const gemm_provider *first = choose(d, &simple);
+    const gemm_provider *first = d->backend->product(d, &simple);
     int count = 0;
     snprintf(ways[count++], GEMM_WAY_SIZE, "%s", first->name);
-    for (int i = 0; i < PROVIDER_COUNT; ++i) {
-        const gemm_provider *p = providers[i];
+    for (const gemm_provider *const *each = d->backend->products; *each; ++each) {
+        const gemm_provider *p = *each;
         if (p == &gemm_plain || !p->supports(d, &simple)) continue;
         if (p != first && count < GEMM_WAYS_MAX) snprintf(ways[count++], GEMM_WAY_SIZE, "%s", p->name);
         char variant[GEMM_WAY_SIZE];

@@ -72,7 +72,7 @@ static json_t *describe(const train_task *task, const train_options *options)
     if (!gemm_choices_hash(store_device(task->store), tuning, NULL)) return NULL;
     device_kernels_hash(kernels);
     json_t *hardware = json_pack("{s:o, s:o, s:o, s:o, s:i, s:i}", "name", plain_text(d->name), "platform",
-                                 plain_text(d->platform), "version", plain_text(d->version), "driver",
+                                 plain_text(d->runtime), "version", plain_text(d->version), "driver",
                                  plain_text(d->driver), "lanes", d->lanes, "vec", d->vec);
     json_t *info = json_pack("{s:i, s:s, s:s, s:o, s:s, s:s}", "format", 1, "kind", task->kind, "program",
                              DALLE_CL_VERSION, "device", hardware, "kernels", kernels, "tuning", tuning);
