@@ -46,7 +46,7 @@ static double reference_gelu(const float *x, const float *v, int64_t columns, in
 {
     (void)v;
     (void)columns;
-    return 0.5 * (double)x[at] * erfc(-(double)x[at] / sqrt(2.0));
+    return activation_value(ACTIVATION_GELU, (double)x[at]);
 }
 
 static tensor *build_softmax(tensor *x, tensor *v)
