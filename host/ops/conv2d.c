@@ -91,7 +91,7 @@ static bool flip_bind(const node *n, binder *b)
     return call_items(&c, tensor_rows(y));
 }
 
-static const op_def flip = { "conv2d_flip", flip_infer, flip_bind, NULL, NULL };
+static const op_def flip = { .name = "conv2d_flip", .infer = flip_infer, .bind = flip_bind };
 
 /* ---- The weight's gradient ---- */
 
@@ -133,8 +133,13 @@ static bool weight_bind(const node *n, binder *b)
     return gemm_record(b, n, &desc);
 }
 
+static double weight_flops(const node *n)
+{
+    return 2.0 * (double)tensor_count(n->out[0]) * (double)tensor_rows(n->in[0]);
+}
+
 static const op_def weight_gradient = { "conv2d_weight_gradient", weight_infer, weight_bind, NULL,
-                                        weight_workspace };
+                                        weight_workspace,         weight_flops };
 
 /* ---- The operators ---- */
 
@@ -146,10 +151,19 @@ static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias,
     return graph_node1(x->graph, def, PRODUCT_INPUTS, in, &end, sizeof end);
 }
 
+static double conv2d_flops(const node *n)
+{
+    const tensor *w = n->in[PRODUCT_B];
+    return 2.0 * (double)tensor_count(n->out[0]) * (double)(tensor_count(w) / w->dim[0]);
+}
+
 static void conv2d_grad(node *n, tensor *const *dout, tensor **din);
-static const op_def conv2d = { "conv2d", conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace };
-static const op_def conv2d_relu = { "conv2d_relu", conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace };
-static const op_def conv2d_add = { "conv2d_add", conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace };
+static const op_def conv2d = { "conv2d",    conv2d_infer,     conv2d_bind,
+                               conv2d_grad, conv2d_workspace, conv2d_flops };
+static const op_def conv2d_relu = { "conv2d_relu", conv2d_infer,     conv2d_bind,
+                                    conv2d_grad,   conv2d_workspace, conv2d_flops };
+static const op_def conv2d_add = { "conv2d_add", conv2d_infer,     conv2d_bind,
+                                   conv2d_grad,  conv2d_workspace, conv2d_flops };
 
 static void conv2d_grad(node *n, tensor *const *dout, tensor **din)
 {

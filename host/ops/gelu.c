@@ -33,7 +33,7 @@ static bool backward_bind(const node *n, binder *b)
     return call_elements(&c, count);
 }
 
-static const op_def backward = { "gelu_backward", gelu_infer, backward_bind, NULL, NULL };
+static const op_def backward = { .name = "gelu_backward", .infer = gelu_infer, .bind = backward_bind };
 
 tensor *gelu_backward(tensor *dy, tensor *x)
 {
@@ -48,7 +48,7 @@ static void gelu_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = gelu_backward(dout[0], n->in[0]);
 }
 
-static const op_def gelu = { "gelu", gelu_infer, gelu_bind, gelu_grad, NULL };
+static const op_def gelu = { .name = "gelu", .infer = gelu_infer, .bind = gelu_bind, .grad = gelu_grad };
 
 tensor *op_gelu(tensor *x)
 {

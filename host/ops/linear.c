@@ -82,10 +82,19 @@ static void linear_grad(node *n, tensor *const *dout, tensor **din)
     if (bias && bias->needs_gradient) din[2] = sum_to(rows, bias);
 }
 
-static const op_def linear = { "linear", linear_infer, linear_bind, linear_grad, linear_workspace };
-static const op_def linear_add = { "linear_add", linear_infer, linear_bind, linear_grad, linear_workspace };
-static const op_def linear_relu = { "linear_relu", linear_infer, linear_bind, linear_grad, linear_workspace };
-static const op_def linear_gelu = { "linear_gelu", linear_infer, linear_bind, linear_grad, linear_workspace };
+static double linear_flops(const node *n)
+{
+    return 2.0 * (double)tensor_count(n->out[0]) * (double)tensor_last(n->in[PRODUCT_A]);
+}
+
+static const op_def linear = { "linear",    linear_infer,     linear_bind,
+                               linear_grad, linear_workspace, linear_flops };
+static const op_def linear_add = { "linear_add", linear_infer,     linear_bind,
+                                   linear_grad,  linear_workspace, linear_flops };
+static const op_def linear_relu = { "linear_relu", linear_infer,     linear_bind,
+                                    linear_grad,   linear_workspace, linear_flops };
+static const op_def linear_gelu = { "linear_gelu", linear_infer,     linear_bind,
+                                    linear_grad,   linear_workspace, linear_flops };
 
 static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias, gemm_activation activation,
                      tensor *residual)

@@ -32,7 +32,7 @@ static bool backward_bind(const node *n, binder *b)
     return call_elements(&c, count);
 }
 
-static const op_def backward = { "relu_backward", relu_infer, backward_bind, NULL, NULL };
+static const op_def backward = { .name = "relu_backward", .infer = relu_infer, .bind = backward_bind };
 
 tensor *relu_backward(tensor *dy, tensor *y)
 {
@@ -47,7 +47,7 @@ static void relu_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = relu_backward(dout[0], n->out[0]);
 }
 
-static const op_def relu = { "relu", relu_infer, relu_bind, relu_grad, NULL };
+static const op_def relu = { .name = "relu", .infer = relu_infer, .bind = relu_bind, .grad = relu_grad };
 
 tensor *op_relu(tensor *x)
 {

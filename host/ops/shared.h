@@ -42,10 +42,6 @@ void gemm_end(const node *n, gemm_desc *desc);
 int64_t gemm_workspace(device *d, const gemm_desc *desc, error *err);
 bool gemm_record(binder *b, const node *n, const gemm_desc *desc);
 
-/* attention.c, attention_decode.c: the mask of such a node. */
-const struct mask *attention_mask(const node *n);
-const struct mask *attention_decode_mask(const node *n);
-
 /* sum.c: into how many stretches of rows a sum over rows is split, for the device alone to say; and
  * the columns that one work-item owns. */
 typedef struct row_split {

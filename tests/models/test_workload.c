@@ -23,7 +23,7 @@ static error err;
 static double flops_of(const graph *g)
 {
     double all = 0;
-    for (int i = 0; i < graph_node_count(g); ++i) all += op_flops(graph_node_at(g, i));
+    for (int i = 0; i < graph_node_count(g); ++i) all += node_flops(graph_node_at(g, i));
     return all;
 }
 
