@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: MIT
 
 # Each operator's test with main renamed, so that one program holds them all.
-file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/ops/test_*.c)
 set(wrappers)
 set(declared)
 set(listed)
-foreach(file IN LISTS files)
+foreach(file IN LISTS OPERATOR_TESTS)
     get_filename_component(stem ${file} NAME_WE)
     set(wrapper ${CMAKE_CURRENT_BINARY_DIR}/recorded/${stem}.c)
     file(CONFIGURE OUTPUT ${wrapper} CONTENT "#define main ${stem}_main\n#include \"${file}\"\n" @ONLY)
@@ -20,7 +19,7 @@ file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/recorded/table.c CONTENT
 # host/device without OpenCL: what plans launches, on a device that only writes them down.
 file(GLOB planners CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/device/*.c)
 set(objects)
-foreach(room base graph ops nn data train models)
+foreach(room base graph ops cases nn data train models)
     list(APPEND objects $<TARGET_OBJECTS:room_${room}>)
 endforeach()
 add_executable(record_kernels kernels/record.c kernels/record_dvae.c kernels/record_prior.c kernels/record_rest.c

@@ -1,7 +1,7 @@
-/* test_conv2d.c -- convolution of images, stride 1, same size, and what ends it.
+/* conv2d.c -- convolution of images, stride 1, same size, and what ends it.
  * ints[0]: with bias; ints[1]: which; reals[0]: gain.  The residual is the last input.
  * SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+#include "host/ops/cases/op_case.h"
 #include <stdlib.h>
 
 enum { PLAIN, RELU, ADD };
@@ -25,7 +25,7 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     const op_array *w = &in[1];
     int64_t outs = w->dim[0], k = w->dim[1], ins = w->dim[3], H = in[0].dim[1], W = in[0].dim[2];
-    for (int64_t i = 0; i < out[0].count; ++i) {
+    for (int64_t i = out[0].from * outs; i < out[0].to * outs; ++i) {
         int64_t o = i % outs, x = i / outs % W, y = i / outs / W % H, b = i / outs / W / H;
         double sum = c->ints[0] ? in[2].v[o] : 0;
         for (int64_t ky = 0; ky < k; ++ky)
@@ -125,8 +125,21 @@ static const op_case blocks[] = {
       .large = true },
 };
 
-int main(void)
+static void make(op_case *c, const int64_t *size)
 {
-    return op_check_all(2, (op_test[]){ { "conv2d", build, reference, OP_CASES(cases) },
-                                        { "conv2d block", build_block, reference_block, OP_CASES(blocks) } });
+    op_case_picture(c, size);
+    c->in[1] = op_case_in(4, (int64_t[]){ size[4], size[5], size[5], size[3] });
+    c->in[2] = op_case_in(1, &size[4]);
+    c->ints[0] = 1;
 }
+
+static const op_timed timed[] = {
+    { "conv2d", "BxYxXxCHANNELSxFILTERSxKERNEL", "16x32x32x64x64x3", make },
+    { 0 },
+};
+
+const op_test conv2d_tests[] = {
+    { "conv2d", build, reference, OP_CASES(cases), timed },
+    { "conv2d block", build_block, reference_block, OP_CASES(blocks) },
+    { 0 },
+};

@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+/* embedding.c -- rows of tables by ids, and sums of them.
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/cases/op_case.h"
 
 static int terms_of(const op_case *c)
 {
@@ -17,7 +18,7 @@ static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     int64_t columns = in[0].last;
-    for (int64_t i = 0; i < out[0].count; ++i)
+    for (int64_t i = out[0].from * out[0].last; i < out[0].to * out[0].last; ++i)
         for (int t = 0; t < terms_of(c); ++t) {
             const op_array *table = in + 2 * t, *ids = in + 2 * t + 1;
             out[0].v[i] += table->v[(int64_t)ids->v[i / columns % ids->count] * columns + i % columns];
@@ -69,7 +70,28 @@ static const op_case cases[] = {
     { .name = "flat table", .in = { { 1, { 4 } }, { 1, { 3 }, OP_INTEGER, 0, 3 } }, .fails = "[V,C]" },
 };
 
-int main(void)
+static void make(op_case *c, const int64_t *size)
 {
-    return op_check_main(&(op_test){ "embedding", build, reference, OP_CASES(cases) });
+    op_case_rows(c, size);
+    c->in[1] = op_case_in(1, &size[2]);
+    c->in[1].role = OP_INTEGER;
+    c->in[1].low = 0;
+    c->in[1].high = (double)(size[0] - 1);
 }
+
+/* Rows that are asked for, and the result. */
+static double bytes(const op_case *c, dtype type)
+{
+    const double ids = (double)c->in[1].dim[0];
+    return ids * (4.0 + 2.0 * (double)dtype_bytes(type) * (double)c->in[0].dim[1]);
+}
+
+static const op_timed timed[] = {
+    { "embedding", "ROWSxCOLUMNSxIDS", "8192x512x4096", make, .bytes = bytes },
+    { 0 },
+};
+
+const op_test embedding_tests[] = {
+    { "embedding", build, reference, OP_CASES(cases), timed },
+    { 0 },
+};

@@ -1,37 +1,40 @@
-/* gemm_reference.h -- what a GEMM descriptor means, computed one element at a time in double precision.
- * To be included by one test after cmocka.
+/* gemm_reference.h -- what a GEMM descriptor means, computed one element at a time in double precision; for the tests of
+ * the products' providers and for their benchmark.
  * SPDX-License-Identifier: MIT */
-#ifndef DALLE_CL_TESTS_GEMM_REFERENCE_H
-#define DALLE_CL_TESTS_GEMM_REFERENCE_H
+#ifndef DALLE_CL_OPS_CASES_GEMM_REFERENCE_H
+#define DALLE_CL_OPS_CASES_GEMM_REFERENCE_H
 
-#include "host/base/philox.h"
 #include "host/device/device.h"
 #include <math.h>
-#include <setjmp.h>
-#include <stdlib.h>
-#include <cmocka.h>
 
-typedef struct host_array {
+/* What a product reads; the last two lie as C does. */
+enum { GEMM_A, GEMM_B, GEMM_C, GEMM_BIAS, GEMM_POINT, GEMM_RESIDUAL, GEMM_ARRAYS };
+
+typedef struct gemm_array {
     dtype type;
     int64_t count;
-    unsigned char *bytes;
-} host_array;
+    unsigned char *bytes; /* NULL: not read */
+} gemm_array;
 
-static inline host_array array_make(dtype type, int64_t count, uint32_t stream)
+/* Elements from the operand's first to past its last. */
+static inline int64_t gemm_reference_extent(const gemm_operand *o, int64_t rows, int64_t columns,
+                                            const int64_t batch[2])
 {
-    host_array h = { type, count, malloc((size_t)(count + 16) * dtype_bytes(type)) };
-    assert_non_null(h.bytes);
-    const philox p = { 7, 0, stream };
-    for (int64_t i = 0; i < count + 16; ++i)
-        dtype_store(type, h.bytes, i, 2.0f * philox_uniform(&p, (uint32_t)i) - 1.0f);
-    return h;
+    const int64_t last =
+        o->image.kernel ? rows * o->image.channels - 1 : (rows - 1) * o->row + (columns - 1) * o->column;
+    return last + (batch[0] - 1) * o->batch[0] + (batch[1] - 1) * o->batch[1] + 1;
 }
 
-static inline double element(const gemm_operand *o, const host_array *h, int64_t row, int64_t column,
-                             int64_t base)
+static inline double gemm_reference_place(const gemm_array *h, int64_t i)
 {
-    if (!o->image.kernel)
-        return (double)dtype_load(h->type, h->bytes, base + row * o->row + column * o->column);
+    return (double)dtype_load(h->type, h->bytes, i);
+}
+
+/* Element (row, column) of an operand that starts at `base`, an image's border being 0. */
+static inline double gemm_reference_operand(const gemm_operand *o, const gemm_array *h, int64_t row,
+                                            int64_t column, int64_t base)
+{
+    if (!o->image.kernel) return gemm_reference_place(h, base + row * o->row + column * o->column);
     const gemm_image *g = &o->image;
     const int64_t c = column % g->channels, kx = column / g->channels % g->kernel,
                   ky = column / g->channels / g->kernel;
@@ -39,18 +42,17 @@ static inline double element(const gemm_operand *o, const host_array *h, int64_t
                   y = row / g->width % g->height + ky - g->kernel / 2;
     const int64_t picture = row / g->width / g->height;
     if (x < 0 || y < 0 || x >= g->width || y >= g->height) return 0.0;
-    return (double)dtype_load(h->type, h->bytes,
-                              base + ((picture * g->height + y) * g->width + x) * g->channels + c);
+    return gemm_reference_place(h, base + ((picture * g->height + y) * g->width + x) * g->channels + c);
 }
 
-static double activate(gemm_activation f, double v)
+static inline double gemm_reference_activate(gemm_activation f, double v)
 {
     if (f == GEMM_RELU) return v > 0.0 ? v : 0.0;
     if (f == GEMM_GELU) return 0.5 * v * (1.0 + erf(v * 0.70710678118654752));
     return v;
 }
 
-static double slope(gemm_activation f, double v)
+static inline double gemm_reference_slope(gemm_activation f, double v)
 {
     if (f == GEMM_RELU) return v > 0.0 ? 1.0 : 0.0;
     if (f == GEMM_GELU)
@@ -58,79 +60,31 @@ static double slope(gemm_activation f, double v)
     return 1.0;
 }
 
-/* What a product reads; the last two lie as C does. */
-enum { A, B, C, BIAS, POINT, RESIDUAL, ARRAYS };
+/* An element of C: its place, its value before the activation, and its value. */
+typedef struct gemm_element {
+    int64_t at;
+    double before, value;
+} gemm_element;
 
-static inline double at_place(const host_array *h, int64_t i)
+static inline gemm_element gemm_reference_element(const gemm_desc *s, const gemm_array arrays[GEMM_ARRAYS],
+                                                  int64_t batch, int64_t row, int64_t column)
 {
-    return (double)dtype_load(h->type, h->bytes, i);
-}
-
-/* Writes C and the pre-activation as doubles, at their elements' places; places outside C stay NaN. */
-static inline void reference(const gemm_desc *s, const host_array arrays[ARRAYS], double *c, double *pre)
-{
-    for (int64_t z = 0; z < s->batch[0] * s->batch[1]; ++z) {
-        const int64_t outer = z / s->batch[1], inner = z % s->batch[1];
-        const int64_t a = outer * s->a.batch[0] + inner * s->a.batch[1];
-        const int64_t b = outer * s->b.batch[0] + inner * s->b.batch[1];
-        for (int64_t i = 0; i < s->m; ++i)
-            for (int64_t j = 0; j < s->n; ++j) {
-                double sum = 0.0;
-                for (int64_t q = 0; q < s->k; ++q)
-                    sum += element(&s->a, &arrays[A], i, q, a) * element(&s->b, &arrays[B], q, j, b);
-                const int64_t at =
-                    outer * s->c.batch[0] + inner * s->c.batch[1] + i * s->c.row + j * s->c.column;
-                if (s->bias) sum += at_place(&arrays[BIAS], j);
-                sum *= (double)s->alpha;
-                pre[at] = sum;
-                c[at] = activate(s->activation, sum);
-                if (s->slope) c[at] *= slope(s->slope, at_place(&arrays[POINT], at));
-                if (s->residual) c[at] += at_place(&arrays[RESIDUAL], at);
-                if (s->accumulate) c[at] += at_place(&arrays[C], at);
-            }
-    }
-}
-
-/* ---- Descriptors ---- */
-
-typedef enum layout { ROWS, COLUMNS, SPACED } layout; /* row-major, column-major, gaps in both directions */
-
-static inline gemm_operand matrix(dtype type, layout how, int64_t rows, int64_t columns)
-{
-    gemm_operand o = { .type = type };
-    if (how == ROWS) {
-        o.row = columns;
-        o.column = 1;
-    } else if (how == COLUMNS) {
-        o.row = 1;
-        o.column = rows;
-    } else {
-        o.row = 2 * columns + 3;
-        o.column = 2;
-    }
-    return o;
-}
-
-/* Elements from the operand's first to past its last. */
-static inline int64_t extent(const gemm_operand *o, int64_t rows, int64_t columns, const int64_t batch[2])
-{
-    const int64_t last =
-        o->image.kernel ? rows * o->image.channels - 1 : (rows - 1) * o->row + (columns - 1) * o->column;
-    return last + (batch[0] - 1) * o->batch[0] + (batch[1] - 1) * o->batch[1] + 1;
-}
-
-static inline gemm_desc plain_desc(int64_t m, int64_t n, int64_t k, dtype type)
-{
-    gemm_desc s = { .m = m, .n = n, .k = k, .batch = { 1, 1 }, .alpha = 1.0f, .bias_type = DTYPE_F32 };
-    s.a = matrix(type, ROWS, m, k);
-    s.b = matrix(type, ROWS, k, n);
-    s.c = matrix(type, ROWS, m, n);
-    return s;
-}
-
-static inline gemm_operand image(dtype type, int kernel, int height, int width, int channels)
-{
-    return (gemm_operand){ .type = type, .image = { kernel, height, width, channels } };
+    const int64_t outer = batch / s->batch[1], inner = batch % s->batch[1];
+    const int64_t a = outer * s->a.batch[0] + inner * s->a.batch[1];
+    const int64_t b = outer * s->b.batch[0] + inner * s->b.batch[1];
+    gemm_element e = { .at = outer * s->c.batch[0] + inner * s->c.batch[1] + row * s->c.row +
+                             column * s->c.column };
+    double sum = 0.0;
+    for (int64_t q = 0; q < s->k; ++q)
+        sum += gemm_reference_operand(&s->a, &arrays[GEMM_A], row, q, a) *
+               gemm_reference_operand(&s->b, &arrays[GEMM_B], q, column, b);
+    if (s->bias) sum += gemm_reference_place(&arrays[GEMM_BIAS], column);
+    e.before = sum * (double)s->alpha;
+    e.value = gemm_reference_activate(s->activation, e.before);
+    if (s->slope) e.value *= gemm_reference_slope(s->slope, gemm_reference_place(&arrays[GEMM_POINT], e.at));
+    if (s->residual) e.value += gemm_reference_place(&arrays[GEMM_RESIDUAL], e.at);
+    if (s->accumulate) e.value += gemm_reference_place(&arrays[GEMM_C], e.at);
+    return e;
 }
 
 #endif

@@ -1,7 +1,7 @@
-/* test_linear.c -- linear layers with bias, activation and residual.
+/* linear.c -- linear layers with bias, activation and residual.
  * ints[0]: which; ints[1]: with bias.  The residual is the last input.
  * SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+#include "host/ops/cases/op_case.h"
 #include <math.h>
 
 enum { PLAIN, RELU, GELU, ADD };
@@ -19,7 +19,7 @@ static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     int64_t n = in[1].dim[0], k = in[1].dim[1];
-    for (int64_t r = 0; r < in[0].rows; ++r)
+    for (int64_t r = out[0].from; r < out[0].to; ++r)
         for (int64_t j = 0; j < n; ++j) {
             double z = c->ints[1] ? in[2].v[j] : 0;
             for (int64_t i = 0; i < k; ++i) z += in[0].v[r * k + i] * in[1].v[j * k + i];
@@ -104,8 +104,23 @@ static const op_case blocks[] = {
       .tol16 = 2 },
 };
 
-int main(void)
+static void make(op_case *c, const int64_t *size)
 {
-    return op_check_all(2, (op_test[]){ { "linear", build, reference, OP_CASES(cases) },
-                                        { "linear block", build_block, reference_block, OP_CASES(blocks) } });
+    c->in[0] = op_case_in(2, (int64_t[]){ size[0], size[2] });
+    c->in[1] = op_case_in(2, (int64_t[]){ size[1], size[2] });
+    c->in[2] = op_case_in(1, &size[1]);
+    c->ints[1] = 1;
 }
+
+static const op_timed timed[] = {
+    { "linear", "MxNxK", "2560x512x512", make, PLAIN },
+    { "linear_relu", "MxNxK", NULL, make, RELU },
+    { "linear_gelu", "MxNxK", "2560x2048x512", make, GELU },
+    { 0 },
+};
+
+const op_test linear_tests[] = {
+    { "linear", build, reference, OP_CASES(cases), timed },
+    { "linear block", build_block, reference_block, OP_CASES(blocks) },
+    { 0 },
+};

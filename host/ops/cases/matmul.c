@@ -1,7 +1,7 @@
-/* test_matmul.c -- matrix products of tensors and views.
+/* matmul.c -- matrix products of tensors and views.
  * ints: transpose a, transpose b, view (see build).
  * SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+#include "host/ops/cases/op_case.h"
 
 enum { WHOLE, HEADS, PERMUTED3 };
 
@@ -46,13 +46,14 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
     int64_t last = kind == HEADS ? in[0].last / 2 : in[0].last;
     int64_t rows = kind == HEADS ? in[0].dim[1] : in[0].dim[in[0].rank - 2];
     int64_t inner = c->ints[0] ? rows : last;
-    for (int64_t s = 0; s < out[0].count / (m * n); ++s)
-        for (int64_t i = 0; i < m; ++i)
-            for (int64_t j = 0; j < n; ++j)
-                for (int64_t k = 0; k < inner; ++k)
-                    out[0].v[(s * m + i) * n + j] +=
-                        (c->ints[0] ? element(&in[0], kind, s, k, i) : element(&in[0], kind, s, i, k)) *
-                        (c->ints[1] ? element(&in[1], kind, s, j, k) : element(&in[1], kind, s, k, j));
+    for (int64_t r = out[0].from; r < out[0].to; ++r)
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t k = 0; k < inner; ++k) {
+                const int64_t s = r / m, i = r % m;
+                out[0].v[r * n + j] +=
+                    (c->ints[0] ? element(&in[0], kind, s, k, i) : element(&in[0], kind, s, i, k)) *
+                    (c->ints[1] ? element(&in[1], kind, s, j, k) : element(&in[1], kind, s, k, j));
+            }
 }
 
 #define X(r, ...) \
@@ -84,7 +85,18 @@ static const op_case cases[] = {
     { .name = "one axis", .in = { X(1, 4), X(2, 4, 5) }, .fails = "at least two axes" },
 };
 
-int main(void)
+static void make(op_case *c, const int64_t *size)
 {
-    return op_check_main(&(op_test){ "matmul", build, reference, OP_CASES(cases) });
+    c->in[0] = op_case_in(3, (int64_t[]){ size[0], size[1], size[3] });
+    c->in[1] = op_case_in(3, (int64_t[]){ size[0], size[3], size[2] });
 }
+
+static const op_timed timed[] = {
+    { "matmul", "BATCHxMxNxK", "16x256x256x64", make },
+    { 0 },
+};
+
+const op_test matmul_tests[] = {
+    { "matmul", build, reference, OP_CASES(cases), timed },
+    { 0 },
+};

@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+/* max_pool2.c -- the largest of every 2x2 pixels, and where the gradient of ties goes.
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/cases/op_case.h"
 
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
@@ -12,12 +13,14 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     (void)c;
     int64_t height = in[0].dim[1], width = in[0].dim[2], channels = in[0].dim[3];
-    for (int64_t i = 0; i < out[0].count; ++i) out[0].v[i] = -1e30;
-    for (int64_t i = 0; i < in[0].count; ++i) {
-        int64_t k = i % channels, x = i / channels % width, y = i / channels / width % height;
-        int64_t b = i / channels / width / height;
-        double *to = &out[0].v[((b * (height / 2) + y / 2) * (width / 2) + x / 2) * channels + k];
-        if (in[0].v[i] > *to) *to = in[0].v[i];
+    for (int64_t i = out[0].from * channels; i < out[0].to * channels; ++i) {
+        int64_t k = i % channels, x = i / channels % (width / 2), rows = i / channels / (width / 2);
+        int64_t b = rows / (height / 2), y = rows % (height / 2);
+        out[0].v[i] = -1e30;
+        for (int64_t tap = 0; tap < 4; ++tap) {
+            int64_t at = ((b * height + 2 * y + tap / 2) * width + 2 * x + tap % 2) * channels + k;
+            if (in[0].v[at] > out[0].v[i]) out[0].v[i] = in[0].v[at];
+        }
     }
 }
 
@@ -71,9 +74,13 @@ static const op_case tie_cases[] = {
       .no_gradient = true },
 };
 
-int main(void)
-{
-    const op_test tests[] = { { "max_pool2", build, reference, OP_CASES(cases) },
-                              { "max_pool2 ties", build_ties, reference_ties, OP_CASES(tie_cases) } };
-    return op_check_all(2, tests);
-}
+static const op_timed timed[] = {
+    { "max_pool2", "BxYxXxC", "16x64x64x64", op_case_picture },
+    { 0 },
+};
+
+const op_test max_pool2_tests[] = {
+    { "max_pool2", build, reference, OP_CASES(cases), timed },
+    { "max_pool2 ties", build_ties, reference_ties, OP_CASES(tie_cases) },
+    { 0 },
+};

@@ -1,6 +1,6 @@
-/* test_sum.c -- sums along the last axis, over rows, and of everything.  ints[0] names one.
+/* sum.c -- sums along the last axis, over rows, and of everything.  ints[0] names one.
  * SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+#include "host/ops/cases/op_case.h"
 
 enum { LAST, ROWS, ALL, MEAN };
 
@@ -13,10 +13,12 @@ static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 
 static void reference(const op_case *c, const op_array *in, op_array *out)
 {
-    double factor = c->ints[0] == MEAN ? 1.0 / (double)in[0].count : 1.0;
-    for (int64_t i = 0; i < in[0].count; ++i) {
-        int64_t to = c->ints[0] == LAST ? i / in[0].last : c->ints[0] == ROWS ? i % in[0].last : 0;
-        out[0].v[to] += factor * in[0].v[i];
+    const double factor = c->ints[0] == MEAN ? 1.0 / (double)in[0].count : 1.0;
+    const int64_t step = c->ints[0] == ROWS ? in[0].last : 1;
+    const int64_t count = c->ints[0] == LAST ? in[0].last : c->ints[0] == ROWS ? in[0].rows : in[0].count;
+    for (int64_t i = out[0].from * out[0].last; i < out[0].to * out[0].last; ++i) {
+        const double *x = in[0].v + (c->ints[0] == LAST ? i * count : i);
+        for (int64_t k = 0; k < count; ++k) out[0].v[i] += factor * x[k * step];
     }
 }
 
@@ -45,7 +47,22 @@ static const op_case cases[] = {
     { .name = "integers", .in = { { .rank = 1, .dim = { 4 }, .role = OP_INTEGER } }, .fails = "sum_last: " },
 };
 
-int main(void)
+/* Of one sign, as above. */
+static void make(op_case *c, const int64_t *size)
 {
-    return op_check_main(&(op_test){ "sum", build, reference, OP_CASES(cases) });
+    op_case_rows(c, size);
+    c->in[0].low = -0.25;
 }
+
+static const op_timed timed[] = {
+    { "sum_last", "ROWSxCOLUMNS", "65536x256", make, LAST },
+    { "sum_rows", "ROWSxCOLUMNS", "65536x256", make, ROWS },
+    { "sum_all", "ROWSxCOLUMNS", "65536x256", make, ALL },
+    { "mean_all", "ROWSxCOLUMNS", NULL, make, MEAN },
+    { 0 },
+};
+
+const op_test sum_tests[] = {
+    { "sum", build, reference, OP_CASES(cases), timed },
+    { 0 },
+};

@@ -1,6 +1,6 @@
-/* test_unary.c -- the functions of one element.  ints[0] names the function.
+/* unary.c -- the functions of one element.  ints[0] names the function.
  * SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+#include "host/ops/cases/op_case.h"
 #include <math.h>
 
 enum { SCALE, AFFINE, SQUARE, EXP, LOG, SIGMOID, CLAMP };
@@ -56,7 +56,8 @@ static double value(int64_t function, double x)
 
 static void reference(const op_case *c, const op_array *in, op_array *out)
 {
-    for (int64_t i = 0; i < in[0].count; ++i) out[0].v[i] = value(c->ints[0], in[0].v[i]);
+    for (int64_t i = out[0].from * out[0].last; i < out[0].to * out[0].last; ++i)
+        out[0].v[i] = value(c->ints[0], in[0].v[i]);
 }
 
 #define ODD \
@@ -80,7 +81,16 @@ static const op_case cases[] = {
       .fails = "exp: the input has type I32" },
 };
 
-int main(void)
-{
-    return op_check_main(&(op_test){ "unary", build, reference, OP_CASES(cases) });
-}
+static const op_timed timed[] = {
+    { "exp", "ROWSxCOLUMNS", "2560x2048", op_case_rows, EXP },
+    { "sigmoid", "ROWSxCOLUMNS", "2560x2048", op_case_rows, SIGMOID },
+    { "square", "ROWSxCOLUMNS", NULL, op_case_rows, SQUARE },
+    { "scale", "ROWSxCOLUMNS", NULL, op_case_rows, SCALE },
+    { "clamp", "ROWSxCOLUMNS", NULL, op_case_rows, CLAMP },
+    { 0 },
+};
+
+const op_test unary_tests[] = {
+    { "unary", build, reference, OP_CASES(cases), timed },
+    { 0 },
+};

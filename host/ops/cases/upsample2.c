@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+/* upsample2.c -- every pixel four times.
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/cases/op_case.h"
 
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
@@ -12,8 +13,8 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     (void)c;
     int64_t height = in[0].dim[1], width = in[0].dim[2], channels = in[0].dim[3];
-    op_check_shape(&out[0], 4, in[0].dim[0], 2 * height, 2 * width, channels);
-    for (int64_t i = 0; i < out[0].count; ++i) {
+    op_case_shape(&out[0], 4, in[0].dim[0], 2 * height, 2 * width, channels);
+    for (int64_t i = out[0].from * out[0].last; i < out[0].to * out[0].last; ++i) {
         int64_t k = i % channels, x = i / channels % (2 * width),
                 y = i / channels / (2 * width) % (2 * height);
         int64_t b = i / channels / (2 * width) / (2 * height);
@@ -28,7 +29,12 @@ static const op_case cases[] = {
     { .name = "no channels", .in = { { 3, { 2, 4, 2 } } }, .fails = "[B,Y,X,C]" },
 };
 
-int main(void)
-{
-    return op_check_main(&(op_test){ "upsample2", build, reference, OP_CASES(cases) });
-}
+static const op_timed timed[] = {
+    { "upsample2", "BxYxXxC", "16x32x32x64", op_case_picture },
+    { 0 },
+};
+
+const op_test upsample2_tests[] = {
+    { "upsample2", build, reference, OP_CASES(cases), timed },
+    { 0 },
+};
