@@ -1,6 +1,6 @@
 /* bench_model.c -- whole training steps and drawings as cases of `dalle-cl bench`.
  * SPDX-License-Identifier: MIT */
-#include "app/cli/bench.h"
+#include "app/measure/bench.h"
 
 #include "host/base/config.h"
 #include "models/request.h"

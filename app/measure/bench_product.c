@@ -3,16 +3,15 @@
  * counted; its weight gradient is dy^T times the image's patches.  After the name, what ends the elements of C:
  * "+bias", "+relu", "+gelu", "+residual", "+relu'", "+gelu'" (times the derivative).
  * SPDX-License-Identifier: MIT */
-#include "app/cli/bench.h"
+#include "app/measure/bench.h"
 
 #include "host/base/philox.h"
+#include "host/ops/cases/gemm_reference.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BIAS, POINT, RESIDUAL, ENDS };
 
 typedef struct product {
     device *device;
@@ -20,8 +19,7 @@ typedef struct product {
     gemm_buffers buffers;
     gemm_plan *plan;
     device_launches *launches;
-    void *a, *b, *c, *ends[ENDS]; /* host copies */
-    int64_t a_count, b_count, c_count;
+    gemm_array arrays[GEMM_ARRAYS]; /* on the host; C is the result */
 } product;
 
 static void close_product(void *self)
@@ -37,10 +35,7 @@ static void close_product(void *self)
     device_buffer_destroy(p->buffers.point);
     device_buffer_destroy(p->buffers.residual);
     device_buffer_destroy(p->buffers.workspace);
-    for (int i = 0; i < ENDS; ++i) free(p->ends[i]);
-    free(p->a);
-    free(p->b);
-    free(p->c);
+    for (int i = 0; i < GEMM_ARRAYS; ++i) free(p->arrays[i].bytes);
     free(p);
 }
 
@@ -66,9 +61,9 @@ static bool parse_gemm(product *p, const char *name, dtype type)
     d.b = (gemm_operand){ .type = type, .row = bt ? 1 : n, .column = bt ? k : 1 };
     d.c = (gemm_operand){ .type = type, .row = n, .column = 1 };
     p->desc = d;
-    p->a_count = m * k;
-    p->b_count = n * k;
-    p->c_count = m * n;
+    p->arrays[GEMM_A].count = m * k;
+    p->arrays[GEMM_B].count = n * k;
+    p->arrays[GEMM_C].count = m * n;
     return true;
 }
 
@@ -89,8 +84,8 @@ static bool parse_conv(product *p, const char *name, dtype type)
         d.k = pixels;
         d.a = (gemm_operand){ .type = type, .row = 1, .column = out };
         d.b = (gemm_operand){ .type = type, .image = { kernel, height, width, in } };
-        p->a_count = pixels * out;
-        p->b_count = pixels * in;
+        p->arrays[GEMM_A].count = pixels * out;
+        p->arrays[GEMM_B].count = pixels * in;
     } else {
         bool data = strcmp(form, "data") == 0;
         if (!data && strcmp(form, "forward") != 0) return false;
@@ -100,12 +95,12 @@ static bool parse_conv(product *p, const char *name, dtype type)
         d.a =
             (gemm_operand){ .type = type, .row = d.k, .column = 1, .image = { kernel, height, width, from } };
         d.b = (gemm_operand){ .type = type, .row = 1, .column = d.k };
-        p->a_count = pixels * from;
-        p->b_count = d.n * d.k;
+        p->arrays[GEMM_A].count = pixels * from;
+        p->arrays[GEMM_B].count = d.n * d.k;
     }
     d.c = (gemm_operand){ .type = type, .row = d.n, .column = 1 };
     p->desc = d;
-    p->c_count = d.m * d.n;
+    p->arrays[GEMM_C].count = d.m * d.n;
     return true;
 }
 
@@ -142,90 +137,49 @@ static bool parse(product *p, const char *name, dtype type)
 /* ---- Making and checking ---- */
 
 /* In (-1, 1): those of philox_uniform, four a draw. */
-static void *random_values(dtype type, int64_t count, uint32_t stream)
+static bool random_values(gemm_array *a, uint32_t stream)
 {
-    char *values = malloc((size_t)count * dtype_bytes(type));
     const uint32_t key[2] = { 1, 0 };
-    for (int64_t i = 0; values && i < count; i += 4) {
+    if (!(a->bytes = malloc((size_t)a->count * dtype_bytes(a->type)))) return false;
+    for (int64_t i = 0; i < a->count; i += 4) {
         uint32_t counter[4] = { (uint32_t)(i / 4), 0, stream, 0 }, bits[4];
         philox4x32_10(counter, key, bits);
-        for (int64_t j = i; j < count && j < i + 4; ++j)
-            dtype_store(type, values, j, (float)(bits[j - i] >> 9) * 0x1p-22f + 0x1p-23f - 1.0f);
-    }
-    return values;
-}
-
-static bool prepare_ends(product *p, int64_t width, error *err)
-{
-    const gemm_desc *g = &p->desc;
-    device_buffer **to[ENDS] = { &p->buffers.bias, &p->buffers.point, &p->buffers.residual };
-    const bool wanted[ENDS] = { g->bias, g->slope != GEMM_IDENTITY, g->residual };
-    for (int i = 0; i < ENDS; ++i) {
-        int64_t count = i == BIAS ? g->n : p->c_count;
-        if (!wanted[i]) continue;
-        if (!(p->ends[i] = random_values(g->c.type, count, (uint32_t)(4 + i))))
-            return error_set(err, ERROR_MEMORY, "out of memory for a product of this shape");
-        if (!(*to[i] = device_buffer_create(p->device, (count + 16) * width, err)) ||
-            !device_write(p->device, *to[i], 0, p->ends[i], count * width, err))
-            return false;
+        for (int64_t j = i; j < a->count && j < i + 4; ++j)
+            dtype_store(a->type, a->bytes, j, (float)(bits[j - i] >> 9) * 0x1p-22f + 0x1p-23f - 1.0f);
     }
     return true;
+}
+
+/* Storage is padded as tensors are. */
+static bool prepare_array(product *p, int which, error *err)
+{
+    const gemm_desc *g = &p->desc;
+    gemm_array *a = &p->arrays[which];
+    gemm_buffers *m = &p->buffers;
+    device_buffer **to[GEMM_ARRAYS] = { &m->a, &m->b, &m->c, &m->bias, &m->point, &m->residual };
+    const bool read[GEMM_ARRAYS] = { true, true, true, g->bias, g->slope != GEMM_IDENTITY, g->residual };
+    const int64_t width = (int64_t)dtype_bytes(g->c.type);
+    if (!read[which]) return true;
+    a->type = g->c.type;
+    if (which > GEMM_C) a->count = which == GEMM_BIAS ? g->n : p->arrays[GEMM_C].count;
+    if (!random_values(a, (uint32_t)which + 1))
+        return error_set(err, ERROR_MEMORY, "out of memory for a product of this shape");
+    return (*to[which] = device_buffer_create(p->device, (a->count + 16) * width, err)) &&
+           device_write(p->device, *to[which], 0, a->bytes, a->count * width, err);
 }
 
 static bool prepare(product *p, const char *provider, error *err)
 {
     device *d = p->device;
-    dtype type = p->desc.a.type;
-    int64_t width = (int64_t)dtype_bytes(type);
-    p->a = random_values(type, p->a_count, 1);
-    p->b = random_values(type, p->b_count, 2);
-    p->c = malloc((size_t)(p->c_count * width));
-    if (!p->a || !p->b || !p->c)
-        return error_set(err, ERROR_MEMORY, "out of memory for a product of this shape");
     p->plan =
         provider ? gemm_plan_create_with(d, provider, &p->desc, err) : gemm_plan_create(d, &p->desc, err);
     if (!p->plan) return false;
+    for (int i = 0; i < GEMM_ARRAYS; ++i)
+        if (!prepare_array(p, i, err)) return false;
     int64_t work = gemm_plan_workspace_bytes(p->plan);
-    gemm_buffers *m = &p->buffers;
-    /* Storage is padded as tensors are. */
-    m->a = device_buffer_create(d, (p->a_count + 16) * width, err);
-    m->b = m->a ? device_buffer_create(d, (p->b_count + 16) * width, err) : NULL;
-    m->c = m->b ? device_buffer_create(d, (p->c_count + 16) * width, err) : NULL;
-    if (!m->c || (work > 0 && !(m->workspace = device_buffer_create(d, work, err)))) return false;
-    if (!prepare_ends(p, width, err)) return false;
+    if (work > 0 && !(p->buffers.workspace = device_buffer_create(d, work, err))) return false;
     p->launches = device_launches_create(d, err);
-    return p->launches && device_write(d, m->a, 0, p->a, p->a_count * width, err) &&
-           device_write(d, m->b, 0, p->b, p->b_count * width, err) &&
-           gemm_plan_record(p->plan, p->launches, "bench", m, err);
-}
-
-/* Element (row, column) of an operand, an image's border being 0. */
-static double element(const gemm_operand *o, const void *values, int64_t row, int64_t column)
-{
-    const gemm_image *im = &o->image;
-    if (!im->kernel) return (double)dtype_load(o->type, values, row * o->row + column * o->column);
-    int64_t channel = column % im->channels, tap = column / im->channels, half = im->kernel / 2;
-    int64_t x = row % im->width + tap % im->kernel - half,
-            y = row / im->width % im->height + tap / im->kernel - half,
-            picture = row / im->width / im->height;
-    if (x < 0 || x >= im->width || y < 0 || y >= im->height) return 0.0;
-    return (double)dtype_load(o->type, values,
-                              ((picture * im->height + y) * im->width + x) * im->channels + channel);
-}
-
-/* An element of C from its sum. */
-static double ended(const product *p, double sum, int64_t m, int64_t n)
-{
-    const gemm_desc *g = &p->desc;
-    double at[ENDS] = { 0 };
-    for (int i = 0; i < ENDS; ++i)
-        if (p->ends[i]) at[i] = (double)dtype_load(g->c.type, p->ends[i], i == BIAS ? n : m * g->c.row + n);
-    double v = sum + at[BIAS], x = at[POINT], below = 0.5 * erfc(-x / sqrt(2.0));
-    if (g->activation == GEMM_RELU) v = fmax(v, 0.0);
-    if (g->activation == GEMM_GELU) v *= 0.5 * erfc(-v / sqrt(2.0));
-    if (g->slope == GEMM_RELU) v = x > 0 ? v : 0.0;
-    if (g->slope == GEMM_GELU) v *= below + x * 0.39894228040143268 * exp(-0.5 * x * x);
-    return v + at[RESIDUAL];
+    return p->launches && gemm_plan_record(p->plan, p->launches, "bench", &p->buffers, err);
 }
 
 /* Largest difference from double sums at some places, against the largest value among them. */
@@ -238,15 +192,19 @@ static double largest_error(const product *p)
     for (uint32_t i = 0; i < PLACES; ++i) {
         int64_t m = philox_below(&draw, 2 * i, (uint32_t)g->m),
                 n = philox_below(&draw, 2 * i + 1, (uint32_t)g->n);
-        double sum = 0;
-        for (int64_t k = 0; k < g->k; ++k) sum += element(&g->a, p->a, m, k) * element(&g->b, p->b, k, n);
-        sum = ended(p, sum, m, n);
-        double got = (double)dtype_load(g->c.type, p->c, m * g->c.row + n);
+        const gemm_element want = gemm_reference_element(g, p->arrays, 0, m, n);
+        const double got = gemm_reference_place(&p->arrays[GEMM_C], want.at);
         if (!isfinite(got)) return INFINITY;
-        largest = fmax(largest, fabs(sum));
-        difference = fmax(difference, fabs(got - sum));
+        largest = fmax(largest, fabs(want.value));
+        difference = fmax(difference, fabs(got - want.value));
     }
     return largest > 0 ? difference / largest : difference;
+}
+
+static bool read_result(product *p, error *err)
+{
+    const gemm_array *c = &p->arrays[GEMM_C];
+    return device_read(p->device, p->buffers.c, 0, c->bytes, c->count * (int64_t)dtype_bytes(c->type), err);
 }
 
 bool bench_open_product(bench_case *c, const char *name, const bench_options *o, error *err)
@@ -264,8 +222,7 @@ bool bench_open_product(bench_case *c, const char *name, const bench_options *o,
             name);
     }
     double limit = o->type == DTYPE_F32 ? 1e-4 : o->type == DTYPE_F16 ? 2e-3 : 1.6e-2, wrong = 0;
-    bool ok = prepare(p, o->provider, err) && run_product(p, err) &&
-              device_read(p->device, p->buffers.c, 0, p->c, p->c_count * (int64_t)dtype_bytes(o->type), err);
+    bool ok = prepare(p, o->provider, err) && run_product(p, err) && read_result(p, err);
     if (ok && !((wrong = largest_error(p)) <= limit))
         ok = error_set(err, ERROR_DEVICE,
                        "%s %s: wrong by %.2g of the largest value (%.2g is allowed); provider %s on %s", name,

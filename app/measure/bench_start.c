@@ -1,7 +1,7 @@
 /* bench_start.c -- the case "start" of `dalle-cl bench`: from nothing to a picture, in a fresh process, with the shipped
  * model and kernels that are kept.
  * SPDX-License-Identifier: MIT */
-#include "app/cli/bench.h"
+#include "app/measure/bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
