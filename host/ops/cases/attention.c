@@ -123,7 +123,7 @@ static void make(op_case *c, const int64_t *size)
 }
 
 static const op_timed timed[] = {
-    { "attention", "MASKxBATCHxTEXTxSIDExHEADSxHEAD", NULL, make },
+    { .name = "attention", .make = make },
     { 0 },
 };
 

@@ -69,7 +69,8 @@ typedef struct op_array {
 /* An operator as a case of the benchmark, op:<name>:<sizes>. */
 typedef struct op_timed {
     const char *name;
-    const char *sizes; /* what the numbers between the x are: "ROWSxCOLUMNS" */
+    const char
+        *sizes; /* what the numbers between the x are: "ROWSxCOLUMNS"; NULL: it has names of another form */
     const char *usual; /* the numbers that are timed when none are given, "2048x8192"; NULL: none */
     void (*make)(op_case *c, const int64_t *size); /* inputs and numbers, into a case of zeros */
     int64_t which;                                 /* ints[0], set before */
