@@ -62,7 +62,7 @@ typedef struct op_array {
     int rank;
     int64_t dim[TENSOR_RANK_MAX];
     int64_t count, last, rows;
-    int64_t from, to; /* the rows of a result that are wanted; a reference may give the others too */
+    int64_t from, to; /* the rows of a result that are wanted, which are all in a test */
     double *v;
 } op_array;
 
@@ -82,8 +82,8 @@ typedef struct op_test {
     const char *name;
     /* Sets out[0..]; entries left NULL end the list.  out[] are kept and checked. */
     void (*build)(graph *g, const op_case *c, tensor *const *in, tensor **out);
-    /* Fills rows from..to of out[k].v (zeroed; shapes are those of the graph's outputs, which it checks
-     * with op_case_shape where they are of interest). */
+    /* Fills rows from..to of out[k].v, which are zeros, and no others if it is timed; shapes are those of the graph's
+     * outputs, which it checks with op_case_shape where they are of interest. */
     void (*reference)(const op_case *c, const op_array *in, op_array *out);
     const op_case *cases;
     int count;

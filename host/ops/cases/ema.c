@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+/* ema.c -- averages that follow parameters.
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/cases/op_case.h"
 
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
@@ -12,7 +13,8 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     (void)c;
     double d = in[2].v[0];
-    for (int64_t i = 0; i < out[0].count; ++i) out[0].v[i] = d * in[0].v[i] + (1.0 - d) * in[1].v[i];
+    for (int64_t i = out[0].from * out[0].last; i < out[0].to * out[0].last; ++i)
+        out[0].v[i] = d * in[0].v[i] + (1.0 - d) * in[1].v[i];
 }
 
 static const double one[] = { 1 }, most[] = { 0.875 };
@@ -29,7 +31,23 @@ static const op_case cases[] = {
       .fails = "parameter must be [33], not [3]" },
 };
 
-int main(void)
+static void make(op_case *c, const int64_t *size)
 {
-    return op_check_main(&(op_test){ "ema", build, reference, OP_CASES(cases) });
+    op_case_rows(c, size);
+    c->in[1] = c->in[0];
+    c->in[0].role = OP_STATE;
+    c->in[1].role = OP_FIXED;
+    c->in[2] = op_case_in(1, (int64_t[]){ 1 });
+    c->in[2].role = OP_CONTROL;
+    c->in[2].values = most;
 }
+
+static const op_timed timed[] = {
+    { "ema", "ROWSxCOLUMNS", "2560x2048", make },
+    { 0 },
+};
+
+const op_test ema_tests[] = {
+    { "ema", build, reference, OP_CASES(cases), timed },
+    { 0 },
+};

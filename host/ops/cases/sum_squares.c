@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: MIT */
-#include "tests/support/op_check.h"
+/* sum_squares.c -- the sum of squares of several tensors.
+ * SPDX-License-Identifier: MIT */
+#include "host/ops/cases/op_case.h"
 
 /* ints[0] parts: the inputs, over and over, so that more than a node's share are chained. */
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
@@ -31,7 +32,18 @@ static const op_case cases[] = {
     { .name = "integers", .in = { { 1, { 4 }, OP_INTEGER, 0, 9 } }, .ints = { 1 }, .fails = "floating" },
 };
 
-int main(void)
+static void make(op_case *c, const int64_t *size)
 {
-    return op_check_main(&(op_test){ "sum_squares", build, reference, OP_CASES(cases) });
+    op_case_rows(c, size);
+    c->ints[0] = 1;
 }
+
+static const op_timed timed[] = {
+    { "sum_squares", "ROWSxCOLUMNS", "65536x256", make },
+    { 0 },
+};
+
+const op_test sum_squares_tests[] = {
+    { "sum_squares", build, reference, OP_CASES(cases), timed },
+    { 0 },
+};
