@@ -222,7 +222,8 @@ const cli_command cmd_bench = {
     .example = "dalle-cl bench --device gpu --case gemm:nt:1024x1024x1024\ndalle-cl bench --op model",
     .text =
         "Cases are gemm:nn|nt|tn:MxNxK, conv:forward|data|weights:BxHxWxC->N,kK, both also with +bias, "
-        "+relu, +gelu, +residual, +relu' or +gelu' after it, op:NAME:SIZES for an operator, as in "
+        "+residual, an activation (+gelu) and a derivative (+gelu') after it, op:NAME:SIZES for an operator, "
+        "as in "
         "op:softmax:2048x8192, and those that --list names.\n"
         "A product or operator is compared with sums in double precision before it is timed; a training "
         "step must "

@@ -1,7 +1,7 @@
 /* bench_product.c -- matrix products and convolutions as cases of `dalle-cl bench`, on GEMM plans.
  * A convolution's data gradient is the convolution of dy with the turned weight, which is made once a step and not
  * counted; its weight gradient is dy^T times the image's patches.  After the name, what ends the elements of C:
- * "+bias", "+relu", "+gelu", "+residual", "+relu'", "+gelu'" (times the derivative).
+ * "+bias", "+relu" (or another of host/base/activation.h), "+residual", "+relu'" (times the derivative).
  * SPDX-License-Identifier: MIT */
 #include "app/measure/bench.h"
 
@@ -107,17 +107,16 @@ static bool parse_conv(product *p, const char *name, dtype type)
 static bool parse_end(gemm_desc *d, const char *end)
 {
     for (int length; *end; end += length) {
-        char word[12];
-        if (sscanf(end, "+%11[a-z']%n", word, &length) != 1) return false;
-        if (strcmp(word, "bias") == 0)
+        char word[16];
+        if (sscanf(end, "+%15[a-z_']%n", word, &length) != 1) return false;
+        char *prime = strchr(word, '\'');
+        if (prime && prime[1]) return false;
+        if (prime) *prime = 0;
+        if (strcmp(word, "bias") == 0 && !prime)
             d->bias = true;
-        else if (strcmp(word, "residual") == 0)
+        else if (strcmp(word, "residual") == 0 && !prime)
             d->residual = true;
-        else if (strcmp(word, "relu") == 0 || strcmp(word, "gelu") == 0)
-            d->activation = *word == 'r' ? GEMM_RELU : GEMM_GELU;
-        else if (strcmp(word, "relu'") == 0 || strcmp(word, "gelu'") == 0)
-            d->slope = *word == 'r' ? GEMM_RELU : GEMM_GELU;
-        else
+        else if (!activation_from_name(word, prime ? &d->slope : &d->activation))
             return false;
     }
     d->bias_type = d->c.type;
@@ -157,7 +156,9 @@ static bool prepare_array(product *p, int which, error *err)
     gemm_array *a = &p->arrays[which];
     gemm_buffers *m = &p->buffers;
     device_buffer **to[GEMM_ARRAYS] = { &m->a, &m->b, &m->c, &m->bias, &m->point, &m->residual };
-    const bool read[GEMM_ARRAYS] = { true, true, true, g->bias, g->slope != GEMM_IDENTITY, g->residual };
+    const bool read[GEMM_ARRAYS] = {
+        true, true, true, g->bias, g->slope != ACTIVATION_IDENTITY, g->residual
+    };
     const int64_t width = (int64_t)dtype_bytes(g->c.type);
     if (!read[which]) return true;
     a->type = g->c.type;
@@ -214,12 +215,11 @@ bool bench_open_product(bench_case *c, const char *name, const bench_options *o,
     p->device = o->device;
     if (!parse(p, name, o->type)) {
         free(p);
-        return error_set(
-            err, ERROR_USAGE,
-            "bench: '%s' is neither gemm:nn|nt|tn:MxNxK nor "
-            "conv:forward|data|weights:BxHxWxC->N,kK, with +bias, +relu, +gelu, +residual, +relu' or "
-            "+gelu' after it",
-            name);
+        return error_set(err, ERROR_USAGE,
+                         "bench: '%s' is neither gemm:nn|nt|tn:MxNxK nor "
+                         "conv:forward|data|weights:BxHxWxC->N,kK, with +bias, +residual, an activation "
+                         "(+gelu) and a derivative (+gelu') after it",
+                         name);
     }
     double limit = o->type == DTYPE_F32 ? 1e-4 : o->type == DTYPE_F16 ? 2e-3 : 1.6e-2, wrong = 0;
     bool ok = prepare(p, o->provider, err) && run_product(p, err) && read_result(p, err);

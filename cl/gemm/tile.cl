@@ -17,7 +17,7 @@
 static inline void finish_whole(floatv sum[MR][NV], const int rows, const float alpha, END_POINTERS,
                                 const long c_row)
 {
-#if ACTIVATION == 2 || SLOPE == 2
+#if ACTIVATION_IS_LONG(ACTIVATION) || ACTIVATION_IS_LONG(SLOPE)
     /* So long that it must not be there MR times. */
     floatv each[MR][NV];
     UNROLLED for (int i = 0; i < MR; ++i)

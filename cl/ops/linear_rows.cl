@@ -8,8 +8,8 @@
 /* Nothing is fused that is not written so: Intel's compiler otherwise fuses one blocking of rows unlike another, and a
  * picture would differ in its last bits between batches.  Before the headers, for it holds of what follows it. */
 #pragma OPENCL FP_CONTRACT OFF
+#include "activation.clh"
 #include "common.clh"
-#include "math.clh"
 #include "reduce.clh"
 
 #ifndef Y_STORE
@@ -49,8 +49,8 @@
 #ifndef RESIDUAL
 #define RESIDUAL 0
 #endif
-#ifndef GELU
-#define GELU 0
+#ifndef ACTIVATION
+#define ACTIVATION 0
 #endif
 #ifndef SLAB
 #define SLAB 32 /* rows of a slab: weights are read once for so many */
@@ -113,7 +113,7 @@
 static inline float finish(float v, const float bias, const float residual)
 {
     if (BIAS) v += bias;
-    if (GELU) v *= normal_below_one(v);
+    v = ACTIVATE_ONE(ACTIVATION, v);
     if (RESIDUAL) v += residual;
     return v;
 }

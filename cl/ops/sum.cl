@@ -1,4 +1,4 @@
-/* sum.cl -- sums along the last axis, over rows and of everything, and their gradients.
+/* sum.cl -- sums along the last axis, over rows, over axes in the middle and of everything, and their gradients.
  * Every sum goes in an order that depends on the launch alone.
  * SPDX-License-Identifier: MIT */
 #include "reduce.clh"
@@ -61,6 +61,42 @@ __kernel void sum_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int 
         float sum = 0.0f;
         for (int r = begin; r < end; ++r) sum += LOAD(X_STORE, x, (long)r * columns + c);
         STORE(Y_STORE, factor * sum, y, c);
+    }
+}
+
+#define ROWS_AT_ONCE 1024 /* rows are summed so many at a time, and then these sums: less rounding, and no loop too long */
+
+/* y[o, c] = sum_r x[o, r, c].  One work-item owns VEC columns of one o; neighbours read neighbouring columns. */
+__kernel void sum_middle(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int items, const int blocks,
+                         const int rows, const int columns)
+{
+    TENSOR_BEGIN(y);
+    TENSOR_BEGIN(x);
+    const int item = (int)get_global_id(0), outer = item / blocks;
+    if (item >= items) return;
+    const int first = (item - outer * blocks) * VEC, end = min(first + VEC, columns);
+    x += (long)outer * rows * columns;
+    y += (long)outer * columns;
+    if (first + VEC <= columns) {
+        floatv total = 0.0f;
+        for (int begin = 0; begin < rows; begin += ROWS_AT_ONCE) {
+            floatv sum = 0.0f;
+            for (int r = begin; r < min(begin + ROWS_AT_ONCE, rows); ++r)
+                sum += LOAD_VEC(X_STORE, x, (long)r * columns + first);
+            total += sum;
+        }
+        STORE_VEC(Y_STORE, total, y, first);
+        return;
+    }
+    for (int c = first; c < end; ++c) {
+        float total = 0.0f;
+        for (int begin = 0; begin < rows; begin += ROWS_AT_ONCE) {
+            float sum = 0.0f;
+            for (int r = begin; r < min(begin + ROWS_AT_ONCE, rows); ++r)
+                sum += LOAD(X_STORE, x, (long)r * columns + c);
+            total += sum;
+        }
+        STORE(Y_STORE, total, y, c);
     }
 }
 

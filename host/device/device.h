@@ -7,6 +7,7 @@
 #ifndef DALLE_CL_DEVICE_DEVICE_H
 #define DALLE_CL_DEVICE_DEVICE_H
 
+#include "host/base/activation.h"
 #include "host/base/dtype.h"
 #include "host/base/error.h"
 #include <stddef.h>
@@ -236,12 +237,9 @@ typedef struct gemm_operand {
     gemm_image image;    /* operands A and B only */
 } gemm_operand;
 
-typedef enum gemm_activation { GEMM_IDENTITY, GEMM_RELU, GEMM_GELU } gemm_activation;
-
 /* C[m, n] = act(alpha * (sum_k A[m, k] B[k, n] + bias[n])) * slope'(point[m, n]) + residual[m, n]
  * (+ C[m, n] before, if accumulate), without what is not asked for, for every index of the two batch axes.
- * Sums are in float.  GELU is the exact erf form.  ReLU's derivative is 1 where the point is above 0: the same of what
- * it was applied to and of its result. */
+ * Sums are in float. */
 typedef struct gemm_desc {
     int64_t m, n, k, batch[2]; /* batch axes at least 1 */
     gemm_operand a, b, c;
@@ -249,11 +247,10 @@ typedef struct gemm_desc {
     bool accumulate;
     bool bias; /* float32 or c's-type vector of n */
     dtype bias_type;
-    gemm_activation activation;
+    activation activation;
     bool preactivation; /* also write the value before act, with C's layout and type */
-    gemm_activation
-        slope; /* the function whose derivative it is; identity: none.  The point has C's layout and type */
-    bool residual; /* with C's layout and type */
+    activation slope;   /* the function whose derivative it is; identity: none */
+    bool residual;      /* and the slope's point: with C's layout and type */
 } gemm_desc;
 
 typedef struct gemm_buffers {

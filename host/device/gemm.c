@@ -71,7 +71,7 @@ static bool check_desc(const gemm_desc *desc, error *err)
     }
     if (desc->bias && ((unsigned)desc->bias_type >= DTYPE_COUNT || !dtype_is_float(desc->bias_type)))
         return error_set(err, ERROR_MODEL, "gemm: the bias has a type that is not floating point");
-    if ((unsigned)desc->activation > GEMM_GELU || (unsigned)desc->slope > GEMM_GELU)
+    if ((unsigned)desc->activation >= ACTIVATION_COUNT || (unsigned)desc->slope >= ACTIVATION_COUNT)
         return error_set(err, ERROR_MODEL, "gemm: unknown activation %d or slope %d", (int)desc->activation,
                          (int)desc->slope);
     if (!check_image("A", &desc->a.image, desc->m, desc->k, err)) return false;

@@ -59,5 +59,5 @@ tensor *nn_attention_step(const attention_weights *w, const norm_weights *norm, 
     for (int i = 0; i < 3; ++i) part[i] = op_reshape(op_slice(all, 0, i, 1), x->rank, x->dim);
     tensor *mixed = op_attention_decode(part[0], part[1], part[2], cache->keys, cache->values, pattern,
                                         cache->position, 1.0f / sqrtf((float)w->head_size));
-    return nn_linear_step(&w->output, NULL, mixed, false, x);
+    return nn_linear_step(&w->output, NULL, mixed, ACTIVATION_IDENTITY, x);
 }

@@ -95,7 +95,7 @@ tensor *nn_norm(const norm_weights *w, tensor *x)
     return op_layer_norm(x, w->gain, w->bias, NN_NORM_EPSILON);
 }
 
-tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor *x, bool gelu,
+tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor *x, activation f,
                        tensor *residual)
 {
     linear_rows_terms t = { .weight = { w->weight },
@@ -103,7 +103,7 @@ tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor
                             .gain = norm ? norm->gain : NULL,
                             .shift = norm ? norm->bias : NULL,
                             .epsilon = NN_NORM_EPSILON,
-                            .gelu = gelu,
+                            .activation = f,
                             .residual = residual };
     return op_linear_rows(x, &t);
 }

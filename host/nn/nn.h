@@ -62,7 +62,7 @@ tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern,
 tensor *nn_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
                           const mask *pattern, const attention_cache *cache);
 /* The same of a linear layer: act(norm(x) W^T + bias) + residual, without what is NULL. */
-tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor *x, bool gelu,
+tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor *x, activation f,
                        tensor *residual);
 
 #endif

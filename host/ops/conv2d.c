@@ -171,7 +171,7 @@ static void conv2d_grad(node *n, tensor *const *dout, tensor **din)
     tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B], *bias = n->in[PRODUCT_BIAS];
     tensor *dz = op_contiguous(dout[0]);
     din[PRODUCT_RESIDUAL] = dout[0];
-    if (end->activation == GEMM_RELU) dz = relu_backward(dz, n->out[0]);
+    dz = activation_backward(dz, n->out[0], end->activation);
     if (x->needs_gradient)
         din[PRODUCT_A] = build(&conv2d, dz, graph_node1(n->graph, &flip, 1, &w, NULL, 0), NULL, gain, NULL);
     if (w->needs_gradient) {
@@ -189,7 +189,7 @@ tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias)
 
 tensor *op_conv2d_relu(tensor *x, tensor *weight, tensor *bias)
 {
-    product_end end = { .alpha = 1.0f, .activation = GEMM_RELU };
+    product_end end = { .alpha = 1.0f, .activation = ACTIVATION_RELU };
     return build(&conv2d_relu, x, weight, bias, end, NULL);
 }
 

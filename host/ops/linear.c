@@ -1,7 +1,7 @@
 /* linear.c -- y = act(x W^T + bias) + residual, all within the matrix product.
  * Gradient, with dz the gradient before the activation: dx = dz W, dW = dz^T x, dbias = the sum of dz's
- * rows.  ReLU's dz comes from y; GELU keeps the pre-activation as a second output, if it will be needed, and from that
- * what it gave is made again where the gradient of a following layer's weight needs it: a pass over an array costs a
+ * rows.  ReLU's dz comes from y; others keep the pre-activation as a second output, if it will be needed, and from that
+ * what they gave is made again where the gradient of a following layer's weight needs it: a pass over an array costs a
  * hundredth of a layer's products, keeping it until then a quarter of a block's activations.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/shared.h"
@@ -27,7 +27,7 @@ static bool linear_infer(node *n)
     n->addend = PRODUCT_RESIDUAL;
     if (y->poison || !expect_residual(n)) return false;
     bool trained = x->needs_gradient || w->needs_gradient || (bias && bias->needs_gradient);
-    if (end->activation != GEMM_GELU || !trained) return true;
+    if (activation_from_result(end->activation) || !trained) return true;
     return !node_output(n, x->type, x->rank, dim)->poison;
 }
 
@@ -55,14 +55,14 @@ static bool linear_bind(const node *n, binder *b)
     return gemm_record(b, n, &desc);
 }
 
-static const op_def linear_gelu;
-
-/* `x`, or if GELU made it and kept what it was given, the same made again, unless `x` itself was just now. */
+/* `x`, or if a linear layer made it and kept what its activation was given, the same made again, unless `x` itself was
+ * just now. */
 static tensor *made_again(tensor *x)
 {
     const node *from = x->from;
-    const bool kept = from && from->def == &linear_gelu && from->out_count == 2;
-    return kept && from->segment != NODE_RECOMPUTED ? op_gelu(from->out[1]) : x;
+    if (!from || from->def->bind != linear_bind || from->out_count < 2) return x;
+    const product_end *end = from->attributes;
+    return from->segment != NODE_RECOMPUTED ? op_activation(from->out[1], end->activation) : x;
 }
 
 static void linear_grad(node *n, tensor *const *dout, tensor **din)
@@ -70,8 +70,7 @@ static void linear_grad(node *n, tensor *const *dout, tensor **din)
     const product_end *end = n->attributes;
     tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B], *bias = n->in[PRODUCT_BIAS], *dz = dout[0];
     din[PRODUCT_RESIDUAL] = dout[0];
-    if (end->activation == GEMM_RELU) dz = relu_backward(dz, n->out[0]);
-    if (end->activation == GEMM_GELU) dz = gelu_backward(dz, n->out[1]);
+    dz = activation_backward(dz, n->out[activation_from_result(end->activation) ? 0 : 1], end->activation);
     if (dz->poison) return;
     tensor *rows = op_reshape(dz, 2, (int64_t[]){ tensor_rows(x), w->dim[0] });
     if (x->needs_gradient) din[0] = op_reshape(matmul_as(rows, w, false, false, x->type), x->rank, x->dim);
@@ -91,36 +90,43 @@ static const op_def linear = { "linear",    linear_infer,     linear_bind,
                                linear_grad, linear_workspace, linear_flops };
 static const op_def linear_add = { "linear_add", linear_infer,     linear_bind,
                                    linear_grad,  linear_workspace, linear_flops };
-static const op_def linear_relu = { "linear_relu", linear_infer,     linear_bind,
-                                    linear_grad,   linear_workspace, linear_flops };
-static const op_def linear_gelu = { "linear_gelu", linear_infer,     linear_bind,
-                                    linear_grad,   linear_workspace, linear_flops };
+static const op_def activated[] = {
+#define ACTIVATED_DEF(name, word) \
+    { "linear_" #word, linear_infer, linear_bind, linear_grad, linear_workspace, linear_flops },
+    ACTIVATIONS(ACTIVATED_DEF)
+#undef ACTIVATED_DEF
+};
 
-static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias, gemm_activation activation,
+static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias, activation f,
                      tensor *residual)
 {
     tensor *in[PRODUCT_INPUTS] = { op_contiguous(x), op_contiguous(weight), bias ? op_contiguous(bias) : NULL,
                                    NULL, residual ? op_contiguous(residual) : NULL };
-    product_end end = { .alpha = 1.0f, .activation = activation };
+    product_end end = { .alpha = 1.0f, .activation = f };
     return graph_node1(x->graph, def, PRODUCT_INPUTS, in, &end, sizeof end);
 }
 
 tensor *op_linear(tensor *x, tensor *weight, tensor *bias)
 {
-    return build(&linear, x, weight, bias, GEMM_IDENTITY, NULL);
+    return build(&linear, x, weight, bias, ACTIVATION_IDENTITY, NULL);
 }
 
 tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual)
 {
-    return build(&linear_add, x, weight, bias, GEMM_IDENTITY, residual);
+    return build(&linear_add, x, weight, bias, ACTIVATION_IDENTITY, residual);
+}
+
+tensor *op_linear_activation(tensor *x, tensor *weight, tensor *bias, activation f)
+{
+    return build(f == ACTIVATION_IDENTITY ? &linear : &activated[f], x, weight, bias, f, NULL);
 }
 
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias)
 {
-    return build(&linear_relu, x, weight, bias, GEMM_RELU, NULL);
+    return op_linear_activation(x, weight, bias, ACTIVATION_RELU);
 }
 
 tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias)
 {
-    return build(&linear_gelu, x, weight, bias, GEMM_GELU, NULL);
+    return op_linear_activation(x, weight, bias, ACTIVATION_GELU);
 }

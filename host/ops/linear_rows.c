@@ -1,13 +1,13 @@
 /* linear_rows.c -- y[p, b] = act(norm(x[b]) W_p^T + bias_p) + residual[b]: a linear layer of few rows, as in
- * decoding, with the normalisation before it, up to three weights of one size (queries, keys, values), GELU and
- * the residual sum.  The same bits for a row however many there are.  No gradient.
+ * decoding, with the normalisation before it, up to three weights of one size (queries, keys, values), an
+ * activation and the residual sum.  The same bits for a row however many there are.  No gradient.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/shared.h"
 
 typedef struct rows_attributes {
     int parts;
-    bool gelu;
+    activation activation;
     float epsilon;
 } rows_attributes;
 
@@ -107,7 +107,7 @@ static bool linear_rows_bind(const node *n, binder *b)
     define_slab(&c, info, m, w->dim[1], tile.rows, n->in[GAIN] != NULL);
     call_define(&c, "BIAS=%d", n->in[BIAS] != NULL);
     call_define(&c, "RESIDUAL=%d", n->in[RESIDUAL] != NULL);
-    call_define(&c, "GELU=%d", a->gelu);
+    call_define(&c, "ACTIVATION=%d", (int)a->activation);
     call_tensor(&c, "Y", n->out[0]);
     call_tensor(&c, "X", x);
     for (int p = 0; p < LINEAR_ROWS_PARTS; ++p) call_tensor(&c, "W", p < a->parts ? n->in[WEIGHT + p] : w);
@@ -141,7 +141,7 @@ static const op_def linear_rows = {
 
 tensor *op_linear_rows(tensor *x, const linear_rows_terms *t)
 {
-    rows_attributes a = { 0, t->gelu, t->epsilon };
+    rows_attributes a = { 0, t->activation, t->epsilon };
     tensor *in[INPUTS] = { op_contiguous(x), t->gain, t->shift,
                            t->residual ? op_contiguous(t->residual) : NULL };
     for (; a.parts < LINEAR_ROWS_PARTS && t->weight[a.parts]; ++a.parts) {

@@ -236,7 +236,7 @@ static const tensor *input(const node *n, int i)
     return i < n->in_count ? n->in[i] : NULL;
 }
 
-bool product_take_slope(tensor *dy, tensor *point, gemm_activation f)
+bool product_take_slope(tensor *dy, tensor *point, activation f)
 {
     node *n = dy->poison ? NULL : graph_sole_maker(dy);
     if (!n || n->in[PRODUCT_POINT] || point->type != dy->type || !tensor_same_shape(point, dy)) return false;

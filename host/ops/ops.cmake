@@ -5,6 +5,7 @@
 mask
 dropout
 max_pool2
+pool
 upsample2
 straight_through
 ema
@@ -35,8 +36,7 @@ cast
 concat
 binary
 unary
-relu
-gelu
+activation
 sum
 argmax
 matmul

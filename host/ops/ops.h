@@ -8,6 +8,8 @@
 #ifndef DALLE_CL_OPS_OPS_H
 #define DALLE_CL_OPS_OPS_H
 
+#include "host/base/activation.h"
+#include "host/base/window.h"
 #include "host/graph/graph.h"
 
 /* One operator a line. */
@@ -23,7 +25,7 @@ tensor *op_contiguous(tensor *x);                                 /* x itself if
 tensor *op_cast(tensor *x, dtype type);                           /* contiguous, in another storage type */
 tensor *op_concat(int count, tensor *const *parts, int axis);     /* up to NODE_INPUTS_MAX parts */
 
-/* ---- Element-wise.  b: the same shape, or a suffix of a's shape ([C] against [B,T,C]), or [1] ---- */
+/* ---- Element-wise.  Axes are matched from the last; one of size 1, or missing, is repeated: [C] or [B,1,C] with [B,T,C] ---- */
 tensor *op_add(tensor *a, tensor *b);
 tensor *op_sub(tensor *a, tensor *b);
 tensor *op_mul(tensor *a, tensor *b);
@@ -36,6 +38,7 @@ tensor *op_log(tensor *x);
 tensor *op_sigmoid(tensor *x);
 tensor *op_relu(tensor *x);
 tensor *op_gelu(tensor *x);                                       /* exact: x Phi(x) */
+tensor *op_activation(tensor *x, activation f);                   /* any of host/base/activation.h; identity: x itself */
 tensor *op_clamp(tensor *x, float low, float high);               /* gradient 1 inside, 0 outside */
 
 /* ---- Reductions, deterministic ---------------------------------------------------------------- */
@@ -55,6 +58,7 @@ tensor *op_linear(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual); /* x W^T + bias + residual */
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias);
+tensor *op_linear_activation(tensor *x, tensor *weight, tensor *bias, activation f);
 /* For decoding: act(norm(x) W^T + bias) + residual, bit for bit independent of the number of rows; no gradient.  Several
  * weights of one size give [parts, .., Cout]. */
 #define LINEAR_ROWS_PARTS 3
@@ -62,7 +66,7 @@ typedef struct linear_rows_terms {
     tensor *weight[LINEAR_ROWS_PARTS], *bias[LINEAR_ROWS_PARTS]; /* the first NULL weight ends them; biases: all or none */
     tensor *gain, *shift;                                        /* of the layer normalisation before; NULL: none */
     float epsilon;
-    bool gelu;
+    activation activation;
     tensor *residual; /* like the result, or NULL; one weight only */
 } linear_rows_terms;
 tensor *op_linear_rows(tensor *x, const linear_rows_terms *terms);
@@ -73,6 +77,10 @@ tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tenso
 
 /* ---- Images ----------------------------------------------------------------------------------- */
 tensor *op_max_pool2(tensor *x);                                  /* [B,Y,X,C] -> [B,Y/2,X/2,C]; ties: the first in raster order */
+/* Of any window, overlapping or not; padding (less than the window) is not seen: ties as above.  A mean is over the pixels
+ * seen, or, if count_padding, over the whole window.  [B,Y,X,C] -> [B,Y',X',C] */
+tensor *op_max_pool(tensor *x, const window *w);
+tensor *op_average_pool(tensor *x, const window *w, bool count_padding);
 tensor *op_upsample2(tensor *x);                                  /* nearest: [B,Y,X,C] -> [B,2Y,2X,C] */
 
 /* ---- Rows ------------------------------------------------------------------------------------- */

@@ -6,10 +6,9 @@
 
 #include "host/ops/ops.h"
 
-/* relu.c: dy where y > 0, else 0.  gelu.c: dy times the derivative at x.  Where dy is fresh from a product, that product
- * does it, and dy itself is returned. */
-tensor *relu_backward(tensor *dy, tensor *y);
-tensor *gelu_backward(tensor *dy, tensor *x);
+/* activation.c: dy times f's derivative at a point: what f was given, or, if activation_from_result, what it gave.  Where
+ * dy is fresh from a product, that product does it, and dy itself is returned. */
+tensor *activation_backward(tensor *dy, tensor *at, activation f);
 
 /* cast.c: x itself if it has the type already. */
 tensor *cast_as(tensor *x, dtype type);
@@ -32,10 +31,10 @@ enum { PRODUCT_A, PRODUCT_B, PRODUCT_BIAS, PRODUCT_POINT, PRODUCT_RESIDUAL, PROD
 /* What its attributes begin with. */
 typedef struct product_end {
     float alpha;
-    gemm_activation activation, slope;
+    activation activation, slope;
 } product_end;
 /* Whether the product that makes gradient dy could take the derivative of f at `point` in as a factor. */
-bool product_take_slope(tensor *dy, tensor *point, gemm_activation f);
+bool product_take_slope(tensor *dy, tensor *point, activation f);
 /* Completes a descriptor of sizes and operands with all else.  Then: the bytes of its workspace or -1; and recording. */
 bool expect_residual(node *n); /* if there is one, it is like out[0] */
 void gemm_end(const node *n, gemm_desc *desc);
@@ -51,7 +50,7 @@ typedef struct row_split {
     int vectors;    /* VEC-wide vectors in a block */
 } row_split;
 row_split split_rows(const device *d, int64_t rows, int64_t columns);
-/* x [.., C] summed to the shape of b, which is a suffix of x's shape or [1]; in b's type. */
+/* x summed to the shape of b, which extends to x's (binary.c); in b's type. */
 tensor *sum_to(tensor *x, const tensor *b);
 tensor *sum_rows_times(tensor *x, float factor); /* factor times the sum: [.., C] -> [C] */
 

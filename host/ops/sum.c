@@ -1,4 +1,4 @@
-/* sum.c -- sums along the last axis, over all other axes, and of everything; deterministic.
+/* sum.c -- sums along the last axis, over all other axes, over some axes, and of everything; deterministic.
  * Sums of many elements go in two stages: stretches side by side into the node's workspace, then the
  * stretches in order.  Gradients repeat dy.
  * SPDX-License-Identifier: MIT */
@@ -262,15 +262,82 @@ tensor *op_mean_all(tensor *x)
     return graph_node1(x->graph, &mean_all, 1, &x, &a, sizeof a);
 }
 
+/* ---- Along axes in the middle: x [outer, rows, columns] ---- */
+
+static bool sum_middle_infer(node *n)
+{
+    const tensor *x = n->in[0];
+    return !node_output(n, x->type, 2, (int64_t[]){ x->dim[0], x->dim[2] })->poison;
+}
+
+static bool sum_middle_bind(const node *n, binder *b)
+{
+    const tensor *x = n->in[0];
+    int64_t vec = device_get_info(binder_device(b))->vec, blocks = (x->dim[2] + vec - 1) / vec;
+    kernel_call c = call_begin_in(b, n, "ops/sum", "sum_middle");
+    call_tensor(&c, "Y", n->out[0]);
+    call_tensor(&c, "X", x);
+    call_int(&c, x->dim[0] * blocks);
+    call_int(&c, blocks);
+    call_int(&c, x->dim[1]);
+    call_int(&c, x->dim[2]);
+    return call_items(&c, x->dim[0] * blocks);
+}
+
+static const op_def sum_middle = { .name = "sum_middle", .infer = sum_middle_infer, .bind = sum_middle_bind };
+
 /* ---- For the gradients of broadcasts ---- */
+
+/* The last axes of x over which `b` is repeated: `rows` elements, with `columns` after them that b has.  False: none. */
+static bool repeated_axes(const tensor *x, const tensor *b, int64_t *rows, int64_t *columns)
+{
+    *rows = *columns = 1;
+    for (int i = 1; i <= x->rank; ++i) {
+        int64_t size = x->dim[x->rank - i], kept = i <= b->rank ? b->dim[b->rank - i] : 1;
+        if (size == 1) continue;
+        if (kept == size && *rows > 1) break;
+        *(kept == size ? columns : rows) *= size;
+    }
+    return *rows > 1;
+}
+
+/* A shape of x's axes with 1 for those that repeated_axes found. */
+static tensor *without_axes(tensor *sums, const tensor *x, const tensor *b, int64_t rows)
+{
+    int64_t dim[TENSOR_RANK_MAX];
+    for (int i = 1; i <= x->rank; ++i) {
+        int64_t size = x->dim[x->rank - i], kept = i <= b->rank ? b->dim[b->rank - i] : 1;
+        bool summed = kept != size && rows > 1;
+        if (summed) rows /= size;
+        dim[x->rank - i] = summed ? 1 : size;
+    }
+    return op_reshape(sums, x->rank, dim);
+}
+
+/* Summed over one run of neighbouring axes after the other, from the last. */
+static tensor *sum_axes(tensor *x, const tensor *b)
+{
+    for (int64_t rows, columns; !x->poison && repeated_axes(x, b, &rows, &columns);) {
+        int64_t outer = tensor_count(x) / rows / columns;
+        tensor *sums;
+        if (columns == 1)
+            sums = op_sum_last(op_reshape(x, 2, (int64_t[]){ outer, rows }));
+        else if (outer == 1)
+            sums = op_sum_rows(op_reshape(x, 2, (int64_t[]){ rows, columns }));
+        else {
+            tensor *in = op_contiguous(op_reshape(x, 3, (int64_t[]){ outer, rows, columns }));
+            sums = graph_node1(x->graph, &sum_middle, 1, &in, NULL, 0);
+        }
+        x = without_axes(sums, x, b, rows);
+    }
+    return x;
+}
 
 tensor *sum_to(tensor *x, const tensor *b)
 {
     if (x->poison) return x;
     int64_t count = tensor_count(b);
-    if (count != tensor_count(x)) {
-        x = count == 1 ? op_sum_all(x) : op_sum_rows(op_reshape(x, 2, (int64_t[]){ -1, count }));
-    }
+    if (count != tensor_count(x)) x = count == 1 ? op_sum_all(x) : sum_axes(x, b);
     if (!tensor_same_shape(x, b)) x = op_reshape(x, b->rank, b->dim);
     return cast_as(x, b->type);
 }

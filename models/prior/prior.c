@@ -113,7 +113,8 @@ static tensor *add_branch(const prior_config *c, const linear_weights *w, tensor
 tensor *prior_block_step(const block_weights *w, tensor *x, const mask *pattern, const attention_cache *cache)
 {
     tensor *h = nn_attention_step(&w->attention, &w->norm1, x, pattern, cache);
-    return nn_linear_step(&w->down, NULL, nn_linear_step(&w->up, &w->norm2, h, true, NULL), false, h);
+    tensor *wide = nn_linear_step(&w->up, &w->norm2, h, ACTIVATION_GELU, NULL);
+    return nn_linear_step(&w->down, NULL, wide, ACTIVATION_IDENTITY, h);
 }
 
 tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, tensor *x, const mask *pattern,

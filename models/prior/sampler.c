@@ -163,7 +163,7 @@ static bool build_step(drawer *d, error *err)
         x = prior_block_step(&w.blocks[i], x, &pattern, &cache);
         graph_pop(g);
     }
-    d->logits = op_reshape(nn_linear_step(&w.image_logits, &w.norm, x, false, NULL), 2,
+    d->logits = op_reshape(nn_linear_step(&w.image_logits, &w.norm, x, ACTIVATION_IDENTITY, NULL), 2,
                            (int64_t[]){ d->rows, shape->codes });
     graph_keep(d->logits);
     draw_token(g, d, d->logits, d->settings, d->random, at);

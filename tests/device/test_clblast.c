@@ -25,12 +25,12 @@ typedef struct gemm_case {
     int m, n, k, batch[2];
     dtype a, b, c;
     int flags;
-    gemm_activation activation;
+    activation activation;
     int image_a, image_b, height, width, channels;
 } gemm_case;
 
 static const gemm_case cases[] = {
-    { "plain", 37, 29, 53, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, 0, GEMM_IDENTITY, 0, 0, 0, 0, 0 },
+    { "plain", 37, 29, 53, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, 0, ACTIVATION_IDENTITY, 0, 0, 0, 0, 0 },
     { "transposed",
       37,
       29,
@@ -40,7 +40,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       A_COLUMNS | B_COLUMNS,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       0,
       0,
@@ -55,7 +55,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       A_COLUMNS | C_COLUMNS | ACCUMULATE,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       0,
       0,
@@ -70,7 +70,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       A_COLUMNS,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       0,
       0,
@@ -85,7 +85,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F16,
       A_COLUMNS | B_COLUMNS | C_COLUMNS | ACCUMULATE | BIAS | PREACTIVATION,
-      GEMM_GELU,
+      ACTIVATION_GELU,
       0,
       0,
       0,
@@ -100,14 +100,14 @@ static const gemm_case cases[] = {
       DTYPE_F16,
       DTYPE_F32,
       A_COLUMNS | ACCUMULATE,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       3,
       8,
       16,
       3 },
-    { "one row", 1, 33, 17, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, 0, GEMM_IDENTITY, 0, 0, 0, 0, 0 },
-    { "one k", 5, 7, 1, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, A_COLUMNS, GEMM_IDENTITY, 0, 0, 0, 0, 0 },
+    { "one row", 1, 33, 17, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, 0, ACTIVATION_IDENTITY, 0, 0, 0, 0, 0 },
+    { "one k", 5, 7, 1, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, A_COLUMNS, ACTIVATION_IDENTITY, 0, 0, 0, 0, 0 },
     { "two batch axes",
       9,
       8,
@@ -117,7 +117,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       SPREAD,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       0,
       0,
@@ -132,7 +132,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       B_COLUMNS | BIAS,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       0,
       0,
@@ -147,7 +147,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       BIAS | PREACTIVATION | ACCUMULATE,
-      GEMM_GELU,
+      ACTIVATION_GELU,
       0,
       0,
       0,
@@ -162,7 +162,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       BIAS | PREACTIVATION,
-      GEMM_RELU,
+      ACTIVATION_RELU,
       0,
       0,
       0,
@@ -177,7 +177,7 @@ static const gemm_case cases[] = {
       DTYPE_F16,
       DTYPE_F16,
       B_COLUMNS | ACCUMULATE,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       0,
       0,
@@ -192,7 +192,7 @@ static const gemm_case cases[] = {
       DTYPE_BF16,
       DTYPE_F16,
       BIAS,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       0,
       0,
@@ -207,7 +207,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       B_COLUMNS | BIAS,
-      GEMM_RELU,
+      ACTIVATION_RELU,
       3,
       0,
       9,
@@ -222,7 +222,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F16,
       0,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       7,
       0,
       64,
@@ -237,7 +237,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       A_COLUMNS | ACCUMULATE,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       3,
       9,
@@ -252,7 +252,7 @@ static const gemm_case cases[] = {
       DTYPE_F32,
       DTYPE_F32,
       A_COLUMNS,
-      GEMM_IDENTITY,
+      ACTIVATION_IDENTITY,
       0,
       7,
       64,
@@ -315,11 +315,6 @@ static double element(const operand *o, const gemm_operand *g, int64_t batch, in
                               OFFSET + ((picture * im->height + y) * im->width + x) * im->channels + c);
 }
 
-static double activate(double v, gemm_activation a)
-{
-    return a == GEMM_RELU ? fmax(v, 0) : a == GEMM_GELU ? 0.5 * v * (1 + erf(v * sqrt(0.5))) : v;
-}
-
 static void compare(const gemm_case *t, const gemm_desc *g, const operand *a, const operand *b,
                     const operand *c, const operand *bias, const unsigned char *got,
                     const unsigned char *got_pre)
@@ -337,7 +332,7 @@ static void compare(const gemm_case *t, const gemm_desc *g, const operand *a, co
                         OFFSET + i0 * g->c.batch[0] + i1 * g->c.batch[1] + m * g->c.row + n * g->c.column;
                     if (g->bias) sum += (double)dtype_load(DTYPE_F32, bias->host, OFFSET + n);
                     double pre = (double)g->alpha * sum;
-                    double want = activate(pre, g->activation);
+                    double want = activation_value(g->activation, pre);
                     if (g->accumulate) want += (double)dtype_load(g->c.type, c->host, at);
                     largest = fmax(largest, fmax(fabs(want), fabs(pre)));
                     worst = fmax(worst, fabs(want - (double)dtype_load(g->c.type, got, at)));

@@ -113,7 +113,7 @@ static void test_convolution_forward(void **state)
         s.a = image(half ? DTYPE_F16 : DTYPE_F32, t.kernel, t.height, t.width, t.channels);
         s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
         s.bias = true;
-        s.activation = half ? GEMM_IDENTITY : GEMM_RELU;
+        s.activation = half ? ACTIVATION_IDENTITY : ACTIVATION_RELU;
         check("convolution", &s);
     }
 }
@@ -151,9 +151,9 @@ static void test_convolution_winograd(void **state)
         s.b = matrix(half ? DTYPE_BF16 : DTYPE_F32, COLUMNS, s.k, s.n);
         s.c.type = types[i % 3];
         s.bias = !half;
-        s.activation = (gemm_activation)(i % 4 / 2);
+        s.activation = (activation)(i % 4 / 2);
         s.preactivation = i % 4 == 3;
-        s.slope = (gemm_activation)(i / 2 % 3);
+        s.slope = (activation)(i / 2 % 3);
         s.residual = i % 3 != 1;
         s.accumulate = i % 6 == 1;
         s.alpha = 0.5f;
@@ -189,7 +189,7 @@ static void test_epilogues(void **state)
             s.bias = options & 1;
             s.preactivation = options & 2;
             s.accumulate = options & 4;
-            s.activation = (gemm_activation)(options / 8);
+            s.activation = (activation)(options / 8);
             s.alpha = 0.75f;
             check("epilogue", &s);
         }
@@ -209,7 +209,7 @@ static void test_long_products_of_short_lines(void **state)
         s.b = matrix(i == 3 ? DTYPE_F16 : DTYPE_F32, i == 4 ? SPACED : ROWS, s.k, s.n);
         s.c = matrix(types[i % 3], i % 5 == 4 ? SPACED : i % 5 == 2 ? COLUMNS : ROWS, s.m, s.n);
         s.bias = i % 2 == 1;
-        s.activation = (gemm_activation)(i % 4 == 1);
+        s.activation = (activation)(i % 4 == 1);
         s.accumulate = i % 3 == 0;
         s.residual = i % 3 == 1;
         if (i == 2 || i == 5) {
@@ -230,11 +230,11 @@ static void test_slopes_and_residuals(void **state)
     for (int i = 0; i < (tiny() ? 4 : 18); ++i) {
         const int *size = shapes[i % 4];
         gemm_desc s = plain_desc(size[0], size[1], size[2], types[i % 3]);
-        s.slope = (gemm_activation)(i / 3 % 3);
+        s.slope = (activation)(i / 3 % 3);
         s.residual = i % 2 == 0 || !s.slope;
         s.c = matrix(s.c.type, i % 4 == 2 ? SPACED : i % 5 == 4 ? COLUMNS : ROWS, s.m, s.n);
         s.bias = i % 3 != 1;
-        s.activation = (gemm_activation)(i % 7 == 6);
+        s.activation = (activation)(i % 7 == 6);
         s.accumulate = i % 5 == 3;
         s.alpha = 0.75f;
         if (i % 4 == 3) s.a = image(s.a.type, 3, 3, 4, 2);
@@ -245,6 +245,20 @@ static void test_slopes_and_residuals(void **state)
         }
         check("slope and residual", &s);
     }
+}
+
+/* Every activation, and every slope, at whole vectors and single elements. */
+static void test_activations(void **state)
+{
+    (void)state;
+    for (int i = ACTIVATION_RELU; i < (tiny() ? 2 : ACTIVATION_COUNT); ++i)
+        for (int slope = 0; slope < 2; ++slope) {
+            gemm_desc s = plain_desc(14, 41, 20, types[(i + slope) % 3]);
+            if (slope) s.slope = (activation)i;
+            if (!slope) s.activation = (activation)i;
+            s.preactivation = !slope;
+            check("activation", &s);
+        }
 }
 
 /* Row i of a product of few rows has the same bits for 1, 3 and 16 rows. */
@@ -259,7 +273,7 @@ static void test_thin_rows_do_not_depend_on_each_other(void **state)
             gemm_desc s = plain_desc(counts[j], 37, 75, i % 2 ? DTYPE_F16 : DTYPE_F32);
             s.b = matrix(s.b.type, i / 2 % 2 ? COLUMNS : ROWS, s.k, s.n);
             s.bias = true;
-            s.activation = GEMM_GELU;
+            s.activation = ACTIVATION_GELU;
             if (batched) {
                 s.batch[1] = 2;
                 s.b.batch[1] = 3;
@@ -345,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_convolution_winograd),
         cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_long_products_of_short_lines),
+        cmocka_unit_test(test_activations),
         cmocka_unit_test(test_slopes_and_residuals),
         cmocka_unit_test(test_thin_rows_do_not_depend_on_each_other),
         cmocka_unit_test(test_wrong_descriptors),

@@ -48,7 +48,7 @@ static void test_shapes_tell_products_apart(void **state)
         if (i == 3) other.a = image(DTYPE_F32, 3, 8, 8, 600 / 9);
         if (i == 4) other.batch[1] = 2, other.c.batch[1] = 64 * 32;
         if (i == 5) other.residual = true;
-        if (i == 6) other.slope = GEMM_RELU;
+        if (i == 6) other.slope = ACTIVATION_RELU;
         gemm_shape_text(&other, b);
         assert_string_not_equal(a, b);
     }

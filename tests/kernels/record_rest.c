@@ -37,15 +37,15 @@ static bool record_products(device *d, dtype type, error *err)
             gemm_desc s = product(type, m, columns);
             if (!record_product(d, "thin", &s, err) || !record_product(d, "plain", &s, err)) return false;
             s.residual = true;
-            s.slope = columns ? GEMM_RELU : GEMM_GELU;
+            s.slope = columns ? ACTIVATION_RELU : ACTIVATION_GELU;
             if (!record_product(d, "thin", &s, err) || !record_product(d, "plain", &s, err)) return false;
         }
     gemm_desc s = product(type, 20, true);
     s.a = image;
     s.k = 3 * 3 * 6;
-    s.activation = GEMM_RELU;
+    s.activation = ACTIVATION_RELU;
     if (!record_product(d, "plain", &s, err)) return false;
-    s.slope = GEMM_RELU;
+    s.slope = ACTIVATION_RELU;
     s.residual = true;
     if (!record_product(d, "plain", &s, err)) return false;
     s = product(type, 20, false);

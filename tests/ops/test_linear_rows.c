@@ -13,7 +13,7 @@ static void apply(int shape, int64_t batch, const float *x, const float *w, cons
     tensor *weight = rig_input(&r, "w", DTYPE_F32, RIG_DIM(OUTER, INNER));
     tensor *norm = rig_input(&r, "gain", DTYPE_F32, RIG_DIM(INNER));
     linear_rows_terms t = {
-        .weight = { weight }, .gain = norm, .shift = norm, .epsilon = 1e-5f, .gelu = true
+        .weight = { weight }, .gain = norm, .shift = norm, .epsilon = 1e-5f, .activation = ACTIVATION_GELU
     };
     tensor *out = op_linear_rows(in, &t);
     graph_keep(out);

@@ -45,21 +45,6 @@ static inline double gemm_reference_operand(const gemm_operand *o, const gemm_ar
     return gemm_reference_place(h, base + ((picture * g->height + y) * g->width + x) * g->channels + c);
 }
 
-static inline double gemm_reference_activate(gemm_activation f, double v)
-{
-    if (f == GEMM_RELU) return v > 0.0 ? v : 0.0;
-    if (f == GEMM_GELU) return 0.5 * v * (1.0 + erf(v * 0.70710678118654752));
-    return v;
-}
-
-static inline double gemm_reference_slope(gemm_activation f, double v)
-{
-    if (f == GEMM_RELU) return v > 0.0 ? 1.0 : 0.0;
-    if (f == GEMM_GELU)
-        return 0.5 * (1.0 + erf(v * 0.70710678118654752)) + v * 0.39894228040143268 * exp(-0.5 * v * v);
-    return 1.0;
-}
-
 /* An element of C: its place, its value before the activation, and its value. */
 typedef struct gemm_element {
     int64_t at;
@@ -80,8 +65,8 @@ static inline gemm_element gemm_reference_element(const gemm_desc *s, const gemm
                gemm_reference_operand(&s->b, &arrays[GEMM_B], q, column, b);
     if (s->bias) sum += gemm_reference_place(&arrays[GEMM_BIAS], column);
     e.before = sum * (double)s->alpha;
-    e.value = gemm_reference_activate(s->activation, e.before);
-    if (s->slope) e.value *= gemm_reference_slope(s->slope, gemm_reference_place(&arrays[GEMM_POINT], e.at));
+    e.value = activation_value(s->activation, e.before);
+    if (s->slope) e.value *= activation_slope(s->slope, gemm_reference_place(&arrays[GEMM_POINT], e.at));
     if (s->residual) e.value += gemm_reference_place(&arrays[GEMM_RESIDUAL], e.at);
     if (s->accumulate) e.value += gemm_reference_place(&arrays[GEMM_C], e.at);
     return e;

@@ -1,11 +1,11 @@
 /* linear_rows.c -- a decoding step's linear layer against a naive one, with all that can stand around it.
- * ints[0]: what there is; inputs are x, then those in the order of the bits, weights first.
+ * ints[0]: what there is; ints[1]: the activation; inputs are x, then those in the order of the bits, weights first.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/cases/op_case.h"
 
 #include <math.h>
 
-enum { PARTS3 = 1, BIASED = 2, NORM = 4, RESIDUAL = 8, GELU = 16 };
+enum { PARTS3 = 1, BIASED = 2, NORM = 4, RESIDUAL = 8 };
 #define EPSILON 1e-5
 
 static int parts_of(const op_case *c)
@@ -17,7 +17,7 @@ static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
     int at = 1;
-    linear_rows_terms t = { .epsilon = (float)EPSILON, .gelu = c->ints[0] & GELU };
+    linear_rows_terms t = { .epsilon = (float)EPSILON, .activation = (activation)c->ints[1] };
     for (int p = 0; p < parts_of(c); ++p) t.weight[p] = in[at++];
     for (int p = 0; p < parts_of(c) && c->ints[0] & BIASED; ++p) t.bias[p] = in[at++];
     if (c->ints[0] & NORM) {
@@ -52,7 +52,7 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
         for (int64_t j = 0; j < n; ++j) {
             double z = flags & BIASED ? in[1 + parts + p].v[j] : 0;
             for (int64_t i = 0; i < k; ++i) z += x[i] * in[1 + p].v[j * k + i];
-            if (flags & GELU) z = 0.5 * z * erfc(-z / sqrt(2.0));
+            z = activation_value((activation)c->ints[1], z);
             if (flags & RESIDUAL) z += residual->v[r * n + j];
             out[0].v[at * n + j] = z;
         }
@@ -73,9 +73,11 @@ static const op_case cases[] = {
       .tol16 = 2 },
     { .name = "norm, GELU, residual",
       .in = { IN(3, 3, 1, 33), IN(2, 6, 33), IN(1, 33), IN(1, 33), IN(3, 3, 1, 6) },
-      .ints = { NORM | GELU | RESIDUAL },
+      .ints = { NORM | RESIDUAL, ACTIVATION_GELU },
       .tol = 2e-5,
       .tol16 = 2 },
+    { .name = "ReLU", .in = { IN(3, 3, 1, 33), IN(2, 6, 33) }, .ints = { 0, ACTIVATION_RELU } },
+    { .name = "QuickGELU", .in = { IN(3, 3, 1, 33), IN(2, 6, 33) }, .ints = { 0, ACTIVATION_QUICK_GELU } },
     { .name = "residual",
       .in = { IN(3, 1, 1, 24), IN(2, 24, 24), IN(1, 24), IN(3, 1, 1, 24) },
       .ints = { BIASED | RESIDUAL } },
