@@ -104,17 +104,17 @@ static bool parse_op(op_bench *b, const char *name, error *err)
 
 static bool parse_attention(op_bench *b, const char *name)
 {
-    char form[8], kind[8], rest;
+    char form[8], kind[16], rest;
     int batch, text, side, heads, head;
-    if (sscanf(name, "attention:%7[a-z]:%7[a-z]:%dx%d+%d^2,h%d,d%d%c", form, kind, &batch, &text, &side,
+    if (sscanf(name, "attention:%7[a-z]:%15[a-z]:%dx%d+%d^2,h%d,d%d%c", form, kind, &batch, &text, &side,
                &heads, &head, &rest) != 7 ||
         batch < 1 || text < 0 || side < 1 || heads < 1 || head < 1 || batch > 4096 || text > 65536 ||
         side > 256 || heads > 1024 || head > 1024)
         return false;
     b->train = strcmp(form, "train") == 0;
     if (!b->train && strcmp(form, "forward") != 0) return false;
-    int found = -1;
-    for (int k = MASK_FULL; k <= MASK_CONV; ++k)
+    int found = strcmp(kind, "full") == 0 ? MASK_CAUSAL : -1; /* its name once */
+    for (int k = 0; k < MASK_KINDS; ++k)
         if (strcmp(mask_kind_name((mask_kind)k), kind) == 0) found = k;
     if (found < 0 || !find(b, "attention")) return false;
     make(b, (int64_t[]){ found, batch, text, side, heads, head });
@@ -137,10 +137,11 @@ static bool parse(op_bench *b, const char *name, dtype weights, error *err)
 {
     if (strncmp(name, "op:", 3) == 0) return parse_op(b, name, err);
     return parse_linear(b, name, weights) || parse_attention(b, name) ||
-           error_set(err, ERROR_USAGE,
-                     "bench: '%s' is neither rows:MxNxK nor "
-                     "attention:forward|train:full|row|column|conv:BxTEXT+SIDE^2,hHEADS,dSIZE",
-                     name);
+           error_set(
+               err, ERROR_USAGE,
+               "bench: '%s' is neither rows:MxNxK nor "
+               "attention:forward|train:causal|row|column|conv|bidirectional:BxTEXT+SIDE^2,hHEADS,dSIZE",
+               name);
 }
 
 /* ---- Making, running, checking ---- */

@@ -36,7 +36,7 @@ static void test_usual_cases_keep_their_names(void **state)
     (void)state;
     static const char *const names[] = { "gemm:nn:512x512x512",
                                          "conv:forward:16x16x16x128->512,k1",
-                                         "attention:forward:full:1x256+32^2,h8,d64",
+                                         "attention:forward:causal:1x256+32^2,h8,d64",
                                          "attention:train:conv:1x256+32^2,h8,d64",
                                          "rows:1x65536x512",
                                          "op:layer_norm:2560x512",
@@ -222,6 +222,8 @@ static void test_operators_run(void **state)
     runs("rows:2x33x17", true);
     runs("attention:forward:column:2x5+3^2,h2,d8", true);
     runs("attention:train:conv:1x5+3^2,h1,d8", true);
+    runs("attention:forward:bidirectional:2x5+3^2,h2,d8", true);
+    runs("attention:forward:full:2x5+3^2,h2,d8", true); /* what causal was called */
 }
 
 /* What is printed as GB/s and GFLOP/s. */
