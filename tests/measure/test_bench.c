@@ -114,7 +114,7 @@ static void find_sizes(const op_timed *timed, bool as_usual, int64_t size[OP_CAS
 /* The operator in a graph of its own, which is never run. */
 static tensor *build(const op_test *test, const op_timed *timed, const int64_t *size, op_case *c)
 {
-    tensor *in[OP_CASE_IN], *out[OP_CASE_OUT] = { NULL };
+    tensor *in[OP_CASE_IN] = { NULL }, *out[OP_CASE_OUT] = { NULL };
     store *s = store_create(open_device, &err);
     graph *g = s ? graph_create(s, &err) : NULL;
     MUST(g);
@@ -153,7 +153,7 @@ static void test_usual_sizes(void **state)
 static void gives_single_rows(const op_test *test, const op_timed *timed)
 {
     op_case c;
-    op_array in[OP_CASE_IN], all, one;
+    op_array in[OP_CASE_IN] = { { 0 } }, all, one;
     int64_t size[OP_CASE_SIZES] = { MASK_COLUMN, 2, 5, 3, 2, 4 }; /* of attention, which has no sizes */
     if (timed->sizes) find_sizes(timed, false, size);
     tensor *y = build(test, timed, size, &c);

@@ -62,8 +62,8 @@ typedef struct op_array {
     int rank;
     int64_t dim[TENSOR_RANK_MAX];
     int64_t count, last, rows;
-    int64_t from, to; /* the rows of a result that are wanted, which are all in a test */
     double *v;
+    int64_t from, to; /* the rows of a result that are wanted, which are all in a test */
 } op_array;
 
 /* An operator as a case of the benchmark, op:<name>:<sizes>. */
