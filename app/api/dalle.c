@@ -4,7 +4,9 @@
 
 #include "host/base/plain_locale.h"
 #include "host/base/utf8.h"
-#include "models/parts.h"
+#include "models/dvae/dvae_part.h"
+#include "models/kinds.h"
+#include "models/prior/prior_part.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -37,7 +39,7 @@ static bool has_prior(const char *folder, error *err)
 {
     part_files files;
     error none = { 0 };
-    if (part_files_find(folder, "prior", &files, &none)) {
+    if (part_files_find(folder, &prior_kind, &files, &none)) {
         part_files_free(&files);
         return true;
     }
@@ -112,7 +114,8 @@ static bool check_request(const dalle_model *m, const dalle_request *r, error *e
 {
     if (!m->prior)
         return error_set(err, ERROR_USAGE,
-                         "the model has no prior: it encodes and decodes, but draws nothing from captions");
+                         "the model has no %s: it encodes and decodes, but draws nothing from captions",
+                         prior_kind.name);
     if (!r->caption || (utf8_check(r->caption) < 0 && utf8_is_blank(r->caption)))
         return error_set(err, ERROR_USAGE, "the caption is empty");
     if (r->count < 1 || r->count > MOST_PICTURES)

@@ -8,8 +8,9 @@
 #include "models/data.h"
 #include "models/dvae/codec.h"
 #include "models/dvae/dvae_step.h"
+#include "models/dvae/dvae_workload.h"
 #include "models/fit.h"
-#include "models/parts.h"
+#include "models/kinds.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -219,7 +220,7 @@ static bool fit(dvae_trainer *t, error *err)
     snprintf(what, sizeof what, "%lld picture%s, %lld codes, %lld steps of %lld", (long long)pictures,
              pictures == 1 ? "" : "s", (long long)t->config.codes, (long long)t->config.steps,
              (long long)t->config.batch);
-    return announce_run(workload_dvae(t->device, &t->config, err), t->config.steps, what, err);
+    return announce_run(dvae_workload(t->device, &t->config, err), t->config.steps, what, err);
 }
 
 /* A model's file has the codes but not how they were used: as if all had been alike, so that none is replaced at once. */
@@ -264,7 +265,7 @@ static bool set_up(dvae_trainer *t, const train_request *r, const char *data, er
     if (!(t->counter = code_counter_create(c->codes, err))) return false;
     if (!r->init || r->resume) return true;
     part_files from;
-    if (!part_files_find(r->init, "dvae", &from, err)) return false;
+    if (!part_files_find(r->init, &dvae_kind, &from, err)) return false;
     bool ok = checkpoint_import(t->store, from.weights, true, NULL, err) && start_codebook(t, err);
     part_files_free(&from);
     return ok;

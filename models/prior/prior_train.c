@@ -8,9 +8,11 @@
 #include "host/train/schedule.h"
 #include "models/announce.h"
 #include "models/fit.h"
-#include "models/origin.h"
+#include "models/kinds.h"
 #include "models/prior/noise.h"
+#include "models/prior/origin.h"
 #include "models/prior/prior_step.h"
+#include "models/prior/prior_workload.h"
 #include "models/prior/start.h"
 #include "models/prior/text.h"
 
@@ -282,8 +284,8 @@ static bool find_origin(const train_request *r, part_files *from, error *err)
 {
     *from = (part_files){ 0 };
     if (!r->init || r->resume) return true;
-    if (!part_files_find(r->init, "prior", from, err)) return false;
-    if (from->tokenizer) return true;
+    if (!part_files_find(r->init, &prior_kind, from, err)) return false;
+    if (part_files_role(from, PART_TOKENIZER)) return true;
     part_files_free(from);
     return error_set(err, ERROR_FORMAT, "'%s' has no tokenizer.model, which its prior needs", r->init);
 }
@@ -302,7 +304,7 @@ static bool fit(prior_trainer *t, const train_request *r, const part_files *from
     if (!prior_config_check(c, &t->shape, err) || !chosen) return prior_config_check(c, &t->shape, err);
     snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
              pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
-    return announce_run(workload_prior(t->device, c, &t->shape, err), c->steps, what, err);
+    return announce_run(prior_workload(t->device, c, &t->shape, err), c->steps, what, err);
 }
 
 static bool open_data(prior_trainer *t, const train_request *r, const char *data, const char *dvae,
@@ -391,7 +393,8 @@ bool prior_train(const train_request *r, error *err)
               request_take_sizes(r, &prior_config_table, prior_sizes, &t.config, err) &&
               prior_config_check(&t.config, NULL, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
-              (dvae = request_path(r, "dvae", r->dvae, "--dvae", err)) && set_up(&t, r, data, dvae, err) &&
+              (dvae = request_path(r, "dvae", request_part(r, &dvae_kind), "--dvae", err)) &&
+              set_up(&t, r, data, dvae, err) &&
               (text = request_config_text(&prior_config_table, &t.config, err));
     if (ok) {
         provenance = json_pack("{s:o, s:s, s:o, s:s, s:s}", "data", json_tree_string(data), "pictures",

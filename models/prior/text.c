@@ -24,8 +24,9 @@ struct prior_text {
 /* With the words that the model it starts from knows. */
 static bool write_words(char **captions, int64_t count, const part_files *from, const char *path, error *err)
 {
-    char *known = from && from->words ? file_read(from->words, NULL, err) : NULL;
-    if (from && from->words && !known) return false;
+    const char *of_from = from ? part_files_role(from, PART_WORDS) : NULL;
+    char *known = of_from ? file_read(of_from, NULL, err) : NULL;
+    if (of_from && !known) return false;
     const char **all = malloc((size_t)(count + 1) * sizeof *all);
     bool ok = all ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)count);
     for (int64_t i = 0; ok && i < count; ++i) all[i] = captions[i];
@@ -126,10 +127,11 @@ static bool grow_tokenizer(const part_files *from, const text_list *l, int64_t m
                            error *err)
 {
     unseen_list u = { 0 };
-    tokenizer *given = tokenizer_open(from->tokenizer, err);
-    bool ok = given && (!from->words || find_unseen(from->words, l, &u, err));
-    char **texts = from->words ? u.texts : l->texts;
-    int64_t count = from->words ? u.count : l->count;
+    const char *known = part_files_role(from, PART_WORDS);
+    tokenizer *given = tokenizer_open(part_files_role(from, PART_TOKENIZER), err);
+    bool ok = given && (!known || find_unseen(known, l, &u, err));
+    char **texts = known ? u.texts : l->texts;
+    int64_t count = known ? u.count : l->count;
     ok = ok && tokenizer_grow(given, (const char *const *)texts, count, (int)most, model, err);
     for (int64_t i = 0; i < u.count; ++i) free(u.texts[i]);
     free(u.texts);
@@ -141,7 +143,7 @@ static bool grow_tokenizer(const part_files *from, const text_list *l, int64_t m
 static bool begins_alike(const train_request *r, const part_files *from, error *err)
 {
     tokenizer *given = tokenizer_open(r->tokenizer, err),
-              *old = given ? tokenizer_open(from->tokenizer, err) : NULL;
+              *old = given ? tokenizer_open(part_files_role(from, PART_TOKENIZER), err) : NULL;
     bool ok = given && old;
     int count = ok ? tokenizer_vocabulary(old) : 0;
     bool same = ok && tokenizer_vocabulary(given) >= count;

@@ -5,6 +5,7 @@
 
 #include "models/data.h"
 #include "models/parts.h"
+#include "models/prior/prior.h"
 
 typedef struct prior_text prior_text;
 

@@ -2,7 +2,8 @@
  * and what is told of captions by it.
  * SPDX-License-Identifier: MIT */
 #include "app/api/dalle.h"
-#include "models/calibrate.h"
+#include "models/prior/calibrate.h"
+#include "models/prior/prior.h"
 #include "tests/models/drawings.h"
 #include "tests/support/device_or_skip.h"
 

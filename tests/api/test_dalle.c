@@ -231,7 +231,8 @@ static void test_without_prior(void **state)
     error err;
     dalle_error failure;
     device *d = device_open(NULL, &err);
-    if (!d || !pack_model(d, path_of("dvae"), NULL, path_of("codec"), DTYPE_F16, &err))
+    if (!d || !pack_model(d, (const char *const[]){ path_of("dvae"), NULL, NULL }, path_of("codec"),
+                          DTYPE_F16, &err))
         fail_msg("%s", err.message);
     device_close(d);
     dalle_model *m = dalle_open(path_of("codec"), NULL, &failure);

@@ -37,3 +37,28 @@ add_test(NAME cold_start COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/cold_start.s
     ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/cold-start)
 set_tests_properties(cold_start PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT
     "DALLE_CL_CACHE=${PROJECT_BINARY_DIR}/test-cache;POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache")
+
+# The program with a kind of model more, the toy in tests/models/toy: its folder's sources and presets, and the table
+# of kinds with its line.  All else is the program's own objects.
+file(GLOB TOY_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/models/toy/*.c)
+file(GLOB TOY_PRESETS CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/models/toy/presets/*.cfg)
+set(PROGRAM_SYMBOLS ${EMBED_SYMBOLS})
+set(EMBED_OUTPUTS)
+set(EMBED_SYMBOLS)
+embed(presets preset ${CMAKE_CURRENT_SOURCE_DIR}/models ${TOY_PRESETS})
+embedded_table(${PROJECT_BINARY_DIR}/embedded/toy_table.c ${PROGRAM_SYMBOLS} ${EMBED_SYMBOLS})
+set(objects)
+foreach(target IN ITEMS embedded dalle-cl)
+    list(APPEND objects $<FILTER:$<TARGET_OBJECTS:${target}>,EXCLUDE,/embedded/table.c>)
+endforeach()
+foreach(room IN LISTS ROOMS)
+    list(APPEND objects $<FILTER:$<TARGET_OBJECTS:room_${room}>,EXCLUDE,/models/kinds.c>)
+endforeach()
+add_executable(toy_program ${PROJECT_SOURCE_DIR}/models/kinds.c ${TOY_SOURCES} ${EMBED_OUTPUTS}
+    ${PROJECT_BINARY_DIR}/embedded/toy_table.c ${objects})
+target_include_directories(toy_program PRIVATE ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_definitions(toy_program PRIVATE KINDS_DEF="models/toy.def")
+target_link_libraries(toy_program PRIVATE ${DALLE_LIBRARIES})
+add_test(NAME cli_kinds COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/kinds.sh $<TARGET_FILE:toy_program>
+    $<TARGET_FILE:dalle-cl> $<TARGET_FILE:make_pictures> ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/kinds)
+set_tests_properties(cli_kinds PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")

@@ -139,7 +139,7 @@ static bool train_preset(const char *kind, const char *folder, bool resume, erro
     snprintf(first, sizeof first, "%s", walk_path("dvae-whole"));
     if (!resume) {
         r.data = data;
-        r.dvae = dvae ? NULL : first;
+        if (!dvae) r.parts[0] = (train_part){ &dvae_kind, first };
         r.sets = dvae ? dvae_sets : prior_sets;
         while (r.sets[r.set_count]) ++r.set_count;
     }
@@ -207,8 +207,9 @@ bool scenario_generate_prepare(error *err)
 {
     if (!scenario_prior_prepare(err)) return false;
     device *d = device_open(NULL, err);
-    bool ok = d && pack_model(d, walk_path("dvae-whole"), walk_path("prior-whole"), walk_path("model"),
-                              DTYPE_F16, err);
+    bool ok =
+        d && pack_model(d, (const char *const[]){ walk_path("dvae-whole"), walk_path("prior-whole"), NULL },
+                        walk_path("model"), DTYPE_F16, err);
     device_close(d);
     return ok;
 }

@@ -10,7 +10,8 @@ static alloc_totals totals;
 static bool run_pack(error *err)
 {
     device *d = device_open(NULL, err);
-    bool ok = d && pack_model(d, path_of("dvae"), path_of("prior"), path_of("out/model"), DTYPE_F16, err);
+    bool ok = d && pack_model(d, (const char *const[]){ path_of("dvae"), path_of("prior"), NULL },
+                              path_of("out/model"), DTYPE_F16, err);
     device_close(d);
     return ok;
 }

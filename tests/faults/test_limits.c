@@ -63,9 +63,10 @@ static void train_and_draw(const char *under, drawn *out)
     snprintf(dvae, sizeof dvae, "%s", path_of(under, "dvae"));
     snprintf(prior, sizeof prior, "%s", path_of(under, "prior"));
     device *d = NULL;
-    bool ok = train_tiny("dvae", data, NULL, dvae, first, &err) &&
-              train_tiny("prior", data, dvae, prior, second, &err) && (d = device_open(NULL, &err)) &&
-              pack_model(d, dvae, prior, path_of(under, "model"), DTYPE_F32, &err);
+    bool ok =
+        train_tiny("dvae", data, NULL, dvae, first, &err) &&
+        train_tiny("prior", data, dvae, prior, second, &err) && (d = device_open(NULL, &err)) &&
+        pack_model(d, (const char *const[]){ dvae, prior, NULL }, path_of(under, "model"), DTYPE_F32, &err);
     device_close(d);
     if (!ok) fail_msg("%s: %s", under, err.message);
     draw(under, out);

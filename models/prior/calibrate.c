@@ -1,12 +1,13 @@
 /* calibrate.c -- see calibrate.h.
  * SPDX-License-Identifier: MIT */
-#include "models/calibrate.h"
+#include "models/prior/calibrate.h"
 
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "models/data.h"
-#include "models/parts.h"
+#include "models/dvae/dvae_part.h"
+#include "models/prior/prior_part.h"
 
 #include <math.h>
 #include <stdlib.h>
