@@ -5,6 +5,7 @@
 #include "host/base/file.h"
 #include "models/dvae/dvae.h"
 #include "models/kinds.h"
+#include "models/dvae/dvae_part.h"
 #include "models/prior/prior_part.h"
 
 #include <math.h>

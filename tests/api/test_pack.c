@@ -18,7 +18,7 @@ static void test_pack_equals_run(void **state)
     if (!m) fail_msg("%s", failure.message);
     dalle_request r = request_for("blue over a white", 2);
     r.temperature = 1;
-    dalle_pictures packed = drawn_by(m, &r);
+    dalle_pictures *packed = drawn_by(m, &r);
 
     prior_shape shape = { SIDE_TOKENS, 32 };
     int32_t text[16], tokens[2 * TOKENS];
@@ -30,8 +30,8 @@ static void test_pack_equals_run(void **state)
     bool ok = prior && prior_part_tokens(prior, r.caption, text, &cut, &err) &&
               prior_part_prepare(prior, 4, &err) && prior_sampler_draw(prior->sampler, &how, tokens, &err);
     if (!ok) fail_msg("%s", err.message);
-    assert_memory_equal(packed.tokens, tokens, sizeof tokens);
-    dalle_pictures_free(&packed);
+    assert_memory_equal(packed->tokens, tokens, sizeof tokens);
+    dalle_pictures_free(packed);
     prior_part_close(prior);
     dalle_close(m);
     device_close(d);
@@ -47,10 +47,9 @@ static int64_t size_of(const char *path)
 static void test_packed_sizes(void **state)
 {
     (void)state;
-    dalle_model_info info;
-    dalle_get_info(model, &info);
+    const dalle_model_info *info = dalle_get_info(model);
     int64_t prior = size_of(path_of("model/prior.safetensors"));
-    assert_in_range(prior, 2 * info.prior_parameters, 2 * info.prior_parameters + 16384);
+    assert_in_range(prior, 2 * info->prior_parameters, 2 * info->prior_parameters + 16384);
     static const char *const files[] = { "model.json", "dvae.cfg",        "prior.cfg",
                                          "words.txt",  "tokenizer.model", "dvae.safetensors" };
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {

@@ -223,16 +223,16 @@ static bool stay(void *context, int done, int total)
 static bool use_model(dalle_model *m, dalle_error *err)
 {
     dalle_request r = DALLE_REQUEST_DEFAULTS;
-    dalle_pictures p = { 0 };
+    dalle_pictures *p = NULL;
     uint8_t rgb[DRAWING_BYTES];
     int32_t tokens[64];
     r.caption = "a red square";
     r.count = 2;
     r.progress = stay;
     drawing_pixels(1, rgb);
-    bool ok = dalle_generate(m, &r, &p, err) && dalle_encode(m, rgb, 1, tokens, err) &&
+    bool ok = (p = dalle_generate(m, &r, err)) && dalle_encode(m, rgb, 1, tokens, err) &&
               dalle_decode(m, tokens, 1, rgb, err);
-    dalle_pictures_free(&p);
+    dalle_pictures_free(p);
     return ok;
 }
 

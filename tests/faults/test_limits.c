@@ -39,15 +39,15 @@ typedef struct drawn {
 static void draw(const char *under, drawn *out)
 {
     dalle_error err;
-    dalle_pictures p;
+    dalle_pictures *p = NULL;
     dalle_request r = DALLE_REQUEST_DEFAULTS;
     r.caption = "a red square";
     r.count = PICTURES;
     dalle_model *m = dalle_open(path_of(under, "model"), NULL, &err);
-    if (!m || !dalle_generate(m, &r, &p, &err)) fail_msg("%s", err.message);
-    memcpy(out->tokens, p.tokens, sizeof out->tokens);
-    memcpy(out->rgb, p.rgb, sizeof out->rgb);
-    dalle_pictures_free(&p);
+    if (!m || !(p = dalle_generate(m, &r, &err))) fail_msg("%s", err.message);
+    memcpy(out->tokens, p->tokens, sizeof out->tokens);
+    memcpy(out->rgb, p->rgb, sizeof out->rgb);
+    dalle_pictures_free(p);
     dalle_close(m);
 }
 

@@ -386,7 +386,7 @@ static void test_init_refused(void **state)
     train_request r = {
         .preset = "tiny", .data = data, .run = path_of("refused"), .init = model, .seed = -1
     };
-    r.parts[0].folder = path_of("other");
+    r.parts[0] = (train_part){ &dvae_kind, path_of("other") };
     r.quiet = true;
     assert_false(prior_train(&r, &err));
     print_message("%s\n", err.message);
