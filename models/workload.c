@@ -83,7 +83,7 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     snprintf(size->largest_name, sizeof size->largest_name, "%s", info.largest_name ? info.largest_name : "");
     for (int i = 0; i < graph_node_count(g); ++i) {
         const node *n = graph_node_at(g, i);
-        if (n->live) size->flops += op_flops(n);
+        if (n->live) size->flops += node_flops(n);
     }
     size->parts = w->step.division->parts;
     size->flops *= (double)size->parts; /* all products belong to the parts */

@@ -1,48 +1,12 @@
 /* cmd_bench.c -- `dalle-cl bench`: products, convolutions, training steps and drawings, checked, then timed.
  * SPDX-License-Identifier: MIT */
-#include "app/cli/bench.h"
 #include "app/cli/cli.h"
+#include "app/measure/bench.h"
 
 #include "host/base/json_tree.h"
-#include "host/base/timing.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-
-/* Without --case: products of usual sizes and of the small presets, quick on any device. */
-static const char *const products[] = {
-    "gemm:nn:512x512x512",
-    "gemm:nt:512x512x512",
-    "gemm:tn:512x512x512",
-    "gemm:nn:1024x1024x1024",
-    "gemm:nt:1024x1024x1024",
-    "gemm:tn:1024x1024x1024",
-    "gemm:nt:4608x768x192",
-    "gemm:nt:4608x192x768",
-    "gemm:tn:768x192x4608",
-    "gemm:nt:16x576x192",
-    NULL,
-};
-static const char *const convolutions[] = {
-    "conv:forward:16x64x64x3->32,k7",  "conv:forward:16x32x32x64->64,k3",   "conv:data:16x32x32x64->64,k3",
-    "conv:weights:16x32x32x64->64,k3", "conv:forward:16x16x16x128->512,k1", NULL,
-};
-
-static const char *const operators[] = {
-    "attention:forward:causal:1x256+32^2,h8,d64",
-    "attention:forward:row:1x256+32^2,h8,d64",
-    "attention:train:row:1x256+32^2,h8,d64",
-    "attention:train:column:1x256+32^2,h8,d64",
-    "attention:train:conv:1x256+32^2,h8,d64",
-    "rows:1x2048x512",
-    "rows:1x65536x512",
-    "op:layer_norm:2560x512",
-    "op:gelu:2560x2048",
-    "op:softmax:2048x8192",
-    "op:add:65536x256",
-    NULL,
-};
 
 typedef struct bench {
     bench_options options;
@@ -51,51 +15,6 @@ typedef struct bench {
     bool json, paced, profile;
     bool again; /* with the other storage */
 } bench;
-
-typedef struct timing {
-    int runs;
-    double median, low, high; /* seconds; low and high are the quartiles */
-} timing;
-
-bool bench_open(bench_case *c, const char *name, const bench_options *o, error *err)
-{
-    if (strncmp(name, "gemm:", 5) == 0 || strncmp(name, "conv:", 5) == 0)
-        return bench_open_product(c, name, o, err);
-    if (strncmp(name, "op:", 3) == 0 || strncmp(name, "rows:", 5) == 0 ||
-        strncmp(name, "attention:", 10) == 0)
-        return bench_open_op(c, name, o, err);
-    if (strcmp(name, "start") == 0) return bench_open_start(c, name, o, err);
-    return bench_open_model(c, name, o, err);
-}
-
-/* The others have a storage of their own. */
-static bool takes_storage(const char *name)
-{
-    static const char *const kinds[] = { "gemm:", "conv:", "rows:" };
-    for (int i = 0; i < 3; ++i)
-        if (strncmp(name, kinds[i], 5) == 0) return true;
-    return false;
-}
-
-static bool time_one(const bench_case *c, double *seconds, error *err)
-{
-    double start = timing_now();
-    bool ok = c->run(c->self, err);
-    *seconds = timing_now() - start;
-    return ok;
-}
-
-static bool time_runs(const bench_case *c, double seconds, timing *t, error *err)
-{
-    enum { RUNS = 500, FEWEST = 5 };
-    double times[RUNS], begin = timing_now();
-    int n = 0;
-    while (n < RUNS && (n < FEWEST || timing_now() - begin < seconds))
-        if (!time_one(c, &times[n++], err)) return false;
-    timing_sort(times, n);
-    *t = (timing){ n, times[n / 2], times[n / 4], times[n - 1 - n / 4] };
-    return true;
-}
 
 static bool print_json(json_t *o, error *err)
 {
@@ -106,7 +25,8 @@ static bool print_json(json_t *o, error *err)
     return line != NULL;
 }
 
-static bool print_result(const bench *bn, const char *name, const bench_case *c, const timing *t, error *err)
+static bool print_result(const bench *bn, const char *name, const bench_case *c, const bench_timing *t,
+                         error *err)
 {
     const device_info *info = device_get_info(bn->options.device);
     double gflops = c->flops / t->median * 1e-9, peak = bn->peak > 0 ? 100 * gflops / bn->peak : 0,
@@ -131,20 +51,6 @@ static bool print_result(const bench *bn, const char *name, const bench_case *c,
                           "low_ms", 1e3 * t->low, "high_ms", 1e3 * t->high, "gflops", gflops, "gb_per_s", gbs,
                           "peak_gflops", bn->peak, "peak_percent", peak);
     return print_json(o, err);
-}
-
-/* Peak resident set of this program alone: ru_maxrss also counts what it was started from. */
-static int64_t peak_bytes(void)
-{
-    FILE *f = fopen("/proc/self/status", "r");
-    char line[256];
-    long long kib = 0;
-    struct rusage usage;
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "VmHWM: %lld", &kib) == 1) break;
-    if (f) fclose(f);
-    if (kib == 0 && getrusage(RUSAGE_SELF, &usage) == 0) kib = usage.ru_maxrss;
-    return kib * 1024;
 }
 
 static bool print_ready(const bench *bn, const char *name, const bench_case *c, error *err)
@@ -185,14 +91,9 @@ static bool pace_runs(const char *line, const bench_case *c, error *err)
             MOST, line);
     if (!c->run)
         return error_set(err, ERROR_USAGE, "bench: --paced: a line 'case NAME' must come before runs");
-    double *times = calloc((size_t)runs, sizeof *times);
-    if (!times) return error_set(err, ERROR_MEMORY, "out of memory for the times of %ld runs", runs);
-    bool ok = true;
-    for (long i = 0; ok && i < runs; ++i) ok = time_one(c, &times[i], err);
-    timing_sort(times, (int)runs);
-    ok = ok && print_json(json_pack("{s:f, s:i}", "ms", 1e3 * times[runs / 2], "runs", (int)runs), err);
-    free(times);
-    return ok;
+    bench_timing t;
+    return bench_time_runs(c, (int)runs, &t, err) &&
+           print_json(json_pack("{s:f, s:i}", "ms", 1e3 * t.median, "runs", t.runs), err);
 }
 
 /* Runs, or another case, for each line of standard input, so that another program's runs can be put between ours.
@@ -207,7 +108,7 @@ static bool pace(const bench *bn, const char *name, error *err)
         ok = strncmp(line, "case ", 5) == 0 ? change_case(bn, line + 5, &c, err) : pace_runs(line, &c, err);
     }
     close_case(&c);
-    return ok && print_json(json_pack("{s:I}", "peak_bytes", (json_int_t)peak_bytes()), err);
+    return ok && print_json(json_pack("{s:I}", "peak_bytes", (json_int_t)bench_peak_bytes()), err);
 }
 
 /* Where one run's time goes, by operator. */
@@ -225,19 +126,21 @@ static bool print_profile(const bench *bn, const bench_case *c, error *err)
 static bool run_case(const bench *bn, const char *name, error *err)
 {
     bench_case c;
-    timing t;
-    if (bn->again && !takes_storage(name)) return true;
+    bench_timing t;
+    if (bn->again && !bench_takes_storage(name)) return true;
     if (!bench_open(&c, name, &bn->options, err)) return false;
-    bool ok = time_runs(&c, bn->seconds, &t, err) && print_result(bn, name, &c, &t, err) &&
+    bool ok = bench_time(&c, bn->seconds, &t, err) && print_result(bn, name, &c, &t, err) &&
               (!bn->profile || print_profile(bn, &c, err));
     c.close(c.self);
     return ok;
 }
 
-static bool run_list(const bench *bn, const char *const *names, error *err)
+static bool run_group(const bench *bn, bench_group group, error *err)
 {
-    for (; *names; ++names)
-        if (!run_case(bn, *names, err)) return false;
+    char text[BENCH_NAME_SIZE];
+    const char *name;
+    for (int i = 0; (name = bench_usual(group, i, text)); ++i)
+        if (!run_case(bn, name, err)) return false;
     return true;
 }
 
@@ -253,17 +156,18 @@ static bool run_given(const cli_call *call, const bench *bn, error *err)
     if (count) return true;
     const char *op = cli_text(call, "op");
     bool all = strcmp(op, "all") == 0;
-    return (!(all || strcmp(op, "gemm") == 0) || run_list(bn, products, err)) &&
-           (!(all || strcmp(op, "conv") == 0) || run_list(bn, convolutions, err)) &&
-           (!(all || strcmp(op, "op") == 0) || run_list(bn, operators, err)) &&
-           (strcmp(op, "model") != 0 || run_list(bn, bench_models(), err));
+    return (!(all || strcmp(op, "gemm") == 0) || run_group(bn, BENCH_PRODUCTS, err)) &&
+           (!(all || strcmp(op, "conv") == 0) || run_group(bn, BENCH_CONVOLUTIONS, err)) &&
+           (!(all || strcmp(op, "op") == 0) || run_group(bn, BENCH_OPERATORS, err)) &&
+           (strcmp(op, "model") != 0 || run_group(bn, BENCH_MODELS, err));
 }
 
 static bool list(void)
 {
-    const char *const *lists[] = { products, convolutions, operators, bench_models() };
-    for (int i = 0; i < 4; ++i)
-        for (const char *const *name = lists[i]; *name; ++name) puts(*name);
+    char text[BENCH_NAME_SIZE];
+    const char *name;
+    for (int group = 0; group < BENCH_GROUPS; ++group)
+        for (int i = 0; (name = bench_usual((bench_group)group, i, text)); ++i) puts(name);
     return true;
 }
 
@@ -318,8 +222,9 @@ const cli_command cmd_bench = {
     .example = "dalle-cl bench --device gpu --case gemm:nt:1024x1024x1024\ndalle-cl bench --op model",
     .text =
         "Cases are gemm:nn|nt|tn:MxNxK, conv:forward|data|weights:BxHxWxC->N,kK, both also with +bias, "
-        "+residual, an activation (+gelu) and a derivative (+gelu') after it, and those that --list "
-        "names.\n"
+        "+residual, an activation (+gelu) and a derivative (+gelu') after it, op:NAME:SIZES for an operator, "
+        "as in "
+        "op:softmax:2048x8192, and those that --list names.\n"
         "A product or operator is compared with sums in double precision before it is timed; a training "
         "step must "
         "lower its "

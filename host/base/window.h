@@ -32,8 +32,8 @@ static inline bool window_is_same(const window *w)
 /* Places of the window along y (axis 0) or x of a picture `length` pixels long; below 1: it does not fit. */
 static inline int64_t window_places(const window *w, int axis, int64_t length)
 {
-    const int64_t room = length + w->before[axis] + w->after[axis] - w->size[axis];
-    return room < 0 ? 0 : room / w->stride[axis] + 1;
+    const int64_t slack = length + w->before[axis] + w->after[axis] - w->size[axis];
+    return slack < 0 ? 0 : slack / w->stride[axis] + 1;
 }
 
 #endif

@@ -26,7 +26,7 @@ static bool fill_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(n->out[0]));
 }
 
-static const op_def fill = { "fill", fill_infer, fill_bind, NULL, NULL };
+static const op_def fill = { .name = "fill", .infer = fill_infer, .bind = fill_bind };
 
 tensor *graph_fill(graph *g, float value, int rank, const int64_t *dim, dtype type)
 {
@@ -78,7 +78,7 @@ static bool accumulate_bind(const node *n, binder *to)
     return call_items(&c, tensor_rows(y));
 }
 
-static const op_def accumulate = { "accumulate", accumulate_infer, accumulate_bind, NULL, NULL };
+static const op_def accumulate = { .name = "accumulate", .infer = accumulate_infer, .bind = accumulate_bind };
 
 tensor *graph_accumulate(graph *g, int count, tensor *const *parts)
 {

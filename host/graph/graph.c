@@ -350,6 +350,11 @@ int graph_node_count(const graph *g)
     return g->node_count;
 }
 
+double node_flops(const node *n)
+{
+    return n->def->flops ? n->def->flops(n) : 0.0;
+}
+
 node *graph_node_at(const graph *g, int index)
 {
     CHECK(index >= 0 && index < g->node_count, "node %d of %d", index, g->node_count);

@@ -46,13 +46,14 @@ struct tensor {
 #define NODE_OUTPUTS_MAX 4
 
 typedef struct op_def {
-    const char *name;       /* stem of host/ops/<name>.c, cl/ops/<name>.cl, tests/ops/test_<name>.c */
+    const char *name;       /* stem of host/ops/<name>.c, cl/ops/<name>.cl, host/ops/cases/<name>.c */
     bool (*infer)(node *n); /* declare outputs; graph_fail and false if wrong */
     bool (*bind)(const node *n, binder *b); /* once, at compile: record launches; NULL for views */
     void (*grad)(node *n, tensor *const *dout,
                  tensor **din); /* append nodes; din[i] = NULL: no gradient.  dout[i]
                                                                   may be NULL where nothing flows back.  NULL = none */
     int64_t (*workspace)(const node *n, device *d, error *err); /* scratch bytes, or -1; NULL = none */
+    double (*flops)(const node *n); /* operations of its products, two a multiply-add; NULL = no product */
 } op_def;
 
 #define NODE_RECOMPUTED (-1)
@@ -110,6 +111,7 @@ void graph_set_averages(graph *g, bool averages);
 /* The nodes so far, in order: for those who look for what a graph uses, such as the optimizer. */
 int graph_node_count(const graph *g);
 node *graph_node_at(const graph *g, int index);
+double node_flops(const node *n); /* op_def.flops, or 0 */
 
 /* Appends a node and infers its outputs; returns it, or NULL when an input is poison or infer fails.
  * `attributes` (may be NULL) is copied into the arena.  A NULL input is allowed where the operator

@@ -38,7 +38,8 @@ static bool backward_bind(const node *n, binder *b)
 }
 
 static const op_def backward[] = {
-#define BACKWARD_DEF(name, word) { #word "_backward", activation_infer, backward_bind, NULL, NULL },
+#define BACKWARD_DEF(f, word) \
+    { .name = #word "_backward", .infer = activation_infer, .bind = backward_bind },
     ACTIVATIONS(BACKWARD_DEF)
 #undef BACKWARD_DEF
 };
@@ -59,7 +60,8 @@ static void activation_grad(node *n, tensor *const *dout, tensor **din)
 }
 
 static const op_def forward[] = {
-#define FORWARD_DEF(name, word) { #word, activation_infer, activation_bind, activation_grad, NULL },
+#define FORWARD_DEF(f, word) \
+    { .name = #word, .infer = activation_infer, .bind = activation_bind, .grad = activation_grad },
     ACTIVATIONS(FORWARD_DEF)
 #undef FORWARD_DEF
 };

@@ -44,7 +44,7 @@ static bool adamw_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(n->in[1]));
 }
 
-static const op_def adamw = { "adamw", adamw_infer, adamw_bind, NULL, NULL };
+static const op_def adamw = { .name = "adamw", .infer = adamw_infer, .bind = adamw_bind };
 
 tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *variance, tensor *schedule,
                  tensor *scale, float beta1, float beta2, float epsilon, float decay)

@@ -21,7 +21,7 @@ static bool argmax_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(n->in[0]));
 }
 
-static const op_def argmax = { "argmax", argmax_infer, argmax_bind, NULL, NULL };
+static const op_def argmax = { .name = "argmax", .infer = argmax_infer, .bind = argmax_bind };
 
 tensor *op_argmax_last(tensor *x)
 {

@@ -19,10 +19,32 @@ typedef struct attention_attributes {
 
 enum { QUERY, KEYS, VALUES, VALID, FORWARD_INPUTS, Y = FORWARD_INPUTS, LSE, DY, BACKWARD_INPUTS };
 
-const mask *attention_mask(const node *n)
+static const mask *attention_mask(const node *n)
 {
     const attention_attributes *a = n->attributes;
     return &a->pattern;
+}
+
+/* Of so many products of a query and a key, or as large ones, for each pair that sees the other: what must be done, which
+ * is less than what is done. */
+static double product_flops(const node *n, int products)
+{
+    const attention_attributes *a = n->attributes;
+    const tensor *q = n->in[QUERY];
+    const int32_t keys = (int32_t)n->in[KEYS]->dim[1], first = mask_first_query(&a->pattern, q->dim[1], keys);
+    int64_t pairs = 0;
+    for (int32_t at = 0; at < q->dim[1]; ++at) pairs += mask_seen(&a->pattern, first + at, keys);
+    return 2.0 * products * (double)(q->dim[0] * q->dim[2] * q->dim[3]) * (double)pairs;
+}
+
+static double forward_flops(const node *n)
+{
+    return product_flops(n, 2);
+}
+
+static double backward_flops(const node *n)
+{
+    return product_flops(n, 5);
 }
 
 /* ---- Packed operands ---- */
@@ -266,8 +288,11 @@ static bool backward_bind(const node *n, binder *b)
            bind_keys(n, b, &p);
 }
 
-static const op_def backward = { "attention_backward", backward_infer, backward_bind, NULL,
-                                 backward_workspace };
+static const op_def backward = { .name = "attention_backward",
+                                 .infer = backward_infer,
+                                 .bind = backward_bind,
+                                 .workspace = backward_workspace,
+                                 .flops = backward_flops };
 
 static void attention_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -279,8 +304,12 @@ static void attention_grad(node *n, tensor *const *dout, tensor **din)
     for (int i = QUERY; all && i <= VALUES; ++i) din[i] = all->out[i];
 }
 
-static const op_def attention = { "attention", attention_infer, forward_bind, attention_grad,
-                                  forward_workspace };
+static const op_def attention = { .name = "attention",
+                                  .infer = attention_infer,
+                                  .bind = forward_bind,
+                                  .grad = attention_grad,
+                                  .workspace = forward_workspace,
+                                  .flops = forward_flops };
 
 tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern, float scale)
 {

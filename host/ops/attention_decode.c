@@ -17,12 +17,6 @@ typedef struct decode_attributes {
 
 enum { QUERY, KEY, VALUE, KEYS, VALUES, POSITION, VALID, INPUTS };
 
-const mask *attention_decode_mask(const node *n)
-{
-    const decode_attributes *a = n->attributes;
-    return &a->pattern;
-}
-
 /* Both or neither. */
 static bool expect_token(const node *n)
 {
@@ -92,8 +86,20 @@ static bool attention_decode_bind(const node *n, binder *b)
     return call_rows(&c, keys->dim[0] * keys->dim[1]);
 }
 
-static const op_def attention_decode = { "attention_decode", attention_decode_infer, attention_decode_bind,
-                                         NULL, NULL };
+/* Of one query at the end of the stream: the most that a step of drawing costs. */
+static double attention_decode_flops(const node *n)
+{
+    const decode_attributes *a = n->attributes;
+    const tensor *keys = n->in[KEYS];
+    const int32_t length = (int32_t)keys->dim[2];
+    return 4.0 * (double)(keys->dim[0] * keys->dim[1] * keys->dim[3]) *
+           (double)mask_seen(&a->pattern, length - 1, length);
+}
+
+static const op_def attention_decode = { .name = "attention_decode",
+                                         .infer = attention_decode_infer,
+                                         .bind = attention_decode_bind,
+                                         .flops = attention_decode_flops };
 
 tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys, tensor *values,
                             const struct mask *pattern, tensor *position, float scale)

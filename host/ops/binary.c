@@ -141,10 +141,10 @@ static void div_grad(node *n, tensor *const *dout, tensor **din)
     din[1] = op_scale(op_div(product, n->in[1]), -1.0f);
 }
 
-static const op_def add = { "add", binary_infer, binary_bind, add_grad, NULL };
-static const op_def sub = { "sub", binary_infer, binary_bind, sub_grad, NULL };
-static const op_def mul = { "mul", binary_infer, binary_bind, mul_grad, NULL };
-static const op_def divide = { "div", binary_infer, binary_bind, div_grad, NULL };
+static const op_def add = { .name = "add", .infer = binary_infer, .bind = binary_bind, .grad = add_grad };
+static const op_def sub = { .name = "sub", .infer = binary_infer, .bind = binary_bind, .grad = sub_grad };
+static const op_def mul = { .name = "mul", .infer = binary_infer, .bind = binary_bind, .grad = mul_grad };
+static const op_def divide = { .name = "div", .infer = binary_infer, .bind = binary_bind, .grad = div_grad };
 
 static tensor *binary(const op_def *def, tensor *a, tensor *b, const char function[4])
 {

@@ -34,7 +34,9 @@ static bool cache_write_bind(const node *n, binder *b)
     return call_elements(&c, written);
 }
 
-static const op_def cache_write = { "cache_write", cache_write_infer, cache_write_bind, NULL, NULL };
+static const op_def cache_write = { .name = "cache_write",
+                                    .infer = cache_write_infer,
+                                    .bind = cache_write_bind };
 
 tensor *op_cache_write(tensor *cache, tensor *x, tensor *position)
 {

@@ -17,7 +17,7 @@ static void cast_grad(node *n, tensor *const *dout, tensor **din)
     if (dtype_is_float(n->in[0]->type)) din[0] = cast_as(dout[0], n->in[0]->type);
 }
 
-static const op_def cast = { "cast", cast_infer, cast_bind, cast_grad, NULL };
+static const op_def cast = { .name = "cast", .infer = cast_infer, .bind = cast_bind, .grad = cast_grad };
 
 tensor *op_cast(tensor *x, dtype type)
 {

@@ -50,7 +50,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(n->in[0]));
 }
 
-static const op_def kl_backward = { "categorical_kl", backward_infer, backward_bind, NULL, NULL };
+static const op_def kl_backward = { .name = "categorical_kl",
+                                    .infer = backward_infer,
+                                    .bind = backward_bind };
 
 static void categorical_kl_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -59,8 +61,10 @@ static void categorical_kl_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = graph_node1(n->graph, &kl_backward, 4, in, NULL, 0);
 }
 
-static const op_def categorical_kl = { "categorical_kl", categorical_kl_infer, categorical_kl_bind,
-                                       categorical_kl_grad, NULL };
+static const op_def categorical_kl = { .name = "categorical_kl",
+                                       .infer = categorical_kl_infer,
+                                       .bind = categorical_kl_bind,
+                                       .grad = categorical_kl_grad };
 
 tensor *op_categorical_kl(tensor *logits)
 {

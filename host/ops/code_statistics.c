@@ -42,8 +42,10 @@ static bool code_statistics_bind(const node *n, binder *b)
     return call_rows(&c, codes);
 }
 
-static const op_def code_statistics = { "code_statistics", code_statistics_infer, code_statistics_bind, NULL,
-                                        code_statistics_workspace };
+static const op_def code_statistics = { .name = "code_statistics",
+                                        .infer = code_statistics_infer,
+                                        .bind = code_statistics_bind,
+                                        .workspace = code_statistics_workspace };
 
 void op_code_statistics(tensor *ids, tensor *z, int64_t codes, tensor **counts, tensor **sums)
 {

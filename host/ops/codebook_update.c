@@ -87,8 +87,10 @@ static bool codebook_update_bind(const node *n, binder *b)
     return call_rows(&c, codes);
 }
 
-static const op_def codebook_update = { "codebook_update", codebook_update_infer, codebook_update_bind, NULL,
-                                        codebook_update_workspace };
+static const op_def codebook_update = { .name = "codebook_update",
+                                        .infer = codebook_update_infer,
+                                        .bind = codebook_update_bind,
+                                        .workspace = codebook_update_workspace };
 
 tensor *op_codebook_update(tensor *codebook, tensor *usage, tensor *mean, tensor *counts, tensor *sums,
                            tensor *z, tensor *random, tensor *flag, float decay, float revive)

@@ -46,7 +46,9 @@ static void concat_grad(node *n, tensor *const *dout, tensor **din)
     }
 }
 
-static const op_def concat = { "concat", concat_infer, concat_bind, concat_grad, NULL };
+static const op_def concat = {
+    .name = "concat", .infer = concat_infer, .bind = concat_bind, .grad = concat_grad
+};
 
 tensor *op_concat(int count, tensor *const *parts, int axis)
 {

@@ -76,7 +76,9 @@ static void contiguous_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = dout[0];
 }
 
-static const op_def contiguous = { "contiguous", contiguous_infer, contiguous_bind, contiguous_grad, NULL };
+static const op_def contiguous = {
+    .name = "contiguous", .infer = contiguous_infer, .bind = contiguous_bind, .grad = contiguous_grad
+};
 
 bool tensor_is_plain(const tensor *x)
 {

@@ -119,7 +119,7 @@ static bool flip_bind(const node *n, binder *b)
     return call_items(&c, tensor_rows(y));
 }
 
-static const op_def flip = { "conv2d_flip", flip_infer, flip_bind, NULL, NULL };
+static const op_def flip = { .name = "conv2d_flip", .infer = flip_infer, .bind = flip_bind };
 
 /* ---- What each pixel has in the taps' shares: [places, ky kx C] -> [B, Y, X, C] ---- */
 
@@ -149,7 +149,7 @@ static bool gather_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(dx));
 }
 
-static const op_def gather = { "conv2d_gather", gather_infer, gather_bind, NULL, NULL };
+static const op_def gather = { .name = "conv2d_gather", .infer = gather_infer, .bind = gather_bind };
 
 /* ---- The weight's gradient ---- */
 
@@ -192,8 +192,13 @@ static bool weight_bind(const node *n, binder *b)
     return gemm_record(b, n, &desc);
 }
 
+static double weight_flops(const node *n)
+{
+    return 2.0 * (double)tensor_count(n->out[0]) * (double)tensor_rows(n->in[0]);
+}
+
 static const op_def weight_gradient = { "conv2d_weight_gradient", weight_infer, weight_bind, NULL,
-                                        weight_workspace };
+                                        weight_workspace,         weight_flops };
 
 /* ---- The operators ---- */
 
@@ -205,12 +210,20 @@ static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias,
     return graph_node1(x->graph, def, PRODUCT_INPUTS, in, &at, sizeof at);
 }
 
+static double conv2d_flops(const node *n)
+{
+    const tensor *w = n->in[PRODUCT_B];
+    return 2.0 * (double)tensor_count(n->out[0]) * (double)(tensor_count(w) / w->dim[0]);
+}
+
 static void conv2d_grad(node *n, tensor *const *dout, tensor **din);
-static const op_def conv2d = { "conv2d", conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace };
-static const op_def conv2d_add = { "conv2d_add", conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace };
+static const op_def conv2d = { "conv2d",    conv2d_infer,     conv2d_bind,
+                               conv2d_grad, conv2d_workspace, conv2d_flops };
+static const op_def conv2d_add = { "conv2d_add", conv2d_infer,     conv2d_bind,
+                                   conv2d_grad,  conv2d_workspace, conv2d_flops };
 static const op_def activated[] = {
 #define ACTIVATED_DEF(name, word) \
-    { "conv2d_" #word, conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace },
+    { "conv2d_" #word, conv2d_infer, conv2d_bind, conv2d_grad, conv2d_workspace, conv2d_flops },
     ACTIVATIONS(ACTIVATED_DEF)
 #undef ACTIVATED_DEF
 };

@@ -47,7 +47,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(n->in[0]));
 }
 
-static const op_def cross_entropy_backward = { "cross_entropy", backward_infer, backward_bind, NULL, NULL };
+static const op_def cross_entropy_backward = { .name = "cross_entropy",
+                                               .infer = backward_infer,
+                                               .bind = backward_bind };
 
 static void cross_entropy_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -56,8 +58,10 @@ static void cross_entropy_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = graph_node1(n->graph, &cross_entropy_backward, 4, in, NULL, 0);
 }
 
-static const op_def cross_entropy = { "cross_entropy", cross_entropy_infer, cross_entropy_bind,
-                                      cross_entropy_grad, NULL };
+static const op_def cross_entropy = { .name = "cross_entropy",
+                                      .infer = cross_entropy_infer,
+                                      .bind = cross_entropy_bind,
+                                      .grad = cross_entropy_grad };
 
 tensor *op_cross_entropy(tensor *logits, tensor *targets)
 {

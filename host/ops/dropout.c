@@ -42,7 +42,9 @@ static bool dropout_bind(const node *n, binder *b)
 }
 
 static void dropout_grad(node *n, tensor *const *dout, tensor **din);
-static const op_def dropout = { "dropout", dropout_infer, dropout_bind, dropout_grad, NULL };
+static const op_def dropout = {
+    .name = "dropout", .infer = dropout_infer, .bind = dropout_bind, .grad = dropout_grad
+};
 
 static void dropout_grad(node *n, tensor *const *dout, tensor **din)
 {

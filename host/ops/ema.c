@@ -22,7 +22,7 @@ static bool ema_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(n->in[1]));
 }
 
-static const op_def ema = { "ema", ema_infer, ema_bind, NULL, NULL };
+static const op_def ema = { .name = "ema", .infer = ema_infer, .bind = ema_bind };
 
 tensor *op_ema(tensor *average, tensor *parameter, tensor *decay)
 {

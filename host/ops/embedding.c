@@ -96,8 +96,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, count);
 }
 
-static const op_def embedding_backward = { "embedding", backward_infer, backward_bind, NULL,
-                                           backward_workspace };
+static const op_def embedding_backward = {
+    .name = "embedding", .infer = backward_infer, .bind = backward_bind, .workspace = backward_workspace
+};
 
 tensor *embedding_table_gradient(tensor *dy, tensor *ids, int64_t count, dtype type)
 {
@@ -126,7 +127,9 @@ static void embedding_grad(node *n, tensor *const *dout, tensor **din)
     }
 }
 
-static const op_def embedding = { "embedding", embedding_infer, embedding_bind, embedding_grad, NULL };
+static const op_def embedding = {
+    .name = "embedding", .infer = embedding_infer, .bind = embedding_bind, .grad = embedding_grad
+};
 
 tensor *op_embedding_sum(int count, const embedding_term *term)
 {

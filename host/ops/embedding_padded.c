@@ -55,7 +55,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, dpadding->dim[0]);
 }
 
-static const op_def padding_backward = { "embedding_padded", backward_infer, backward_bind, NULL, NULL };
+static const op_def padding_backward = { .name = "embedding_padded",
+                                         .infer = backward_infer,
+                                         .bind = backward_bind };
 
 static void embedding_padded_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -66,8 +68,10 @@ static void embedding_padded_grad(node *n, tensor *const *dout, tensor **din)
     din[1] = graph_node1(n->graph, &padding_backward, 3, in, NULL, 0);
 }
 
-static const op_def embedding_padded = { "embedding_padded", embedding_padded_infer, embedding_padded_bind,
-                                         embedding_padded_grad, NULL };
+static const op_def embedding_padded = { .name = "embedding_padded",
+                                         .infer = embedding_padded_infer,
+                                         .bind = embedding_padded_bind,
+                                         .grad = embedding_padded_grad };
 
 tensor *op_embedding_padded(tensor *table, tensor *padding, tensor *ids)
 {

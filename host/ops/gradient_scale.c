@@ -25,8 +25,9 @@ static bool gradient_scale_bind(const node *n, binder *b)
     return call_items(&c, 1);
 }
 
-static const op_def gradient_scale = { "gradient_scale", gradient_scale_infer, gradient_scale_bind, NULL,
-                                       NULL };
+static const op_def gradient_scale = { .name = "gradient_scale",
+                                       .infer = gradient_scale_infer,
+                                       .bind = gradient_scale_bind };
 
 tensor *op_gradient_scale(tensor *sum_squares, float limit)
 {

@@ -56,7 +56,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(n->in[0]));
 }
 
-static const op_def gumbel_backward = { "gumbel_softmax", backward_infer, backward_bind, NULL, NULL };
+static const op_def gumbel_backward = { .name = "gumbel_softmax",
+                                        .infer = backward_infer,
+                                        .bind = backward_bind };
 
 static void gumbel_softmax_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -65,8 +67,10 @@ static void gumbel_softmax_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = graph_node1(n->graph, &gumbel_backward, 3, in, NULL, 0);
 }
 
-static const op_def gumbel_softmax = { "gumbel_softmax", gumbel_softmax_infer, gumbel_softmax_bind,
-                                       gumbel_softmax_grad, NULL };
+static const op_def gumbel_softmax = { .name = "gumbel_softmax",
+                                       .infer = gumbel_softmax_infer,
+                                       .bind = gumbel_softmax_bind,
+                                       .grad = gumbel_softmax_grad };
 
 tensor *op_gumbel_softmax(tensor *logits, tensor *tau, tensor *random)
 {

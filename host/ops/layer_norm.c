@@ -59,7 +59,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(n->out[0]));
 }
 
-static const op_def backward = { "layer_norm_backward", backward_infer, backward_bind, NULL, NULL };
+static const op_def backward = { .name = "layer_norm_backward",
+                                 .infer = backward_infer,
+                                 .bind = backward_bind };
 
 /* ---- Gradients of gain and bias: inputs dy, x, mean, rstd; in two stages, like sum_rows ---- */
 
@@ -107,7 +109,9 @@ static bool vectors_bind(const node *n, binder *b)
     return call_items(&c, columns);
 }
 
-static const op_def vectors = { "layer_norm_vectors", vectors_infer, vectors_bind, NULL, vectors_workspace };
+static const op_def vectors = {
+    .name = "layer_norm_vectors", .infer = vectors_infer, .bind = vectors_bind, .workspace = vectors_workspace
+};
 
 static void layer_norm_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -122,7 +126,9 @@ static void layer_norm_grad(node *n, tensor *const *dout, tensor **din)
     din[2] = both ? both->out[1] : NULL;
 }
 
-static const op_def layer_norm = { "layer_norm", layer_norm_infer, layer_norm_bind, layer_norm_grad, NULL };
+static const op_def layer_norm = {
+    .name = "layer_norm", .infer = layer_norm_infer, .bind = layer_norm_bind, .grad = layer_norm_grad
+};
 
 tensor *op_layer_norm(tensor *x, tensor *gain, tensor *bias, float epsilon)
 {

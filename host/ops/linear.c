@@ -82,11 +82,18 @@ static void linear_grad(node *n, tensor *const *dout, tensor **din)
     if (bias && bias->needs_gradient) din[2] = sum_to(rows, bias);
 }
 
-static const op_def linear = { "linear", linear_infer, linear_bind, linear_grad, linear_workspace };
-static const op_def linear_add = { "linear_add", linear_infer, linear_bind, linear_grad, linear_workspace };
+static double linear_flops(const node *n)
+{
+    return 2.0 * (double)tensor_count(n->out[0]) * (double)tensor_last(n->in[PRODUCT_A]);
+}
+
+static const op_def linear = { "linear",    linear_infer,     linear_bind,
+                               linear_grad, linear_workspace, linear_flops };
+static const op_def linear_add = { "linear_add", linear_infer,     linear_bind,
+                                   linear_grad,  linear_workspace, linear_flops };
 static const op_def activated[] = {
 #define ACTIVATED_DEF(name, word) \
-    { "linear_" #word, linear_infer, linear_bind, linear_grad, linear_workspace },
+    { "linear_" #word, linear_infer, linear_bind, linear_grad, linear_workspace, linear_flops },
     ACTIVATIONS(ACTIVATED_DEF)
 #undef ACTIVATED_DEF
 };

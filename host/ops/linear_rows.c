@@ -130,7 +130,14 @@ static bool linear_rows_bind(const node *n, binder *b)
     return call_rows(&c, (blocks + each - 1) / each);
 }
 
-static const op_def linear_rows = { "linear_rows", linear_rows_infer, linear_rows_bind, NULL, NULL };
+static double linear_rows_flops(const node *n)
+{
+    return 2.0 * (double)tensor_count(n->out[0]) * (double)tensor_last(n->in[0]);
+}
+
+static const op_def linear_rows = {
+    .name = "linear_rows", .infer = linear_rows_infer, .bind = linear_rows_bind, .flops = linear_rows_flops
+};
 
 tensor *op_linear_rows(tensor *x, const linear_rows_terms *t)
 {

@@ -34,7 +34,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(dx));
 }
 
-static const op_def backward = { "log_softmax_backward", log_softmax_infer, backward_bind, NULL, NULL };
+static const op_def backward = { .name = "log_softmax_backward",
+                                 .infer = log_softmax_infer,
+                                 .bind = backward_bind };
 
 static void log_softmax_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -42,8 +44,9 @@ static void log_softmax_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = graph_node1(n->graph, &backward, 2, in, NULL, 0);
 }
 
-static const op_def log_softmax = { "log_softmax", log_softmax_infer, log_softmax_bind, log_softmax_grad,
-                                    NULL };
+static const op_def log_softmax = {
+    .name = "log_softmax", .infer = log_softmax_infer, .bind = log_softmax_bind, .grad = log_softmax_grad
+};
 
 tensor *op_log_softmax(tensor *x)
 {

@@ -47,7 +47,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_items(&c, tensor_rows(n->in[0]));
 }
 
-static const op_def laplace_backward = { "logit_laplace", backward_infer, backward_bind, NULL, NULL };
+static const op_def laplace_backward = { .name = "logit_laplace",
+                                         .infer = backward_infer,
+                                         .bind = backward_bind };
 
 static void logit_laplace_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -56,8 +58,10 @@ static void logit_laplace_grad(node *n, tensor *const *dout, tensor **din)
     din[1] = graph_node1(n->graph, &laplace_backward, 3, in, NULL, 0);
 }
 
-static const op_def logit_laplace = { "logit_laplace", logit_laplace_infer, logit_laplace_bind,
-                                      logit_laplace_grad, NULL };
+static const op_def logit_laplace = { .name = "logit_laplace",
+                                      .infer = logit_laplace_infer,
+                                      .bind = logit_laplace_bind,
+                                      .grad = logit_laplace_grad };
 
 tensor *op_logit_laplace(tensor *x, tensor *stats)
 {

@@ -145,7 +145,7 @@ static bool mask_bind(const node *n, binder *b)
     return call_rows(&c, queries * ((batches + MASK_SHARED - 1) / MASK_SHARED));
 }
 
-static const op_def mask_backward = { "mask", mask_infer, mask_bind, NULL, NULL };
+static const op_def mask_backward = { .name = "mask", .infer = mask_infer, .bind = mask_bind };
 
 static void mask_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -156,7 +156,9 @@ static void mask_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = graph_node1(n->graph, &mask_backward, 2, in, &a, sizeof a);
 }
 
-static const op_def mask_forward = { "mask", mask_infer, mask_bind, mask_grad, NULL };
+static const op_def mask_forward = {
+    .name = "mask", .infer = mask_infer, .bind = mask_bind, .grad = mask_grad
+};
 
 tensor *op_mask(tensor *scores, const struct mask *pattern, tensor *position)
 {

@@ -169,12 +169,19 @@ static void matmul_grad(node *n, tensor *const *dout, tensor **din)
     }
 }
 
+static double matmul_flops(const node *n)
+{
+    const matmul_attributes *at = n->attributes;
+    const tensor *a = n->in[0];
+    return 2.0 * (double)tensor_count(n->out[0]) * (double)a->dim[a->rank - (at->ta ? 2 : 1)];
+}
+
 /* Names are for people: the scope then says which product it was. */
 static const op_def matmul[2][2] = {
-    { { "matmul", matmul_infer, matmul_bind, matmul_grad, matmul_workspace },
-      { "matmul_nt", matmul_infer, matmul_bind, matmul_grad, matmul_workspace } },
-    { { "matmul_tn", matmul_infer, matmul_bind, matmul_grad, matmul_workspace },
-      { "matmul_tt", matmul_infer, matmul_bind, matmul_grad, matmul_workspace } }
+    { { "matmul", matmul_infer, matmul_bind, matmul_grad, matmul_workspace, matmul_flops },
+      { "matmul_nt", matmul_infer, matmul_bind, matmul_grad, matmul_workspace, matmul_flops } },
+    { { "matmul_tn", matmul_infer, matmul_bind, matmul_grad, matmul_workspace, matmul_flops },
+      { "matmul_tt", matmul_infer, matmul_bind, matmul_grad, matmul_workspace, matmul_flops } }
 };
 
 tensor *matmul_as(tensor *a, tensor *b, bool ta, bool tb, dtype type)

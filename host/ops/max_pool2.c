@@ -47,8 +47,9 @@ static bool max_pool2_backward_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(dy));
 }
 
-static const op_def max_pool2_backward = { "max_pool2", max_pool2_backward_infer, max_pool2_backward_bind,
-                                           NULL, NULL };
+static const op_def max_pool2_backward = { .name = "max_pool2",
+                                           .infer = max_pool2_backward_infer,
+                                           .bind = max_pool2_backward_bind };
 
 static void max_pool2_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -57,7 +58,9 @@ static void max_pool2_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = graph_node1(n->graph, &max_pool2_backward, 2, in, NULL, 0);
 }
 
-static const op_def max_pool2 = { "max_pool2", max_pool2_infer, max_pool2_bind, max_pool2_grad, NULL };
+static const op_def max_pool2 = {
+    .name = "max_pool2", .infer = max_pool2_infer, .bind = max_pool2_bind, .grad = max_pool2_grad
+};
 
 tensor *op_max_pool2(tensor *x)
 {

@@ -47,8 +47,16 @@ static bool nearest_code_bind(const node *n, binder *b)
     return call_rows(&c, (tensor_rows(z) + NEAREST_ROWS - 1) / NEAREST_ROWS);
 }
 
-static const op_def nearest_code = { "nearest_code", nearest_code_infer, nearest_code_bind, NULL,
-                                     nearest_code_workspace };
+static double nearest_code_flops(const node *n)
+{
+    return 2.0 * (double)tensor_count(n->in[0]) * (double)n->in[1]->dim[0];
+}
+
+static const op_def nearest_code = { .name = "nearest_code",
+                                     .infer = nearest_code_infer,
+                                     .bind = nearest_code_bind,
+                                     .workspace = nearest_code_workspace,
+                                     .flops = nearest_code_flops };
 
 tensor *op_nearest_code(tensor *z, tensor *codebook)
 {

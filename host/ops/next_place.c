@@ -19,7 +19,7 @@ static bool next_place_bind(const node *n, binder *b)
     return call_rows(&c, 1);
 }
 
-static const op_def next_place = { "next_place", next_place_infer, next_place_bind, NULL, NULL };
+static const op_def next_place = { .name = "next_place", .infer = next_place_infer, .bind = next_place_bind };
 
 tensor *op_next_place(tensor *place, int64_t side)
 {

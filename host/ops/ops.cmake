@@ -1,4 +1,5 @@
-# One word per operator: host/ops/<op>.c, cl/ops/<op>.cl (views have none) and tests/ops/test_<op>.c.
+# One word per operator: host/ops/<op>.c, cl/ops/<op>.cl (views have none) and host/ops/cases/<op>.c, its
+# cases for test and benchmark, or tests/ops/test_<op>.c where no table of cases fits.
 # The lint test checks that the three exist.
 # SPDX-License-Identifier: MIT
 mask

@@ -183,7 +183,4 @@ void op_sample_into(tensor *logits, tensor *settings, tensor *random, tensor *po
                     tensor *entropies);
 /* clang-format on */
 
-/* Floating-point operations of a node's products, two a multiply-add; 0 for what is not a product. */
-double op_flops(const node *n);
-
 #endif

@@ -27,7 +27,7 @@ static bool part_add_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(n->in[1]));
 }
 
-static const op_def part_add = { "part_add", part_add_infer, part_add_bind, NULL, NULL };
+static const op_def part_add = { .name = "part_add", .infer = part_add_infer, .bind = part_add_bind };
 
 tensor *op_part_add(tensor *sum, tensor *x, tensor *random, float scale)
 {
@@ -63,7 +63,7 @@ static bool part_put_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(x));
 }
 
-static const op_def part_put = { "part_put", part_put_infer, part_put_bind, NULL, NULL };
+static const op_def part_put = { .name = "part_put", .infer = part_put_infer, .bind = part_put_bind };
 
 tensor *op_part_put(tensor *whole, tensor *x, tensor *random)
 {

@@ -32,7 +32,7 @@ static void permute_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = op_permute(dout[0], back);
 }
 
-static const op_def permute = { "permute", permute_infer, NULL, permute_grad, NULL };
+static const op_def permute = { .name = "permute", .infer = permute_infer, .grad = permute_grad };
 
 tensor *op_permute(tensor *x, const int *axes)
 {

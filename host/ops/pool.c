@@ -83,7 +83,9 @@ static bool max_backward_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(x));
 }
 
-static const op_def max_backward = { "max_pool_backward", max_backward_infer, max_backward_bind, NULL, NULL };
+static const op_def max_backward = { .name = "max_pool_backward",
+                                     .infer = max_backward_infer,
+                                     .bind = max_backward_bind };
 
 static void max_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -117,8 +119,9 @@ static bool average_backward_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(dx));
 }
 
-static const op_def average_backward = { "average_pool_backward", average_backward_infer,
-                                         average_backward_bind, NULL, NULL };
+static const op_def average_backward = { .name = "average_pool_backward",
+                                         .infer = average_backward_infer,
+                                         .bind = average_backward_bind };
 
 static void average_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -131,8 +134,12 @@ static void average_grad(node *n, tensor *const *dout, tensor **din)
 
 /* ---- The operators ---- */
 
-static const op_def max_pool = { "max_pool", pool_infer, max_bind, max_grad, NULL };
-static const op_def average_pool = { "average_pool", pool_infer, average_bind, average_grad, NULL };
+static const op_def max_pool = {
+    .name = "max_pool", .infer = pool_infer, .bind = max_bind, .grad = max_grad
+};
+static const op_def average_pool = {
+    .name = "average_pool", .infer = pool_infer, .bind = average_bind, .grad = average_grad
+};
 
 tensor *op_max_pool(tensor *x, const window *w)
 {

@@ -23,7 +23,7 @@ static void reshape_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = op_reshape(dout[0], n->in[0]->rank, n->in[0]->dim);
 }
 
-static const op_def reshape = { "reshape", reshape_infer, NULL, reshape_grad, NULL };
+static const op_def reshape = { .name = "reshape", .infer = reshape_infer, .grad = reshape_grad };
 
 static tensor *refuse(tensor *x, const reshape_attributes *wanted)
 {

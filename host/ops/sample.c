@@ -90,7 +90,9 @@ static bool sample_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(n->in[LOGITS]) / (guided(n) ? 2 : 1));
 }
 
-static const op_def sample = { "sample", sample_infer, sample_bind, NULL, sample_workspace };
+static const op_def sample = {
+    .name = "sample", .infer = sample_infer, .bind = sample_bind, .workspace = sample_workspace
+};
 
 tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position)
 {

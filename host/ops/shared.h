@@ -48,10 +48,6 @@ bool mask_expect(const node *n, const struct mask *m, int64_t queries, int64_t k
 void mask_call(kernel_call *c, const struct mask_bands *b);
 void mask_call_valid(kernel_call *c, const tensor *valid); /* NULL: none */
 
-/* attention.c, attention_decode.c: the mask of such a node, without `valid`. */
-const struct mask *attention_mask(const node *n);
-const struct mask *attention_decode_mask(const node *n);
-
 /* sum.c: into how many stretches of rows a sum over rows is split, for the device alone to say; and
  * the columns that one work-item owns. */
 typedef struct row_split {

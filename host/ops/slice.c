@@ -28,7 +28,7 @@ static void slice_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = op_unslice(dout[0], n->in[0], a->axis, a->start);
 }
 
-static const op_def slice = { "slice", slice_infer, NULL, slice_grad, NULL };
+static const op_def slice = { .name = "slice", .infer = slice_infer, .grad = slice_grad };
 
 tensor *op_slice(tensor *x, int axis, int64_t start, int64_t count)
 {
@@ -74,7 +74,9 @@ static void unslice_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = op_slice(dout[0], a->axis, a->start, n->in[0]->dim[a->axis]);
 }
 
-static const op_def unslice = { "unslice", unslice_infer, unslice_bind, unslice_grad, NULL };
+static const op_def unslice = {
+    .name = "unslice", .infer = unslice_infer, .bind = unslice_bind, .grad = unslice_grad
+};
 
 tensor *op_unslice(tensor *x, const tensor *like, int axis, int64_t start)
 {

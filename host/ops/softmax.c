@@ -36,7 +36,7 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(dx));
 }
 
-static const op_def backward = { "softmax_backward", softmax_infer, backward_bind, NULL, NULL };
+static const op_def backward = { .name = "softmax_backward", .infer = softmax_infer, .bind = backward_bind };
 
 static void softmax_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -44,7 +44,9 @@ static void softmax_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = graph_node1(n->graph, &backward, 2, in, NULL, 0);
 }
 
-static const op_def softmax = { "softmax", softmax_infer, softmax_bind, softmax_grad, NULL };
+static const op_def softmax = {
+    .name = "softmax", .infer = softmax_infer, .bind = softmax_bind, .grad = softmax_grad
+};
 
 tensor *op_softmax(tensor *x)
 {

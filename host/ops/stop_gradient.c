@@ -8,7 +8,7 @@ static bool stop_gradient_infer(node *n)
     return !node_output_view(n, 0, x->rank, x->dim, x->stride, 0)->poison;
 }
 
-static const op_def stop_gradient = { "stop_gradient", stop_gradient_infer, NULL, NULL, NULL };
+static const op_def stop_gradient = { .name = "stop_gradient", .infer = stop_gradient_infer };
 
 tensor *op_stop_gradient(tensor *x)
 {

@@ -19,8 +19,9 @@ static void straight_through_grad(node *n, tensor *const *dout, tensor **din)
     din[1] = dout[0]->type == type ? dout[0] : op_cast(dout[0], type);
 }
 
-static const op_def straight_through = { "straight_through", straight_through_infer, NULL,
-                                         straight_through_grad, NULL };
+static const op_def straight_through = { .name = "straight_through",
+                                         .infer = straight_through_infer,
+                                         .grad = straight_through_grad };
 
 tensor *op_straight_through(tensor *hard, tensor *soft)
 {

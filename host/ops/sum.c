@@ -46,7 +46,7 @@ static bool spread_bind(const node *n, binder *b)
     return call_elements(&c, count);
 }
 
-static const op_def spread = { "sum_spread", spread_infer, spread_bind, NULL, NULL };
+static const op_def spread = { .name = "sum_spread", .infer = spread_infer, .bind = spread_bind };
 
 static tensor *spread_like(tensor *dy, const tensor *x, const char *from, float factor)
 {
@@ -81,7 +81,9 @@ static void sum_last_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = spread_like(dout[0], n->in[0], "ROW", 1.0f);
 }
 
-static const op_def sum_last = { "sum_last", sum_last_infer, sum_last_bind, sum_last_grad, NULL };
+static const op_def sum_last = {
+    .name = "sum_last", .infer = sum_last_infer, .bind = sum_last_bind, .grad = sum_last_grad
+};
 
 tensor *op_sum_last(tensor *x)
 {
@@ -162,8 +164,11 @@ static void sum_rows_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = spread_like(dout[0], n->in[0], "COLUMN", a->factor);
 }
 
-static const op_def sum_rows = { "sum_rows", sum_rows_infer, sum_rows_bind, sum_rows_grad,
-                                 sum_rows_workspace };
+static const op_def sum_rows = { .name = "sum_rows",
+                                 .infer = sum_rows_infer,
+                                 .bind = sum_rows_bind,
+                                 .grad = sum_rows_grad,
+                                 .workspace = sum_rows_workspace };
 
 tensor *sum_rows_times(tensor *x, float factor)
 {
@@ -232,8 +237,16 @@ static void sum_all_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = spread_like(dout[0], n->in[0], "ONE", a->factor);
 }
 
-static const op_def sum_all = { "sum_all", sum_all_infer, sum_all_bind, sum_all_grad, sum_all_workspace };
-static const op_def mean_all = { "mean_all", sum_all_infer, sum_all_bind, sum_all_grad, sum_all_workspace };
+static const op_def sum_all = { .name = "sum_all",
+                                .infer = sum_all_infer,
+                                .bind = sum_all_bind,
+                                .grad = sum_all_grad,
+                                .workspace = sum_all_workspace };
+static const op_def mean_all = { .name = "mean_all",
+                                 .infer = sum_all_infer,
+                                 .bind = sum_all_bind,
+                                 .grad = sum_all_grad,
+                                 .workspace = sum_all_workspace };
 
 tensor *op_sum_all(tensor *x)
 {
@@ -271,7 +284,7 @@ static bool sum_middle_bind(const node *n, binder *b)
     return call_items(&c, x->dim[0] * blocks);
 }
 
-static const op_def sum_middle = { "sum_middle", sum_middle_infer, sum_middle_bind, NULL, NULL };
+static const op_def sum_middle = { .name = "sum_middle", .infer = sum_middle_infer, .bind = sum_middle_bind };
 
 /* ---- For the gradients of broadcasts ---- */
 

@@ -65,8 +65,10 @@ static bool sum_squares_bind(const node *n, binder *b)
     return call_rows(&c, 1);
 }
 
-static const op_def sum_squares = { "sum_squares", sum_squares_infer, sum_squares_bind, NULL,
-                                    sum_squares_workspace };
+static const op_def sum_squares = { .name = "sum_squares",
+                                    .infer = sum_squares_infer,
+                                    .bind = sum_squares_bind,
+                                    .workspace = sum_squares_workspace };
 
 tensor *op_sum_squares(int count, tensor *const *parts)
 {

@@ -43,7 +43,7 @@ static bool backward_bind(const node *n, binder *b)
     return record(n, b, "unary_backward");
 }
 
-static const op_def backward = { "unary_backward", unary_infer, backward_bind, NULL, NULL };
+static const op_def backward = { .name = "unary_backward", .infer = unary_infer, .bind = backward_bind };
 
 static void unary_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -58,13 +58,25 @@ static void affine_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = a->first == 1.0f ? dout[0] : op_scale(dout[0], a->first);
 }
 
-static const op_def scale = { "scale", unary_infer, unary_bind, affine_grad, NULL };
-static const op_def affine = { "affine", unary_infer, unary_bind, affine_grad, NULL };
-static const op_def square = { "square", unary_infer, unary_bind, unary_grad, NULL };
-static const op_def exponential = { "exp", unary_infer, unary_bind, unary_grad, NULL };
-static const op_def logarithm = { "log", unary_infer, unary_bind, unary_grad, NULL };
-static const op_def sigmoid = { "sigmoid", unary_infer, unary_bind, unary_grad, NULL };
-static const op_def clamp = { "clamp", unary_infer, unary_bind, unary_grad, NULL };
+static const op_def scale = {
+    .name = "scale", .infer = unary_infer, .bind = unary_bind, .grad = affine_grad
+};
+static const op_def affine = {
+    .name = "affine", .infer = unary_infer, .bind = unary_bind, .grad = affine_grad
+};
+static const op_def square = {
+    .name = "square", .infer = unary_infer, .bind = unary_bind, .grad = unary_grad
+};
+static const op_def exponential = {
+    .name = "exp", .infer = unary_infer, .bind = unary_bind, .grad = unary_grad
+};
+static const op_def logarithm = {
+    .name = "log", .infer = unary_infer, .bind = unary_bind, .grad = unary_grad
+};
+static const op_def sigmoid = {
+    .name = "sigmoid", .infer = unary_infer, .bind = unary_bind, .grad = unary_grad
+};
+static const op_def clamp = { .name = "clamp", .infer = unary_infer, .bind = unary_bind, .grad = unary_grad };
 
 static tensor *unary(const op_def *def, tensor *x, unary_attributes a)
 {

@@ -45,8 +45,9 @@ static bool upsample2_backward_bind(const node *n, binder *b)
     return upsample2_call(n, b, "upsample2_backward", n->out[0]);
 }
 
-static const op_def upsample2_backward = { "upsample2", upsample2_backward_infer, upsample2_backward_bind,
-                                           NULL, NULL };
+static const op_def upsample2_backward = { .name = "upsample2",
+                                           .infer = upsample2_backward_infer,
+                                           .bind = upsample2_backward_bind };
 
 static void upsample2_grad(node *n, tensor *const *dout, tensor **din)
 {
@@ -55,7 +56,9 @@ static void upsample2_grad(node *n, tensor *const *dout, tensor **din)
     din[0] = graph_node1(n->graph, &upsample2_backward, 1, in, NULL, 0);
 }
 
-static const op_def upsample2 = { "upsample2", upsample2_infer, upsample2_bind, upsample2_grad, NULL };
+static const op_def upsample2 = {
+    .name = "upsample2", .infer = upsample2_infer, .bind = upsample2_bind, .grad = upsample2_grad
+};
 
 tensor *op_upsample2(tensor *x)
 {

@@ -349,7 +349,7 @@ static void test_thin_rows_do_not_depend_on_each_other(void **state)
                 s.b.batch[1] = 3;
                 s.c.batch[1] = 21 * 37;
             }
-            host_array arrays[ARRAYS];
+            gemm_array arrays[GEMM_ARRAYS];
             arrays_make(&s, arrays);
             run_result r = { 0 };
             assert_true(run("thin", &s, arrays, &r));

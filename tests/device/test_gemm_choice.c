@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "tests/support/gemm_reference.h"
+#include "tests/support/gemm_descs.h"
 
 static char folder[] = "/tmp/dalle-cl-choice-XXXXXX";
 

@@ -8,11 +8,12 @@ cd "$1" || exit 1
 find app host data models cl tests/kernels \( -name '*.[ch]' -o -name '*.cc' -o -name '*.cl' -o -name '*.clh' -o -name '*.def' \) |
     LC_ALL=C sort | xargs awk '
     BEGIN {
-        count = split("host/base host/device cl host/graph host/ops host/nn data host/train models app/api app/cli",
-                      rooms, " ")
+        count = split("host/base host/device cl host/graph host/ops host/nn data host/train models app/api " \
+                      "host/ops/cases app/measure app/cli", rooms, " ")
     }
+    # The last that fits: a room in another room comes after it.
     function rank(path,    i) {
-        for (i = 1; i <= count; ++i) if (index(path, rooms[i] "/") == 1) return i
+        for (i = count; i >= 1; --i) if (index(path, rooms[i] "/") == 1) return i
         return 0
     }
     function backend(path) { return match(path, /^host\/device\/[^\/]+\//) ? substr(path, 1, RLENGTH - 1) : "" }

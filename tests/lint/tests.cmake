@@ -24,7 +24,8 @@ lint_test(headers ${CMAKE_C_COMPILER} ${HEADER_FLAGS})
 # Forgetting an operator's test stops configuration.
 file(STRINGS ${PROJECT_SOURCE_DIR}/host/ops/ops.cmake words REGEX "^[a-z]")
 foreach(word IN LISTS words)
-    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/ops/test_${word}.c)
-        message(FATAL_ERROR "operator ${word}: tests/ops/test_${word}.c is missing")
+    if(NOT EXISTS ${PROJECT_SOURCE_DIR}/host/ops/cases/${word}.c
+            AND NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/ops/test_${word}.c)
+        message(FATAL_ERROR "operator ${word}: host/ops/cases/${word}.c is missing")
     endif()
 endforeach()

@@ -168,8 +168,7 @@ static double difference(store *a, store *b, const store_entry *e)
     const store_entry *f = store_find(b, e->name);
     assert_non_null(f);
     float *x = values_of(a, e), *y = values_of(b, f);
-    bool moment = e->kind == STORE_MOMENT;
-    double worst = 0, largest = moment && strstr(e->name, "variance") ? 1e-10 : moment ? 1e-5 : 1e-4;
+    double worst = 0, largest = e->kind == STORE_VARIANCE ? 1e-10 : e->kind == STORE_MEAN ? 1e-5 : 1e-4;
     for (int64_t i = 0; i < e->count; ++i) {
         worst = fmax(worst, fabs((double)x[i] - (double)y[i]));
         largest = fmax(largest, fabs((double)x[i]));

@@ -24,7 +24,7 @@ static error err;
 static double flops_of(const graph *g)
 {
     double all = 0;
-    for (int i = 0; i < graph_node_count(g); ++i) all += op_flops(graph_node_at(g, i));
+    for (int i = 0; i < graph_node_count(g); ++i) all += node_flops(graph_node_at(g, i));
     return all;
 }
 
@@ -48,9 +48,36 @@ static void test_products(void **state)
     op_relu(op_conv2d(picture, filter, NULL));
     expected += 2.0 * 2 * 4 * 6 * 8 * 3 * 3 * 3;
     assert_true(flops_of(g) == expected);
+    tensor *u = graph_input(g, "u", DTYPE_F32, 3, (int64_t[]){ 2, 3, 11 });
+    op_matmul_tn(x, u);
+    op_matmul_nt(x, w);
+    expected += 2.0 * 2 * 5 * 11 * 3 + 2.0 * 2 * 3 * 7 * 5;
+    assert_true(flops_of(g) == expected);
+    op_linear_rows(x, &(linear_rows_terms){ .weight = { w, w, w } });
+    expected += 3 * 2.0 * 2 * 3 * 7 * 5;
+    assert_true(flops_of(g) == expected);
+    op_nearest_code(x, w);
+    expected += 2.0 * 2 * 3 * 7 * 5;
+    assert_true(flops_of(g) == expected);
+    op_sum_all(op_softmax(op_add(x, x))); /* no products */
+    assert_true(flops_of(g) == expected);
     graph_destroy(g);
     store_destroy(s);
     device_close(d);
+}
+
+/* Decoding is counted at the stream's last token. */
+static void test_one_query(store *s, const mask *m, int32_t last)
+{
+    int keys = 0;
+    for (int32_t k = 0; k <= last; ++k) keys += mask_visible(m, last, k);
+    graph *g = graph_create(s, &err);
+    tensor *q = graph_input(g, "q", DTYPE_F32, 4, (int64_t[]){ 2, 3, 1, 8 });
+    tensor *cache = graph_input(g, "cache", DTYPE_F32, 4, (int64_t[]){ 2, 3, last + 1, 8 });
+    tensor *position = graph_input(g, "position", DTYPE_I32, 1, (int64_t[]){ 1 });
+    op_attention_decode(q, q, q, cache, cache, m, position, 1.0f);
+    assert_true(flops_of(g) == 4.0 * 2 * 3 * 8 * keys);
+    graph_destroy(g);
 }
 
 static void test_attention(void **state)
@@ -71,6 +98,7 @@ static void test_attention(void **state)
         op_attention(q, k, k, &m, 1.0f);
         assert_true(flops_of(g) == 4.0 * 2 * 3 * 8 * (double)pairs);
         graph_destroy(g);
+        test_one_query(s, &m, (int32_t)length - 1);
     }
     store_destroy(s);
     device_close(d);

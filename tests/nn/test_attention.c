@@ -87,7 +87,7 @@ static void build_self(graph *g, const op_case *c, tensor *const *in, tensor **o
 
 static void reference_self(const op_case *c, const op_array *in, op_array *out)
 {
-    op_array all[OP_CHECK_IN];
+    op_array all[OP_CASE_IN];
     memcpy(all, in, sizeof all);
     all[CONTEXT] = in[X];
     reference(c, all, out);

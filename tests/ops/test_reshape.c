@@ -14,7 +14,7 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     int64_t rows = c->reals[0] > 0 ? in[0].dim[0] : 1, columns = in[0].count / rows;
     for (int64_t i = 0; i < in[0].count; ++i) out[0].v[i] = in[0].v[i % rows * columns + i / rows];
-    if (c->ints[1] == 15) op_check_shape(&out[0], 2, (int64_t)2, (int64_t)15);
+    if (c->ints[1] == 15) op_case_shape(&out[0], 2, (int64_t)2, (int64_t)15);
 }
 
 static const op_case cases[] = {

@@ -6,7 +6,7 @@
 #define DALLE_CL_TESTS_GEMM_CHECK_H
 
 #include "host/device/device.h"
-#include "tests/support/gemm_reference.h"
+#include "tests/support/gemm_descs.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ typedef struct run_result {
     size_t bytes;
 } run_result;
 
-static device_buffer *upload(const host_array *h)
+static device_buffer *upload(const gemm_array *h)
 {
     error err = { 0 };
     const int64_t size = (int64_t)dtype_bytes(h->type);
@@ -39,7 +39,8 @@ static device_buffer *upload(const host_array *h)
 }
 
 /* False if the provider cannot do the shape. */
-static bool run(const char *provider, const gemm_desc *s, const host_array arrays[ARRAYS], run_result *out)
+static bool run(const char *provider, const gemm_desc *s, const gemm_array arrays[GEMM_ARRAYS],
+                run_result *out)
 {
     error err = { 0 };
     gemm_plan *plan = provider ? gemm_plan_create_with(open_device, provider, s, &err)
@@ -48,33 +49,44 @@ static bool run(const char *provider, const gemm_desc *s, const host_array array
         assert_int_equal(err.code, ERROR_USAGE);
         return false;
     }
-    device_buffer *buffers[ARRAYS], *pre = upload(&arrays[C]);
-    for (int i = 0; i < ARRAYS; ++i) buffers[i] = upload(&arrays[i]);
+    device_buffer *buffers[GEMM_ARRAYS], *pre = upload(&arrays[GEMM_C]);
+    for (int i = 0; i < GEMM_ARRAYS; ++i) buffers[i] = upload(&arrays[i]);
     const int64_t workspace = gemm_plan_workspace_bytes(plan);
     device_buffer *scratch = device_buffer_create(open_device, workspace + 256, &err);
     /* NaN in the workspace shows any read of what was not written. */
     if (!scratch || !device_fill(open_device, scratch, 0, workspace / 4 * 4 + 256, 0x7fc00000u, &err))
         fail_msg("%s", err.message);
-    const gemm_buffers g = {
-        buffers[A], buffers[B], buffers[C], buffers[BIAS], pre,    buffers[POINT], buffers[RESIDUAL],
-        scratch,    OFFSET,     OFFSET,     OFFSET,        OFFSET, OFFSET,         OFFSET,
-        OFFSET,     256
-    };
+    const gemm_buffers g = { buffers[GEMM_A],
+                             buffers[GEMM_B],
+                             buffers[GEMM_C],
+                             buffers[GEMM_BIAS],
+                             pre,
+                             buffers[GEMM_POINT],
+                             buffers[GEMM_RESIDUAL],
+                             scratch,
+                             OFFSET,
+                             OFFSET,
+                             OFFSET,
+                             OFFSET,
+                             OFFSET,
+                             OFFSET,
+                             OFFSET,
+                             256 };
     device_launches *list = device_launches_create(open_device, &err);
     if (!list || !gemm_plan_record(plan, list, "test", &g, &err) ||
         !device_launches_run(list, 0, device_launches_count(list), &err))
         fail_msg("%s", err.message);
     const int64_t size = (int64_t)dtype_bytes(s->c.type);
-    out->bytes = (size_t)(arrays[C].count * size);
+    out->bytes = (size_t)(arrays[GEMM_C].count * size);
     out->c = malloc(out->bytes);
     out->pre = malloc(out->bytes);
     assert_true(out->c && out->pre);
-    if (!device_read(open_device, buffers[C], OFFSET * size, out->c, (int64_t)out->bytes, &err) ||
+    if (!device_read(open_device, buffers[GEMM_C], OFFSET * size, out->c, (int64_t)out->bytes, &err) ||
         !device_read(open_device, pre, OFFSET * size, out->pre, (int64_t)out->bytes, &err))
         fail_msg("%s", err.message);
     device_launches_destroy(list);
     device_buffer_destroy(scratch);
-    for (int i = 0; i < ARRAYS; ++i) device_buffer_destroy(buffers[i]);
+    for (int i = 0; i < GEMM_ARRAYS; ++i) device_buffer_destroy(buffers[i]);
     device_buffer_destroy(pre);
     gemm_plan_destroy(plan);
     return true;
@@ -87,7 +99,7 @@ static double tolerance(dtype type)
 
 /* Compares places inside C by max|a-b| / max|b|, and bytes outside it exactly. */
 static void compare(const char *what, const char *provider, const gemm_desc *s, const unsigned char *got,
-                    const host_array *before, const double *want)
+                    const gemm_array *before, const double *want)
 {
     double worst = 0.0, largest = 1e-30;
     for (int64_t i = 0; i < before->count; ++i) {
@@ -106,12 +118,12 @@ static void compare(const char *what, const char *provider, const gemm_desc *s, 
 }
 
 static int check_with(const char *provider, const char *name, const gemm_desc *s,
-                      const host_array arrays[ARRAYS], const double *c, const double *pre)
+                      const gemm_array arrays[GEMM_ARRAYS], const double *c, const double *pre)
 {
     run_result first = { 0 }, second = { 0 };
     if (!run(provider, s, arrays, &first)) return 0;
-    compare(name, provider, s, first.c, &arrays[C], c);
-    if (s->preactivation) compare(name, provider, s, first.pre, &arrays[C], pre);
+    compare(name, provider, s, first.c, &arrays[GEMM_C], c);
+    if (s->preactivation) compare(name, provider, s, first.pre, &arrays[GEMM_C], pre);
     assert_true(run(provider, s, arrays, &second));
     if (memcmp(first.c, second.c, first.bytes) != 0) fail_msg("%s by %s: two runs differ", name, provider);
     free(first.c);
@@ -121,19 +133,22 @@ static int check_with(const char *provider, const char *name, const gemm_desc *s
     return 1;
 }
 
-static void arrays_make(const gemm_desc *s, host_array arrays[ARRAYS])
+static void arrays_make(const gemm_desc *s, gemm_array arrays[GEMM_ARRAYS])
 {
-    const int64_t c = extent(&s->c, s->m, s->n, s->batch);
-    const int64_t counts[ARRAYS] = {
-        extent(&s->a, s->m, s->k, s->batch), extent(&s->b, s->k, s->n, s->batch), c, s->n, c, c
-    };
-    const dtype stored[ARRAYS] = { s->a.type, s->b.type, s->c.type, s->bias_type, s->c.type, s->c.type };
-    for (int i = 0; i < ARRAYS; ++i) arrays[i] = array_make(stored[i], counts[i], (uint32_t)i + 1);
+    const int64_t c = gemm_reference_extent(&s->c, s->m, s->n, s->batch);
+    const int64_t counts[GEMM_ARRAYS] = { gemm_reference_extent(&s->a, s->m, s->k, s->batch),
+                                          gemm_reference_extent(&s->b, s->k, s->n, s->batch),
+                                          c,
+                                          s->n,
+                                          c,
+                                          c };
+    const dtype stored[GEMM_ARRAYS] = { s->a.type, s->b.type, s->c.type, s->bias_type, s->c.type, s->c.type };
+    for (int i = 0; i < GEMM_ARRAYS; ++i) arrays[i] = array_make(stored[i], counts[i], (uint32_t)i + 1);
 }
 
-static void arrays_free(host_array arrays[ARRAYS])
+static void arrays_free(gemm_array arrays[GEMM_ARRAYS])
 {
-    for (int i = 0; i < ARRAYS; ++i) free(arrays[i].bytes);
+    for (int i = 0; i < GEMM_ARRAYS; ++i) free(arrays[i].bytes);
 }
 
 /* Oclgrind corrupts its own heap over some of CLBlast's kernels, which are not ours to check. */
@@ -152,12 +167,12 @@ static bool left_out(const char *provider, const gemm_desc *s)
 /* Providers from a list that ends with NULL, which is the chosen one; how many could do it. */
 static int check_by(const char *const *names, const char *name, const gemm_desc *s)
 {
-    host_array arrays[ARRAYS];
+    gemm_array arrays[GEMM_ARRAYS];
     arrays_make(s, arrays);
-    double *c = malloc((size_t)arrays[C].count * sizeof *c),
-           *pre = malloc((size_t)arrays[C].count * sizeof *pre);
+    double *c = malloc((size_t)arrays[GEMM_C].count * sizeof *c),
+           *pre = malloc((size_t)arrays[GEMM_C].count * sizeof *pre);
     assert_true(c && pre);
-    for (int64_t i = 0; i < arrays[C].count; ++i) c[i] = pre[i] = (double)NAN;
+    for (int64_t i = 0; i < arrays[GEMM_C].count; ++i) c[i] = pre[i] = (double)NAN;
     reference(s, arrays, c, pre);
     int able = 0;
     for (int i = 0; i == 0 || names[i - 1]; ++i) {

@@ -23,9 +23,9 @@ typedef struct trial {
     dtype type;
     shape_pair shape;
     int in_count, out_count;
-    op_array in[OP_CHECK_IN], out[OP_CHECK_OUT], weights[OP_CHECK_OUT];
-    tensor *in_tensor[OP_CHECK_IN], *out_tensor[OP_CHECK_OUT], *read[OP_CHECK_OUT];
-    tensor *weight_tensor[OP_CHECK_OUT], *gradient[OP_CHECK_IN];
+    op_array in[OP_CASE_IN], out[OP_CASE_OUT], weights[OP_CASE_OUT];
+    tensor *in_tensor[OP_CASE_IN], *out_tensor[OP_CASE_OUT], *read[OP_CASE_OUT];
+    tensor *weight_tensor[OP_CASE_OUT], *gradient[OP_CASE_IN];
     int failures;
 } trial;
 
@@ -50,71 +50,16 @@ static void *need(size_t bytes)
 
 static op_array array_new(int rank, const int64_t *dim)
 {
-    op_array a = { .rank = rank, .count = 1, .last = rank ? dim[rank - 1] : 1 };
-    for (int i = 0; i < rank; ++i) a.count *= a.dim[i] = dim[i];
-    a.rows = a.count / a.last;
-    a.v = need((size_t)a.count * sizeof(double));
+    op_array a;
+    CHECK(op_case_array(&a, rank, dim), "out of memory for %lld values", (long long)a.count);
     return a;
-}
-
-void op_check_shape(const op_array *a, int rank, ...)
-{
-    va_list args;
-    va_start(args, rank);
-    CHECK(a->rank == rank, "the output has %d axes, not %d", a->rank, rank);
-    for (int i = 0; i < rank; ++i) {
-        int64_t wanted = va_arg(args, int64_t);
-        CHECK(a->dim[i] == wanted, "axis %d of the output is %lld, not %lld", i, (long long)a->dim[i],
-              (long long)wanted);
-    }
-    va_end(args);
-}
-
-static dtype type_of(op_role role, dtype type)
-{
-    if (role == OP_INTEGER) return DTYPE_I32;
-    return role == OP_VALUE || role == OP_FIXED ? type : DTYPE_F32;
-}
-
-static bool differentiable(op_role role)
-{
-    return role == OP_VALUE || role == OP_FLOAT;
-}
-
-static double rounded(dtype type, double v)
-{
-    unsigned char bytes[8];
-    dtype_store(type, bytes, 0, (float)v);
-    return (double)dtype_load(type, bytes, 0);
-}
-
-static double away_from_kinks(const op_case *c, double v)
-{
-    double distance = c->kink > 0 ? c->kink : 0.01;
-    for (int i = 0; i < c->kink_count; ++i)
-        if (fabs(v - c->kinks[i]) < distance) v = c->kinks[i] + (v < c->kinks[i] ? -2 : 2) * distance;
-    return v;
 }
 
 static void fill_inputs(trial *t)
 {
-    const op_case *c = t->c;
-    philox p = { .seed = philox_stream(t->test->name), .stream = philox_stream(c->name ? c->name : "") };
     for (int k = 0; k < t->in_count; ++k) {
-        const op_in *spec = &c->in[k];
-        t->in[k] = array_new(spec->rank, spec->dim);
-        p.step = (uint32_t)k;
-        double low = spec->low, high = spec->high;
-        if (low == 0 && high == 0 && spec->role != OP_INTEGER) low = -1.5, high = 1.5;
-        for (int64_t i = 0; i < t->in[k].count; ++i) {
-            double v = low + (high - low) * (double)philox_uniform(&p, (uint32_t)i);
-            if (spec->role == OP_INTEGER)
-                v = low + (double)philox_below(&p, (uint32_t)i, (uint32_t)(high - low + 1));
-            else
-                v = away_from_kinks(c, v);
-            if (spec->values) v = spec->values[i];
-            t->in[k].v[i] = rounded(type_of(spec->role, t->type), v);
-        }
+        t->in[k] = array_new(t->c->in[k].rank, t->c->in[k].dim);
+        op_case_fill(&t->in[k], t->test->name, t->c, k, t->type);
     }
 }
 
@@ -133,28 +78,19 @@ static void loss_grad(node *n, tensor *const *dout, tensor **din)
     for (int k = 0; k < n->in_count; k += 2) din[k] = n->in[k + 1];
 }
 
-static const op_def loss_def = { "check_loss", loss_infer, NULL, loss_grad, NULL };
+static const op_def loss_def = { .name = "check_loss", .infer = loss_infer, .grad = loss_grad };
 
 static void declare_inputs(trial *t, graph *g)
 {
-    for (int k = 0; k < t->in_count; ++k) {
-        const op_in *spec = &t->c->in[k];
-        char name[32];
-        snprintf(name, sizeof name, "in%d", k);
-        dtype type = type_of(spec->role, t->type);
-        bool entry = differentiable(spec->role) || spec->role == OP_STATE;
-        parameter_spec p = { .kind = spec->role == OP_STATE ? STORE_STATE : STORE_PARAMETER, .type = type };
-        t->in_tensor[k] = entry ? graph_parameter(g, name, p, spec->rank, spec->dim)
-                                : graph_input(g, name, type, spec->rank, spec->dim);
-    }
+    for (int k = 0; k < t->in_count; ++k) t->in_tensor[k] = op_case_input(g, t->c, k, t->type, true);
 }
 
 static void declare_gradients(trial *t, graph *g)
 {
-    tensor *pairs[2 * OP_CHECK_OUT];
+    tensor *pairs[2 * OP_CASE_OUT];
     int count = 0;
     bool wanted = false;
-    for (int k = 0; k < t->in_count; ++k) wanted |= differentiable(t->c->in[k].role);
+    for (int k = 0; k < t->in_count; ++k) wanted |= op_case_differentiable(t->c->in[k].role);
     if (!wanted || t->c->no_gradient) return;
     for (int k = 0; k < t->out_count; ++k) {
         tensor *y = t->out_tensor[k];
@@ -171,7 +107,7 @@ static void declare_gradients(trial *t, graph *g)
     }
     graph_backward(g, graph_node1(g, &loss_def, count, pairs, NULL, 0));
     for (int k = 0; k < t->in_count; ++k) {
-        if (!differentiable(t->c->in[k].role)) continue;
+        if (!op_case_differentiable(t->c->in[k].role)) continue;
         tensor *d = graph_gradient(g, t->in_tensor[k]);
         if (!d)
             complain(t, "no gradient reaches input %d", k);
@@ -179,34 +115,6 @@ static void declare_gradients(trial *t, graph *g)
             complain(t, "the gradient of input %d has type %s", k, dtype_name(d->type));
         if (d) graph_keep(t->gradient[k] = op_contiguous(d));
     }
-}
-
-static bool write_tensor(graph *g, tensor *to, const double *v, error *err)
-{
-    int64_t count = tensor_count(to);
-    void *stored = need((size_t)count * sizeof(float));
-    for (int64_t i = 0; i < count; ++i) dtype_store(to->type, stored, i, (float)v[i]);
-    const store_entry *e = graph_entry_of(to);
-    bool ok = e ? store_write(graph_store(g), store_find(graph_store(g), e->name), stored, err)
-                : graph_write(to, stored, err);
-    free(stored);
-    return ok;
-}
-
-static double *read_tensor(tensor *from, error *err)
-{
-    int64_t count = tensor_count(from);
-    void *stored = need((size_t)count * sizeof(float));
-    double *v = need((size_t)count * sizeof(double));
-    if (!graph_read(from, stored, err)) {
-        free(v);
-        v = NULL;
-    }
-    for (int64_t i = 0; v && i < count; ++i)
-        v[i] = from->type == DTYPE_I32 ? (double)((int32_t *)stored)[i]
-                                       : (double)dtype_load(from->type, stored, i);
-    free(stored);
-    return v;
 }
 
 /* ---- Comparison ---- */
@@ -253,7 +161,7 @@ static double weighted(trial *t, op_array *scratch)
 
 static void check_gradient(trial *t, int k, const double *got)
 {
-    op_array scratch[OP_CHECK_OUT] = { 0 };
+    op_array scratch[OP_CASE_OUT] = { 0 };
     for (int j = 0; j < t->out_count; ++j) scratch[j] = array_new(t->out[j].rank, t->out[j].dim);
     int64_t count = t->in[k].count, checked = 0;
     int64_t step = (count + GRADIENTS_CHECKED_MAX - 1) / GRADIENTS_CHECKED_MAX;
@@ -285,14 +193,14 @@ static void check_gradient(trial *t, int k, const double *got)
 static bool run_once(trial *t, graph *g, double **outs, double **gradients, error *err)
 {
     for (int k = 0; k < t->in_count; ++k)
-        if (!write_tensor(g, t->in_tensor[k], t->in[k].v, err)) return false;
+        if (!op_case_write(t->in_tensor[k], t->in[k].v, err)) return false;
     for (int k = 0; k < t->out_count; ++k)
-        if (t->weight_tensor[k] && !write_tensor(g, t->weight_tensor[k], t->weights[k].v, err)) return false;
+        if (t->weight_tensor[k] && !op_case_write(t->weight_tensor[k], t->weights[k].v, err)) return false;
     if (!graph_run(g, err)) return false;
     for (int k = 0; k < t->out_count; ++k)
-        if (!(outs[k] = read_tensor(t->read[k], err))) return false;
+        if (!(outs[k] = op_case_read(t->read[k], err))) return false;
     for (int k = 0; k < t->in_count; ++k)
-        if (t->gradient[k] && !(gradients[k] = read_tensor(t->gradient[k], err))) return false;
+        if (t->gradient[k] && !(gradients[k] = op_case_read(t->gradient[k], err))) return false;
     return true;
 }
 
@@ -303,7 +211,7 @@ static bool same_bits(const double *a, const double *b, int64_t count)
 
 static void run_and_compare(trial *t, graph *g, error *err)
 {
-    double *outs[2][OP_CHECK_OUT] = { { 0 } }, *gradients[2][OP_CHECK_IN] = { { 0 } };
+    double *outs[2][OP_CASE_OUT] = { { 0 } }, *gradients[2][OP_CASE_IN] = { { 0 } };
     if (!run_once(t, g, outs[0], gradients[0], err) || !run_once(t, g, outs[1], gradients[1], err)) {
         complain(t, "%s", err->message);
     } else {
@@ -336,7 +244,7 @@ static void prepare_outputs(trial *t)
         t->weights[k] = array_new(y->rank, y->dim);
         p.step = (uint32_t)k;
         for (int64_t i = 0; i < t->weights[k].count; ++i)
-            t->weights[k].v[i] = rounded(y->type, 2 * (double)philox_uniform(&p, (uint32_t)i) - 1);
+            t->weights[k].v[i] = op_case_rounded(y->type, 2 * (double)philox_uniform(&p, (uint32_t)i) - 1);
     }
 }
 
@@ -344,7 +252,7 @@ static void run_in_graph(trial *t, graph *g, error *err)
 {
     declare_inputs(t, g);
     t->test->build(g, t->c, t->in_tensor, t->out_tensor);
-    while (t->out_count < OP_CHECK_OUT && t->out_tensor[t->out_count]) ++t->out_count;
+    while (t->out_count < OP_CASE_OUT && t->out_tensor[t->out_count]) ++t->out_count;
     for (int k = 0; k < t->out_count; ++k) {
         t->read[k] = op_contiguous(t->out_tensor[k]);
         graph_keep(t->read[k]);
@@ -372,8 +280,7 @@ static int run_trial(device *d, const op_test *test, const op_case *c, dtype typ
 {
     trial t = { .test = test, .c = c, .device = d, .type = type, .shape = shape };
     if (!device_set_shape(d, shape.lanes, shape.vec)) return 0;
-    t.in_count = c->in_count;
-    while (!c->in_count && t.in_count < OP_CHECK_IN && c->in[t.in_count].rank > 0) ++t.in_count;
+    t.in_count = op_case_inputs(c);
     fill_inputs(&t);
     error err = { 0 };
     store *s = store_create(d, &err);
@@ -385,7 +292,7 @@ static int run_trial(device *d, const op_test *test, const op_case *c, dtype typ
     graph_destroy(g);
     store_destroy(s);
     for (int k = 0; k < t.in_count; ++k) free(t.in[k].v);
-    for (int k = 0; k < OP_CHECK_OUT; ++k) {
+    for (int k = 0; k < OP_CASE_OUT; ++k) {
         free(t.out[k].v);
         free(t.weights[k].v);
     }
@@ -436,6 +343,13 @@ int op_check_all(int count, const op_test *tests)
     for (int k = 0; k < count; ++k) failures += run_test(d, &tests[k], tiny);
     device_close(d);
     return failures ? 1 : 0;
+}
+
+int op_check_tables(const op_test *tests)
+{
+    int count = 0;
+    while (tests[count].name) ++count;
+    return op_check_all(count, tests);
 }
 
 int op_check_main(const op_test *test)
