@@ -256,7 +256,7 @@ static workload_size plan_of(const char *batch, const char *parts)
 {
     error err;
     dvae_config c;
-    workload_size size;
+    workload_size size = { 0 };
     config_defaults(&dvae_config_table, &c);
     good(preset_read(&dvae_config_table, "tiny", &c, &err) &&
              config_assign(&dvae_config_table, &c, batch, NULL, &err) &&
