@@ -52,7 +52,7 @@ struct model_kind {
     const char *packing;  /* what the manual says of packing it, sentences in lines; may be NULL */
 
     /* ---- Settings and training ---- */
-    const config_table *settings; /* named as the kind is */
+    const config_table *settings; /* named as the kind is; `batch` is one of them */
     const kind_need *needs;       /* ends with an empty one; nothing forms a circle */
     bool captions; /* learns captions: pictures without one are left out, and it has a tokenizer */
     bool (*train)(const train_request *r, error *err);

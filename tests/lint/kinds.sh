@@ -53,6 +53,7 @@ texts() {
 }
 
 for kind in $kinds; do
+    texts models/$kind/*.c | grep -q ":\"$kind\"\$" || complain "models/$kind does not say its name: is it looked for rightly?"
     builders=$(grep -l "#include \"models/$kind/" models/*/*.[ch] | sed 's|/[^/]*$||' | sort -u)
     files=$(find app host data models -name '*.[ch]' -o -name '*.cc' -o -name '*.def' | grep -v -e "^models/$kind/" -e '^data/.*\.def$' |
         LC_ALL=C sort)
