@@ -17,6 +17,13 @@ macro(room name)
     endif()
 endmacro()
 
+# kinds(folders): the folders of the kinds of model, by the lines of models/kinds.def.
+macro(kinds folders)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/kinds.def)
+    file(STRINGS models/kinds.def ${folders} REGEX "^MODEL_KIND\\([a-z0-9_]+\\)")
+    list(TRANSFORM ${folders} REPLACE "^MODEL_KIND\\(([a-z0-9_]+)\\).*" "models/\\1")
+endmacro()
+
 # embed(list-variable kind root files...): each file becomes a byte array; includes of .clh are inlined.
 function(embed output kind root)
     foreach(file IN LISTS ARGN)

@@ -24,28 +24,6 @@ static int scaled(int size, int part)
     return (int)lrint((double)size * part / 256.0);
 }
 
-bool augment_mode_parse(const char *word, augment_mode *mode, error *err)
-{
-    static const char *const words[] = { "none", "listing1", "listing2" };
-    for (int i = 0; i < 3; ++i) {
-        if (strcmp(word, words[i]) != 0) continue;
-        *mode = (augment_mode)i;
-        return true;
-    }
-    return error_set(err, ERROR_USAGE, "unknown augmentation '%s'; choose none, listing1 or listing2", word);
-}
-
-bool augment_flip_parse(const char *word, augment_flip *flip, error *err)
-{
-    static const char *const words[] = { "auto", "off", "on" };
-    for (int i = 0; i < 3; ++i) {
-        if (strcmp(word, words[i]) != 0) continue;
-        *flip = (augment_flip)i;
-        return true;
-    }
-    return error_set(err, ERROR_USAGE, "unknown flip '%s'; choose auto, off or on", word);
-}
-
 /* The offset of the square along an axis with `rest` pixels to spare. */
 static int square_offset(const dice *d, uint32_t draw, augment_mode mode, int rest)
 {

@@ -16,10 +16,6 @@
 typedef enum augment_mode { AUGMENT_NONE, AUGMENT_LISTING1, AUGMENT_LISTING2 } augment_mode;
 typedef enum augment_flip { AUGMENT_FLIP_AS_MODE, AUGMENT_FLIP_OFF, AUGMENT_FLIP_ON } augment_flip;
 
-/* "none", "listing1", "listing2"; "auto", "off", "on".  A wrong word is an ERROR_USAGE. */
-bool augment_mode_parse(const char *word, augment_mode *mode, error *err);
-bool augment_flip_parse(const char *word, augment_flip *flip, error *err);
-
 /* Writes `size` x `size` RGB pixels to `out`.  Draws depend on (seed, epoch, sample) only. */
 bool augment(const image *in, int size, augment_mode mode, augment_flip flip, uint64_t seed, uint32_t epoch,
              uint32_t sample, uint8_t *out, error *err);

@@ -25,14 +25,9 @@ struct training_data {
     int64_t reported; /* of them, in the file */
     char *report;
     bool keep; /* the file's lines from before */
+    bool captions;
     char hash[65];
 };
-
-static bool parse_modes(const training_data_options *o, loader_config *c, error *err)
-{
-    const char *flip = strcmp(o->flip, "yes") == 0 ? "on" : strcmp(o->flip, "no") == 0 ? "off" : "auto";
-    return augment_mode_parse(o->augment, &c->augment, err) && augment_flip_parse(flip, &c->flip, err);
-}
 
 /* Leaves out samples without a caption; that none is left is an error of the training part. */
 static bool keep_captioned(const training_data_options *o, const training_data *d, dataset_selection *s,
@@ -64,6 +59,7 @@ static bool prepare_skips(training_data *d, const training_data_options *o, erro
     d->readable = calloc((size_t)count + 1, sizeof *d->readable);
     d->report = o->run ? file_join(o->run, "skipped.txt") : NULL;
     d->keep = o->resume;
+    d->captions = o->captions;
     if (!d->shown || !d->readable || (o->run && !d->report))
         return error_set(err, ERROR_MEMORY, "out of memory for a data set");
     d->config.skips = d->skips = skips_create(d->set, skips_most(count, o->skip_share), err);
@@ -83,10 +79,14 @@ training_data *training_data_open(const training_data_options *o, error *err)
 {
     training_data *d = calloc(1, sizeof *d);
     if (!d) return error_null(err, ERROR_MEMORY, "out of memory for a data set");
-    d->config = (loader_config){
-        .batch = (int)o->batch, .size = (int)o->size, .seed = o->seed, .threads = o->threads, .shuffle = true
-    };
-    bool ok = parse_modes(o, &d->config, err) && (d->set = dataset_open(&o->path, 1, false, err)) &&
+    d->config = (loader_config){ .batch = (int)o->batch,
+                                 .size = (int)o->size,
+                                 .augment = o->augment,
+                                 .flip = o->flip,
+                                 .seed = o->seed,
+                                 .threads = o->threads,
+                                 .shuffle = true };
+    bool ok = (d->set = dataset_open(&o->path, 1, false, err)) &&
               dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
               (o->holdout <= 0 ||
                dataset_select(d->set, o->split, o->holdout, o->seed, true, &d->validation, err)) &&
@@ -154,6 +154,16 @@ const dataset_selection *training_data_selection(const training_data *d, bool va
 const char *training_data_hash(const training_data *d)
 {
     return d->hash;
+}
+
+int64_t training_data_size(const training_data *d)
+{
+    return d->config.size;
+}
+
+bool training_data_captioned(const training_data *d)
+{
+    return d->captions;
 }
 
 bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, bool *good, error *err)

@@ -1,4 +1,4 @@
-/* data.h -- what both stages do with a data set: batches by step, a fixed validation part, sample grids.
+/* data.h -- what the training of every kind does with a data set: batches by step, a fixed validation part, sample grids.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_DATA_H
 #define DALLE_CL_MODELS_DATA_H
@@ -13,7 +13,8 @@ typedef struct training_data_options {
     const char *split;   /* "" = all */
     double holdout;      /* fraction kept aside for validation, chosen by seed */
     int64_t size, batch; /* pixels a side; pictures a step */
-    const char *augment, *flip;
+    augment_mode augment;
+    augment_flip flip;
     uint64_t seed;
     int threads;
     bool captions;     /* pictures without one are left out, with a warning */
@@ -42,6 +43,8 @@ const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t 
 /* Which sample of the set the i-th of them is; `i` is below a count given before. */
 int64_t training_data_validation_index(const training_data *d, int64_t i);
 const char *training_data_hash(const training_data *d);
+int64_t training_data_size(const training_data *d);   /* pixels a side */
+bool training_data_captioned(const training_data *d); /* whether every sample of its parts has a caption */
 
 /* Reads picture `index` of the set, made size x size without augmentation.  One that cannot be read and may be
  * skipped is no failure: then *good is false, and the pixels are black. */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
-#include "models/origin.h"
+#include "models/kinds.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,15 +11,63 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool export_part(store *s, const char *folder, const char *name, dtype type,
-                        const checkpoint_metadata *metadata, error *err)
+enum { NAME_SIZE = 80 };
+
+static const char *settings_name(const model_kind *k, char name[NAME_SIZE])
 {
-    char *path = file_join(folder, name);
-    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for the path of '%s'", name);
-    bool ok = checkpoint_export(s, path, false, type, metadata->at, metadata->count, err);
-    free(path);
-    return ok;
+    snprintf(name, NAME_SIZE, "%s.cfg", k->name);
+    return name;
 }
+
+static const char *weights_name(const model_kind *k, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, "%s.safetensors", k->name);
+    return name;
+}
+
+/* ---- Opening ---- */
+
+/* Whether the folder's part of this kind could be the next: it is not there, and what it needs is. */
+static bool may_be_next(const part_list *list, const model_kind *k)
+{
+    bool next = k->open && !part_list_find(list, k);
+    for (const kind_need *n = k->needs; n && n->kind; ++n) next = next && part_list_find(list, n->kind);
+    return next;
+}
+
+/* The first kind that may be next and that the folder holds.  NULL: none, and err says what the first one lacks, or
+ * what is wrong with the one that is there. */
+static const model_kind *kind_of(const char *folder, const part_list *list, error *err)
+{
+    error first = { 0 };
+    for (int i = 0; model_kinds[i]; ++i) {
+        part_files files;
+        error why = { 0 };
+        if (!may_be_next(list, model_kinds[i])) continue;
+        if (part_files_find(folder, model_kinds[i], &files, &why)) {
+            part_files_free(&files);
+            return model_kinds[i];
+        }
+        if (first.code == ERROR_NONE || why.code != ERROR_USAGE) first = why;
+        if (why.code != ERROR_USAGE) break;
+    }
+    if (first.code == ERROR_NONE) error_set(&first, ERROR_USAGE, "'%s' is one part too many", folder);
+    *err = first;
+    return NULL;
+}
+
+static bool open_next(device *d, const pack_request *r, const char *folder, part_list *list, error *err)
+{
+    const model_kind *k = kind_of(folder, list, err);
+    if (!k) return false;
+    CHECK(list->count < PARTS_MAX, "a model has more than %d parts", PARTS_MAX);
+    model_part *p = &list->at[list->count];
+    if (!k->open(d, folder, list, p, err)) return false;
+    ++list->count;
+    return r->force || !k->belongs || k->belongs(d, p, list, err);
+}
+
+/* ---- What is said of a part ---- */
 
 static bool add_text(checkpoint_metadata *to, const char *key, const char *value)
 {
@@ -29,25 +77,54 @@ static bool add_text(checkpoint_metadata *to, const char *key, const char *value
     return one->key && one->value;
 }
 
-/* Says how the part was trained: what the run's checkpoint recorded, without the host's own state; and of a prior on
- * which dVAE's tokens. */
-static bool describe(const checkpoint_metadata *trained, const char *dvae, checkpoint_metadata *kept,
-                     error *err)
+static bool no_memory(error *err)
 {
-    *kept = (checkpoint_metadata){ .at = calloc((size_t)trained->count + 2, sizeof *kept->at) };
-    bool ok = kept->at && (!dvae || add_text(kept, ORIGIN_KEY, dvae));
-    for (int i = 0; ok && i < trained->count; ++i) {
-        const char *key = trained->at[i].key;
-        if (strcmp(key, "step") != 0 && strcmp(key, "config") != 0 && strcmp(key, "kind") != 0) continue;
-        ok = add_text(kept, key, trained->at[i].value);
-    }
-    return ok || error_set(err, ERROR_MEMORY, "out of memory for what a checkpoint says of its training");
+    return error_set(err, ERROR_MEMORY, "out of memory for what a checkpoint says of its training");
 }
 
-static bool write_config(const char *folder, const char *name, const config_table *table, const void *config,
-                         error *err)
+/* The fingerprints of the parts that it was trained with, under their kinds' names. */
+static bool note_needs(const part_list *list, const model_kind *k, checkpoint_metadata *kept, error *err)
 {
-    char *text = config_format(table, config), *path = file_join(folder, name);
+    char hex[65];
+    for (const kind_need *n = k->needs; n && n->kind; ++n) {
+        if (!checkpoint_fingerprint(part_list_find(list, n->kind)->store, hex, err)) return false;
+        if (!add_text(kept, n->kind->name, hex)) return no_memory(err);
+    }
+    return true;
+}
+
+/* Says how the part was trained: what the run's checkpoint recorded, without the host's own state, and with what. */
+static bool describe(const part_list *list, const model_part *p, checkpoint_metadata *kept, error *err)
+{
+    const checkpoint_metadata *trained = p->metadata;
+    size_t room = (size_t)trained->count + PARTS_MAX + 1;
+    *kept = (checkpoint_metadata){ .at = calloc(room, sizeof *kept->at) };
+    if (!kept->at) return no_memory(err);
+    if (!note_needs(list, p->kind, kept, err)) return false;
+    for (int i = 0; i < trained->count; ++i) {
+        const char *key = trained->at[i].key;
+        if (strcmp(key, "step") != 0 && strcmp(key, "config") != 0 && strcmp(key, "kind") != 0) continue;
+        if (!add_text(kept, key, trained->at[i].value)) return no_memory(err);
+    }
+    return true;
+}
+
+/* ---- Writing ---- */
+
+static bool export_part(const model_part *p, const char *folder, dtype type,
+                        const checkpoint_metadata *metadata, error *err)
+{
+    char name[NAME_SIZE], *path = file_join(folder, weights_name(p->kind, name));
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for the path of '%s'", name);
+    bool ok = checkpoint_export(p->store, path, false, type, metadata->at, metadata->count, err);
+    free(path);
+    return ok;
+}
+
+static bool write_config(const model_part *p, const char *folder, error *err)
+{
+    char name[NAME_SIZE], *path = file_join(folder, settings_name(p->kind, name));
+    char *text = config_format(p->kind->settings, p->config);
     bool ok = text && path ? file_write(path, text, strlen(text), err)
                            : error_set(err, ERROR_MEMORY, "out of memory for '%s'", name);
     free(text);
@@ -55,26 +132,22 @@ static bool write_config(const char *folder, const char *name, const config_tabl
     return ok;
 }
 
-static bool write_text_files(const prior_part *p, const char *folder, error *err)
+static json_t *index_entry(const model_part *p)
 {
-    char *path = file_join(folder, "tokenizer.model"), *list = file_join(folder, "words.txt");
-    bool ok = path && list ? true : error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
-    ok = ok && tokenizer_save(p->tokenizer, path, err) && (!p->words || words_save(p->words, list, err));
-    free(path);
-    free(list);
-    return ok;
+    char config[NAME_SIZE], weights[NAME_SIZE];
+    json_t *entry = json_pack("{s:s, s:s}", "config", settings_name(p->kind, config), "weights",
+                              weights_name(p->kind, weights));
+    for (const part_role *f = p->kind->files; f && f->role; ++f)
+        if (f->indexed) json_tree_put(&entry, f->role, json_string(f->file));
+    json_tree_put(&entry, "parameters", json_integer(store_elements(p->store, STORE_PARAMETER)));
+    return entry;
 }
 
-static bool write_index(const char *folder, const dvae_part *dvae, const prior_part *prior, error *err)
+static bool write_index(const char *folder, const part_list *list, error *err)
 {
-    json_t *index = json_pack("{s:s, s:i, s:{s:s, s:s, s:I}}", "format", "dalle-cl model", "version", 1,
-                              "dvae", "config", "dvae.cfg", "weights", "dvae.safetensors", "parameters",
-                              (json_int_t)store_elements(dvae->store, STORE_PARAMETER));
-    if (prior)
-        json_tree_put(&index, "prior",
-                      json_pack("{s:s, s:s, s:s, s:I}", "config", "prior.cfg", "weights", "prior.safetensors",
-                                "tokenizer", "tokenizer.model", "parameters",
-                                (json_int_t)store_elements(prior->store, STORE_PARAMETER)));
+    json_t *index = json_pack("{s:s, s:i}", "format", "dalle-cl model", "version", 1);
+    for (int i = 0; i < list->count; ++i)
+        json_tree_put(&index, list->at[i].kind->name, index_entry(&list->at[i]));
     char *text = json_tree_text(index, JSON_INDENT(2), "model.json", err),
          *path = file_join(folder, "model.json");
     bool ok = text && path ? file_write(path, text, strlen(text), err)
@@ -84,89 +157,141 @@ static bool write_index(const char *folder, const dvae_part *dvae, const prior_p
     return ok;
 }
 
-/* Files that an earlier pack left and this one does not write would be taken for this one's. */
-static bool remove_stale(const char *folder, const prior_part *prior, error *err)
+static bool remove_file(const char *folder, const char *name, error *err)
 {
-    static const char *const files[] = { "model.json", "words.txt", "tokenizer.model", "prior.cfg",
-                                         "prior.safetensors" };
-    int count = prior ? prior->words ? 1 : 2 : (int)(sizeof files / sizeof *files);
-    for (int i = 0; i < count; ++i) {
-        char *path = file_join(folder, files[i]);
-        if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
-        bool gone = unlink(path) == 0 || errno == ENOENT;
-        if (!gone) error_set(err, ERROR_IO, "cannot remove '%s': %s", path, strerror(errno));
-        free(path);
-        if (!gone) return false;
-    }
-    return true;
+    char *path = file_join(folder, name);
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+    bool gone = unlink(path) == 0 || errno == ENOENT;
+    if (!gone) error_set(err, ERROR_IO, "cannot remove '%s': %s", path, strerror(errno));
+    free(path);
+    return gone;
 }
 
-static bool write_parts(const pack_request *r, const dvae_part *dvae, const prior_part *prior, error *err)
+/* Files that an earlier pack left and this one may not write would be taken for this one's. */
+static bool remove_stale(const char *folder, const part_list *list, error *err)
 {
-    checkpoint_metadata of_dvae = { 0 }, of_prior = { 0 };
-    char hex[65];
-    bool ok = checkpoint_fingerprint(dvae->store, hex, err) &&
-              describe(&dvae->metadata, NULL, &of_dvae, err) &&
-              (!prior || describe(&prior->metadata, hex, &of_prior, err)) && file_make_folders(r->out, err) &&
-              remove_stale(r->out, prior, err) &&
-              export_part(dvae->store, r->out, "dvae.safetensors", r->type, &of_dvae, err) &&
-              write_config(r->out, "dvae.cfg", &dvae_config_table, &dvae->config, err);
-    if (ok && prior)
-        ok = export_part(prior->store, r->out, "prior.safetensors", r->type, &of_prior, err) &&
-             write_config(r->out, "prior.cfg", &prior_config_table, &prior->config, err) &&
-             write_text_files(prior, r->out, err);
-    ok = ok && write_index(r->out, dvae, prior, err); /* last: a folder without it was not finished */
-    checkpoint_metadata_free(&of_dvae);
-    checkpoint_metadata_free(&of_prior);
+    char name[NAME_SIZE];
+    bool ok = remove_file(folder, "model.json", err);
+    for (int i = 0; ok && model_kinds[i]; ++i) {
+        const model_kind *k = model_kinds[i];
+        bool packed = part_list_find(list, k) != NULL;
+        for (const part_role *f = k->files; ok && f && f->role; ++f)
+            if (!packed || !f->indexed) ok = remove_file(folder, f->file, err);
+        ok = ok && (packed || (remove_file(folder, settings_name(k, name), err) &&
+                               remove_file(folder, weights_name(k, name), err)));
+    }
     return ok;
 }
 
-static bool count_bytes(const char *folder, int64_t *bytes, error *err)
+static bool write_part(const pack_request *r, const model_part *p, const checkpoint_metadata *metadata,
+                       error *err)
 {
-    static const char *const files[] = { "model.json", "dvae.cfg",          "dvae.safetensors", "prior.cfg",
-                                         "words.txt",  "prior.safetensors", "tokenizer.model" };
-    *bytes = 0;
-    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
-        struct stat info;
-        char *path = file_join(folder, files[i]);
-        if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
-        if (stat(path, &info) == 0) *bytes += info.st_size;
-        free(path);
-    }
+    const model_kind *k = p->kind;
+    return export_part(p, r->out, r->type, metadata, err) && write_config(p, r->out, err) &&
+           (!k->save_files || k->save_files(p, r->out, err));
+}
+
+static bool write_parts(const pack_request *r, const part_list *list, error *err)
+{
+    checkpoint_metadata metadata[PARTS_MAX] = { 0 };
+    bool ok = true;
+    for (int i = 0; ok && i < list->count; ++i) ok = describe(list, &list->at[i], &metadata[i], err);
+    ok = ok && file_make_folders(r->out, err) && remove_stale(r->out, list, err);
+    for (int i = 0; ok && i < list->count; ++i) ok = write_part(r, &list->at[i], &metadata[i], err);
+    ok = ok && write_index(r->out, list, err); /* last: a folder without it was not finished */
+    for (int i = 0; i < list->count; ++i) checkpoint_metadata_free(&metadata[i]);
+    return ok;
+}
+
+/* ---- The report ---- */
+
+static bool add_bytes(const char *folder, const char *name, int64_t *bytes, error *err)
+{
+    struct stat info;
+    char *path = file_join(folder, name);
+    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+    if (stat(path, &info) == 0) *bytes += info.st_size;
+    free(path);
     return true;
 }
 
-static bool report(const pack_request *r, const dvae_part *dvae, const prior_part *prior, pack_report *made,
-                   error *err)
+static bool count_bytes(const char *folder, const part_list *list, int64_t *bytes, error *err)
 {
-    *made = (pack_report){ .dvae_parameters = store_elements(dvae->store, STORE_PARAMETER),
-                           .side = dvae->config.image_size,
-                           .tokens_side = dvae_tokens_side(&dvae->config),
-                           .codes = dvae->config.codes };
-    if (prior) {
-        made->prior_parameters = store_elements(prior->store, STORE_PARAMETER);
-        made->text_tokens = prior->config.text_tokens;
+    char name[NAME_SIZE];
+    *bytes = 0;
+    bool ok = add_bytes(folder, "model.json", bytes, err);
+    for (int i = 0; ok && i < list->count; ++i) {
+        const model_kind *k = list->at[i].kind;
+        ok = add_bytes(folder, settings_name(k, name), bytes, err) &&
+             add_bytes(folder, weights_name(k, name), bytes, err);
+        for (const part_role *f = k->files; ok && f && f->role; ++f)
+            ok = add_bytes(folder, f->file, bytes, err);
     }
-    return count_bytes(r->out, &made->bytes, err);
+    return ok;
+}
+
+/* Whether the kind is packed, or could be beside what is: its figures are then 0. */
+static bool is_reported(const part_list *list, const model_kind *k)
+{
+    for (const kind_need *n = k->needs; n && n->kind; ++n)
+        if (part_list_find(list, n->kind)) return true;
+    return part_list_find(list, k) != NULL;
+}
+
+/* What the kinds say of their parts first, then how many parameters these have. */
+static json_t *figures_of(const part_list *list)
+{
+    json_t *o = json_object();
+    for (int counts = 0; counts < 2; ++counts)
+        for (int i = 0; model_kinds[i]; ++i) {
+            const model_kind *k = model_kinds[i];
+            const model_part *p = part_list_find(list, k);
+            char key[NAME_SIZE];
+            if (!is_reported(list, k)) continue;
+            snprintf(key, sizeof key, "%s_parameters", k->name);
+            if (counts)
+                json_tree_put(&o, key, json_integer(p ? store_elements(p->store, STORE_PARAMETER) : 0));
+            else if (k->figures)
+                k->figures(p, &o);
+        }
+    return o;
+}
+
+static bool report(const pack_request *r, const part_list *list, pack_report *made, error *err)
+{
+    *made = (pack_report){ .count = list->count };
+    for (int i = 0; i < list->count; ++i) {
+        const model_part *p = &list->at[i];
+        made->at[i] = (struct packed_part){ .kind = p->kind,
+                                            .run = r->runs[i],
+                                            .parameters = store_elements(p->store, STORE_PARAMETER) };
+        if (p->kind->tell) p->kind->tell(p, made->at[i].tell);
+    }
+    if (!count_bytes(r->out, list, &made->bytes, err)) return false;
+    made->figures = figures_of(list);
+    return made->figures || error_set(err, ERROR_MEMORY, "out of memory for the sizes of '%s'", r->out);
 }
 
 bool pack_parts(device *d, const pack_request *r, pack_report *made, error *err)
 {
-    dvae_part *dvae = dvae_part_open(d, r->dvae_run, CODEC_BOTH | CODEC_LATER, 1, err);
-    if (!dvae) return false;
-    prior_part *prior = NULL;
-    prior_shape shape = { dvae_tokens_side(&dvae->config), dvae->config.codes };
-    bool ok = !r->prior_run || (prior = prior_part_open(d, r->prior_run, &shape, err)) != NULL;
-    if (ok && prior && !r->force) ok = origin_check(d, dvae, r->dvae_run, prior, r->prior_run, err);
-    ok = ok && write_parts(r, dvae, prior, err) && report(r, dvae, prior, made, err);
-    prior_part_close(prior);
-    dvae_part_close(dvae);
+    part_list list = { 0 };
+    bool ok = true;
+    for (int i = 0; ok && r->runs[i]; ++i) ok = open_next(d, r, r->runs[i], &list, err);
+    ok = ok && write_parts(r, &list, err) && report(r, &list, made, err);
+    part_list_close(&list);
     return ok;
 }
 
-bool pack_model(device *d, const char *dvae_run, const char *prior_run, const char *out, dtype type,
-                error *err)
+void pack_report_free(pack_report *r)
+{
+    json_decref(r->figures);
+    r->figures = NULL;
+}
+
+bool pack_model(device *d, const char *const *runs, const char *out, dtype type, error *err)
 {
     pack_report made;
-    return pack_parts(d, &(pack_request){ dvae_run, prior_run, out, type, false }, &made, err);
+    if (!pack_parts(d, &(pack_request){ runs, out, type, false }, &made, err)) return false;
+    pack_report_free(&made);
+    return true;
 }

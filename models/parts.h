@@ -1,78 +1,97 @@
-/* parts.h -- trained parts on disk, and opening them.
+/* parts.h -- trained parts on disk, opening them, and packing them into one folder.
  *
- * A part is found in a packed model folder,
- *     model.json  dvae.cfg  dvae.safetensors  prior.cfg  prior.safetensors  tokenizer.model  words.txt
- * or in the folder of the run that trained it (config.cfg, best.safetensors or for a prior
- * checkpoint.safetensors, tokenizer.model, words.txt), where the averaged parameters are taken; a checkpoint file in
- * a run's folder may be named instead of the folder.
+ * A part of a kind of model is found in a packed model folder, which may hold one of each kind,
+ *     model.json  <kind>.cfg  <kind>.safetensors  and the kind's further files, such as tokenizer.model
+ * or in the folder of the run that trained it (config.cfg, best.safetensors or, as the kind says,
+ * checkpoint.safetensors, further files), where the averaged parameters are taken; a checkpoint file in a run's folder
+ * may be named instead of the folder.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PARTS_H
 #define DALLE_CL_MODELS_PARTS_H
 
 #include "data/tokenizer.h"
 #include "data/words.h"
+#include "host/base/config.h"
 #include "host/train/checkpoint.h"
-#include "models/dvae/codec.h"
-#include "models/prior/prior.h"
+#include <jansson.h>
 
-/* Where a part lies; paths to be freed with part_files_free. */
+typedef struct model_kind model_kind; /* kinds.h */
+
+/* A file that parts of a kind have besides settings and parameters. */
+typedef struct part_role {
+    const char *role, *file; /* what it is for, and its name: the same in runs and models */
+    bool indexed;            /* model.json names it under its role: a part without it is none */
+} part_role;
+#define PART_TOKENIZER "tokenizer" /* roles that kinds share */
+#define PART_WORDS     "words"
+#define PART_FURTHER   4
+
+/* Where a part lies; to be freed with part_files_free. */
 typedef struct part_files {
-    char *config, *weights, *tokenizer, *words;
-    bool run; /* a run's folder */
+    const model_kind *kind;      /* NULL: nothing was looked for */
+    char *config, *weights;      /* paths */
+    char *further[PART_FURTHER]; /* in the order of the kind's `files`; NULL where there is none */
+    bool run;                    /* a run's folder */
 } part_files;
-/* `part` is "dvae" or "prior".  A folder that holds neither form is an error that says what is there. */
-bool part_files_find(const char *folder, const char *part, part_files *out, error *err);
+/* A folder that holds the part in neither form is an error that says what is there. */
+bool part_files_find(const char *folder, const model_kind *kind, part_files *out, error *err);
 void part_files_free(part_files *files);
+const char *part_files_role(const part_files *files, const char *role); /* a path, or NULL */
+/* The settings: those of the file, over the defaults. */
+bool part_files_config(const part_files *files, void *config, error *err);
+/* A store for parameters that a file will give. */
+store *part_store_create(device *d, error *err);
 
-typedef struct dvae_part {
-    dvae_config config;
+/* A part, opened.  What it points to is its own `self`'s. */
+typedef struct model_part {
+    const model_kind *kind;
+    void *self;         /* the kind's own */
+    const char *folder; /* that it was opened from; the opener's */
+    const void *config;
     store *store;
-    dvae_codec *codec;
-    char hash[65]; /* SHA-256 of the file of its parameters */
-    checkpoint_metadata metadata;
-} dvae_part;
-dvae_part *dvae_part_open(device *d, const char *folder, codec_parts parts, int64_t batch, error *err);
-void dvae_part_close(dvae_part *p);
+    const checkpoint_metadata *metadata; /* of the file of its parameters */
+} model_part;
+void part_close(model_part *p);
 
-typedef struct prior_part {
-    prior_config config;
-    prior_shape shape;
-    store *store;
-    prior_sampler *sampler;
-    int64_t batch;
-    tokenizer *tokenizer;
-    words *words; /* of the training captions; NULL if the folder has no list */
-    checkpoint_metadata metadata;
-} prior_part;
-prior_part *prior_part_open(device *d, const char *folder, const prior_shape *shape, error *err);
-void prior_part_close(prior_part *p);
-/* Makes the sampler draw `batch` pictures at once, building graphs if that is new. */
-bool prior_part_prepare(prior_part *p, int64_t batch, error *err);
-/* A caption as [text_tokens] ids with -1 behind its end; too long is cut, *cut says by how many tokens. */
-bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, int *cut, error *err);
-
-/* The words of a caption that the positions have no room for, from the one that the cut falls into, as the tokenizer
- * spells them; *lost is NULL if all are read, else to be freed. */
-bool prior_part_lost(const prior_part *p, const char *caption, char **lost, error *err);
+/* Parts of one model, each after those that it needs. */
+enum { PARTS_MAX = 16 };
+typedef struct part_list {
+    int count;
+    model_part at[PARTS_MAX];
+} part_list;
+const model_part *part_list_find(const part_list *list, const model_kind *kind); /* or NULL */
+void part_list_close(part_list *list);
 
 /* Cuts or pads `count` ids to `positions`, -1 where none is. */
 void text_positions(const int32_t *ids, int count, int64_t positions, int32_t *out);
 
-/* The parts of runs as one folder that drawing needs, and nothing else. */
+/* ---- pack.c: the parts of runs as one folder that drawing needs, and nothing else ------------------ */
+
 typedef struct pack_request {
-    const char *dvae_run, *prior_run; /* prior_run NULL: a folder that only encodes and decodes */
+    /* Runs or models, NULL-terminated; each gives a part of the first kind in the table that it holds, that is not
+     * there yet, and whose needs are. */
+    const char *const *runs;
     const char *out;
     dtype type; /* how parameters are stored */
-    bool force; /* although the prior learned another dVAE's tokens */
+    bool force; /* although parts were not trained together */
 } pack_request;
+
+enum { PART_TELL = 160 };
 typedef struct pack_report {
-    int64_t dvae_parameters, prior_parameters; /* prior_parameters 0: no prior */
-    int64_t side, tokens_side, codes, text_tokens;
-    int64_t bytes; /* of all files */
+    int count;
+    struct packed_part {
+        const model_kind *kind;
+        const char *run; /* the request's */
+        int64_t parameters;
+        char tell[PART_TELL]; /* what the kind says of it */
+    } at[PARTS_MAX];
+    int64_t bytes;   /* of all files */
+    json_t *figures; /* sizes by name, and "<kind>_parameters" */
 } pack_report;
+/* A report that is filled in is to be freed; on failure there is nothing to free. */
 bool pack_parts(device *d, const pack_request *r, pack_report *made, error *err);
-/* The same, never forced. */
-bool pack_model(device *d, const char *dvae_run, const char *prior_run, const char *out, dtype type,
-                error *err);
+void pack_report_free(pack_report *r);
+/* The same, never forced, without a report. */
+bool pack_model(device *d, const char *const *runs, const char *out, dtype type, error *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include "host/base/hash.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
-#include "models/parts.h"
+#include "models/kinds.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -84,6 +84,13 @@ bool preset_read(const config_table *table, const char *name, void *config, erro
     return ok;
 }
 
+const char *request_part(const train_request *r, const model_kind *kind)
+{
+    for (int i = 0; i < TRAIN_PARTS; ++i)
+        if (r->parts[i].kind == kind) return r->parts[i].folder;
+    return NULL;
+}
+
 static bool read_run_config(const train_request *r, const config_table *table, void *config, error *err)
 {
     char *path = file_join(r->run, "config.cfg");
@@ -154,7 +161,7 @@ bool request_take_sizes(const train_request *r, const config_table *table, const
 {
     if (!r->init || r->resume) return true;
     part_files files;
-    if (!part_files_find(r->init, table->name, &files, err)) return false;
+    if (!part_files_find(r->init, kinds_find(table->name), &files, err)) return false;
     char *text = file_read(files.config, NULL, err), *differences = NULL;
     void *from = calloc(1, table->size);
     size_t size;

@@ -6,14 +6,23 @@
 #include "host/base/config.h"
 #include "host/train/train.h"
 
+typedef struct model_kind model_kind; /* kinds.h */
+
+/* A trained part of another kind that training needs. */
+typedef struct train_part {
+    const model_kind *kind;
+    const char *folder; /* a run's or a model's; NULL: with resume what the run used */
+} train_part;
+enum { TRAIN_PARTS = 4 };
+
 typedef struct train_request {
     const char *
         preset; /* a preset's name or a .cfg file; NULL = the run's own with resume, "small" with init, else "paper" defaults */
     const char *const *sets; /* "key=value" over it */
     int set_count;
-    const char *data;      /* tar or folder; with resume NULL = what the run used */
-    const char *dvae;      /* prior: run or model folder of its dVAE; with resume NULL likewise */
-    const char *tokenizer; /* prior: a model to use instead of training one; NULL = train */
+    const char *data;              /* tar or folder; with resume NULL = what the run used */
+    train_part parts[TRAIN_PARTS]; /* those that its kind needs */
+    const char *tokenizer; /* of a kind that learns captions: to use instead of training one; NULL = train */
     const char *run;       /* the run's folder */
     const char *init;      /* start from this packed model's or run's parameters; NULL = fresh */
     const char *device;    /* selector, or NULL */
@@ -25,14 +34,17 @@ typedef struct train_request {
     void (*reached)(train_stage stage); /* as in train_options */
 } train_request;
 
-/* Names of the presets embedded for "dvae" or "prior", NULL-terminated, to be freed (names are borrowed). */
+/* The folder of the part of this kind that the request names, or NULL. */
+const char *request_part(const train_request *r, const model_kind *kind);
+
+/* Names of the presets embedded for a kind, NULL-terminated, to be freed (names are borrowed). */
 const char **preset_names(const char *kind);
 /* Reads a preset by name, or a .cfg file by path, over `config`. */
 bool preset_read(const config_table *table, const char *name, void *config, error *err);
 
 /* The request's settings: defaults, preset or the resumed run's config.cfg, then --set and --seed. */
 bool request_config(const train_request *r, const config_table *table, void *config, error *err);
-/* With --init, a new run's settings named in `sizes` (NULL-terminated) become those of the `part` ("dvae") that it
+/* With --init, a new run's settings named in `sizes` (NULL-terminated) become those of the part of the table's kind that it
  * starts from, said where a preset that was named differs; --set of another value is an error that names both.  Those
  * after an empty name give way to --set.  Call after request_config. */
 bool request_take_sizes(const train_request *r, const config_table *table, const char *const *sizes,

@@ -1,23 +1,41 @@
-/* workload.h -- what users wait for, on made-up data: a training step of either stage, the drawing of a
- * picture's tokens.  The graphs are those that train and draw; `bench` times them and `plan` sums them up.
+/* workload.h -- what users wait for, on made-up data: a kind's training step, the drawing of a picture.
+ * The graphs are those that train and draw; `bench` times them and `plan` sums them up.  What differs from kind to kind
+ * is a workload_type in the kind's folder.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_WORKLOAD_H
 #define DALLE_CL_MODELS_WORKLOAD_H
 
-#include "models/dvae/dvae.h"
-#include "models/prior/prior.h"
+#include "host/train/optimizer.h"
 
 typedef struct workload workload;
 
-/* Borrow the device.  Nothing is allocated there, and no kernel built, before workload_ready. */
-workload *workload_dvae(device *d, const dvae_config *c, error *err);
-workload *workload_prior(device *d, const prior_config *c, const prior_shape *shape, error *err);
-/* One picture at a time, the likeliest tokens, with the layers' matrices stored as `type`; needs the device's memory at
- * once. */
-workload *workload_draw(device *d, const prior_config *c, const prior_shape *shape, dtype type, error *err);
+/* A training step as the workload runs it. */
+typedef struct workload_step {
+    graph *graph; /* not yet compiled; the workload's to destroy.  NULL: no step but a drawing */
+    optimizer *optimizer;
+    tensor *loss;     /* kept */
+    const char *knob; /* what graph_compile advises to lower */
+} workload_step;
+
+typedef struct workload_type {
+    /* Builds the step over the empty store; a drawing takes what it needs and leaves *out as it is.  On failure, too,
+     * out->graph is the workload's. */
+    bool (*build)(void *self, store *s, workload_step *out, error *err);
+    /* Fills the inputs of the compiled step; makes a drawing ready. */
+    bool (*fill)(void *self, error *err);
+    /* Of a drawing: one of them; and whether two come out right and the same. */
+    bool (*draw)(void *self, error *err);
+    bool (*check)(void *self, error *err);
+    /* Frees `self` and what it owns; the step's graph is gone, the store is not. */
+    void (*destroy)(void *self);
+} workload_type;
+
+/* Takes over `self`, also on failure, where it may be NULL: then err already tells why.  Borrows the device.  Nothing
+ * is allocated there, and no kernel built, before workload_ready, but what a drawing's `fill` needs. */
+workload *workload_create(device *d, const workload_type *type, void *self, error *err);
 void workload_destroy(workload *w);
 
-/* Bytes and operations of one run, from shapes alone. */
+/* Bytes and operations of one run, from shapes alone; all 0 of a drawing. */
 typedef struct workload_size {
     int64_t parameters;                               /* numbers that are trained */
     int64_t parameter_bytes, moment_bytes, ema_bytes; /* of the store, by kind */
@@ -38,5 +56,9 @@ bool workload_time(workload *w, double *seconds, error *err);
 /* After workload_ready: runs and checks.  A training step's loss and gradient norm are finite and its loss falls over
  * a few steps on the same batch; a picture's tokens are codes and the same when drawn again. */
 bool workload_check(workload *w, error *err);
+
+/* Made-up data, the same in every run of the program: numbers below `vocabulary`, bytes that change every 64. */
+void workload_tokens(int32_t *ids, int64_t count, int64_t vocabulary, uint32_t stream);
+void workload_pixels(uint8_t *pixels, int64_t count);
 
 #endif

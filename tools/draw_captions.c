@@ -23,12 +23,11 @@ static bool draw_one(dalle_model *model, const dalle_request *how, const char *c
     dalle_error failure;
     dalle_request request = *how;
     request.caption = caption;
-    dalle_pictures drawn;
-    if (!dalle_generate(model, &request, &drawn, &failure))
-        return error_set(err, ERROR_MODEL, "%s", failure.message);
-    bool ok = image_create(out, drawn.side, drawn.side, err);
-    if (ok) memcpy(out->pixels, drawn.rgb, (size_t)drawn.side * (size_t)drawn.side * 3);
-    dalle_pictures_free(&drawn);
+    dalle_pictures *drawn = dalle_generate(model, &request, &failure);
+    if (!drawn) return error_set(err, ERROR_MODEL, "%s", failure.message);
+    bool ok = image_create(out, drawn->side, drawn->side, err);
+    if (ok) memcpy(out->pixels, drawn->rgb, (size_t)drawn->side * (size_t)drawn->side * 3);
+    dalle_pictures_free(drawn);
     return ok && image_write_png(out, path, err);
 }
 

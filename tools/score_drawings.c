@@ -122,20 +122,19 @@ static bool judge_all(scorer *s, int64_t i, const dalle_pictures *p, error *err)
 
 static bool draw_one(scorer *s, int64_t i, error *err)
 {
-    dalle_model_info info;
     dalle_error failure;
-    dalle_pictures drawn;
     dalle_request request = s->options.request;
     request.caption = s->list.items[i].text;
     request.count = (int)s->options.draws;
-    if (!dalle_generate(s->model, &request, &drawn, &failure))
+    dalle_pictures *drawn = dalle_generate(s->model, &request, &failure);
+    if (!drawn)
         return error_set(err, failure.status == 2 ? ERROR_USAGE : ERROR_MODEL, "caption '%s': %s",
                          request.caption, failure.message);
-    dalle_get_info(s->model, &info);
+    const size_t side = (size_t)dalle_get_info(s->model)->tokens_side;
     s->outcomes[i].noted = is_noted(s, request.caption);
-    s->outcomes[i].different = count_different(&drawn, (size_t)info.tokens_side * (size_t)info.tokens_side);
-    bool ok = judge_all(s, i, &drawn, err);
-    dalle_pictures_free(&drawn);
+    s->outcomes[i].different = count_different(drawn, side * side);
+    bool ok = judge_all(s, i, drawn, err);
+    dalle_pictures_free(drawn);
     return ok;
 }
 

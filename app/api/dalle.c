@@ -1,30 +1,85 @@
 /* dalle.c -- libdalle over the models; see dalle.h.
  * SPDX-License-Identifier: MIT */
-#include "app/api/dalle.h"
+#include "app/api/internal.h"
 
+#include "host/base/log.h"
 #include "host/base/plain_locale.h"
 #include "host/base/utf8.h"
-#include "models/parts.h"
+#include "models/dvae/dvae_part.h"
+#include "models/kinds.h"
+#include "models/prior/prior_part.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PICTURES = 512, AT_ONCE = 16 };
+enum { MOST_PICTURES = 512, MOST_CODED = 1000000, AT_ONCE = 16 };
 
 struct dalle_model {
     device *device;
     dvae_part *dvae;
     prior_part *prior; /* NULL: the folder only encodes and decodes */
+    dalle_model_info info;
 };
 
-static bool report(dalle_error *out, const error *err)
+/* ---- Errors and messages ---- */
+
+static dalle_kind kind_of(error_code code)
+{
+    switch (code) {
+    case ERROR_NONE:
+        return DALLE_OK;
+    case ERROR_USAGE:
+        return DALLE_USAGE;
+    case ERROR_IO:
+        return DALLE_IO;
+    case ERROR_FORMAT:
+        return DALLE_FORMAT;
+    case ERROR_DEVICE:
+        return DALLE_DEVICE;
+    case ERROR_MEMORY:
+        return DALLE_MEMORY;
+    case ERROR_INTERRUPTED:
+        return DALLE_STOPPED;
+    case ERROR_MODEL:
+    case ERROR_DIVERGED:
+        break;
+    }
+    return DALLE_MODEL;
+}
+
+bool api_report(dalle_error *out, const error *err)
 {
     if (!out) return false;
     out->status = error_exit_status(err);
+    out->kind = kind_of(err->code);
     snprintf(out->message, sizeof out->message, "%s", err->message);
     return false;
+}
+
+bool api_missing(const char *what, error *err)
+{
+    return error_set(err, ERROR_USAGE, "%s is NULL", what);
+}
+
+typedef struct ear {
+    dalle_listener *listener;
+    void *context;
+} ear;
+
+static void hear(void *context, log_level level, const char *line)
+{
+    const ear *e = context;
+    e->listener(e->context, level == LOG_WARNINGS ? DALLE_WARNING : DALLE_NEWS, line);
+}
+
+void dalle_listen(dalle_listener *listener, void *context)
+{
+    static ear e; /* of the process, like the log that it hears */
+    e = (ear){ listener, context };
+    log_set_sink(listener ? hear : NULL, &e);
 }
 
 const char *dalle_version(void)
@@ -37,7 +92,7 @@ static bool has_prior(const char *folder, error *err)
 {
     part_files files;
     error none = { 0 };
-    if (part_files_find(folder, "prior", &files, &none)) {
+    if (part_files_find(folder, &prior_kind, &files, &none)) {
         part_files_free(&files);
         return true;
     }
@@ -54,6 +109,20 @@ static bool open_parts(dalle_model *m, const char *folder, const char *selector,
     return (m->prior = prior_part_open(m->device, folder, &shape, err)) != NULL;
 }
 
+static void describe(dalle_model *m)
+{
+    m->info = (dalle_model_info){ .side = (int)m->dvae->config.image_size,
+                                  .tokens_side = (int)dvae_tokens_side(&m->dvae->config),
+                                  .codes = (int)m->dvae->config.codes,
+                                  .dvae_parameters = store_elements(m->dvae->store, STORE_PARAMETER),
+                                  .device = device_get_info(m->device)->name };
+    if (!m->prior) return;
+    m->info.text_tokens = (int)m->prior->config.text_tokens;
+    m->info.text_vocabulary = (int)m->prior->config.text_vocabulary;
+    m->info.prior_parameters = store_elements(m->prior->store, STORE_PARAMETER);
+    m->info.entropy_known = m->prior->config.entropy_known;
+}
+
 dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *out)
 {
     PLAIN_LOCALE;
@@ -61,9 +130,12 @@ dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *o
     dalle_model *m = calloc(1, sizeof *m);
     bool ok = m ? true : error_set(&err, ERROR_MEMORY, "out of memory for a model");
     ok = ok && (folder ? true : error_set(&err, ERROR_USAGE, "no model folder is named"));
-    if (ok && open_parts(m, folder, selector, &err)) return m;
+    if (ok && open_parts(m, folder, selector, &err)) {
+        describe(m);
+        return m;
+    }
     dalle_close(m);
-    report(out, &err);
+    api_report(out, &err);
     return NULL;
 }
 
@@ -77,22 +149,42 @@ void dalle_close(dalle_model *m)
     free(m);
 }
 
-void dalle_get_info(const dalle_model *m, dalle_model_info *info)
+const dalle_model_info *dalle_get_info(const dalle_model *m)
 {
-    PLAIN_LOCALE;
-    *info = (dalle_model_info){ .side = (int)m->dvae->config.image_size,
-                                .tokens_side = (int)dvae_tokens_side(&m->dvae->config),
-                                .codes = (int)m->dvae->config.codes,
-                                .dvae_parameters = store_elements(m->dvae->store, STORE_PARAMETER),
-                                .device = device_get_info(m->device)->name };
-    if (!m->prior) return;
-    info->text_tokens = (int)m->prior->config.text_tokens;
-    info->text_vocabulary = (int)m->prior->config.text_vocabulary;
-    info->prior_parameters = store_elements(m->prior->store, STORE_PARAMETER);
-    info->entropy_known = m->prior->config.entropy_known;
+    return m ? &m->info : NULL;
 }
 
 /* ---- Drawing ---- */
+
+void dalle_request_init(dalle_request *request, size_t size)
+{
+    const dalle_request defaults = DALLE_REQUEST_DEFAULTS;
+    if (!request) return;
+    memset(request, 0, size);
+    memcpy(request, &defaults, size < sizeof defaults ? size : sizeof defaults);
+    if (size >= sizeof request->size) request->size = size;
+}
+
+/* An older program's request is shorter: what it does not know is zero, which asks for nothing.  A newer one's is
+ * longer, and all right as long as it asks for nothing that is not known here. */
+static bool take_request(const dalle_request *given, dalle_request *r, error *err)
+{
+    const size_t first = offsetof(dalle_request, context) + sizeof r->context, most = 65536;
+    if (!given) return api_missing("the request", err);
+    if (given->size < first || given->size > most)
+        return error_set(err, ERROR_USAGE,
+                         "the request says that it has %zu bytes, it has %zu at least: start it from "
+                         "DALLE_REQUEST_DEFAULTS or dalle_request_init",
+                         given->size, first);
+    for (size_t i = sizeof *r; i < given->size; ++i)
+        if (((const char *)given)[i])
+            return error_set(err, ERROR_USAGE,
+                             "the request asks for something that libdalle %s does not know",
+                             DALLE_CL_VERSION);
+    *r = (dalle_request){ 0 };
+    memcpy(r, given, given->size < sizeof *r ? given->size : sizeof *r);
+    return true;
+}
 
 typedef struct progress_adapter {
     const dalle_request *request;
@@ -110,9 +202,11 @@ static bool forward_progress(void *context, int64_t done, int64_t total)
 
 static bool check_request(const dalle_model *m, const dalle_request *r, error *err)
 {
+    if (!m) return api_missing("the model", err);
     if (!m->prior)
         return error_set(err, ERROR_USAGE,
-                         "the model has no prior: it encodes and decodes, but draws nothing from captions");
+                         "the model has no %s: it encodes and decodes, but draws nothing from captions",
+                         prior_kind.name);
     if (!r->caption || (utf8_check(r->caption) < 0 && utf8_is_blank(r->caption)))
         return error_set(err, ERROR_USAGE, "the caption is empty");
     if (r->count < 1 || r->count > MOST_PICTURES)
@@ -189,14 +283,18 @@ static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *loc
     return ok;
 }
 
-bool dalle_generate(dalle_model *m, const dalle_request *r, dalle_pictures *out, dalle_error *failure)
+dalle_pictures *dalle_generate(dalle_model *m, const dalle_request *given, dalle_error *failure)
 {
     PLAIN_LOCALE;
     error err = { 0 };
-    *out = (dalle_pictures){ 0 };
-    if (check_request(m, r, &err) && draw(m, r, &plain, out, &err)) return true;
+    dalle_request r;
+    dalle_pictures *out = calloc(1, sizeof *out);
+    if (!out) error_set(&err, ERROR_MEMORY, "out of memory for pictures");
+    if (out && take_request(given, &r, &err) && check_request(m, &r, &err) && draw(m, &r, &plain, out, &err))
+        return out;
     dalle_pictures_free(out);
-    return report(failure, &err);
+    api_report(failure, &err);
+    return NULL;
 }
 
 void dalle_pictures_free(dalle_pictures *p)
@@ -205,13 +303,13 @@ void dalle_pictures_free(dalle_pictures *p)
     free(p->rgb);
     free(p->tokens);
     free(p->entropy);
-    *p = (dalle_pictures){ 0 };
+    free(p);
 }
 
 char *dalle_unknown_words(const dalle_model *m, const char *caption)
 {
     PLAIN_LOCALE;
-    if (!m->prior || !m->prior->words || !caption) return NULL;
+    if (!m || !m->prior || !m->prior->words || !caption) return NULL;
     char **unseen = NULL;
     int count = words_unseen(m->prior->words, caption, &unseen, NULL);
     size_t room = 1;
@@ -229,7 +327,7 @@ char *dalle_lost_words(const dalle_model *m, const char *caption)
 {
     PLAIN_LOCALE;
     char *lost = NULL;
-    if (!m->prior || !caption || !prior_part_lost(m->prior, caption, &lost, NULL)) return NULL;
+    if (!m || !m->prior || !caption || !prior_part_lost(m->prior, caption, &lost, NULL)) return NULL;
     return lost;
 }
 
@@ -240,16 +338,29 @@ void dalle_free(void *memory)
 
 /* ---- Tokens ---- */
 
+static bool check_coding(const dalle_model *m, const void *from, const void *to, int count, error *err)
+{
+    if (!m) return api_missing("the model", err);
+    if (count < 0 || count > MOST_CODED)
+        return error_set(err, ERROR_USAGE, "%d pictures; 0 to %d can be turned at once", count, MOST_CODED);
+    return count == 0 || (from && to) ||
+           api_missing(from ? "where the result goes" : "what is to be turned", err);
+}
+
 bool dalle_encode(dalle_model *m, const uint8_t *rgb, int count, int32_t *tokens, dalle_error *failure)
 {
     PLAIN_LOCALE;
     error err = { 0 };
-    return dvae_codec_encode(m->dvae->codec, rgb, count, tokens, &err) || report(failure, &err);
+    return (check_coding(m, rgb, tokens, count, &err) &&
+            dvae_codec_encode(m->dvae->codec, rgb, count, tokens, &err)) ||
+           api_report(failure, &err);
 }
 
 bool dalle_decode(dalle_model *m, const int32_t *tokens, int count, uint8_t *rgb, dalle_error *failure)
 {
     PLAIN_LOCALE;
     error err = { 0 };
-    return dvae_codec_decode(m->dvae->codec, tokens, count, rgb, &err) || report(failure, &err);
+    return (check_coding(m, tokens, rgb, count, &err) &&
+            dvae_codec_decode(m->dvae->codec, tokens, count, rgb, &err)) ||
+           api_report(failure, &err);
 }

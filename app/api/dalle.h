@@ -1,23 +1,31 @@
 /* dalle.h -- libdalle: open a model folder, draw pictures from captions, turn pictures into tokens
- * and back.  Plain C, usable from C++.
+ * and back, write them as PNG.  Plain C, usable from C++.
  *
  *     dalle_error err;
  *     dalle_model *model = dalle_open("models/demo", NULL, &err);
  *     dalle_request request = DALLE_REQUEST_DEFAULTS;
  *     request.caption = "red apple";
- *     dalle_pictures pictures;
- *     if (!model || !dalle_generate(model, &request, &pictures, &err)) fprintf(stderr, "%s\n", err.message);
- *     ... pictures.rgb holds pictures.count pictures of side x side x 3 bytes ...
- *     dalle_pictures_free(&pictures);
+ *     request.count = 4;
+ *     dalle_pictures *drawn = model ? dalle_generate(model, &request, &err) : NULL;
+ *     if (!drawn || !dalle_write_png("apples.png", drawn->rgb, drawn->count, drawn->side, 0, &err))
+ *         fprintf(stderr, "%s\n", err.message);
+ *     dalle_pictures_free(drawn);
  *     dalle_close(model);
  *
- * Errors are values; nothing aborts on what a user passes in.  A model belongs to one thread at a time.
- * Your locale is not used, and stays as it is.
+ * Errors are values; nothing aborts on what a user passes in, and NULL where something is needed is an error too.
+ * After a failure there is nothing to free, outputs of fixed size hold nothing of use, and the model is as it was
+ * before: the next call may succeed.  Only after DALLE_DEVICE may the driver have lost what it held: close the model
+ * and open it again.
+ * A model belongs to one thread at a time.  Your locale is not used, and stays as it is.
+ *
+ * A program built with this header works with later versions of the library: structures that you fill in say their
+ * size, those that the library makes only grow at their end, and dalle_error never changes.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_H
 #define DALLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -30,10 +38,30 @@ extern "C" {
 #define DALLE_API
 #endif
 
+typedef enum dalle_kind {
+    DALLE_OK,
+    DALLE_USAGE,   /* the request itself is wrong */
+    DALLE_IO,      /* a file or folder could not be read or written */
+    DALLE_FORMAT,  /* a file's content is not what its kind promises */
+    DALLE_DEVICE,  /* the device or its driver refused something */
+    DALLE_MEMORY,  /* memory, of host or device, is not enough */
+    DALLE_MODEL,   /* the parts of a model do not fit together */
+    DALLE_STOPPED, /* by the request's progress function */
+} dalle_kind;
+
+/* Every `dalle_error *` below may be NULL.  It is written on failure only. */
 typedef struct dalle_error {
     int status; /* as a process would exit: 2 = the request was wrong, 1 = it failed */
+    dalle_kind kind;
     char message[1024];
 } dalle_error;
+
+/* What the library says beside errors: warnings, news such as kernels being built.  By default lines on standard error;
+ * with a function of yours, calls of it, from the thread that called the library, in the C locale.  For the whole
+ * process: set it before anything else is called.  NULL: standard error again. */
+typedef enum dalle_message { DALLE_WARNING, DALLE_NEWS } dalle_message;
+typedef void dalle_listener(void *context, dalle_message what, const char *text);
+DALLE_API void dalle_listen(dalle_listener *listener, void *context);
 
 typedef struct dalle_model dalle_model;
 
@@ -46,15 +74,17 @@ typedef struct dalle_model_info {
     int side;        /* pixels a side */
     int tokens_side; /* image tokens a side */
     int codes;       /* image vocabulary */
-    int text_tokens; /* text positions */
+    int text_tokens; /* text positions; 0: the model has no prior */
     int text_vocabulary;
     int64_t dvae_parameters, prior_parameters;
-    const char *device;   /* borrowed */
+    const char *device;
     double entropy_known; /* nats a token that drawings of known captions seldom exceed; 0: not measured */
 } dalle_model_info;
-DALLE_API void dalle_get_info(const dalle_model *model, dalle_model_info *info);
+/* Borrowed until the model is closed; NULL for NULL. */
+DALLE_API const dalle_model_info *dalle_get_info(const dalle_model *model);
 
 typedef struct dalle_request {
+    size_t size;         /* of this structure: DALLE_REQUEST_DEFAULTS or dalle_request_init sets it */
     const char *caption; /* UTF-8 */
     int count;           /* pictures: 1 to 512 */
     int first; /* number of the first picture; picture i depends on (model, caption, seed, i) only */
@@ -69,8 +99,10 @@ typedef struct dalle_request {
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
     { \
-        0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0 \
+        sizeof(dalle_request), 0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0 \
     }
+/* The same where a macro cannot be used; `size` is sizeof(dalle_request).  NULL is harmless. */
+DALLE_API void dalle_request_init(dalle_request *request, size_t size);
 
 typedef struct dalle_pictures {
     int count, side;
@@ -82,9 +114,9 @@ typedef struct dalle_pictures {
     double mean_entropy;
     bool unsure; /* mean_entropy is above the model's entropy_known: expect mush */
 } dalle_pictures;
-DALLE_API bool dalle_generate(dalle_model *model, const dalle_request *request, dalle_pictures *out,
-                              dalle_error *err);
-DALLE_API void dalle_pictures_free(dalle_pictures *pictures);
+/* To be freed with dalle_pictures_free; NULL with *err filled in on failure. */
+DALLE_API dalle_pictures *dalle_generate(dalle_model *model, const dalle_request *request, dalle_error *err);
+DALLE_API void dalle_pictures_free(dalle_pictures *pictures); /* NULL is harmless */
 
 /* Words of the caption that were in no training caption, as "a, b", to be freed with dalle_free; NULL if all are
  * known or the model has no word list. */
@@ -94,11 +126,22 @@ DALLE_API char *dalle_unknown_words(const dalle_model *model, const char *captio
 DALLE_API char *dalle_lost_words(const dalle_model *model, const char *caption);
 DALLE_API void dalle_free(void *memory);
 
-/* `count` pictures of side x side x 3 bytes to tokens [count][tokens_side^2], and back. */
+/* `count` pictures of side x side x 3 bytes to tokens [count][tokens_side^2], and back; at most 1,000,000. */
 DALLE_API bool dalle_encode(dalle_model *model, const uint8_t *rgb, int count, int32_t *tokens,
                             dalle_error *err);
 DALLE_API bool dalle_decode(dalle_model *model, const int32_t *tokens, int count, uint8_t *rgb,
                             dalle_error *err);
+
+/* Picture files (PNG or JPEG), each scaled to `side` by its short side and cut to the centre square:
+ * [count][side][side][3], to be freed with dalle_free; NULL with *err filled in on failure. */
+DALLE_API uint8_t *dalle_read_pictures(const char *const *paths, int count, int side, dalle_error *err);
+/* `count` pictures of side x side x 3 bytes as a PNG: one as it is, more in a grid, left to right, then down, a few pixels
+ * apart on white; columns 0: about as wide as high.  A file is written whole or not at all.  The bytes are to be freed
+ * with dalle_free. */
+DALLE_API bool dalle_write_png(const char *path, const uint8_t *rgb, int count, int side, int columns,
+                               dalle_error *err);
+DALLE_API void *dalle_encode_png(const uint8_t *rgb, int count, int side, int columns, size_t *bytes,
+                                 dalle_error *err);
 
 DALLE_API const char *dalle_version(void);
 

@@ -66,8 +66,8 @@ static bool unknown_command(int argc, char *const *argv, error *err)
     const char *names[NAMES_MAX], *group[NAMES_MAX];
     int count = 0, in_group = 0;
     size_t first = strlen(argv[0]);
-    for (int i = 0; cli_commands[i] && count < NAMES_MAX; ++i) {
-        const char *name = cli_commands[i]->name;
+    for (int i = 0; cli_commands()[i] && count < NAMES_MAX; ++i) {
+        const char *name = cli_commands()[i]->name;
         names[count++] = name;
         if (strncmp(name, argv[0], first) == 0 && name[first] == ' ') group[in_group++] = name + first + 1;
     }
@@ -98,8 +98,8 @@ static bool unknown_command(int argc, char *const *argv, error *err)
 
 const cli_command *cli_find(int argc, char *const *argv, int *words, error *err)
 {
-    for (int i = 0; cli_commands[i]; ++i)
-        if (matches(cli_commands[i]->name, argc, argv, words)) return cli_commands[i];
+    for (int i = 0; cli_commands()[i]; ++i)
+        if (matches(cli_commands()[i]->name, argc, argv, words)) return cli_commands()[i];
     unknown_command(argc, argv, err);
     return NULL;
 }
@@ -409,8 +409,8 @@ static int run_command(const cli_command *c, int argc, char **argv)
 static bool is_group(const char *word)
 {
     size_t length = strlen(word);
-    for (int i = 0; cli_commands[i]; ++i)
-        if (strncmp(cli_commands[i]->name, word, length) == 0 && cli_commands[i]->name[length] == ' ')
+    for (int i = 0; cli_commands()[i]; ++i)
+        if (strncmp(cli_commands()[i]->name, word, length) == 0 && cli_commands()[i]->name[length] == ' ')
             return true;
     return false;
 }

@@ -1,6 +1,7 @@
 /* cli.h -- the command line as one table: parsing, --help, completion and the manual come from it.
- * A command is a constant cli_command in its own file; table.c lists them.
- * Names are one or two words ("devices", "train dvae").  Options are long, some with a letter, and take
+ * A command is a constant cli_command in its own file; table.c lists them, and has what the kinds of model (models/kinds.h)
+ * add to them put in.
+ * Names are one or two words ("devices", "data info").  Options are long, some with a letter, and take
  * `--name value`, `--name=value`, `-n value` or `-nvalue`; "--" ends them.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_CLI_H
@@ -8,6 +9,7 @@
 
 #include "host/base/error.h"
 #include "app/cli/interrupt.h"
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -37,8 +39,10 @@ typedef struct cli_option {
 } cli_option;
 
 typedef struct cli_call cli_call;
+typedef struct cli_command cli_command;
+typedef struct model_kind model_kind;
 
-typedef struct cli_command {
+struct cli_command {
     const char *name;
     const char *summary;   /* one line, no full stop */
     const char *arguments; /* "CAPTION", "PICTURE...", or "" */
@@ -48,10 +52,14 @@ typedef struct cli_command {
     const cli_option *options;
     int option_count;
     bool (*run)(const cli_call *call, error *err);
-} cli_command;
+    /* Puts what the table of kinds says into the copy of the command that is shown and run; NULL: nothing. */
+    void (*fill)(cli_command *c);
+    bool each_kind;         /* stands for a command for each kind that trains, which `fill` finds in `kind` */
+    const model_kind *kind; /* NULL: of none alone */
+};
 
-extern const cli_command *const cli_commands[]; /* ends with NULL; in the order of help */
-extern const cli_option cli_common[];           /* --device --seed --quiet --json --help */
+const cli_command *const *cli_commands(void); /* ends with NULL; in the order of help */
+extern const cli_option cli_common[];         /* --device --seed --quiet --json --help */
 extern const int cli_common_count;
 
 /* ---- What a command's run sees --------------------------------------------------------------- */
@@ -80,6 +88,11 @@ int cli_main(int argc, char **argv);
 
 /* Finds the command that argv[0..] names; *words is how many words that took.  NULL: none, err says so. */
 const cli_command *cli_find(int argc, char *const *argv, int *words, error *err);
+
+/* table.c: for `fill`: memory that lasts as long as the program, and the first options with others behind them. */
+void *cli_lasting(size_t bytes);
+const char *cli_lasting_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const cli_option *cli_join_options(const cli_option *a, int a_count, const cli_option *b, int b_count);
 
 /* help.c */
 void cli_help(FILE *out);

@@ -11,7 +11,7 @@
 
 typedef struct work {
     dalle_model *model;
-    dalle_model_info info;
+    const dalle_model_info *info;
     int64_t picture, tokens; /* bytes and tokens of one picture */
 } work;
 
@@ -21,9 +21,9 @@ static bool open_work(const cli_call *call, work *w, error *err)
     dalle_error failure;
     w->model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
     if (!w->model) return pictures_error(&failure, err);
-    dalle_get_info(w->model, &w->info);
-    w->picture = 3 * (int64_t)w->info.side * w->info.side;
-    w->tokens = (int64_t)w->info.tokens_side * w->info.tokens_side;
+    w->info = dalle_get_info(w->model);
+    w->picture = 3 * (int64_t)w->info->side * w->info->side;
+    w->tokens = (int64_t)w->info->tokens_side * w->info->tokens_side;
     return true;
 }
 
@@ -49,7 +49,7 @@ static bool encode_arguments(const cli_call *call, const work *w, encoded *out, 
     bool ok = paths && out->tokens;
     if (!ok) error_set(err, ERROR_MEMORY, "out of memory for %d pictures", out->count);
     for (int i = 0; ok && i < out->count; ++i) paths[i] = cli_argument(call, i);
-    if (ok) ok = (out->rgb = pictures_read(paths, out->count, w->info.side, err)) != NULL;
+    if (ok) ok = (out->rgb = pictures_read(paths, out->count, w->info->side, err)) != NULL;
     if (ok && !dalle_encode(w->model, out->rgb, out->count, out->tokens, &failure))
         ok = pictures_error(&failure, err);
     free(paths);
@@ -61,7 +61,7 @@ static bool run_encode(const cli_call *call, error *err)
     work w = { 0 };
     encoded e = { 0 };
     bool ok = open_work(call, &w, err) && encode_arguments(call, &w, &e, err) &&
-              pictures_write_tokens(cli_text(call, "output"), e.tokens, e.count, w.info.tokens_side, err);
+              pictures_write_tokens(cli_text(call, "output"), e.tokens, e.count, w.info->tokens_side, err);
     encoded_free(&e);
     dalle_close(w.model);
     return ok;
@@ -73,18 +73,18 @@ static bool decode_file(const cli_call *call, const work *w, error *err)
     dalle_error failure;
     const char *out = cli_text(call, "output");
     int32_t *tokens =
-        pictures_read_tokens(cli_argument(call, 0), w->info.tokens_side, w->info.codes, &count, err);
+        pictures_read_tokens(cli_argument(call, 0), w->info->tokens_side, w->info->codes, &count, err);
     if (!tokens) return false;
     uint8_t *rgb = malloc((size_t)(count * w->picture));
     bool ok = rgb != NULL;
     if (!ok) error_set(err, ERROR_MEMORY, "out of memory for %d pictures", count);
     if (ok && !dalle_decode(w->model, tokens, count, rgb, &failure)) ok = pictures_error(&failure, err);
-    ok = ok && pictures_write_grid(out, rgb, count, w->info.side, 0, err);
+    ok = ok && pictures_write_grid(out, rgb, count, w->info->side, 0, err);
     if (ok && cli_flag(call, "json"))
-        printf("{\"pictures\": %d, \"side\": %d}\n", count, w->info.side);
+        printf("{\"pictures\": %d, \"side\": %d}\n", count, w->info->side);
     else if (ok && !cli_flag(call, "quiet"))
         fprintf(output_talk(out), "%s: %d picture%s of %d x %d\n", output_name(out), count,
-                count == 1 ? "" : "s", w->info.side, w->info.side);
+                count == 1 ? "" : "s", w->info->side, w->info->side);
     free(tokens);
     free(rgb);
     return ok;
@@ -120,10 +120,10 @@ static bool print_figures(const cli_call *call, const work *w, const encoded *e,
                           error *err)
 {
     double entropy, psnr = pictures_psnr(e->rgb, again, e->count * w->picture);
-    int used = pictures_code_usage(e->tokens, e->count * w->tokens, w->info.codes, &entropy, err);
+    int used = pictures_code_usage(e->tokens, e->count * w->tokens, w->info->codes, &entropy, err);
     if (used < 0) return false;
     if (cli_flag(call, "json")) {
-        json_t *o = json_pack("{s:i, s:i, s:i, s:f}", "pictures", e->count, "codes", w->info.codes,
+        json_t *o = json_pack("{s:i, s:i, s:i, s:f}", "pictures", e->count, "codes", w->info->codes,
                               "codes_used", used, "entropy_bits", entropy);
         json_tree_put(&o, "psnr", isfinite(psnr) ? json_real(psnr) : json_null());
         char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the figures as JSON", err);
@@ -133,7 +133,7 @@ static bool print_figures(const cli_call *call, const work *w, const encoded *e,
     } else if (!cli_flag(call, "quiet")) {
         const char *out = cli_text(call, "output");
         fprintf(output_talk(out), "%s: %d picture%s, %.2f dB; %d of %d codes in use, %.2f bits a token\n",
-                output_name(out), e->count, e->count == 1 ? "" : "s", psnr, used, w->info.codes, entropy);
+                output_name(out), e->count, e->count == 1 ? "" : "s", psnr, used, w->info->codes, entropy);
     }
     return true;
 }
@@ -151,7 +151,7 @@ static bool reconstruct(const cli_call *call, const work *w, encoded *e, error *
     }
     if (ok) ok = (grid = interleave(w, e, again, columns, &cells)) != NULL;
     if (!ok) error_set(err, ERROR_MEMORY, "out of memory for %d pictures", e->count);
-    ok = ok && pictures_write_grid(cli_text(call, "output"), grid, cells, w->info.side, columns, err);
+    ok = ok && pictures_write_grid(cli_text(call, "output"), grid, cells, w->info->side, columns, err);
     ok = ok && print_figures(call, w, e, again, err);
     free(grid);
     free(again);

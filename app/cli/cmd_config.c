@@ -1,22 +1,11 @@
 /* cmd_config.c -- `dalle-cl config`: the settings of a model and its presets.
  * SPDX-License-Identifier: MIT */
-#include "app/cli/cli.h"
+#include "app/cli/stage.h"
 
-#include "host/base/config.h"
 #include "host/base/embedded.h"
-#include "models/dvae/dvae.h"
-#include "models/prior/prior.h"
-#include "models/request.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const config_table *table_of(const char *model)
-{
-    return strcmp(model, "dvae") == 0    ? &dvae_config_table
-           : strcmp(model, "prior") == 0 ? &prior_config_table
-                                         : NULL;
-}
 
 static bool print_resolved(const cli_call *call, const config_table *table, const char *model,
                            const char *preset, error *err)
@@ -63,12 +52,11 @@ static bool print_reference(const config_table *table, const char *model, error 
 
 static bool run_config(const cli_call *call, error *err)
 {
-    const char *model = cli_argument(call, 0), *preset = cli_text(call, "preset");
-    const config_table *table = table_of(model);
-    if (!table)
-        return error_set(err, ERROR_USAGE, "config: unknown model '%s'; it can be dvae or prior", model);
-    if (preset || cli_given(call, "set")) return print_resolved(call, table, model, preset, err);
-    return print_reference(table, model, err);
+    const model_kind *k = stage_kind(call, err);
+    const char *preset = cli_text(call, "preset");
+    if (!k) return false;
+    if (preset || cli_given(call, "set")) return print_resolved(call, k->settings, k->name, preset, err);
+    return print_reference(k->settings, k->name, err);
 }
 
 static const cli_option options[] = {
@@ -79,7 +67,6 @@ static const cli_option options[] = {
 const cli_command cmd_config = {
     .name = "config",
     .summary = "show a model's presets and settings",
-    .arguments = "dvae|prior",
     .least = 1,
     .most = 1,
     .example = "dalle-cl config dvae\n"
@@ -87,4 +74,5 @@ const cli_command cmd_config = {
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_config,
+    .fill = stage_fill_kinds,
 };

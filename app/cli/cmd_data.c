@@ -6,6 +6,7 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/base/utf8.h"
+#include "models/kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static json_t *list_left_out(const dataset *d)
     return list;
 }
 
-/* `first`: the key of the first picture without a caption, which 'train prior' would refuse. */
+/* `first`: the key of the first picture without a caption, which kinds that learn captions leave out. */
 static json_t *describe(const dataset *d, const char **first)
 {
     json_t *splits = json_object();
@@ -163,7 +164,10 @@ static bool run_info(const cli_call *call, error *err)
     }
     size_t broken = json_array_size(f.broken);
     ok = ok && print_info(call, o, err);
-    if (ok && first) log_warn("'train prior' leaves out pictures without a caption, such as '%s'", first);
+    for (int i = 0; ok && first && model_kinds[i]; ++i)
+        if (model_kinds[i]->captions)
+            log_warn("'train %s' leaves out pictures without a caption, such as '%s'", model_kinds[i]->name,
+                     first);
     if (ok && broken)
         ok = error_set(err, ERROR_FORMAT, "%zu of %lld pictures cannot be read", broken,
                        (long long)dataset_count(d));

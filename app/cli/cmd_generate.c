@@ -132,27 +132,26 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO) };
     const double begun = timing_now(), before = fmax(timing_of_process(), 0);
     dalle_request request = request_of(call, &m);
-    dalle_model_info info;
-    dalle_get_info(model, &info);
+    const dalle_model_info *info = dalle_get_info(model);
     dalle_error failure;
-    dalle_pictures pictures = { 0 };
     warn_unknown(model, request.caption);
-    warn_cut(model, request.caption, info.text_tokens);
-    bool ok = dalle_generate(model, &request, &pictures, &failure);
+    warn_cut(model, request.caption, info->text_tokens);
+    dalle_pictures *drawn = dalle_generate(model, &request, &failure);
     cli_interrupt_asks(NULL); /* what is drawn is written */
     if (m.shown) fputs("\r\033[K", stderr);
-    if (!ok && *cli_interrupted()) return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
-    if (!ok) return pictures_error(&failure, err);
+    if (!drawn && *cli_interrupted())
+        return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
+    if (!drawn) return pictures_error(&failure, err);
     const double seconds = before + timing_now() - begun; /* from the process's start on, kernels and all */
-    warn_unsure(&pictures, info.entropy_known);
+    warn_unsure(drawn, info->entropy_known);
     int columns = (int)cli_int(call, "columns");
-    ok = pictures_write_grid(cli_text(call, "output"), pictures.rgb, pictures.count, pictures.side, columns,
-                             err);
+    bool ok =
+        pictures_write_grid(cli_text(call, "output"), drawn->rgb, drawn->count, drawn->side, columns, err);
     if (ok && cli_given(call, "tokens"))
-        ok = pictures_write_tokens(cli_text(call, "tokens"), pictures.tokens, pictures.count,
-                                   info.tokens_side, err);
-    ok = ok && say_done(call, &request, &pictures, &info, seconds, err);
-    dalle_pictures_free(&pictures);
+        ok = pictures_write_tokens(cli_text(call, "tokens"), drawn->tokens, drawn->count, info->tokens_side,
+                                   err);
+    ok = ok && say_done(call, &request, drawn, info, seconds, err);
+    dalle_pictures_free(drawn);
     return ok;
 }
 

@@ -5,7 +5,7 @@
 #include "data/safetensors.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
-#include "models/prior/prior.h"
+#include "models/kinds.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -56,16 +56,22 @@ static json_t *tensor_json(const safetensors_tensor *t)
     return json_pack("{s:s, s:s, s:o}", "name", t->name, "type", t->type_name, "shape", shape);
 }
 
+static void add_metadata(json_t **to, const safetensors *file, const char *key)
+{
+    const char *value = safetensors_metadata(file, key);
+    if (value) json_tree_put(to, key, json_string(value));
+}
+
 /* Metadata that says how the file came about; the host state is the program's own business. */
 static json_t *metadata_json(const safetensors *file)
 {
-    static const char *const keys[] = { "format", "program", "kind",      "model",      "step",  "preset",
-                                        "device", "dvae",    "tokenizer", "validation", "config" };
+    static const char *const before[] = { "format", "program", "kind",   "model",
+                                          "step",   "preset",  "device", NULL },
+                             *const behind[] = { "tokenizer", "validation", "config", NULL };
     json_t *all = json_object();
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i) {
-        const char *value = safetensors_metadata(file, keys[i]);
-        if (value) json_tree_put(&all, keys[i], json_string(value));
-    }
+    for (int i = 0; before[i]; ++i) add_metadata(&all, file, before[i]);
+    for (int i = 0; model_kinds[i]; ++i) add_metadata(&all, file, model_kinds[i]->name); /* what it needs */
+    for (int i = 0; behind[i]; ++i) add_metadata(&all, file, behind[i]);
     return all;
 }
 
@@ -144,25 +150,34 @@ static bool add_document(json_t **to, const char *folder, const char *name, cons
     return ok;
 }
 
-/* How a packed model draws unless it is told otherwise, under "drawing". */
-static bool add_drawing(json_t **to, const char *folder, error *err)
+/* What a kind says of the settings in the file. */
+static bool add_described(json_t **to, const model_kind *k, const char *path, error *err)
 {
-    char *path = file_join(folder, "prior.cfg");
-    if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+    void *config = calloc(1, k->settings->size);
+    char *text = config ? file_read(path, NULL, err) : NULL;
+    if (!config) error_set(err, ERROR_MEMORY, "out of memory for the settings in '%s'", path);
+    if (config) config_defaults(k->settings, config);
+    bool ok = text && config_parse(k->settings, config, text, path, err);
+    if (ok) k->describe(config, to);
+    free(text);
+    free(config);
+    return ok;
+}
+
+/* What the kinds say of a packed model's parts: how it draws unless it is told otherwise. */
+static bool add_parts(json_t **to, const char *folder, error *err)
+{
     bool ok = true;
-    if (file_exists(path)) {
-        prior_config c;
-        char *text = file_read(path, NULL, err);
-        config_defaults(&prior_config_table, &c);
-        ok = text && config_parse(&prior_config_table, &c, text, path, err);
-        if (ok)
-            json_tree_put(to, "drawing",
-                          json_pack("{s:f, s:I, s:f, s:f, s:f}", "temperature", c.temperature, "top_k",
-                                    (json_int_t)c.top_k, "top_p", c.top_p, "guidance", c.guidance,
-                                    "entropy_known", c.entropy_known));
-        free(text);
+    for (int i = 0; ok && model_kinds[i]; ++i) {
+        const model_kind *k = model_kinds[i];
+        char name[80], *path;
+        if (!k->describe) continue;
+        snprintf(name, sizeof name, "%s.cfg", k->name);
+        if (!(path = file_join(folder, name)))
+            return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+        if (file_exists(path)) ok = add_described(to, k, path, err);
+        free(path);
     }
-    free(path);
     return ok;
 }
 
@@ -173,7 +188,7 @@ static json_t *folder_json(const char *folder, bool tensors, error *err)
     if (!names) return NULL;
     json_t *all = json_object(), *parts = json_array();
     bool ok = add_document(&all, folder, "model.json", "model", err) &&
-              add_document(&all, folder, "run.json", "run", err) && add_drawing(&all, folder, err);
+              add_document(&all, folder, "run.json", "run", err) && add_parts(&all, folder, err);
     if (ok && all && !count && json_object_size(all) == 0)
         ok = error_set(
             err, ERROR_USAGE,
@@ -273,14 +288,15 @@ static bool print_part(const json_t *part, error *err)
     return true;
 }
 
-static bool print_people(const json_t *all, error *err)
+static bool print_people(json_t *all, error *err)
 {
     json_t *parts = json_object_get(all, "parts"), *part;
-    static const char *const documents[] = { "model", "run", "drawing" };
-    for (size_t i = 0; i < sizeof documents / sizeof *documents; ++i) {
-        json_t *document = json_object_get(all, documents[i]);
-        if (!document) continue;
-        printf("%s\n", documents[i]);
+    const char *title;
+    json_t *document;
+    json_object_foreach(parts ? all : NULL, title, document)
+    {
+        if (document == parts) continue;
+        printf("%s\n", title);
         if (!print_object(document, "  ", err)) return false;
     }
     size_t index;

@@ -4,53 +4,67 @@
 
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
-#include "models/calibrate.h"
-#include "models/parts.h"
+#include "models/kinds.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 static bool print_json(const char *out, const pack_report *made, error *err)
 {
-    json_t *o = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "model", json_tree_string(out), "bytes",
-                          (json_int_t)made->bytes, "side", (json_int_t)made->side, "tokens_side",
-                          (json_int_t)made->tokens_side, "codes", (json_int_t)made->codes, "text_tokens",
-                          (json_int_t)made->text_tokens, "dvae_parameters", (json_int_t)made->dvae_parameters,
-                          "prior_parameters", (json_int_t)made->prior_parameters);
+    json_t *o = json_pack("{s:o, s:I}", "model", json_tree_string(out), "bytes", (json_int_t)made->bytes);
+    const char *key;
+    json_t *value;
+    json_object_foreach(made->figures, key, value)
+    {
+        json_tree_put(&o, key, json_incref(value));
+    }
     char *text = json_tree_text(o, JSON_COMPACT, "the result as JSON", err);
     if (text) puts(text);
     free(text);
     return text != NULL;
 }
 
+static bool is_packed(const pack_report *made, const model_kind *k)
+{
+    for (int i = 0; i < made->count; ++i)
+        if (made->at[i].kind == k) return true;
+    return false;
+}
+
+/* What the last part does without one that would build on it. */
+static void print_missing(const pack_report *made)
+{
+    const model_kind *last = made->at[made->count - 1].kind;
+    for (int i = 0; last->without && model_kinds[i]; ++i)
+        if (kinds_needs(model_kinds[i], last) && !is_packed(made, model_kinds[i])) {
+            printf("  no %s: %s\n", model_kinds[i]->title, last->without);
+            return;
+        }
+}
+
 static void print_people(const char *out, const char *stored, const pack_report *made)
 {
-    char dvae[32], prior[32];
-    cli_grouped(made->dvae_parameters, dvae);
-    cli_grouped(made->prior_parameters, prior);
-    printf("%s: %.2f MB as %s\n"
-           "  dVAE: %s parameters; pictures of %lld x %lld become %lld x %lld tokens of %lld codes\n",
-           out, (double)made->bytes * 1e-6, stored, dvae, (long long)made->side, (long long)made->side,
-           (long long)made->tokens_side, (long long)made->tokens_side, (long long)made->codes);
-    if (made->prior_parameters)
-        printf("  prior: %s parameters; captions have up to %lld tokens\n"
-               "draw with: dalle-cl generate -m %s \"a caption\"\n",
-               prior, (long long)made->text_tokens, out);
-    else
-        printf("  no prior: it encodes, decodes and reconstructs, and draws nothing from captions\n"
-               "see what it keeps of pictures with: dalle-cl reconstruct -m %s PICTURE...\n",
-               out);
+    printf("%s: %.2f MB as %s\n", out, (double)made->bytes * 1e-6, stored);
+    for (int i = 0; i < made->count; ++i) {
+        const struct packed_part *p = &made->at[i];
+        char parameters[32];
+        cli_grouped(p->parameters, parameters);
+        printf("  %s: %s parameters%s%s\n", p->kind->title, parameters, *p->tell ? "; " : "", p->tell);
+    }
+    const char *const *use = made->at[made->count - 1].kind->use;
+    print_missing(made);
+    if (use[0]) printf("%s: dalle-cl %s -m %s %s\n", use[0], use[1], out, use[2]);
 }
 
 /* Interrupted, it leaves no half of a file; a folder that is not finished has no model.json. */
 static void guard(const char *out)
 {
-    static const char *const files[] = { "dvae.safetensors", "prior.safetensors" };
     char path[400], temporary[432];
     cli_catch_interrupts();
     cli_interrupt_ends("stopped; what is in '%s' is no whole model", out);
-    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
-        snprintf(path, sizeof path, "%s/%s", out, files[i]);
+    for (int i = 0; model_kinds[i]; ++i) {
+        snprintf(path, sizeof path, "%s/%s.safetensors", out, model_kinds[i]->name);
         file_atomic_name(path, temporary, sizeof temporary);
         cli_interrupt_removes(temporary);
     }
@@ -74,20 +88,17 @@ static bool of_files(const error *e)
 
 /* Measures how unsure the model is of captions that it knows.  The run's own data set, if it cannot be used any more,
  * costs the model only that. */
-static bool calibrate(const cli_call *call, device *d, const char *prior, const char *out, error *err)
+static bool calibrate(const cli_call *call, device *d, const struct packed_part *p, error *err)
 {
+    const char *out = cli_text(call, "output"), *data = cli_text(call, "data");
     int64_t captions = cli_int(call, "known-captions");
-    bool named = cli_given(call, "data");
     calibration known;
     error why = { 0 };
-    if (!prior || captions == 0) return true;
+    if (!p->kind->calibrate || captions == 0) return true;
     cli_interrupt_ends("stopped; '%s' is packed, but how unsure it is of known captions was not measured",
                        out);
-    char *found = named ? NULL : calibrate_recorded_data(prior, &why);
-    if (!named && !found) return no_calibration(&why);
-    bool ok = calibrate_model(d, out, named ? cli_text(call, "data") : found, captions, &known, &why);
-    free(found);
-    if (!ok && !named && of_files(&why)) return no_calibration(&why);
+    bool ok = p->kind->calibrate(d, p->run, out, data, captions, &known, &why);
+    if (!ok && !data && of_files(&why)) return no_calibration(&why);
     if (!ok) {
         *err = why;
         return error_prefix(err, "'%s' is packed, but how unsure it is of known captions was not measured",
@@ -100,55 +111,91 @@ static bool calibrate(const cli_call *call, device *d, const char *prior, const 
     return true;
 }
 
+static bool pack(const cli_call *call, device *d, const pack_request *r, error *err)
+{
+    pack_report made;
+    if (!pack_parts(d, r, &made, err)) return false;
+    bool ok = true;
+    for (int i = 0; ok && i < made.count; ++i) ok = calibrate(call, d, &made.at[i], err);
+    if (ok && cli_flag(call, "json"))
+        ok = print_json(r->out, &made, err);
+    else if (ok && !cli_flag(call, "quiet"))
+        print_people(r->out, cli_text(call, "storage"), &made);
+    pack_report_free(&made);
+    return ok;
+}
+
 static bool run_pack(const cli_call *call, error *err)
 {
     if (!cli_require(call, "output", err)) return false;
-    const char *stored = cli_text(call, "storage"), *data = cli_text(call, "data");
-    pack_request r = { .dvae_run = cli_argument(call, 0),
-                       .prior_run = cli_argument_count(call) > 1 ? cli_argument(call, 1) : NULL,
+    const char *data = cli_text(call, "data"), *runs[PARTS_MAX + 1] = { NULL };
+    pack_request r = { .runs = runs,
                        .out = cli_text(call, "output"),
-                       .type = strcmp(stored, "f16") == 0 ? DTYPE_F16 : DTYPE_F32,
+                       .type = strcmp(cli_text(call, "storage"), "f16") == 0 ? DTYPE_F16 : DTYPE_F32,
                        .force = cli_flag(call, "force") };
-    pack_report made;
+    for (int i = 0; i < cli_argument_count(call); ++i) runs[i] = cli_argument(call, i);
     file_kind kind = FILE_PLAIN;
     if (data && !file_look(data, &kind, err)) return false;
     if (kind == FILE_ABSENT) return error_set(err, ERROR_USAGE, "there is no data set '%s'", data);
     guard(r.out);
     device *d = device_open(cli_text(call, "device"), err);
-    if (!d) return false;
-    bool ok = pack_parts(d, &r, &made, err) && calibrate(call, d, r.prior_run, r.out, err);
+    bool ok = d && pack(call, d, &r, err);
     device_close(d);
-    if (ok && cli_flag(call, "json")) return print_json(r.out, &made, err);
-    if (ok && !cli_flag(call, "quiet")) print_people(r.out, stored, &made);
     return ok;
 }
 
 static const cli_option options[] = {
     { "output", 'o', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the model's folder" },
     { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0,
-      "a tar or folder of pictures with captions that the prior knows; otherwise what its run learnt" },
+      "a tar or folder of pictures with captions that the model knows; otherwise what its run learnt" },
     { "known-captions", 0, CLI_INT, "N", "200", 0, 100000,
       "how many of their captions to draw, to know later which are unsure; 0 = none" },
     { "storage", 0, CLI_TEXT, "f16|f32", "f16", 0, 0, "how parameters are stored" },
-    { "force", 0, CLI_FLAG, NULL, NULL, 0, 0, "pack a prior that learned another dVAE's tokens" },
+    { "force", 0, CLI_FLAG, NULL, NULL, 0, 0, "pack parts that were not trained together" },
 };
+
+/* "DVAE_RUN [PRIOR_RUN]", with what builds on a kind behind it; "|" parts models that share nothing. */
+static void add_arguments(char *text, size_t room)
+{
+    for (int i = 0; model_kinds[i]; ++i) {
+        const model_kind *k = model_kinds[i];
+        if (!k->open) continue;
+        size_t used = strlen(text), from = used;
+        bool built = k->needs && k->needs->kind;
+        snprintf(text + used, room - used, "%s%s%s_RUN%s",
+                 used == 0 ? ""
+                 : built   ? " "
+                           : " | ",
+                 built ? "[" : "", k->name, built ? "]" : "");
+        for (char *at = text + from; *at; ++at) *at = (char)toupper((unsigned char)*at);
+    }
+}
+
+static void fill(cli_command *c)
+{
+    char arguments[600] = "", packing[4000] = "";
+    add_arguments(arguments, sizeof arguments);
+    for (int i = 0; model_kinds[i]; ++i) {
+        size_t used = strlen(packing);
+        if (model_kinds[i]->packing)
+            snprintf(packing + used, sizeof packing - used, "\n%s", model_kinds[i]->packing);
+    }
+    c->arguments = cli_lasting_text("%s", arguments);
+    c->text = cli_lasting_text("%s%s", c->text, packing);
+    c->most = kinds_count() < PARTS_MAX ? kinds_count() : PARTS_MAX;
+}
 
 const cli_command cmd_pack = {
     .name = "pack",
     .summary = "put trained parts into one folder that generate needs and nothing else",
-    .arguments = "DVAE_RUN [PRIOR_RUN]",
     .least = 1,
-    .most = 2,
     .example = "dalle-cl pack runs/dvae runs/prior -o models/mine",
     .text =
-        "Takes the dVAE's best checkpoint by validation and the prior's last one, whose drawings are better "
-        "than\n"
-        "those of lowest loss; averaged parameters where there are some. Name a run's best.safetensors or\n"
-        "checkpoint.safetensors for another. Without a prior, the model can encode, decode and\n"
-        "reconstruct. A prior is refused with another dVAE than the one whose tokens it learned.\n"
-        "Then captions that the prior knows are drawn, those kept aside first, to learn how unsure it is of\n"
-        "what it draws right: `generate` says when a caption is above that.",
+        "Takes each run's parameters, averaged where there are averages. Name a run's best.safetensors or\n"
+        "checkpoint.safetensors for another than is taken of it; a part of a model that is packed will do "
+        "too.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_pack,
+    .fill = fill,
 };

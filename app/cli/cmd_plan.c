@@ -101,8 +101,9 @@ static bool print_json(const plan *p, const device_info *d, error *err)
 
 static bool run_plan(const cli_call *call, error *err)
 {
-    plan p = { .kind = stage_kind(call, err), .preset = cli_text(call, "preset") };
-    if (!p.kind) return false;
+    const model_kind *k = stage_kind(call, err);
+    if (!k) return false;
+    plan p = { .kind = k->name, .preset = cli_text(call, "preset") };
     device *d = device_open(cli_text(call, "device"), err);
     bool ok = d && measure(call, d, &p, err);
     /* The remembered rate may be from a busy moment, and so may this one. */
@@ -125,7 +126,6 @@ static bool run_plan(const cli_call *call, error *err)
 }
 
 static const cli_option options[] = {
-    STAGE_OPTIONS("paper"),
     { "gflops", 0, CLI_REAL, "G", NULL, 0.001, 1e9, "also for a device that multiplies and adds so fast" },
     { "memory", 0, CLI_REAL, "GIB", NULL, 0.001, 1e9, "also for a device with so much memory" },
 };
@@ -133,7 +133,6 @@ static const cli_option options[] = {
 const cli_command cmd_plan = {
     .name = "plan",
     .summary = "say what training needs in memory, arithmetic and time, without allocating it",
-    .arguments = "dvae|prior",
     .least = 1,
     .most = 1,
     .example = "dalle-cl plan prior --preset paper --set batch=1 --gflops 60000 --memory 141",
@@ -146,4 +145,5 @@ const cli_command cmd_plan = {
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_plan,
+    .fill = stage_fill,
 };

@@ -108,7 +108,6 @@ static bool run_tune(const cli_call *call, error *err)
 }
 
 static const cli_option options[] = {
-    STAGE_OPTIONS("paper"),
     { "seconds", 0, CLI_REAL, "S", "1", 0.001, 3600, "time for each product, all its ways together" },
     { "most", 0, CLI_INT, "N", NULL, 1, 100000, "only the N products with most arithmetic" },
     { "forget", 0, CLI_FLAG, NULL, NULL, 0, 0, "forget all choices made for the device" },
@@ -117,7 +116,6 @@ static const cli_option options[] = {
 const cli_command cmd_tune = {
     .name = "tune",
     .summary = "measure which way of doing each matrix product is fastest on a device, and keep it",
-    .arguments = "dvae|prior",
     .least = 1,
     .most = 1,
     .example = "dalle-cl tune prior --preset emoji --side 8 --codes 256",
@@ -133,4 +131,5 @@ const cli_command cmd_tune = {
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_tune,
+    .fill = stage_fill,
 };

@@ -14,6 +14,12 @@ static bool is_choice(const cli_option *o)
     return o->metavar && strchr(o->metavar, '|');
 }
 
+/* Arguments that are one of a few words, "dvae|prior", rather than names for what is meant, "FOLDER|FILE". */
+static bool has_choices(const cli_command *c)
+{
+    return strchr(c->arguments, '|') && *c->arguments >= 'a' && *c->arguments <= 'z';
+}
+
 /* "a|b|c" as "a b c". */
 static void print_choices(FILE *out, const char *choices)
 {
@@ -28,28 +34,29 @@ static int first_length(const cli_command *c)
 /* Whether an earlier command has the same first word. */
 static bool repeats_first(int index)
 {
-    int length = first_length(cli_commands[index]);
+    int length = first_length(cli_commands()[index]);
     for (int i = 0; i < index; ++i)
-        if (first_length(cli_commands[i]) == length &&
-            strncmp(cli_commands[i]->name, cli_commands[index]->name, (size_t)length) == 0)
+        if (first_length(cli_commands()[i]) == length &&
+            strncmp(cli_commands()[i]->name, cli_commands()[index]->name, (size_t)length) == 0)
             return true;
     return false;
 }
 
 static void print_first_words(FILE *out)
 {
-    for (int i = 0; cli_commands[i]; ++i)
-        if (!repeats_first(i)) fprintf(out, "%.*s ", first_length(cli_commands[i]), cli_commands[i]->name);
+    for (int i = 0; cli_commands()[i]; ++i)
+        if (!repeats_first(i))
+            fprintf(out, "%.*s ", first_length(cli_commands()[i]), cli_commands()[i]->name);
 }
 
 /* Second words of the group that command `index` begins. */
 static void print_second_words(FILE *out, int index)
 {
-    int length = first_length(cli_commands[index]);
-    for (int i = index; cli_commands[i]; ++i) {
-        const cli_command *c = cli_commands[i];
+    int length = first_length(cli_commands()[index]);
+    for (int i = index; cli_commands()[i]; ++i) {
+        const cli_command *c = cli_commands()[i];
         if (first_length(c) == length && c->name[length] &&
-            strncmp(c->name, cli_commands[index]->name, (size_t)length) == 0)
+            strncmp(c->name, cli_commands()[index]->name, (size_t)length) == 0)
             fprintf(out, "%s ", c->name + length + 1);
     }
 }
@@ -74,6 +81,10 @@ static void print_bash_values(FILE *out, const cli_command *c)
             fputs(") files=1 ;;\n", out);
         }
     }
+    if (!has_choices(c)) return;
+    fprintf(out, "    '%s %s') [[ $cur == -* ]] || words=\"", c->name, c->name); /* the first argument */
+    print_choices(out, c->arguments);
+    fputs("\" ;;\n", out);
 }
 
 static void bash(FILE *out)
@@ -84,8 +95,8 @@ static void bash(FILE *out)
           "name=\"${COMP_WORDS[1]}\"\n"
           "  case \"$name\" in\n",
           out);
-    for (int i = 0; cli_commands[i]; ++i) {
-        const cli_command *c = cli_commands[i];
+    for (int i = 0; cli_commands()[i]; ++i) {
+        const cli_command *c = cli_commands()[i];
         if (!c->name[first_length(c)] || repeats_first(i)) continue;
         fprintf(out, "    %.*s) if ((COMP_CWORD == 2)); then COMPREPLY=($(compgen -W \"", first_length(c),
                 c->name);
@@ -95,15 +106,15 @@ static void bash(FILE *out)
     fputs("  esac\n  if ((COMP_CWORD == 1)); then COMPREPLY=($(compgen -W \"", out);
     print_first_words(out);
     fputs("--help --version\" -- \"$cur\")); return; fi\n  case \"$name $prev\" in\n", out);
-    for (int i = 0; cli_commands[i]; ++i) print_bash_values(out, cli_commands[i]);
+    for (int i = 0; cli_commands()[i]; ++i) print_bash_values(out, cli_commands()[i]);
     fputs("  esac\n"
           "  if [[ $words ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return; fi\n"
           "  if [[ $files || $cur != -* ]]; then COMPREPLY=($(compgen -f -- \"$cur\")); return; fi\n"
           "  case \"$name\" in\n",
           out);
-    for (int i = 0; cli_commands[i]; ++i) {
-        fprintf(out, "    '%s') words=\"", cli_commands[i]->name);
-        print_bash_options(out, cli_commands[i]->options, cli_commands[i]->option_count);
+    for (int i = 0; cli_commands()[i]; ++i) {
+        fprintf(out, "    '%s') words=\"", cli_commands()[i]->name);
+        print_bash_options(out, cli_commands()[i]->options, cli_commands()[i]->option_count);
         print_bash_options(out, cli_common, cli_common_count);
         fputs("\" ;;\n", out);
     }
@@ -153,19 +164,25 @@ static void zsh(FILE *out)
           out);
     print_first_words(out);
     fputs("--help --version; return; fi\n  case $name in\n", out);
-    for (int i = 0; cli_commands[i]; ++i) {
-        const cli_command *c = cli_commands[i];
+    for (int i = 0; cli_commands()[i]; ++i) {
+        const cli_command *c = cli_commands()[i];
         if (!c->name[first_length(c)] || repeats_first(i)) continue;
         fprintf(out, "    %.*s) if ((CURRENT == 3)); then compadd -- ", first_length(c), c->name);
         print_second_words(out, i);
         fputs("; return; fi; name=\"$name $words[3]\" ;;\n", out);
     }
     fputs("  esac\n  case $name in\n", out);
-    for (int i = 0; cli_commands[i]; ++i) {
-        fprintf(out, "    '%s')\n      _arguments", cli_commands[i]->name);
-        print_zsh_options(out, cli_commands[i]->options, cli_commands[i]->option_count);
+    for (int i = 0; cli_commands()[i]; ++i) {
+        fprintf(out, "    '%s')\n      _arguments", cli_commands()[i]->name);
+        print_zsh_options(out, cli_commands()[i]->options, cli_commands()[i]->option_count);
         print_zsh_options(out, cli_common, cli_common_count);
-        fputs(" \\\n        '*:file:_files' ;;\n", out);
+        if (has_choices(cli_commands()[i])) {
+            fputs(" \\\n        '1: :(", out);
+            print_choices(out, cli_commands()[i]->arguments);
+            fputs(")' ;;\n", out);
+        } else {
+            fputs(" \\\n        '*:file:_files' ;;\n", out);
+        }
     }
     fputs(
         "  esac\n}\n"
@@ -195,8 +212,8 @@ static void print_fish_options(FILE *out, const char *condition, const cli_optio
 static void fish(FILE *out)
 {
     fputs("# fish completion of dalle-cl\n", out);
-    for (int i = 0; cli_commands[i]; ++i) {
-        const cli_command *c = cli_commands[i];
+    for (int i = 0; cli_commands()[i]; ++i) {
+        const cli_command *c = cli_commands()[i];
         int length = first_length(c);
         if (!repeats_first(i))
             fprintf(out, "complete -c dalle-cl -f -n __fish_use_subcommand -a %.*s -d '%s'\n", length,
@@ -217,6 +234,11 @@ static void fish(FILE *out)
                      c->name + length + 1);
         else
             snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %s", c->name);
+        if (has_choices(c)) {
+            fprintf(out, "complete -c dalle-cl -n '%s' -xa '", condition);
+            print_choices(out, c->arguments);
+            fputs("'\n", out);
+        }
         print_fish_options(out, condition, c->options, c->option_count);
         print_fish_options(out, condition, cli_common, cli_common_count);
     }

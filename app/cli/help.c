@@ -2,10 +2,22 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 
+#include "models/kinds.h"
+
 #include <string.h>
 
-static const char about[] = "DALL-E on any OpenCL device: trains a discrete VAE and a transformer prior, and "
-                            "draws captions with them.";
+/* What is trained, "a, b and c", is the kinds'. */
+static void about(char text[600])
+{
+    snprintf(text, 600, "DALL-E on any OpenCL device: trains ");
+    for (int i = 0; model_kinds[i]; ++i) {
+        const char *joint = i == 0 ? "" : model_kinds[i + 1] ? ", " : " and ";
+        size_t used = strlen(text);
+        snprintf(text + used, 600 - used, "%s%s", joint, model_kinds[i]->what);
+    }
+    size_t used = strlen(text);
+    snprintf(text + used, 600 - used, ", and draws captions with them.");
+}
 
 /* Calls `each` for every line of `text`. */
 static void each_line(const char *text, FILE *out, void (*each)(FILE *out, const char *line, int length))
@@ -82,8 +94,8 @@ void cli_help_command(FILE *out, const cli_command *c)
 static void print_commands(FILE *out, const char *group)
 {
     size_t length = group ? strlen(group) : 0;
-    for (int i = 0; cli_commands[i]; ++i) {
-        const cli_command *c = cli_commands[i];
+    for (int i = 0; cli_commands()[i]; ++i) {
+        const cli_command *c = cli_commands()[i];
         if (group && (strncmp(c->name, group, length) != 0 || c->name[length] != ' ')) continue;
         char head[128];
         snprintf(head, sizeof head, "%s %s", c->name, c->arguments);
@@ -94,9 +106,9 @@ static void print_commands(FILE *out, const char *group)
 void cli_help_group(FILE *out, const char *group)
 {
     size_t length = strlen(group);
-    for (int i = 0; cli_commands[i]; ++i)
-        if (strncmp(cli_commands[i]->name, group, length) == 0 && cli_commands[i]->name[length] == ' ')
-            each_line(cli_commands[i]->example, out, bare_line);
+    for (int i = 0; cli_commands()[i]; ++i)
+        if (strncmp(cli_commands()[i]->name, group, length) == 0 && cli_commands()[i]->name[length] == ' ')
+            each_line(cli_commands()[i]->example, out, bare_line);
     fputs("\nCommands:\n", out);
     print_commands(out, group);
     fprintf(out, "\n'dalle-cl %s COMMAND --help' says more about one.\n", group);
@@ -104,8 +116,10 @@ void cli_help_group(FILE *out, const char *group)
 
 void cli_help(FILE *out)
 {
+    char what[600];
+    about(what);
     fputs("dalle-cl generate -m models/demo \"red apple\" -o apple.png\n\n", out);
-    fprintf(out, "%s\n\nUsage: dalle-cl COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n", about);
+    fprintf(out, "%s\n\nUsage: dalle-cl COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n", what);
     print_commands(out, NULL);
     fputs("\nOptions of every command:\n", out);
     for (int i = 0; i < cli_common_count; ++i) print_option(out, &cli_common[i]);
@@ -186,13 +200,15 @@ static void roff_command(FILE *out, const cli_command *c)
 
 void cli_manual(FILE *out)
 {
+    char what[600];
     fprintf(out, ".TH DALLE\\-CL 1 \"\" \"dalle\\-cl %s\" \"User Commands\"\n", DALLE_CL_VERSION);
     fputs(".SH NAME\ndalle\\-cl \\- train and run DALL\\-E on any OpenCL device\n", out);
     fputs(".SH SYNOPSIS\n.B dalle\\-cl\n.I COMMAND\n[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n.SH DESCRIPTION\n",
           out);
-    roff(out, about);
+    about(what);
+    roff(out, what);
     fputs("\n.SH COMMANDS\n", out);
-    for (int i = 0; cli_commands[i]; ++i) roff_command(out, cli_commands[i]);
+    for (int i = 0; cli_commands()[i]; ++i) roff_command(out, cli_commands()[i]);
     fputs(".SH OPTIONS OF EVERY COMMAND\n", out);
     for (int i = 0; i < cli_common_count; ++i) roff_option(out, &cli_common[i]);
     fputs(".SH ENVIRONMENT\n"

@@ -2,60 +2,38 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/pictures.h"
 
-#include "data/grid.h"
-#include "host/base/json_tree.h"
 #include "app/cli/output.h"
+#include "host/base/json_tree.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 2 };
-
 bool pictures_error(const dalle_error *from, error *err)
 {
-    return error_set(err, from->status == 2 ? ERROR_USAGE : ERROR_MODEL, "%s", from->message);
+    static const error_code codes[] = {
+        [DALLE_USAGE] = ERROR_USAGE,        [DALLE_IO] = ERROR_IO,         [DALLE_FORMAT] = ERROR_FORMAT,
+        [DALLE_DEVICE] = ERROR_DEVICE,      [DALLE_MEMORY] = ERROR_MEMORY, [DALLE_MODEL] = ERROR_MODEL,
+        [DALLE_STOPPED] = ERROR_INTERRUPTED
+    };
+    return error_set(err, codes[from->kind], "%s", from->message);
 }
 
 bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int side, int columns, error *err)
 {
-    image *pieces = malloc((size_t)count * sizeof *pieces), grid = { 0 };
-    if (!pieces) return error_set(err, ERROR_MEMORY, "out of memory for a grid of %d pictures", count);
-    for (int i = 0; i < count; ++i) /* pieces are only read */
-        pieces[i] =
-            (image){ side, side, (uint8_t *)(uintptr_t)rgb + (size_t)i * (size_t)side * (size_t)side * 3 };
-    void *png = NULL;
-    size_t size = 0;
-    bool ok =
-        (count == 1 || grid_make(pieces, count, columns < count ? columns : count, GAP, NULL, &grid, err)) &&
-        image_encode_png(count == 1 ? pieces : &grid, &png, &size, err) && output_write(path, png, size, err);
-    free(png);
-    image_free(&grid);
-    free(pieces);
-    return ok;
-}
-
-static bool read_one(const char *path, int side, uint8_t *to, error *err)
-{
-    image whole = { 0 }, fitted = { 0 };
-    bool ok = image_read(path, &whole, err) && image_fit(&whole, side, &fitted, err);
-    if (ok) memcpy(to, fitted.pixels, (size_t)side * (size_t)side * 3);
-    image_free(&whole);
-    image_free(&fitted);
+    dalle_error failure;
+    size_t size;
+    void *png = dalle_encode_png(rgb, count, side, columns, &size, &failure);
+    bool ok = png ? output_write(path, png, size, err) : pictures_error(&failure, err);
+    dalle_free(png);
     return ok;
 }
 
 uint8_t *pictures_read(const char *const *paths, int count, int side, error *err)
 {
-    size_t size = (size_t)side * (size_t)side * 3;
-    uint8_t *rgb = malloc((size_t)count * size);
-    if (!rgb)
-        return error_null(err, ERROR_MEMORY, "out of memory for %d pictures of %d x %d", count, side, side);
-    for (int i = 0; i < count; ++i) {
-        if (read_one(paths[i], side, rgb + (size_t)i * size, err)) continue;
-        free(rgb);
-        return NULL;
-    }
+    dalle_error failure;
+    uint8_t *rgb = dalle_read_pictures(paths, count, side, &failure);
+    if (!rgb) pictures_error(&failure, err);
     return rgb;
 }
 

@@ -1,22 +1,19 @@
-/* stage.h -- the training step that a command's arguments name: dvae|prior --preset --set --side --codes.
+/* stage.h -- the kind of model that a command's first argument names, and the training step that it names together with
+ * --preset, --set and what the kinds' steps must be given (--side, --codes).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_STAGE_H
 #define DALLE_CL_CLI_STAGE_H
 
 #include "app/cli/cli.h"
-#include "models/workload.h"
+#include "models/kinds.h"
 
-/* The first argument, checked; NULL with ERROR_USAGE. */
-const char *stage_kind(const cli_call *call, error *err);
+/* The first argument's kind; NULL with ERROR_USAGE. */
+const model_kind *stage_kind(const cli_call *call, error *err);
 /* *batch becomes its batch. */
 workload *stage_open(const cli_call *call, device *d, int64_t *batch, error *err);
 
-#define STAGE_OPTIONS(preset) \
-    { "preset", 'p', CLI_TEXT, "NAME", preset, 0, 0, "whose settings (dalle-cl config lists them)" }, \
-        { "set", 's', CLI_LIST, "KEY=VALUE", NULL, 0, 0, "a setting over the preset's; may be repeated" }, \
-        { "side", 0, CLI_INT, "N", "32", 1, 4096, "prior: image tokens a side" }, \
-    { \
-        "codes", 0, CLI_INT, "N", "8192", 2, 1048576, "prior: image vocabulary" \
-    }
+/* For cli_command.fill: the argument is a kind; and a step's options stand before the command's own. */
+void stage_fill_kinds(cli_command *c);
+void stage_fill(cli_command *c);
 
 #endif

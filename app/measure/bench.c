@@ -55,7 +55,7 @@ static const op_timed *usual_operator(int index)
 
 const char *bench_usual(bench_group group, int index, char text[BENCH_NAME_SIZE])
 {
-    const char *const *const groups[BENCH_GROUPS] = { products, convolutions, operators, bench_models };
+    const char *const *const groups[BENCH_GROUPS] = { products, convolutions, operators, bench_models() };
     const char *const *names = groups[group];
     int at = 0;
     while (at < index && names[at]) ++at;

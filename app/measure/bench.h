@@ -4,7 +4,7 @@
  *   attention:forward|train:full|row|column|conv:BxTEXT+SIDE^2,hHEADS,dSIZE
  *   op:NAME:SIZES                                    an operator's forward pass: op_timed in host/ops/cases/
  *   rows:MxNxK                                       a linear layer of M rows, as in decoding
- *   dvae:..., prior:..., sample:...                  whole steps and drawings (bench_model.c)
+ *   those of the kinds of model                      whole steps and drawings (bench_model.c)
  *   start                                            a fresh process that draws one picture with the shipped model
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MEASURE_BENCH_H
@@ -37,7 +37,7 @@ bool bench_open_start(bench_case *c, const char *name, const bench_options *o, e
 bool bench_open_model(bench_case *c, const char *name, const bench_options *o, error *err);
 
 /* Names of the model cases, NULL-terminated. */
-extern const char *const bench_models[];
+const char *const *bench_models(void);
 
 /* The usual cases of a group, one by one: a name, in `text` or elsewhere, or NULL after the last. */
 typedef enum bench_group {

@@ -1,92 +1,54 @@
-/* bench_model.c -- whole training steps and drawings as cases of `dalle-cl bench`.
+/* bench_model.c -- whole training steps and drawings, which the kinds of model name, as cases of `dalle-cl bench`.
  * SPDX-License-Identifier: MIT */
 #include "app/measure/bench.h"
 
-#include "host/base/config.h"
-#include "models/request.h"
-#include "models/workload.h"
+#include "models/kinds.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-typedef struct model_case {
-    const char *name;
-    char kind; /* d, p or s */
-    const char *sets[12];
-    prior_shape shape;
-    dtype weights; /* s: how the layers' matrices are stored */
-} model_case;
+enum { CASES_MOST = 96 };
 
-/* The published recipes, at sizes that PyTorch has been measured at.  No averages: the others keep none. */
-static const model_case cases[] = {
-    { "dvae:paper-256-b1", 'd', { "batch=1", "ema=0" }, { 0, 0 }, DTYPE_F32 },
-    { "dvae:hid64-64-b16",
-      'd',
-      { "image_size=64", "channels=64", "groups=3", "codes=1024", "batch=16", "ema=0" },
-      { 0, 0 },
-      DTYPE_F32 },
-    { "prior:512x12-b2",
-      'p',
-      { "size=512", "layers=12", "heads=8", "batch=2", "ema=0", "recompute=no" },
-      { 32, 8192 },
-      DTYPE_F32 },
-    { "prior:256x8-b16",
-      'p',
-      { "size=256", "layers=8", "heads=4", "text_tokens=32", "text_vocabulary=2048", "batch=16", "ema=0",
-        "recompute=no" },
-      { 16, 1024 },
-      DTYPE_F32 },
-    { "sample:512x12",
-      's',
-      { "size=512", "layers=12", "heads=8", "batch=1", "ema=0" },
-      { 32, 8192 },
-      DTYPE_F32 },
-    { "sample:512x12-f16",
-      's',
-      { "size=512", "layers=12", "heads=8", "batch=1", "ema=0" },
-      { 32, 8192 },
-      DTYPE_F16 },
-    { "sample:256x8",
-      's',
-      { "size=256", "layers=8", "heads=4", "text_tokens=32", "text_vocabulary=2048", "batch=1", "ema=0" },
-      { 16, 1024 },
-      DTYPE_F32 },
-    { "sample:256x8-f16",
-      's',
-      { "size=256", "layers=8", "heads=4", "text_tokens=32", "text_vocabulary=2048", "batch=1", "ema=0" },
-      { 16, 1024 },
-      DTYPE_F16 },
-};
-
-enum { CASES = sizeof cases / sizeof *cases };
-
-const char *const bench_models[] = { "dvae:hid64-64-b16",
-                                     "prior:256x8-b16",
-                                     "sample:256x8",
-                                     "sample:256x8-f16",
-                                     "sample:512x12",
-                                     "sample:512x12-f16",
-                                     "prior:512x12-b2",
-                                     "dvae:paper-256-b1",
-                                     "start",
-                                     NULL };
-
-static bool settings(const model_case *m, const config_table *table, void *config, error *err)
+/* Small ones first; then those that take long, and what draws with a model on disk. */
+const char *const *bench_models(void)
 {
-    train_request r = { .preset = "paper", .sets = m->sets };
-    while (r.set_count < (int)(sizeof m->sets / sizeof *m->sets) && m->sets[r.set_count]) ++r.set_count;
-    r.seed = -1;
-    return request_config(&r, table, config, err);
+    static const char *names[CASES_MOST + 2];
+    int count = 0;
+    for (int large = 0; large < 2; ++large)
+        for (int i = 0; model_kinds[i]; ++i)
+            for (const kind_case *m = model_kinds[i]->cases; m && m->name; ++m) {
+                CHECK(count < CASES_MOST, "more than %d cases of models", CASES_MOST);
+                if (m->large == large) names[count++] = m->name;
+            }
+    names[count++] = "start";
+    names[count] = NULL;
+    return names;
 }
 
-static workload *open_workload(const model_case *m, device *d, error *err)
+static const kind_case *find_case(const char *name, const model_kind **kind)
 {
-    dvae_config dvae;
-    prior_config prior;
-    if (m->kind == 'd')
-        return settings(m, &dvae_config_table, &dvae, err) ? workload_dvae(d, &dvae, err) : NULL;
-    if (!settings(m, &prior_config_table, &prior, err)) return NULL;
-    return m->kind == 'p' ? workload_prior(d, &prior, &m->shape, err)
-                          : workload_draw(d, &prior, &m->shape, m->weights, err);
+    for (int i = 0; model_kinds[i]; ++i)
+        for (const kind_case *m = model_kinds[i]->cases; m && m->name; ++m)
+            if (strcmp(m->name, name) == 0) return *kind = model_kinds[i], m;
+    return NULL;
+}
+
+static bool settings(const model_kind *k, const kind_case *m, void *config, error *err)
+{
+    train_request r = { .preset = "paper", .sets = m->sets, .seed = -1 };
+    while (r.set_count < KIND_CASE_SETS && m->sets[r.set_count]) ++r.set_count;
+    return request_config(&r, k->settings, config, err);
+}
+
+static workload *open_workload(const model_kind *k, const kind_case *m, device *d, error *err)
+{
+    workload *w = NULL;
+    void *config = calloc(1, k->settings->size);
+    if (!config) return error_null(err, ERROR_MEMORY, "out of memory for the settings of '%s'", m->name);
+    if (settings(k, m, config, err))
+        w = m->drawing ? k->drawing(d, config, m->given, m->weights, err) : k->step(d, config, m->given, err);
+    free(config);
+    return w;
 }
 
 static bool run(void *self, error *err)
@@ -101,15 +63,13 @@ static void close_workload(void *self)
 
 bool bench_open_model(bench_case *c, const char *name, const bench_options *o, error *err)
 {
-    const model_case *m = NULL;
-    for (int i = 0; i < CASES; ++i)
-        if (strcmp(cases[i].name, name) == 0) m = &cases[i];
+    const model_kind *k = NULL;
+    const kind_case *m = find_case(name, &k);
     if (!m)
         return error_set(err, ERROR_USAGE, "bench: no case '%s'; `dalle-cl bench --list` names them", name);
-    workload *w = open_workload(m, o->device, err);
+    workload *w = open_workload(k, m, o->device, err);
     workload_size size = { 0 };
-    bool ok = w && (m->kind == 's' || workload_plan(w, &size, err)) && workload_ready(w, err) &&
-              workload_check(w, err);
+    bool ok = w && workload_plan(w, &size, err) && workload_ready(w, err) && workload_check(w, err);
     *c = (bench_case){ .self = w,
                        .run = run,
                        .close = close_workload,

@@ -128,12 +128,20 @@ static bool store_bool(const config_field *f, void *at, const char *value, const
     return error_set(err, ERROR_USAGE, "%s: %s = '%s' is neither yes nor no", where, f->key, value);
 }
 
+/* The choice of that number, or an empty span past the last. */
+static span choice_at(const config_field *f, unsigned number)
+{
+    const char *word = f->choices;
+    for (; number && word; --number) word = strchr(word, '|') ? strchr(word, '|') + 1 : NULL;
+    return word ? (span){ word, strcspn(word, "|") } : (span){ "", 0 };
+}
+
 static bool store_choice(const config_field *f, void *at, const char *value, const char *where, error *err)
 {
-    size_t length = strlen(value);
-    for (const char *word = f->choices; word; word = strchr(word, '|') ? strchr(word, '|') + 1 : NULL) {
-        if (strcspn(word, "|") != length || strncmp(word, value, length) != 0) continue;
-        memcpy(at, value, length + 1);
+    span word;
+    for (unsigned i = 0; (word = choice_at(f, i)).length; ++i) {
+        if (word.length != strlen(value) || strncmp(word.at, value, word.length) != 0) continue;
+        memcpy(at, &i, sizeof i);
         return true;
     }
     return error_set(err, ERROR_USAGE, "%s: %s = '%s' is not one of %s", where, f->key, value, f->choices);
@@ -289,6 +297,15 @@ static void print_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
+static void print_choice(FILE *out, const config_field *f, const void *at)
+{
+    unsigned number;
+    memcpy(&number, at, sizeof number);
+    span word = choice_at(f, number);
+    CHECK(word.length, "%s has no choice %u", f->key, number);
+    fprintf(out, "%.*s", (int)word.length, word.at);
+}
+
 static void print_value(FILE *out, const config_field *f, const void *config)
 {
     const void *at = (const char *)config + f->offset;
@@ -303,6 +320,8 @@ static void print_value(FILE *out, const config_field *f, const void *config)
         fputs(*(const bool *)at ? "yes" : "no", out);
         break;
     case CONFIG_TYPE_CHOICE:
+        print_choice(out, f, at);
+        break;
     case CONFIG_TYPE_TEXT:
         print_text(out, at);
         break;
@@ -335,16 +354,17 @@ char *config_value(const config_field *f, const void *config)
 
 static size_t value_size(const config_field *f)
 {
-    return f->type == CONFIG_TYPE_INT    ? sizeof(int64_t)
-           : f->type == CONFIG_TYPE_REAL ? sizeof(double)
-           : f->type == CONFIG_TYPE_BOOL ? sizeof(bool)
-                                         : CONFIG_TEXT_SIZE;
+    return f->type == CONFIG_TYPE_INT      ? sizeof(int64_t)
+           : f->type == CONFIG_TYPE_REAL   ? sizeof(double)
+           : f->type == CONFIG_TYPE_BOOL   ? sizeof(bool)
+           : f->type == CONFIG_TYPE_CHOICE ? sizeof(unsigned)
+                                           : CONFIG_TEXT_SIZE;
 }
 
 bool config_same(const config_field *f, const void *a, const void *b)
 {
     const char *x = (const char *)a + f->offset, *y = (const char *)b + f->offset;
-    if (f->type == CONFIG_TYPE_CHOICE || f->type == CONFIG_TYPE_TEXT) return strcmp(x, y) == 0;
+    if (f->type == CONFIG_TYPE_TEXT) return strcmp(x, y) == 0;
     return memcmp(x, y, value_size(f)) == 0;
 }
 

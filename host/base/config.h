@@ -1,14 +1,18 @@
 /* config.h -- settings described once, in a table.
- * A `config.def` file is one X-macro list (type, key, default, min, max, help).  Including it makes
- * the struct; the table made from it parses, checks, prints and documents.
+ * A `config.def` file is one X-macro list (type, key, default, min, max, help).  Including it makes the
+ * enums of its choices and the struct; the table made from it parses, checks, prints and documents:
  *
- *     typedef struct prior_config {
- *     #define CONFIG_INT(key, value, low, high, help) int64_t key;
- *     ...
+ *     #define CONFIG_AS_ENUMS
+ *     #include "host/base/config_def.h"
  *     #include "models/prior/config.def"
+ *     #include "host/base/config_undef.h"
+ *     typedef struct prior_config {
+ *     #define CONFIG_AS_STRUCT
+ *     ... the same three lines
  *     } prior_config;
  *
- * CONFIG_STRUCT_MEMBERS and CONFIG_TABLE in config_def.h do exactly that.
+ * CONFIG_CHOICE(prior_attention, attention, sparse, help, sparse, full) is a member `attention` of the type
+ * `enum prior_attention { prior_attention_sparse, prior_attention_full }`.
  * Text form: `key = value` lines, '#' starts a comment; an unknown or repeated key or a value outside
  * its range is an error that names the place, the nearest key and the range.
  * SPDX-License-Identifier: MIT */
@@ -25,7 +29,7 @@ typedef enum config_type {
     CONFIG_TYPE_INT,    /* int64_t */
     CONFIG_TYPE_REAL,   /* double */
     CONFIG_TYPE_BOOL,   /* bool; yes/no, true/false, on/off, 1/0 */
-    CONFIG_TYPE_CHOICE, /* char[CONFIG_TEXT_SIZE], one of a|b|c */
+    CONFIG_TYPE_CHOICE, /* an enum, in the order of `choices` */
     CONFIG_TYPE_TEXT    /* char[CONFIG_TEXT_SIZE] */
 } config_type;
 

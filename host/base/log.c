@@ -10,6 +10,22 @@
 
 static atomic_int level = LOG_NORMAL;
 static atomic_bool progress; /* a line of it stands on the terminal */
+static void (*sink)(void *context, log_level level, const char *line);
+static void *sink_context;
+
+void log_set_sink(void (*to)(void *context, log_level level, const char *line), void *context)
+{
+    sink = to;
+    sink_context = context;
+}
+
+static void hand_over(log_level of, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void hand_over(log_level of, const char *format, va_list args)
+{
+    char line[1024]; /* as long as an error's message */
+    vsnprintf(line, sizeof line, format, args);
+    sink(sink_context, of, line);
+}
 
 void log_set_level(log_level wanted)
 {
@@ -22,13 +38,16 @@ log_level log_get_level(void)
 }
 
 /* One locked write per line, so that lines of several threads do not mix. */
-static void print_line(const char *prefix, const char *format, va_list args)
-    __attribute__((format(printf, 2, 0)));
-static void print_line(const char *prefix, const char *format, va_list args)
+static void print_line(log_level of, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void print_line(log_level of, const char *format, va_list args)
 {
+    if (sink) {
+        hand_over(of, format, args);
+        return;
+    }
     flockfile(stderr);
     if (atomic_exchange(&progress, false)) fputs("\r\033[K", stderr);
-    fputs(prefix, stderr);
+    if (of == LOG_WARNINGS) fputs("warning: ", stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     funlockfile(stderr);
@@ -39,7 +58,7 @@ void log_warn(const char *format, ...)
     if (log_get_level() < LOG_WARNINGS) return;
     va_list args;
     va_start(args, format);
-    print_line("warning: ", format, args);
+    print_line(LOG_WARNINGS, format, args);
     va_end(args);
 }
 
@@ -48,7 +67,7 @@ void log_info(const char *format, ...)
     if (log_get_level() < LOG_NORMAL) return;
     va_list args;
     va_start(args, format);
-    print_line("", format, args);
+    print_line(LOG_NORMAL, format, args);
     va_end(args);
 }
 
@@ -57,13 +76,13 @@ void log_verbose(const char *format, ...)
     if (log_get_level() < LOG_VERBOSE) return;
     va_list args;
     va_start(args, format);
-    print_line("", format, args);
+    print_line(LOG_VERBOSE, format, args);
     va_end(args);
 }
 
 void log_progress(const char *format, ...)
 {
-    if (log_get_level() < LOG_NORMAL || !isatty(STDERR_FILENO)) return;
+    if (log_get_level() < LOG_NORMAL || sink || !isatty(STDERR_FILENO)) return;
     flockfile(stderr);
     if (atomic_exchange(&progress, format != NULL) || format) fputs("\r\033[K", stderr);
     if (format) {

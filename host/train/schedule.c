@@ -36,6 +36,11 @@ double schedule_plateau_observe(schedule_plateau *p, double figure)
         p->waited = 0;
         p->halvings += 1;
     }
+    return schedule_plateau_factor(p);
+}
+
+double schedule_plateau_factor(const schedule_plateau *p)
+{
     return ldexp(1.0, -p->halvings);
 }
 

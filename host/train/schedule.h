@@ -22,6 +22,7 @@ typedef struct schedule_plateau {
 } schedule_plateau;
 void schedule_plateau_start(schedule_plateau *p);
 double schedule_plateau_observe(schedule_plateau *p, double figure); /* the factor from now on */
+double schedule_plateau_factor(const schedule_plateau *p);           /* the factor now: 1, 1/2, ... */
 
 /* For train_task's save_state and load_state: a new object (NULL when memory is out), and back over a
  * started plateau, whose threshold, patience and most stay. */

@@ -203,7 +203,7 @@ dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae
     }
     tensor *stats = dvae_decoder(g, c, z); /* [B,Y,X,6] */
     tensor *target = op_scale(op_cast(pixels, DTYPE_F32), 1.0f / 255.0f);
-    l.reconstruction = c->reconstruction[0] == 'p'
+    l.reconstruction = c->reconstruction == dvae_measure_pixels
                            ? pixel_error(c, stats, target)
                            : op_scale(op_sum_all(op_logit_laplace(x, stats)), 1.0f / values);
 

@@ -5,8 +5,13 @@
 #ifndef DALLE_CL_MODELS_DVAE_DVAE_H
 #define DALLE_CL_MODELS_DVAE_DVAE_H
 
-#include "host/base/config.h"
 #include "host/nn/nn.h"
+#include "models/training.h"
+
+#define CONFIG_AS_ENUMS
+#include "host/base/config_def.h"
+#include "models/dvae/config.def"
+#include "host/base/config_undef.h"
 
 typedef struct dvae_config {
 #define CONFIG_AS_STRUCT
@@ -23,7 +28,7 @@ bool dvae_config_check(const dvae_config *c, error *err);
 int64_t dvae_tokens_side(const dvae_config *c);
 static inline bool dvae_is_vq(const dvae_config *c)
 {
-    return c->quantiser[0] == 'v';
+    return c->quantiser == dvae_quantiser_vq;
 }
 
 /* Pixels U8 [B,Y,X,3] to F32 in (epsilon, 1 - epsilon): (1 - 2 epsilon) x / 255 + epsilon. */

@@ -13,8 +13,7 @@ bool dvae_step_build(dvae_step *s, store *st, const dvae_config *c, error *err)
     dvae_controls controls = { op_slice(s->schedule, 0, 0, 1), op_slice(s->schedule, 0, 1, 1), s->random };
     s->losses = dvae_loss(g, c, s->pixels, &controls);
     graph_backward(g, s->losses.loss);
-    optimizer_settings o = { (float)c->beta1,        (float)c->beta2, (float)c->adam_epsilon,
-                             (float)c->weight_decay, (float)c->clip,  c->ema > 0 };
+    const optimizer_settings o = training_optimizer(&c->training);
     s->optimizer = optimizer_append(g, s->losses.loss, &o);
     if (dvae_is_vq(c) && s->optimizer) {
         tensor *finite = op_cast(op_slice(optimizer_status(s->optimizer), 0, 2, 1), DTYPE_I32);

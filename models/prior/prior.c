@@ -16,7 +16,7 @@ mask prior_mask(const prior_config *c, const prior_shape *shape, int64_t layer)
                .side = (int32_t)shape->side,
                .window = (int32_t)c->window,
                .reach = (int32_t)c->row_reach };
-    if (c->attention[0] == 'f') return m;
+    if (c->attention == prior_attention_full) return m;
     m.kind = layer == c->layers ? MASK_CONV : (layer + 2) % 4 == 0 ? MASK_COLUMN : MASK_ROW;
     return m;
 }

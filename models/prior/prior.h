@@ -9,8 +9,13 @@
 #ifndef DALLE_CL_MODELS_PRIOR_PRIOR_H
 #define DALLE_CL_MODELS_PRIOR_PRIOR_H
 
-#include "host/base/config.h"
 #include "host/nn/nn.h"
+#include "models/training.h"
+
+#define CONFIG_AS_ENUMS
+#include "host/base/config_def.h"
+#include "models/prior/config.def"
+#include "host/base/config_undef.h"
 
 typedef struct prior_config {
 #define CONFIG_AS_STRUCT

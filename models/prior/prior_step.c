@@ -26,8 +26,7 @@ bool prior_step_build(prior_step *s, store *st, const prior_config *c, const pri
     if (!(s->graph = graph_create(st, err))) return false;
     build_loss(s, c, shape, true);
     graph_backward(s->graph, s->losses.loss);
-    optimizer_settings o = { (float)c->beta1,        (float)c->beta2, (float)c->adam_epsilon,
-                             (float)c->weight_decay, (float)c->clip,  c->ema > 0 };
+    const optimizer_settings o = training_optimizer(&c->training);
     s->optimizer = optimizer_append(s->graph, s->losses.loss, &o);
     return true;
 }

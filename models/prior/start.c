@@ -222,7 +222,8 @@ bool prior_start_from_model(store *prior, const prior_shape *shape, const part_f
 {
     origin o = { .path = files->weights, .grown = grown };
     bool ok = (o.file = safetensors_open(files->weights, err)) &&
-              (o.old = tokenizer_open(files->tokenizer, err)) && check_shape(&o, shape, err);
+              (o.old = tokenizer_open(part_files_role(files, PART_TOKENIZER), err)) &&
+              check_shape(&o, shape, err);
     for (int i = 0; ok && i < store_count(prior); ++i)
         if (store_at(prior, i)->kind == STORE_PARAMETER) ok = start_entry(&o, prior, store_at(prior, i), err);
     tokenizer_close(o.old);

@@ -3,7 +3,8 @@
 #ifndef DALLE_CL_MODELS_PRIOR_START_H
 #define DALLE_CL_MODELS_PRIOR_START_H
 
-#include "models/parts.h"
+#include "models/dvae/dvae_part.h"
+#include "models/prior/prior.h"
 
 /* Writes image_embedding and, if it is there, image_logits.weight of `prior`: each row is the code's
  * vector in the dVAE, standardised, times one random matrix, of deviation 0.05, plus a little noise. */

@@ -3,7 +3,9 @@
 #include "tests/agree/recording.h"
 
 #include "host/base/file.h"
-#include "models/parts.h"
+#include "models/kinds.h"
+#include "models/dvae/dvae_part.h"
+#include "models/prior/prior_part.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -69,12 +71,9 @@ static bool read_shape(const char *folder, prior_shape *shape, error *err)
 {
     part_files files;
     dvae_config c;
-    config_defaults(&dvae_config_table, &c);
-    if (!part_files_find(folder, "dvae", &files, err)) return false;
-    char *text = file_read(files.config, NULL, err);
-    bool ok = text && config_parse(&dvae_config_table, &c, text, files.config, err);
+    if (!part_files_find(folder, &dvae_kind, &files, err)) return false;
+    bool ok = part_files_config(&files, &c, err);
     *shape = (prior_shape){ dvae_tokens_side(&c), c.codes };
-    free(text);
     part_files_free(&files);
     return ok;
 }

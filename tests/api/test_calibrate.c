@@ -2,7 +2,8 @@
  * and what is told of captions by it.
  * SPDX-License-Identifier: MIT */
 #include "app/api/dalle.h"
-#include "models/calibrate.h"
+#include "models/prior/calibrate.h"
+#include "models/prior/prior.h"
 #include "tests/models/drawings.h"
 #include "tests/support/device_or_skip.h"
 
@@ -19,20 +20,18 @@ static dalle_model *open_model(double *known)
     dalle_error err;
     dalle_model *m = dalle_open(path_of("model"), NULL, &err);
     if (!m) fail_msg("%s", err.message);
-    dalle_model_info info;
-    dalle_get_info(m, &info);
-    *known = info.entropy_known;
+    *known = dalle_get_info(m)->entropy_known;
     return m;
 }
 
-static dalle_pictures drawn(dalle_model *m, const char *caption, int count)
+static dalle_pictures *drawn(dalle_model *m, const char *caption, int count)
 {
     dalle_error err;
     dalle_request r = DALLE_REQUEST_DEFAULTS;
-    dalle_pictures p;
+    dalle_pictures *p;
     r.caption = caption;
     r.count = count;
-    if (!dalle_generate(m, &r, &p, &err)) fail_msg("%s", err.message);
+    if (!(p = dalle_generate(m, &r, &err))) fail_msg("%s", err.message);
     return p;
 }
 
@@ -72,18 +71,18 @@ static void test_limit(void **state)
     dalle_model *m = open_model(&known);
     assert_true(known == 0);
     bool among = false;
-    dalle_pictures p[DRAWINGS];
+    dalle_pictures *p[DRAWINGS];
     for (int i = 0; i < DRAWINGS; ++i) {
         p[i] = drawn(m, drawing_captions[i], 1);
-        assert_false(p[i].unsure);
-        largest = fmax(largest, p[i].mean_entropy);
+        assert_false(p[i]->unsure);
+        largest = fmax(largest, p[i]->mean_entropy);
     }
     calibration c = calibrated(200);
     assert_int_equal(c.drawn, DRAWINGS);
     for (int i = 0; i < DRAWINGS; ++i) {
-        double above = c.limit - p[i].mean_entropy;
+        double above = c.limit - p[i]->mean_entropy;
         among = among || (above >= 0 && above < 1.01e-4);
-        dalle_pictures_free(&p[i]);
+        dalle_pictures_free(p[i]);
     }
     assert_true(among || c.limit == 0.01);
     if (2 * c.right < c.drawn) assert_true(c.limit >= largest);
@@ -102,19 +101,20 @@ static void test_unsure(void **state)
     double known;
     char line[64];
     dalle_model *m = open_model(&known);
-    dalle_pictures p = drawn(m, "a red square", 3);
-    double mean = p.mean_entropy;
+    dalle_pictures *p = drawn(m, "a red square", 3);
+    double mean = p->mean_entropy;
     assert_true(mean > 1e-3);
-    assert_true(fabs(((double)p.entropy[0] + (double)p.entropy[1] + (double)p.entropy[2]) / 3 - mean) < 1e-5);
-    dalle_pictures_free(&p);
+    assert_true(fabs(((double)p->entropy[0] + (double)p->entropy[1] + (double)p->entropy[2]) / 3 - mean) <
+                1e-5);
+    dalle_pictures_free(p);
     dalle_close(m);
     for (int above = 0; above < 2; ++above) {
         snprintf(line, sizeof line, "entropy_known=%.9g", mean * (above ? 1.001 : 0.999));
         set_config(line);
         m = open_model(&known);
         p = drawn(m, "a red square", 3);
-        assert_int_equal(p.unsure, !above);
-        dalle_pictures_free(&p);
+        assert_int_equal(p->unsure, !above);
+        dalle_pictures_free(p);
         dalle_close(m);
     }
 }

@@ -6,15 +6,14 @@
 static void test_info(void **state)
 {
     (void)state;
-    dalle_model_info info;
-    dalle_get_info(model, &info);
-    assert_int_equal(info.side, SIDE);
-    assert_int_equal(info.tokens_side, SIDE_TOKENS);
-    assert_int_equal(info.codes, 32);
-    assert_int_equal(info.text_tokens, 16);
-    assert_int_equal(info.text_vocabulary, 288);
-    assert_true(info.dvae_parameters > 1000 && info.prior_parameters > 10000);
-    assert_non_null(info.device);
+    const dalle_model_info *info = dalle_get_info(model);
+    assert_int_equal(info->side, SIDE);
+    assert_int_equal(info->tokens_side, SIDE_TOKENS);
+    assert_int_equal(info->codes, 32);
+    assert_int_equal(info->text_tokens, 16);
+    assert_int_equal(info->text_vocabulary, 288);
+    assert_true(info->dvae_parameters > 1000 && info->prior_parameters > 10000);
+    assert_non_null(info->device);
     assert_true(strlen(dalle_version()) >= 5);
 }
 
@@ -22,26 +21,24 @@ static void test_generate(void **state)
 {
     (void)state;
     dalle_request r = request_for("a red square", 3);
-    dalle_pictures three = drawn_by(model, &r), one;
+    dalle_pictures *three = drawn_by(model, &r), *one;
     r.first = 2;
     r.count = 1;
     one = drawn_by(model, &r);
-    assert_memory_equal(one.tokens, three.tokens + 2 * TOKENS, TOKENS * sizeof *one.tokens);
-    assert_memory_equal(one.rgb, three.rgb + 2 * DRAWING_BYTES, DRAWING_BYTES);
-    assert_memory_equal(one.entropy, three.entropy + 2, sizeof *one.entropy);
-    assert_true(fabs(one.mean_entropy - (double)one.entropy[0]) < 1e-6);
-    assert_true(one.mean_entropy > 0 && one.mean_entropy < log(32));
-    assert_false(one.unsure); /* it was never measured */
-    dalle_pictures_free(&one);
+    assert_memory_equal(one->tokens, three->tokens + 2 * TOKENS, TOKENS * sizeof *one->tokens);
+    assert_memory_equal(one->rgb, three->rgb + 2 * DRAWING_BYTES, DRAWING_BYTES);
+    assert_memory_equal(one->entropy, three->entropy + 2, sizeof *one->entropy);
+    assert_true(fabs(one->mean_entropy - (double)one->entropy[0]) < 1e-6);
+    assert_true(one->mean_entropy > 0 && one->mean_entropy < log(32));
+    assert_false(one->unsure); /* it was never measured */
+    dalle_pictures_free(one);
 
     /* The pictures are the tokens, decoded. */
     dalle_error err;
     uint8_t again[3 * DRAWING_BYTES];
-    if (!dalle_decode(model, three.tokens, 3, again, &err)) fail_msg("%s", err.message);
-    assert_memory_equal(again, three.rgb, sizeof again);
-    dalle_pictures_free(&three);
-    assert_null(three.rgb);
-    assert_null(three.entropy);
+    if (!dalle_decode(model, three->tokens, 3, again, &err)) fail_msg("%s", err.message);
+    assert_memory_equal(again, three->rgb, sizeof again);
+    dalle_pictures_free(three);
 }
 
 /* Stricter or looser than learned gives other pictures; a negative one is the model's own. */
@@ -49,16 +46,16 @@ static void test_guidance(void **state)
 {
     (void)state;
     dalle_request r = request_for("a red square", 2);
-    dalle_pictures own = drawn_by(model, &r), other;
+    dalle_pictures *own = drawn_by(model, &r), *other;
     r.guidance = 1;
     other = drawn_by(model, &r);
-    assert_memory_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
-    dalle_pictures_free(&other);
+    assert_memory_equal(own->tokens, other->tokens, 2 * TOKENS * sizeof *own->tokens);
+    dalle_pictures_free(other);
     r.guidance = 6;
     other = drawn_by(model, &r);
-    assert_memory_not_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
-    dalle_pictures_free(&own);
-    dalle_pictures_free(&other);
+    assert_memory_not_equal(own->tokens, other->tokens, 2 * TOKENS * sizeof *own->tokens);
+    dalle_pictures_free(own);
+    dalle_pictures_free(other);
 }
 
 /* The guidance that the model's settings say is the one it draws with. */
@@ -77,12 +74,12 @@ static void test_own_guidance(void **state)
     dalle_model *m = dalle_open(path_of("bad"), NULL, &err);
     if (!m) fail_msg("%s", err.message);
     dalle_request r = request_for("a red square", 2);
-    dalle_pictures own = drawn_by(m, &r), other;
+    dalle_pictures *own = drawn_by(m, &r), *other;
     r.guidance = 6;
     other = drawn_by(model, &r);
-    assert_memory_equal(own.tokens, other.tokens, 2 * TOKENS * sizeof *own.tokens);
-    dalle_pictures_free(&own);
-    dalle_pictures_free(&other);
+    assert_memory_equal(own->tokens, other->tokens, 2 * TOKENS * sizeof *own->tokens);
+    dalle_pictures_free(own);
+    dalle_pictures_free(other);
     dalle_close(m);
 }
 
@@ -103,14 +100,12 @@ static void test_codec(void **state)
 static void wrong(dalle_request r)
 {
     dalle_error err = { 0 };
-    dalle_pictures p;
-    assert_false(dalle_generate(model, &r, &p, &err));
-    assert_null(p.rgb);
-    assert_null(p.tokens);
+    assert_null(dalle_generate(model, &r, &err));
     print_message("%s\n", err.message);
     assert_int_equal(err.status, 2);
+    assert_int_equal(err.kind, DALLE_USAGE);
     assert_true(strlen(err.message) > 10);
-    assert_false(dalle_generate(model, &r, &p, NULL)); /* the error may be left out */
+    assert_null(dalle_generate(model, &r, NULL)); /* the error may be left out */
 }
 
 static void test_wrong_requests(void **state)
@@ -154,16 +149,15 @@ static void test_long_caption(void **state)
     char *caption = calloc(WORDS, 6);
     for (int i = 0; i < WORDS; ++i) memcpy(caption + i * 5, "word ", 6);
     dalle_request r = request_for(caption, 1);
-    dalle_pictures p;
     dalle_error err = { 0 };
-    bool ok = dalle_generate(model, &r, &p, &err);
-    print_message("10,000 words: %s\n", ok ? "cut" : err.message);
-    if (!ok) assert_int_equal(err.status, 2);
-    dalle_pictures_free(&p);
+    dalle_pictures *p = dalle_generate(model, &r, &err);
+    print_message("10,000 words: %s\n", p ? "cut" : err.message);
+    if (!p) assert_int_equal(err.status, 2);
+    dalle_pictures_free(p);
     free(caption);
     r = request_for("a red square", 1);
     p = drawn_by(model, &r);
-    dalle_pictures_free(&p);
+    dalle_pictures_free(p);
 }
 
 static bool stop(void *context, int done, int total)
@@ -180,12 +174,11 @@ static void test_progress(void **state)
     dalle_request r = request_for("a red square", 4);
     r.progress = stop;
     r.context = &calls;
-    dalle_pictures p;
     dalle_error err;
-    assert_false(dalle_generate(model, &r, &p, &err));
-    assert_null(p.rgb);
+    assert_null(dalle_generate(model, &r, &err));
     assert_int_equal(calls, 1);
     assert_int_equal(err.status, 1);
+    assert_int_equal(err.kind, DALLE_STOPPED);
     assert_non_null(strstr(err.message, "stopped"));
 }
 
@@ -231,14 +224,14 @@ static void test_without_prior(void **state)
     error err;
     dalle_error failure;
     device *d = device_open(NULL, &err);
-    if (!d || !pack_model(d, path_of("dvae"), NULL, path_of("codec"), DTYPE_F16, &err))
+    if (!d || !pack_model(d, (const char *const[]){ path_of("dvae"), NULL, NULL }, path_of("codec"),
+                          DTYPE_F16, &err))
         fail_msg("%s", err.message);
     device_close(d);
     dalle_model *m = dalle_open(path_of("codec"), NULL, &failure);
     if (!m) fail_msg("%s", failure.message);
     dalle_request r = request_for("a", 1);
-    dalle_pictures p;
-    assert_false(dalle_generate(m, &r, &p, &failure));
+    assert_null(dalle_generate(m, &r, &failure));
     assert_int_equal(failure.status, 2);
     dalle_close(m);
 }

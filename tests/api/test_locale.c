@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 static room base;
-static dalle_pictures plain; /* drawn in the C locale */
+static dalle_pictures *plain; /* drawn in the C locale */
 
 /* LC_NUMERIC, and where letters come from. */
 typedef struct custom {
@@ -58,11 +58,11 @@ static bool note_locale(void *context, int done, int total)
     return true;
 }
 
-static dalle_pictures draw(char seen[16])
+static dalle_pictures *draw(char seen[16])
 {
     char folder[200];
     dalle_error err;
-    dalle_pictures p;
+    dalle_pictures *p;
     snprintf(folder, sizeof folder, "%s/model", base.path);
     dalle_model *m = dalle_open(folder, NULL, &err);
     if (!m) fail_msg("%s", err.message);
@@ -75,7 +75,7 @@ static dalle_pictures draw(char seen[16])
     char *unseen = dalle_unknown_words(m, r.caption);
     assert_string_equal(unseen, "in, void");
     dalle_free(unseen);
-    if (!dalle_generate(m, &r, &p, &err)) fail_msg("%s", err.message);
+    if (!(p = dalle_generate(m, &r, &err))) fail_msg("%s", err.message);
     dalle_close(m);
     return p;
 }
@@ -86,14 +86,14 @@ static void test_locale(void **state)
     char before[16], seen[16] = "", after[16];
     use(l);
     number_text(before);
-    dalle_pictures p = draw(seen);
+    dalle_pictures *p = draw(seen);
     number_text(after);
     use(NULL);
     assert_null(strchr(before, '.')); /* the locale is another indeed */
     assert_string_equal(seen, before);
     assert_string_equal(after, before);
-    assert_memory_equal(p.rgb, plain.rgb, DRAWING_BYTES);
-    dalle_pictures_free(&p);
+    assert_memory_equal(p->rgb, plain->rgb, DRAWING_BYTES);
+    dalle_pictures_free(p);
 }
 
 /* A thread that has a locale of its own, and keeps it. */
@@ -103,7 +103,7 @@ static void *draw_in_thread(void *at)
     char seen[16] = "", after[16];
     if (!own) return NULL;
     uselocale(own);
-    *(dalle_pictures *)at = draw(seen);
+    *(dalle_pictures **)at = draw(seen);
     number_text(after);
     uselocale(LC_GLOBAL_LOCALE);
     freelocale(own);
@@ -117,12 +117,12 @@ static void test_thread(void **state)
     (void)state;
     pthread_t thread;
     void *done = NULL;
-    dalle_pictures p = { 0 };
+    dalle_pictures *p = NULL;
     assert_int_equal(pthread_create(&thread, NULL, draw_in_thread, &p), 0);
     assert_int_equal(pthread_join(thread, &done), 0);
     assert_non_null(done);
-    assert_memory_equal(p.rgb, plain.rgb, DRAWING_BYTES);
-    dalle_pictures_free(&p);
+    assert_memory_equal(p->rgb, plain->rgb, DRAWING_BYTES);
+    dalle_pictures_free(p);
 }
 
 static int set_up(void **state)
@@ -137,7 +137,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    dalle_pictures_free(&plain);
+    dalle_pictures_free(plain);
     room_remove(&base);
     return 0;
 }

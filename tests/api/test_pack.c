@@ -1,6 +1,7 @@
 /* test_pack.c -- what pack writes and from what, and model folders that are damaged.
  * SPDX-License-Identifier: MIT */
 #include "data/safetensors.h"
+#include "models/prior/prior_part.h"
 #include "tests/api/trained.h"
 
 /* A run draws what the folder packed from it as f32 draws. */
@@ -10,13 +11,14 @@ static void test_pack_equals_run(void **state)
     error err;
     dalle_error failure;
     device *d = device_open(NULL, &err);
-    if (!d || !pack_model(d, path_of("dvae"), path_of("prior"), path_of("exact"), DTYPE_F32, &err))
+    if (!d || !pack_model(d, (const char *const[]){ path_of("dvae"), path_of("prior"), NULL },
+                          path_of("exact"), DTYPE_F32, &err))
         fail_msg("%s", err.message);
     dalle_model *m = dalle_open(path_of("exact"), NULL, &failure);
     if (!m) fail_msg("%s", failure.message);
     dalle_request r = request_for("blue over a white", 2);
     r.temperature = 1;
-    dalle_pictures packed = drawn_by(m, &r);
+    dalle_pictures *packed = drawn_by(m, &r);
 
     prior_shape shape = { SIDE_TOKENS, 32 };
     int32_t text[16], tokens[2 * TOKENS];
@@ -28,8 +30,8 @@ static void test_pack_equals_run(void **state)
     bool ok = prior && prior_part_tokens(prior, r.caption, text, &cut, &err) &&
               prior_part_prepare(prior, 4, &err) && prior_sampler_draw(prior->sampler, &how, tokens, &err);
     if (!ok) fail_msg("%s", err.message);
-    assert_memory_equal(packed.tokens, tokens, sizeof tokens);
-    dalle_pictures_free(&packed);
+    assert_memory_equal(packed->tokens, tokens, sizeof tokens);
+    dalle_pictures_free(packed);
     prior_part_close(prior);
     dalle_close(m);
     device_close(d);
@@ -45,10 +47,9 @@ static int64_t size_of(const char *path)
 static void test_packed_sizes(void **state)
 {
     (void)state;
-    dalle_model_info info;
-    dalle_get_info(model, &info);
+    const dalle_model_info *info = dalle_get_info(model);
     int64_t prior = size_of(path_of("model/prior.safetensors"));
-    assert_in_range(prior, 2 * info.prior_parameters, 2 * info.prior_parameters + 16384);
+    assert_in_range(prior, 2 * info->prior_parameters, 2 * info->prior_parameters + 16384);
     static const char *const files[] = { "model.json", "dvae.cfg",        "prior.cfg",
                                          "words.txt",  "tokenizer.model", "dvae.safetensors" };
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
@@ -119,7 +120,8 @@ static void test_parts_of_other_models(void **state)
         const char *run = path_of(i ? "smaller" : "fewer");
         if (!d || !train_tiny("dvae", path_of("data.tar"), NULL, run, others[i], &err))
             fail_msg("%s", err.message);
-        assert_false(pack_model(d, run, path_of("prior"), path_of("mixed"), DTYPE_F16, &err));
+        assert_false(pack_model(d, (const char *const[]){ run, path_of("prior"), NULL }, path_of("mixed"),
+                                DTYPE_F16, &err));
         print_message("%s\n", err.message);
         assert_says(&err, "does not fit its dVAE");
         assert_false(file_exists(path_of("mixed/model.json")));
@@ -129,6 +131,13 @@ static void test_parts_of_other_models(void **state)
     if (!tokenizer_train(drawing_captions, DRAWINGS, 280, path_of("bad/tokenizer.model"), &err))
         fail_msg("%s", err.message);
     refused(path_of("bad"), "not trained together");
+}
+
+static int64_t figure(const pack_report *made, const char *name)
+{
+    const json_t *value = json_object_get(made->figures, name);
+    assert_true(json_is_integer(value));
+    return json_integer_value(value);
 }
 
 /* A dVAE of the same shape, whose tokens mean something else. */
@@ -151,30 +160,36 @@ static void test_prior_of_another_dvae(void **state)
     device *d = device_open(NULL, &err);
     if (!d || !train_tiny("dvae", path_of("data.tar"), NULL, other, sets, &err) ||
         !train_tiny("prior", path_of("data.tar"), half, on_model, prior_sets, &err) ||
-        !pack_model(d, dvae, prior, exact, DTYPE_F32, &err))
+        !pack_model(d, (const char *const[]){ dvae, prior, NULL }, exact, DTYPE_F32, &err))
         fail_msg("%s", err.message);
     /* Of whichever form its prior and its dVAE are: only the other dVAE is refused, and nothing written. */
     const char *const priors[] = { prior, half, exact, on_model }, *const dvaes[] = { dvae, half, exact };
     for (int i = 0; i < 4; ++i) {
-        assert_false(pack_model(d, other, priors[i], out, DTYPE_F16, &err));
+        assert_false(pack_model(d, (const char *const[]){ other, priors[i], NULL }, out, DTYPE_F16, &err));
         assert_int_equal(err.code, ERROR_MODEL);
         assert_says(&err, other);
         assert_says(&err, priors[i]);
         assert_says(&err, "--force");
         assert_false(file_exists(out));
         for (int j = 0; j < 3; ++j)
-            if (!pack_model(d, dvaes[j], priors[i], path_of("again"), DTYPE_F16, &err))
+            if (!pack_model(d, (const char *const[]){ dvaes[j], priors[i], NULL }, path_of("again"),
+                            DTYPE_F16, &err))
                 fail_msg("%s with %s: %s", dvaes[j], priors[i], err.message);
     }
-    pack_request forced = { other, prior, out, DTYPE_F16, true };
+    const char *runs[] = { other, prior, NULL };
+    pack_request forced = { runs, out, DTYPE_F16, true };
     assert_true(pack_parts(d, &forced, &made, &err));
-    assert_int_equal(made.codes, 32);
-    assert_true(made.prior_parameters > 10000 && made.bytes > 2 * made.prior_parameters);
+    assert_int_equal(figure(&made, "codes"), 32);
+    int64_t parameters = figure(&made, "prior_parameters");
+    assert_true(parameters > 10000 && parameters == made.at[1].parameters && made.bytes > 2 * parameters);
+    pack_report_free(&made);
 
     /* A pack without a prior leaves none of an earlier one's. */
-    forced.prior_run = NULL;
+    runs[1] = NULL;
     assert_true(pack_parts(d, &forced, &made, &err));
-    assert_int_equal(made.prior_parameters, 0);
+    assert_int_equal(made.count, 1);
+    assert_int_equal(figure(&made, "prior_parameters"), 0);
+    pack_report_free(&made);
     assert_false(file_exists(path_of("other-model/prior.safetensors")) ||
                  file_exists(path_of("other-model/words.txt")));
     device_close(d);
@@ -184,7 +199,7 @@ static void expect_weights(const char *run, const char *part, const char *name)
 {
     error err;
     part_files files;
-    if (!part_files_find(path_of(run), part, &files, &err)) fail_msg("%s", err.message);
+    if (!part_files_find(path_of(run), kinds_find(part), &files, &err)) fail_msg("%s", err.message);
     const char *slash = strrchr(files.weights, '/');
     assert_string_equal(slash + 1, name);
     part_files_free(&files);

@@ -25,13 +25,13 @@ static UNUSED dalle_request request_for(const char *caption, int count)
     return r;
 }
 
-static UNUSED dalle_pictures drawn_by(dalle_model *m, const dalle_request *r)
+static UNUSED dalle_pictures *drawn_by(dalle_model *m, const dalle_request *r)
 {
-    dalle_pictures p;
+    dalle_pictures *p;
     dalle_error err;
-    if (!dalle_generate(m, r, &p, &err)) fail_msg("%s", err.message);
-    assert_int_equal(p.count, r->count);
-    assert_int_equal(p.side, SIDE);
+    if (!(p = dalle_generate(m, r, &err))) fail_msg("%s", err.message);
+    assert_int_equal(p->count, r->count);
+    assert_int_equal(p->side, SIDE);
     return p;
 }
 

@@ -15,8 +15,50 @@
     CONFIG_INT(heads, 8, 1, 256, "attention heads") \
     CONFIG_REAL(rate, 4.5e-4, 0, 1, "learning rate") \
     CONFIG_BOOL(shuffle, true, "draw batches in random order") \
-    CONFIG_CHOICE(quantiser, "gumbel", "gumbel|vq", "how codes are chosen") \
+    CONFIG_CHOICE(codes, quantiser, gumbel, "how codes are chosen", gumbel, vq) \
     CONFIG_TEXT(data, "", "folder or archive")
+
+/* What several kinds share, with a default that each sets. */
+#define STEPS 100
+#define SPEED fast
+#define SHARED \
+    CONFIG_INT(steps, STEPS, 1, 1000, "updates") \
+    CONFIG_SHARED_CHOICE(speed, speed, SPEED, "how fast", slow, fast, faster, fastest)
+#define ALL CONFIG_PART(shared, all) SHARED CONFIG_PART_END CONFIG_BOOL(own, no, "its own")
+
+#define CONFIG_AS_SHARED_ENUMS
+#include "host/base/config_def.h"
+SHARED
+#include "host/base/config_undef.h"
+
+typedef struct shared {
+#define CONFIG_AS_STRUCT
+#include "host/base/config_def.h"
+    SHARED
+#include "host/base/config_undef.h"
+} shared;
+
+typedef struct kind {
+#define CONFIG_AS_STRUCT
+#include "host/base/config_def.h"
+    ALL
+#include "host/base/config_undef.h"
+} kind;
+
+static const config_field kind_fields[] = {
+#define CONFIG_AS_TABLE
+#define CONFIG_OF kind
+#include "host/base/config_def.h"
+    ALL
+#include "host/base/config_undef.h"
+};
+static const config_table kind_table = { "kind", kind_fields, sizeof kind_fields / sizeof *kind_fields,
+                                         sizeof(kind) };
+
+#define CONFIG_AS_ENUMS
+#include "host/base/config_def.h"
+SETTINGS
+#include "host/base/config_undef.h"
 
 typedef struct settings {
 #define CONFIG_AS_STRUCT
@@ -41,7 +83,7 @@ static void defaults(void **state)
     config_defaults(&table, &s);
     assert_int_equal(s.layers, 12);
     assert_true(s.rate == 4.5e-4 && s.shuffle);
-    assert_string_equal(s.quantiser, "gumbel");
+    assert_int_equal(s.quantiser, codes_gumbel);
     assert_string_equal(s.data, "");
     assert_ptr_equal(config_find(&table, "heads"), &fields[1]);
     assert_null(config_find(&table, "head"));
@@ -58,7 +100,7 @@ static void good_text(void **state)
     assert_true(config_parse(&table, &s, text, "x.cfg", &err));
     assert_int_equal(s.layers, 3);
     assert_true(s.rate == 0.01 && !s.shuffle);
-    assert_string_equal(s.quantiser, "vq");
+    assert_int_equal(s.quantiser, codes_vq);
     assert_string_equal(s.data, "a folder/b#c");
     assert_true(config_assign(&table, &s, "layers=5", "--set", &err)); /* may override */
     assert_true(config_assign(&table, &s, "data = x # y", "--set", &err));
@@ -191,12 +233,47 @@ static void round_trip(void **state)
     free(help);
 }
 
+static void choices(void **state)
+{
+    (void)state;
+    settings a, b;
+    error err = { 0 };
+    config_defaults(&table, &a);
+    b = a;
+    const config_field *f = config_find(&table, "quantiser");
+    assert_string_equal(f->choices, "gumbel|vq");
+    assert_true(config_same(f, &a, &b));
+    assert_true(config_assign(&table, &b, "quantiser=vq", NULL, &err));
+    assert_false(config_same(f, &a, &b));
+    config_copy(f, &a, &b);
+    assert_int_equal(a.quantiser, codes_vq);
+    char *value = config_value(f, &a), *text = config_format(&table, &a);
+    assert_string_equal(value, "vq");
+    assert_non_null(strstr(text, "\nquantiser = vq\n"));
+    free(value);
+    free(text);
+}
+
+static void shared_settings(void **state)
+{
+    (void)state;
+    kind k;
+    error err = { 0 };
+    config_defaults(&kind_table, &k);
+    assert_true(k.steps == 100 && k.speed == speed_fast && !k.own);
+    assert_string_equal(config_find(&kind_table, "steps")->value, "100");
+    assert_string_equal(config_find(&kind_table, "speed")->choices, "slow|fast|faster|fastest");
+    assert_true(config_parse(&kind_table, &k, "steps = 7\nspeed = fastest\nown = yes", "x", &err));
+    const shared *all = &k.all; /* the same settings, for those who know no kind */
+    assert_true(all->steps == 7 && all->speed == speed_fastest && k.own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),   cmocka_unit_test(good_text), cmocka_unit_test(mistakes),
         cmocka_unit_test(numbers),    cmocka_unit_test(nearest),   cmocka_unit_test(too_long_value),
-        cmocka_unit_test(round_trip),
+        cmocka_unit_test(round_trip), cmocka_unit_test(choices),   cmocka_unit_test(shared_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,27 +112,13 @@ static void small_pictures_are_enlarged(void **state)
         }
 }
 
-static void words_are_checked(void **state)
-{
-    (void)state;
-    augment_mode mode;
-    augment_flip flip;
-    error err;
-    assert_true(augment_mode_parse("listing2", &mode, &err));
-    assert_int_equal(mode, AUGMENT_LISTING2);
-    assert_true(augment_flip_parse("on", &flip, &err));
-    assert_int_equal(flip, AUGMENT_FLIP_ON);
-    assert_false(augment_mode_parse("listing3", &mode, &err));
-    assert_int_equal(err.code, ERROR_USAGE);
-    assert_false(augment_flip_parse("maybe", &flip, &err));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(repeatable_and_different), cmocka_unit_test(windows_are_as_listed),
-        cmocka_unit_test(exact_size_is_untouched),  cmocka_unit_test(small_pictures_are_enlarged),
-        cmocka_unit_test(words_are_checked),
+        cmocka_unit_test(repeatable_and_different),
+        cmocka_unit_test(windows_are_as_listed),
+        cmocka_unit_test(exact_size_is_untouched),
+        cmocka_unit_test(small_pictures_are_enlarged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include "tests/faults/alloc_rig.h"
 
 #include "app/api/dalle.h"
-#include "models/parts.h"
+#include "models/kinds.h"
 
 static UNUSED const char *const dvae_sets[] = { "steps=2",      "batch=2",        "log_every=1",
                                                 "save_every=1", "eval_every=1",   "holdout=0.25",
@@ -41,7 +41,8 @@ static UNUSED bool make_all(error *err)
     device *d = device_open(NULL, err);
     bool ok = d && train_tiny("dvae", path_of("data.tar"), NULL, path_of("dvae"), dvae_sets, err) &&
               train_tiny("prior", path_of("data.tar"), path_of("dvae"), path_of("prior"), prior_sets, err) &&
-              pack_model(d, path_of("dvae"), path_of("prior"), path_of("model"), DTYPE_F16, err);
+              pack_model(d, (const char *const[]){ path_of("dvae"), path_of("prior"), NULL },
+                         path_of("model"), DTYPE_F16, err);
     device_close(d);
     dalle_model *m = ok ? dalle_open(path_of("model"), NULL, &failure) : NULL;
     if (ok && !m) pass(&failure, err);

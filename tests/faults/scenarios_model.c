@@ -139,7 +139,7 @@ static bool train_preset(const char *kind, const char *folder, bool resume, erro
     snprintf(first, sizeof first, "%s", walk_path("dvae-whole"));
     if (!resume) {
         r.data = data;
-        r.dvae = dvae ? NULL : first;
+        if (!dvae) r.parts[0] = (train_part){ &dvae_kind, first };
         r.sets = dvae ? dvae_sets : prior_sets;
         while (r.sets[r.set_count]) ++r.set_count;
     }
@@ -207,8 +207,9 @@ bool scenario_generate_prepare(error *err)
 {
     if (!scenario_prior_prepare(err)) return false;
     device *d = device_open(NULL, err);
-    bool ok = d && pack_model(d, walk_path("dvae-whole"), walk_path("prior-whole"), walk_path("model"),
-                              DTYPE_F16, err);
+    bool ok =
+        d && pack_model(d, (const char *const[]){ walk_path("dvae-whole"), walk_path("prior-whole"), NULL },
+                        walk_path("model"), DTYPE_F16, err);
     device_close(d);
     return ok;
 }
@@ -222,16 +223,16 @@ static bool stay(void *context, int done, int total)
 static bool use_model(dalle_model *m, dalle_error *err)
 {
     dalle_request r = DALLE_REQUEST_DEFAULTS;
-    dalle_pictures p = { 0 };
+    dalle_pictures *p = NULL;
     uint8_t rgb[DRAWING_BYTES];
     int32_t tokens[64];
     r.caption = "a red square";
     r.count = 2;
     r.progress = stay;
     drawing_pixels(1, rgb);
-    bool ok = dalle_generate(m, &r, &p, err) && dalle_encode(m, rgb, 1, tokens, err) &&
+    bool ok = (p = dalle_generate(m, &r, err)) && dalle_encode(m, rgb, 1, tokens, err) &&
               dalle_decode(m, tokens, 1, rgb, err);
-    dalle_pictures_free(&p);
+    dalle_pictures_free(p);
     return ok;
 }
 

@@ -9,6 +9,7 @@
 #include "data/loader.h"
 #include "data/tokenizer_grow.h"
 #include "host/train/checkpoint.h"
+#include "models/prior/prior.h"
 #include "models/request.h"
 
 #include <jpeglib.h>

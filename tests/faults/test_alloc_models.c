@@ -10,7 +10,8 @@ static alloc_totals totals;
 static bool run_pack(error *err)
 {
     device *d = device_open(NULL, err);
-    bool ok = d && pack_model(d, path_of("dvae"), path_of("prior"), path_of("out/model"), DTYPE_F16, err);
+    bool ok = d && pack_model(d, (const char *const[]){ path_of("dvae"), path_of("prior"), NULL },
+                              path_of("out/model"), DTYPE_F16, err);
     device_close(d);
     return ok;
 }
@@ -35,10 +36,10 @@ static bool spoilt;
 
 static void draw_again(dalle_model *m, const dalle_request *r)
 {
-    dalle_pictures p = { 0 };
+    dalle_pictures *p;
     alloc_fault_pause(true);
-    spoilt = !dalle_generate(m, r, &p, NULL);
-    dalle_pictures_free(&p);
+    spoilt = !(p = dalle_generate(m, r, NULL));
+    dalle_pictures_free(p);
     alloc_fault_pause(false);
 }
 
@@ -46,24 +47,24 @@ static bool run_draw(error *err)
 {
     spoilt = false;
     dalle_error failure = { 0 };
-    dalle_pictures p = { 0 };
+    dalle_pictures *p = NULL;
     dalle_request r = DALLE_REQUEST_DEFAULTS;
     r.caption = "a red zebra";
     r.count = 2;
     dalle_model *m = dalle_open(path_of("model"), NULL, &failure);
     if (!m) return pass(&failure, err);
     char *unknown = dalle_unknown_words(m, r.caption);
-    bool ok = dalle_generate(m, &r, &p, &failure);
+    bool ok = (p = dalle_generate(m, &r, &failure));
     if (!ok) draw_again(m, &r);
     if (ok) {
         int32_t tokens[64];
-        ok = dalle_encode(m, p.rgb, 1, tokens, &failure) && dalle_decode(m, tokens, 1, p.rgb, &failure);
+        ok = dalle_encode(m, p->rgb, 1, tokens, &failure) && dalle_decode(m, tokens, 1, p->rgb, &failure);
     }
     if (!ok) pass(&failure, err);
-    image first = { DRAWING_SIDE, DRAWING_SIDE, p.rgb };
+    image first = { DRAWING_SIDE, DRAWING_SIDE, p ? p->rgb : NULL };
     ok = ok && image_write_png(&first, path_of("out/drawn.png"), err);
     dalle_free(unknown);
-    dalle_pictures_free(&p);
+    dalle_pictures_free(p);
     dalle_close(m);
     return ok;
 }

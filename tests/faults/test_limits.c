@@ -39,15 +39,15 @@ typedef struct drawn {
 static void draw(const char *under, drawn *out)
 {
     dalle_error err;
-    dalle_pictures p;
+    dalle_pictures *p = NULL;
     dalle_request r = DALLE_REQUEST_DEFAULTS;
     r.caption = "a red square";
     r.count = PICTURES;
     dalle_model *m = dalle_open(path_of(under, "model"), NULL, &err);
-    if (!m || !dalle_generate(m, &r, &p, &err)) fail_msg("%s", err.message);
-    memcpy(out->tokens, p.tokens, sizeof out->tokens);
-    memcpy(out->rgb, p.rgb, sizeof out->rgb);
-    dalle_pictures_free(&p);
+    if (!m || !(p = dalle_generate(m, &r, &err))) fail_msg("%s", err.message);
+    memcpy(out->tokens, p->tokens, sizeof out->tokens);
+    memcpy(out->rgb, p->rgb, sizeof out->rgb);
+    dalle_pictures_free(p);
     dalle_close(m);
 }
 
@@ -63,9 +63,10 @@ static void train_and_draw(const char *under, drawn *out)
     snprintf(dvae, sizeof dvae, "%s", path_of(under, "dvae"));
     snprintf(prior, sizeof prior, "%s", path_of(under, "prior"));
     device *d = NULL;
-    bool ok = train_tiny("dvae", data, NULL, dvae, first, &err) &&
-              train_tiny("prior", data, dvae, prior, second, &err) && (d = device_open(NULL, &err)) &&
-              pack_model(d, dvae, prior, path_of(under, "model"), DTYPE_F32, &err);
+    bool ok =
+        train_tiny("dvae", data, NULL, dvae, first, &err) &&
+        train_tiny("prior", data, dvae, prior, second, &err) && (d = device_open(NULL, &err)) &&
+        pack_model(d, (const char *const[]){ dvae, prior, NULL }, path_of(under, "model"), DTYPE_F32, &err);
     device_close(d);
     if (!ok) fail_msg("%s: %s", under, err.message);
     draw(under, out);

@@ -45,7 +45,7 @@ bash -n "$root/share/bash-completion/completions/dalle-cl"
 # Mistakes are values with a message, and a status for the caller's exit.
 for program in draw_c draw_cxx draw_cmake; do
     status=0
-    ./$program ./no-such-model "a heart" out.ppm 2>message || status=$?
+    ./$program ./no-such-model "a heart" out.png 2>message || status=$?
     [ "$status" -ne 0 ] && [ "$status" -lt 3 ] || { echo "$program: exit status $status for a missing model"; exit 1; }
     grep -q no-such-model message || { echo "$program: '$(cat message)' does not name the missing model"; exit 1; }
 done
@@ -54,8 +54,8 @@ done
 [ -f "$source/models/demo/model.json" ] || { echo "skipped the drawing: models/demo is not there"; exit 77; }
 model=$root/share/dalle-cl/models/demo
 for program in draw_c draw_cxx draw_cmake; do
-    ./$program "$model" "a green heart" $program.ppm
-    [ "$(head -c 2 $program.ppm)" = P6 ] || { echo "$program wrote no picture"; exit 1; }
+    ./$program "$model" "a green heart" $program.png
+    [ "$(head -c 4 $program.png | tail -c 3)" = PNG ] || { echo "$program wrote no picture"; exit 1; }
 done
-cmp draw_c.ppm draw_cxx.ppm
-cmp draw_c.ppm draw_cmake.ppm
+cmp draw_c.png draw_cxx.png
+cmp draw_c.png draw_cmake.png

@@ -13,11 +13,11 @@ bool record_dvae(const char *preset, const char *on, error *err)
     config_defaults(&dvae_config_table, &t.config);
     bool ok = preset_read(&dvae_config_table, preset, &t.config, err);
     fit_dvae(&t.config, RECORD_SET, NULL);
-    ok = ok && dvae_config_check(&t.config, err) && (t.device = device_open(on, err));
+    ok = ok && dvae_config_check(&t.config, err) && (t.base.device = device_open(on, err));
     if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
     ok = ok && build(&t, err) && need_codec(&t, err);
     for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {
-        dvae_codec *k = dvae_codec_create(t.store, &t.config, CODEC_BOTH, batches[i], false, err);
+        dvae_codec *k = dvae_codec_create(t.base.store, &t.config, CODEC_BOTH, batches[i], false, err);
         ok = k != NULL;
         dvae_codec_destroy(k);
     }

@@ -10,7 +10,7 @@
 static bool draw_each(prior_trainer *t, dtype weights, error *err)
 {
     static const int64_t batches[] = RECORD_BATCHES;
-    store *own = store_create(t->device, err);
+    store *own = store_create(t->base.device, err);
     bool ok = own != NULL;
     if (ok) store_set_weight_type(own, weights);
     for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {
@@ -33,11 +33,11 @@ bool record_prior(const char *preset, const dvae_config *dvae, const char *on, e
     bool ok = preset_read(&prior_config_table, preset, &t.config, err);
     fit_prior(&t.config, RECORD_SET, NULL);
     if (t.config.text_tokens == 0) t.config.text_tokens = fit_text_tokens(RECORD_CAPTION);
-    ok = ok && prior_config_check(&t.config, &t.shape, err) && (t.device = device_open(on, err));
+    ok = ok && prior_config_check(&t.config, &t.shape, err) && (t.base.device = device_open(on, err));
     if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
     if (t.config.layers > RECORD_LAYERS) t.config.layers = RECORD_LAYERS;
     ok = ok && build(&t, err) && need_check_graph(&t, err) &&
-         (t.sampler = prior_sampler_create(t.store, &t.config, &t.shape, 1, t.config.ema > 0, err));
+         (t.sampler = prior_sampler_create(t.base.store, &t.config, &t.shape, 1, t.config.ema > 0, err));
     ok = ok && draw_each(&t, DTYPE_F32, err) && draw_each(&t, DTYPE_F16, err);
     clean_up(&t);
     return ok;

@@ -1,6 +1,7 @@
 /* test_tune.c -- the products of a step, each once and the largest first; and a product's fastest way.
  * SPDX-License-Identifier: MIT */
 #include "app/measure/tune.h"
+#include "models/prior/prior_workload.h"
 #include "models/request.h"
 #include "tests/support/device_or_skip.h"
 
@@ -29,7 +30,7 @@ static void test_products_of_a_step(void **state)
     tune_products p;
     MUST(request_config(&(train_request){ .preset = "tiny", .seed = -1 }, &prior_config_table, &c, &err));
     c.text_tokens = 8;
-    workload *w = workload_prior(d, &c, &(prior_shape){ 4, 32 }, &err);
+    workload *w = prior_workload(d, &c, &(prior_shape){ 4, 32 }, &err);
     MUST(w);
     MUST(tune_collect(&p, w, d, &err));
     assert_true(p.count > 5);

@@ -5,7 +5,7 @@
 #define DALLE_CL_TESTS_MODELS_DRAWINGS_H
 
 #include "models/dvae/dvae_train.h"
-#include "models/parts.h"
+#include "models/kinds.h"
 #include "models/prior/prior_train.h"
 #include "tests/data/fixtures.h"
 
@@ -81,7 +81,12 @@ static UNUSED void drawings_folder(const char *path, int count)
 static UNUSED bool train_tiny(const char *kind, const char *data, const char *dvae, const char *run,
                               const char *const *sets, error *err)
 {
-    train_request r = { .preset = "tiny", .sets = sets, .data = data, .dvae = dvae, .run = run, .seed = -1 };
+    train_request r = { .preset = "tiny",
+                        .sets = sets,
+                        .data = data,
+                        .parts = { { &dvae_kind, dvae } },
+                        .run = run,
+                        .seed = -1 };
     r.quiet = true;
     while (sets && sets[r.set_count]) ++r.set_count;
     return kind[0] == 'd' ? dvae_train(&r, err) : prior_train(&r, err);
@@ -102,7 +107,7 @@ static UNUSED void make_model(const room *base, const char *dvae_steps, const ch
     device *d = device_open(NULL, &err);
     bool ok = d && train_tiny("dvae", data, NULL, dvae, first, &err) &&
               train_tiny("prior", data, dvae, prior, second, &err) &&
-              pack_model(d, dvae, prior, model, type, &err);
+              pack_model(d, (const char *const[]){ dvae, prior, NULL }, model, type, &err);
     device_close(d);
     if (!ok) fail_msg("%s", err.message);
 }

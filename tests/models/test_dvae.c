@@ -110,7 +110,8 @@ static void learn(const char *const *sets, int steps, double least_psnr)
         if (i == 0) first = loss;
     }
     double psnr = psnr_of(reconstruct(&t, real, PICTURES, tokens));
-    print_message("%s: loss %.3f to %.3f, %.1f dB\n", t.config.quantiser, (double)first, (double)loss, psnr);
+    print_message("%s: loss %.3f to %.3f, %.1f dB\n", dvae_is_vq(&t.config) ? "vq" : "gumbel", (double)first,
+                  (double)loss, psnr);
     assert_true(isfinite(loss));
     assert_true(loss < 0.35f * first);
     if (psnr < least_psnr) fail_msg("%.2f dB through hard tokens, %.2f wanted", psnr, least_psnr);

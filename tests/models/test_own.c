@@ -154,7 +154,12 @@ static void test_small_sets(void **state)
 static bool train_prior(const char *from, const char *run, const char *init, const char *const *sets,
                         error *err)
 {
-    train_request r = { .preset = "tiny", .sets = sets, .data = from, .dvae = dvae, .run = run, .seed = -1 };
+    train_request r = { .preset = "tiny",
+                        .sets = sets,
+                        .data = from,
+                        .parts = { { &dvae_kind, dvae } },
+                        .run = run,
+                        .seed = -1 };
     r.init = init;
     r.quiet = true;
     while (sets[r.set_count]) ++r.set_count;
@@ -188,15 +193,19 @@ static void test_vocabularies(void **state)
         train_request r = { .run = run, .resume = true, .seed = -1, .quiet = true };
         if (!prior_train(&r, &err)) fail_msg("%s", err.message);
         device *d = device_open(NULL, &err);
-        if (!pack_model(d, dvae, run, path_of("packed"), DTYPE_F16, &err)) fail_msg("%s", err.message);
+        if (!pack_model(d, (const char *const[]){ dvae, run, NULL }, path_of("packed"), DTYPE_F16, &err))
+            fail_msg("%s", err.message);
         device_close(d);
     }
     /* A tokenizer that is named is taken, whatever its size. */
     assert_true(tokenizer_train(drawing_captions, DRAWINGS, 280, path_of("t.model"), &err));
     const char *const sets[] = { "steps=1", "sample_every=0" };
-    train_request r = {
-        .preset = "tiny", .sets = sets, .set_count = 2, .data = data, .dvae = dvae, .seed = -1
-    };
+    train_request r = { .preset = "tiny",
+                        .sets = sets,
+                        .set_count = 2,
+                        .data = data,
+                        .parts = { { &dvae_kind, dvae } },
+                        .seed = -1 };
     r.run = path_of("named");
     r.tokenizer = path_of("t.model");
     r.quiet = true;
@@ -314,9 +323,12 @@ static void test_init_goes_on(void **state)
     /* A tokenizer of other pieces would give them its rows. */
     static const char *const others[] = { "zebras on zebras", "zebra and okapi" };
     assert_true(tokenizer_fit(others, 2, 288, path_of("other.model"), &err));
-    train_request other = {
-        .preset = "tiny", .data = data, .dvae = dvae, .run = path_of("o2"), .init = model, .seed = -1
-    };
+    train_request other = { .preset = "tiny",
+                            .data = data,
+                            .parts = { { &dvae_kind, dvae } },
+                            .run = path_of("o2"),
+                            .init = model,
+                            .seed = -1 };
     other.tokenizer = path_of("other.model");
     other.quiet = true;
     assert_false(prior_train(&other, &err));
@@ -345,7 +357,7 @@ static void test_init_gives_sizes(void **state)
     assert_int_equal(setting(path_of("sized"), &dvae_config_table, "channels"), 8);
     assert_int_equal(setting(path_of("sized"), &dvae_config_table, "image_size"), 16);
     assert_int_equal(setting(path_of("sized"), &dvae_config_table, "codes"), 32);
-    r.dvae = dvae;
+    r.parts[0] = (train_part){ &dvae_kind, dvae };
     r.init = model;
     r.run = path_of("sized2");
     if (!prior_train(&r, &err)) fail_msg("%s", err.message);
@@ -374,7 +386,7 @@ static void test_init_refused(void **state)
     train_request r = {
         .preset = "tiny", .data = data, .run = path_of("refused"), .init = model, .seed = -1
     };
-    r.dvae = path_of("other");
+    r.parts[0] = (train_part){ &dvae_kind, path_of("other") };
     r.quiet = true;
     assert_false(prior_train(&r, &err));
     print_message("%s\n", err.message);

@@ -50,7 +50,8 @@ static void compare_logits(const char *const *sets)
                 largest = fmaxf(largest, fabsf(whole[i]));
             }
             print_message("layers %lld, %s, window %lld, batch %lld: %.1e\n", (long long)c.layers,
-                          c.attention, (long long)c.window, (long long)batch, (double)(worst / largest));
+                          c.attention == prior_attention_full ? "full" : "sparse", (long long)c.window,
+                          (long long)batch, (double)(worst / largest));
             assert_true(worst <= 1e-4f * largest && largest > 0.1f);
         }
     }

@@ -62,7 +62,7 @@ static int train(char **argv)
     if (!resume) {
         r.preset = "tiny";
         r.data = argv[4];
-        r.dvae = first ? NULL : argv[5];
+        if (!first) r.parts[0] = (train_part){ &dvae_kind, argv[5] };
         r.sets = first ? dvae_sets : prior_sets;
         while (r.sets[r.set_count]) ++r.set_count;
     }
@@ -216,7 +216,9 @@ static void test_parts_that_do_not_fit(void **state)
     assert_int_equal(error_exit_status(&err), 2);
     err = refused("prior", data, dvae, path_of("p2"), (const char *const[]){ "heads=5", NULL });
     assert_int_equal(error_exit_status(&err), 2);
-    train_request r = { .preset = "tiny", .data = data, .dvae = dvae, .run = path_of("p4"), .seed = -1 };
+    train_request r = {
+        .preset = "tiny", .data = data, .parts = { { &dvae_kind, dvae } }, .run = path_of("p4"), .seed = -1
+    };
     r.quiet = true;
     r.tokenizer = data;
     r.run = path_of("p5");

@@ -2,7 +2,8 @@
  * and that the made-up data trains and draws.
  * SPDX-License-Identifier: MIT */
 #include "models/request.h"
-#include "models/workload.h"
+#include "models/dvae/dvae_workload.h"
+#include "models/prior/prior_workload.h"
 #include "tests/support/device_or_skip.h"
 
 #include <setjmp.h>
@@ -159,9 +160,9 @@ static void test_dvae(void **state)
     device *d = device_or_skip();
     dvae_config c;
     read_settings(&dvae_config_table, &c);
-    check(d, workload_dvae(d, &c, &err));
+    check(d, dvae_workload(d, &c, &err));
     c.image_size = 17;
-    assert_null(workload_dvae(d, &c, &err));
+    assert_null(dvae_workload(d, &c, &err));
     assert_non_null(strstr(err.message, "image_size 17"));
     device_close(d);
 }
@@ -173,9 +174,9 @@ static void test_prior(void **state)
     prior_config c;
     const prior_shape shape = { 4, 32 };
     read_settings(&prior_config_table, &c);
-    check(d, workload_prior(d, &c, &shape, &err));
+    check(d, prior_workload(d, &c, &shape, &err));
     c.heads = c.size + 1;
-    assert_null(workload_prior(d, &c, &shape, &err));
+    assert_null(prior_workload(d, &c, &shape, &err));
     device_close(d);
 }
 
@@ -187,7 +188,7 @@ static void test_draw(void **state)
     const prior_shape shape = { 4, 32 };
     read_settings(&prior_config_table, &c);
     for (int half = 0; half < 2; ++half) {
-        workload *w = workload_draw(d, &c, &shape, half ? DTYPE_F16 : DTYPE_F32, &err);
+        workload *w = prior_workload_drawing(d, &c, &shape, half ? DTYPE_F16 : DTYPE_F32, &err);
         if (!w) fail_msg("%s", err.message);
         MUST(workload_ready(w, &err));
         MUST(workload_check(w, &err));

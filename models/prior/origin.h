@@ -1,9 +1,10 @@
 /* origin.h -- which dVAE a prior learned the tokens of.  Another's tokens, of the same number, mean something else.
  * SPDX-License-Identifier: MIT */
-#ifndef DALLE_CL_MODELS_ORIGIN_H
-#define DALLE_CL_MODELS_ORIGIN_H
+#ifndef DALLE_CL_MODELS_PRIOR_ORIGIN_H
+#define DALLE_CL_MODELS_PRIOR_ORIGIN_H
 
-#include "models/parts.h"
+#include "models/dvae/dvae_part.h"
+#include "models/prior/prior_part.h"
 
 /* The key under which a packed prior's metadata, and a run's state, hold the fingerprint of its dVAE. */
 #define ORIGIN_KEY "dvae"

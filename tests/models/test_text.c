@@ -1,10 +1,10 @@
-/* test_prior_text.c -- what a prior's training makes of captions: variants, templates, the run's files.
+/* test_text.c -- what a prior's training makes of captions: variants, templates, the run's files.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 
 #include "data/words.h"
 #include "models/prior/prior.h"
-#include "models/prior/text.h"
+#include "models/text.h"
 
 enum { BATCH = 4, POSITIONS = 12 };
 
@@ -54,8 +54,8 @@ static int set_up(void **state)
                                             .split = "",
                                             .size = 16,
                                             .batch = BATCH,
-                                            .augment = "none",
-                                            .flip = "no",
+                                            .augment = AUGMENT_NONE,
+                                            .flip = AUGMENT_FLIP_OFF,
                                             .threads = 1,
                                             .captions = true };
     r.set = training_data_open(&options, &err);
@@ -76,27 +76,28 @@ static int tear_down(void **state)
     return 0;
 }
 
-static prior_text *open_run(run *r, bool resume, error *err)
+static text_source *open_run(run *r, bool resume, error *err)
 {
     const train_request request = { .run = r->folder, .resume = resume };
-    return prior_text_open(&r->config, &request, NULL, r->set, err);
+    const text_options options = { .request = &request, .batch = BATCH, .seed = 1 };
+    return text_open(&r->config.text, &options, r->set, err);
 }
 
 /* The tokens of samples 0 to 3 at `step`, as training or (-1) validation sees them. */
-static void tokens_at(run *r, prior_text *t, int64_t step, int32_t ids[BATCH * POSITIONS])
+static void tokens_at(text_source *t, int64_t step, int32_t ids[BATCH * POSITIONS])
 {
     text_batch b = { 0 };
-    assert_true(text_batch_create(&b, &r->config, NULL));
-    for (int64_t i = 0; i < BATCH; ++i) assert_true(prior_text_fill(t, &b, i, i, step, NULL));
+    assert_true(text_batch_create(&b, t, NULL));
+    for (int64_t i = 0; i < BATCH; ++i) assert_true(text_fill(t, &b, i, i, step, NULL));
     memcpy(ids, b.ids, BATCH * POSITIONS * sizeof *ids);
     text_batch_free(&b);
 }
 
-static bool same_tokens(run *r, prior_text *t, int64_t one, int64_t other)
+static bool same_tokens(text_source *t, int64_t one, int64_t other)
 {
     int32_t a[BATCH * POSITIONS], b[BATCH * POSITIONS];
-    tokens_at(r, t, one, a);
-    tokens_at(r, t, other, b);
+    tokens_at(t, one, a);
+    tokens_at(t, other, b);
     return memcmp(a, b, sizeof a) == 0;
 }
 
@@ -104,10 +105,10 @@ static void by_default_the_first_caption_is_trained(void **state)
 {
     run *r = *state;
     error err;
-    prior_text *t = open_run(r, false, &err);
+    text_source *t = open_run(r, false, &err);
     if (!t) fail_msg("%s", err.message);
-    for (int step = 0; step < 50; ++step) assert_true(same_tokens(r, t, -1, step));
-    prior_text_close(t);
+    for (int step = 0; step < 50; ++step) assert_true(same_tokens(t, -1, step));
+    text_close(t);
 }
 
 static void captions_vary_in_training_only(void **state)
@@ -116,16 +117,16 @@ static void captions_vary_in_training_only(void **state)
     error err;
     set(&r->config, "caption_others=0.5");
     set(&r->config, "caption_templates=builtin");
-    prior_text *t = open_run(r, false, &err);
+    text_source *t = open_run(r, false, &err);
     if (!t) fail_msg("%s", err.message);
-    assert_true(same_tokens(r, t, -1, -1));
+    assert_true(same_tokens(t, -1, -1));
     int varied = 0;
     for (int step = 0; step < 50; ++step) {
-        assert_true(same_tokens(r, t, step, step));
-        varied += !same_tokens(r, t, -1, step);
+        assert_true(same_tokens(t, step, step));
+        varied += !same_tokens(t, -1, step);
     }
     assert_true(varied > 45);
-    prior_text_close(t);
+    text_close(t);
 }
 
 /* Words of templates and of all captions count as seen, so that none of them is reported later. */
@@ -134,7 +135,7 @@ static void all_words_are_known(void **state)
     run *r = *state;
     error err;
     set(&r->config, "caption_templates=builtin");
-    prior_text *t = open_run(r, false, &err);
+    text_source *t = open_run(r, false, &err);
     if (!t) fail_msg("%s", err.message);
     char path[128], **unseen;
     snprintf(path, sizeof path, "%s/words.txt", r->folder);
@@ -146,7 +147,7 @@ static void all_words_are_known(void **state)
     assert_string_equal(unseen[0], "nowhere");
     free(unseen);
     words_destroy(known);
-    prior_text_close(t);
+    text_close(t);
 }
 
 static void a_run_keeps_its_templates(void **state)
@@ -158,20 +159,20 @@ static void a_run_keeps_its_templates(void **state)
     snprintf(assignment, sizeof assignment, "caption_templates=%s", r->templates);
     set(&r->config, assignment);
     set(&r->config, "caption_template_odds=1");
-    prior_text *t = open_run(r, false, &err);
+    text_source *t = open_run(r, false, &err);
     if (!t) fail_msg("%s", err.message);
     int32_t before[20][BATCH * POSITIONS], after[BATCH * POSITIONS];
-    for (int step = 0; step < 20; ++step) tokens_at(r, t, step, before[step]);
-    prior_text_close(t);
+    for (int step = 0; step < 20; ++step) tokens_at(t, step, before[step]);
+    text_close(t);
     /* The file changes; the run goes on with its own. */
     assert_true(file_write(r->templates, "other {}\n", 9, &err));
     t = open_run(r, true, &err);
     if (!t) fail_msg("%s", err.message);
     for (int step = 0; step < 20; ++step) {
-        tokens_at(r, t, step, after);
+        tokens_at(t, step, after);
         assert_memory_equal(before[step], after, sizeof after);
     }
-    prior_text_close(t);
+    text_close(t);
     /* A copy that is gone is missed, not replaced. */
     char copy[128];
     snprintf(copy, sizeof copy, "%s/templates.txt", r->folder);

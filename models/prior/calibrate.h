@@ -6,15 +6,10 @@
  * The limit is the 95 % quantile of the mean entropy of the right ones' tokens, in nats; where hardly any is right, as
  * with photographs, that of all.  So about one right drawing in twenty is above it.
  * SPDX-License-Identifier: MIT */
-#ifndef DALLE_CL_MODELS_CALIBRATE_H
-#define DALLE_CL_MODELS_CALIBRATE_H
+#ifndef DALLE_CL_MODELS_PRIOR_CALIBRATE_H
+#define DALLE_CL_MODELS_PRIOR_CALIBRATE_H
 
-#include "host/device/device.h"
-
-typedef struct calibration {
-    int64_t drawn, right;
-    double limit; /* nats a token */
-} calibration;
+#include "models/kinds.h"
 
 /* The data set that a prior's run (or a checkpoint file in its folder) was trained on, to be freed.  NULL with an
  * error that says why there is none: not recorded, or no longer there. */

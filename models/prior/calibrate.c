@@ -1,12 +1,13 @@
 /* calibrate.c -- see calibrate.h.
  * SPDX-License-Identifier: MIT */
-#include "models/calibrate.h"
+#include "models/prior/calibrate.h"
 
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "models/data.h"
-#include "models/parts.h"
+#include "models/dvae/dvae_part.h"
+#include "models/prior/prior_part.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -73,8 +74,8 @@ static bool open_data(calibrator *k, const char *path, error *err)
                                       .holdout = c->holdout,
                                       .size = k->size,
                                       .batch = 1,
-                                      .augment = "none",
-                                      .flip = "no",
+                                      .augment = AUGMENT_NONE,
+                                      .flip = AUGMENT_FLIP_OFF,
                                       .seed = (uint64_t)c->seed,
                                       .threads = 1,
                                       .captions = true,

@@ -1,19 +1,20 @@
 /* text.c -- see text.h.
  * SPDX-License-Identifier: MIT */
-#include "models/prior/text.h"
+#include "models/text.h"
 
 #include "data/caption.h"
 #include "data/tokenizer_grow.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "models/fit.h"
-#include "models/prior/start.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct prior_text {
-    prior_config config;
+struct text_source {
+    text_config config;
+    int64_t batch;
+    uint64_t seed;
     const training_data *data;
     tokenizer *tokenizer;
     caption_templates *templates; /* or NULL */
@@ -24,8 +25,9 @@ struct prior_text {
 /* With the words that the model it starts from knows. */
 static bool write_words(char **captions, int64_t count, const part_files *from, const char *path, error *err)
 {
-    char *known = from && from->words ? file_read(from->words, NULL, err) : NULL;
-    if (from && from->words && !known) return false;
+    const char *of_from = from ? part_files_role(from, PART_WORDS) : NULL;
+    char *known = of_from ? file_read(of_from, NULL, err) : NULL;
+    if (of_from && !known) return false;
     const char **all = malloc((size_t)(count + 1) * sizeof *all);
     bool ok = all ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)count);
     for (int64_t i = 0; ok && i < count; ++i) all[i] = captions[i];
@@ -60,7 +62,7 @@ static void free_texts(text_list *l)
     free(l->texts);
 }
 
-static bool add_templates(text_list *l, const prior_text *t, char **captions, int64_t count, error *err)
+static bool add_templates(text_list *l, const text_source *t, char **captions, int64_t count, error *err)
 {
     int templates = t->templates ? caption_templates_count(t->templates) : 0;
     int64_t more = templates ? (int64_t)(t->config.caption_template_odds * (double)count) : 0;
@@ -78,7 +80,7 @@ static bool add_templates(text_list *l, const prior_text *t, char **captions, in
     return ok || error_set(err, ERROR_MEMORY, "out of memory for captions in templates");
 }
 
-static bool collect_texts(const prior_text *t, text_list *l, char ***captions, error *err)
+static bool collect_texts(const text_source *t, text_list *l, char ***captions, error *err)
 {
     int64_t count = 0;
     return dataset_captions(training_data_set(t->data), training_data_selection(t->data, false),
@@ -126,10 +128,11 @@ static bool grow_tokenizer(const part_files *from, const text_list *l, int64_t m
                            error *err)
 {
     unseen_list u = { 0 };
-    tokenizer *given = tokenizer_open(from->tokenizer, err);
-    bool ok = given && (!from->words || find_unseen(from->words, l, &u, err));
-    char **texts = from->words ? u.texts : l->texts;
-    int64_t count = from->words ? u.count : l->count;
+    const char *known = part_files_role(from, PART_WORDS);
+    tokenizer *given = tokenizer_open(part_files_role(from, PART_TOKENIZER), err);
+    bool ok = given && (!known || find_unseen(known, l, &u, err));
+    char **texts = known ? u.texts : l->texts;
+    int64_t count = known ? u.count : l->count;
     ok = ok && tokenizer_grow(given, (const char *const *)texts, count, (int)most, model, err);
     for (int64_t i = 0; i < u.count; ++i) free(u.texts[i]);
     free(u.texts);
@@ -141,7 +144,7 @@ static bool grow_tokenizer(const part_files *from, const text_list *l, int64_t m
 static bool begins_alike(const train_request *r, const part_files *from, error *err)
 {
     tokenizer *given = tokenizer_open(r->tokenizer, err),
-              *old = given ? tokenizer_open(from->tokenizer, err) : NULL;
+              *old = given ? tokenizer_open(part_files_role(from, PART_TOKENIZER), err) : NULL;
     bool ok = given && old;
     int count = ok ? tokenizer_vocabulary(old) : 0;
     bool same = ok && tokenizer_vocabulary(given) >= count;
@@ -157,10 +160,10 @@ static bool begins_alike(const train_request *r, const part_files *from, error *
         r->tokenizer, r->init);
 }
 
-static bool make_text_files(const prior_text *t, const train_request *r, const part_files *from,
+static bool make_text_files(const text_source *t, const train_request *r, const part_files *from,
                             const char *model, const char *list, error *err)
 {
-    const prior_config *c = &t->config;
+    const text_config *c = &t->config;
     char **captions = NULL;
     text_list l = { 0 };
     bool ok = collect_texts(t, &l, &captions, err) && write_words(l.texts, l.count, from, list, err);
@@ -180,7 +183,7 @@ static bool make_text_files(const prior_text *t, const train_request *r, const p
 }
 
 /* Reads the templates that the settings name, or when the run resumes its own copy of them. */
-static bool read_templates(prior_text *t, const char *copy, bool resume, error *err)
+static bool read_templates(text_source *t, const char *copy, bool resume, error *err)
 {
     const char *name = t->config.caption_templates;
     if (!*name) return true;
@@ -199,7 +202,7 @@ static bool read_templates(prior_text *t, const char *copy, bool resume, error *
     return t->templates || error_prefix(err, "caption_templates");
 }
 
-static bool keep_templates(const prior_text *t, const char *copy, error *err)
+static bool keep_templates(const text_source *t, const char *copy, error *err)
 {
     if (!t->templates) return true;
     size_t size = 1;
@@ -228,8 +231,8 @@ static bool folder_is_free(const train_request *r, error *err)
 }
 
 /* The settings follow the tokenizer.  A resumed run's must have done so already. */
-static bool take_vocabulary(const prior_text *t, const train_request *r, const part_files *from,
-                            prior_config *c, error *err)
+static bool take_vocabulary(const text_source *t, const train_request *r, const part_files *from,
+                            text_config *c, error *err)
 {
     int is = tokenizer_vocabulary(t->tokenizer);
     if (is == c->text_vocabulary) return true;
@@ -247,7 +250,7 @@ static bool take_vocabulary(const prior_text *t, const train_request *r, const p
 }
 
 /* As many positions as the longest text has tokens. */
-static bool choose_positions(const prior_text *t, prior_config *c, error *err)
+static bool choose_positions(const text_source *t, text_config *c, error *err)
 {
     char **captions = NULL;
     text_list l = { 0 };
@@ -267,21 +270,18 @@ static bool choose_positions(const prior_text *t, prior_config *c, error *err)
 }
 
 /* No fewer positions than the model has that the run starts from. */
-static bool check_positions(const train_request *r, const part_files *from, bool chosen, prior_config *c,
-                            error *err)
+static bool check_positions(const text_options *o, bool chosen, text_config *c, error *err)
 {
-    int64_t least = 0;
-    if (!from || !prior_start_positions(from, &least, err)) return !from;
-    if (chosen && c->text_tokens < least) c->text_tokens = least;
-    return c->text_tokens >= least ||
+    if (chosen && c->text_tokens < o->least_tokens) c->text_tokens = o->least_tokens;
+    return c->text_tokens >= o->least_tokens ||
            error_set(
                err, ERROR_USAGE,
                "'%s' has text_tokens = %lld: a run that starts from it cannot have %lld; leave out --set "
                "text_tokens, or choose more",
-               r->init, (long long)least, (long long)c->text_tokens);
+               o->request->init, (long long)o->least_tokens, (long long)c->text_tokens);
 }
 
-static bool open_files(prior_text *t, const train_request *r, const part_files *from, error *err)
+static bool open_files(text_source *t, const train_request *r, const part_files *from, error *err)
 {
     char *model = file_join(r->run, "tokenizer.model"), *list = file_join(r->run, "words.txt"),
          *copy = file_join(r->run, "templates.txt");
@@ -297,23 +297,21 @@ static bool open_files(prior_text *t, const train_request *r, const part_files *
     return ok;
 }
 
-prior_text *prior_text_open(prior_config *c, const train_request *r, const part_files *from,
-                            const training_data *data, error *err)
+text_source *text_open(text_config *c, const text_options *o, const training_data *data, error *err)
 {
-    prior_text *t = calloc(1, sizeof *t);
+    text_source *t = calloc(1, sizeof *t);
     if (!t) return error_null(err, ERROR_MEMORY, "out of memory for a tokenizer");
-    t->config = *c;
-    t->data = data;
+    *t = (text_source){ .config = *c, .batch = o->batch, .seed = o->seed, .data = data };
     bool open = c->text_tokens == 0,
-         ok = open_files(t, r, from, err) && take_vocabulary(t, r, from, c, err) &&
-              (!open || choose_positions(t, c, err)) && check_positions(r, from, open, c, err);
+         ok = open_files(t, o->request, o->from, err) && take_vocabulary(t, o->request, o->from, c, err) &&
+              (!open || choose_positions(t, c, err)) && check_positions(o, open, c, err);
     t->config = *c;
     if (ok) return t;
-    prior_text_close(t);
+    text_close(t);
     return NULL;
 }
 
-void prior_text_close(prior_text *t)
+void text_close(text_source *t)
 {
     if (!t) return;
     tokenizer_close(t->tokenizer);
@@ -321,7 +319,7 @@ void prior_text_close(prior_text *t)
     free(t);
 }
 
-const tokenizer *prior_text_tokenizer(const prior_text *t)
+const tokenizer *text_tokenizer(const text_source *t)
 {
     return t->tokenizer;
 }
@@ -334,7 +332,7 @@ typedef struct cut_count {
     const char *text;
 } cut_count;
 
-static bool count_cut(const prior_text *t, char **captions, int64_t count, cut_count *c, error *err)
+static bool count_cut(const text_source *t, char **captions, int64_t count, cut_count *c, error *err)
 {
     enum { MOST = 200000 }; /* spread over a larger set: a few seconds */
     int64_t stride = count / MOST + 1;
@@ -353,13 +351,12 @@ static bool count_cut(const prior_text *t, char **captions, int64_t count, cut_c
     return true;
 }
 
-bool prior_text_warn_cut(const prior_text *t, error *err)
+bool text_warn_cut(const text_source *t, error *err)
 {
     char **captions = NULL;
     int64_t count = 0;
     cut_count c;
     int shown = 60;
-    const config_field *f = config_find(&prior_config_table, "text_tokens");
     bool ok = dataset_captions(training_data_set(t->data), training_data_selection(t->data, false),
                                t->config.keyword_captions > 0, &captions, &count, err) &&
               count_cut(t, captions, count, &c, err);
@@ -367,10 +364,11 @@ bool prior_text_warn_cut(const prior_text *t, error *err)
         bool whole = strlen(c.text) <= (size_t)shown;
         while (!whole && ((unsigned char)c.text[shown] & 0xc0) == 0x80) --shown; /* between characters */
         log_warn("%lld of %lld captions have more than %lld tokens and are cut there; the longest has %d, "
-                 "'%.*s%s': --set text_tokens=%.0f reads %s",
+                 "'%.*s%s': --set text_tokens=%d reads %s",
                  (long long)c.cut, (long long)c.looked, (long long)t->config.text_tokens, c.longest, shown,
-                 c.text, whole ? "" : "...", c.longest < f->high ? (double)c.longest : f->high,
-                 c.longest <= f->high ? "them whole, in more time and memory" : "the most there can be");
+                 c.text, whole ? "" : "...", c.longest < TEXT_TOKENS_MOST ? c.longest : TEXT_TOKENS_MOST,
+                 c.longest <= TEXT_TOKENS_MOST ? "them whole, in more time and memory"
+                                               : "the most there can be");
     }
     free(captions);
     return ok;
@@ -378,10 +376,11 @@ bool prior_text_warn_cut(const prior_text *t, error *err)
 
 /* ---- Batches ---- */
 
-bool text_batch_create(text_batch *b, const prior_config *c, error *err)
+bool text_batch_create(text_batch *b, const text_source *t, error *err)
 {
-    b->ids = malloc((size_t)(c->batch * c->text_tokens) * sizeof *b->ids);
-    b->targets = malloc((size_t)(c->batch * c->text_tokens) * sizeof *b->targets);
+    size_t count = (size_t)(t->batch * t->config.text_tokens);
+    b->ids = malloc(count * sizeof *b->ids);
+    b->targets = malloc(count * sizeof *b->targets);
     return b->ids && b->targets ? true
                                 : error_set(err, ERROR_MEMORY, "out of memory for a batch of captions");
 }
@@ -393,9 +392,9 @@ void text_batch_free(text_batch *b)
     *b = (text_batch){ 0 };
 }
 
-static char *draw_caption(const prior_text *t, const dataset_sample *s, int64_t at, int64_t step)
+static char *draw_caption(const text_source *t, const dataset_sample *s, int64_t at, int64_t step)
 {
-    const prior_config *c = &t->config;
+    const text_config *c = &t->config;
     const caption_source source = { s->caption, s->captions, s->caption_count, s->keywords,
                                     s->keyword_count };
     const caption_odds odds = { .others = c->caption_others,
@@ -403,18 +402,18 @@ static char *draw_caption(const prior_text *t, const dataset_sample *s, int64_t 
                                 .templates = c->caption_template_odds,
                                 .shuffle = c->caption_shuffle,
                                 .drop_words = c->caption_drop_words };
-    return caption_draw(&source, &odds, t->templates, (uint64_t)c->seed, (uint32_t)step, (uint32_t)at);
+    return caption_draw(&source, &odds, t->templates, t->seed, (uint32_t)step, (uint32_t)at);
 }
 
-static int encode_for_training(const prior_text *t, const dataset_sample *s, int64_t at, int64_t step,
+static int encode_for_training(const text_source *t, const dataset_sample *s, int64_t at, int64_t step,
                                int32_t **ids, error *err)
 {
-    const prior_config *c = &t->config;
-    philox whether = { (uint64_t)c->seed, (uint32_t)step, philox_stream("caption dropout") };
+    const text_config *c = &t->config;
+    philox whether = { t->seed, (uint32_t)step, philox_stream("caption dropout") };
     if (philox_uniform(&whether, (uint32_t)at) < (float)c->caption_dropout) return 0;
     char *text = draw_caption(t, s, at, step);
     if (!text) return error_set(err, ERROR_MEMORY, "out of memory for a caption"), -1;
-    philox merges = { (uint64_t)c->seed, (uint32_t)step, philox_stream("bpe dropout") + (uint32_t)at };
+    philox merges = { t->seed, (uint32_t)step, philox_stream("bpe dropout") + (uint32_t)at };
     int count = c->bpe_dropout > 0
                     ? tokenizer_encode_dropout(t->tokenizer, text, (float)c->bpe_dropout, &merges, ids, err)
                     : tokenizer_encode(t->tokenizer, text, ids, err);
@@ -422,7 +421,7 @@ static int encode_for_training(const prior_text *t, const dataset_sample *s, int
     return count;
 }
 
-bool prior_text_fill(prior_text *t, text_batch *b, int64_t at, int64_t index, int64_t step, error *err)
+bool text_fill(const text_source *t, text_batch *b, int64_t at, int64_t index, int64_t step, error *err)
 {
     const dataset_sample *s = dataset_at(training_data_set(t->data), index);
     int32_t *ids = NULL;
@@ -434,10 +433,10 @@ bool prior_text_fill(prior_text *t, text_batch *b, int64_t at, int64_t index, in
     return true;
 }
 
-void prior_text_finish(const prior_text *t, text_batch *b)
+void text_finish(const text_source *t, text_batch *b)
 {
     int64_t positions = t->config.text_tokens, targets = 0;
-    for (int64_t i = 0; i < t->config.batch; ++i)
+    for (int64_t i = 0; i < t->batch; ++i)
         for (int64_t j = 0; j + 1 < positions; ++j) {
             int32_t next = b->ids[i * positions + j + 1];
             b->targets[i * (positions - 1) + j] = next;

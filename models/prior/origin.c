@@ -1,6 +1,6 @@
 /* origin.c -- see origin.h.
  * SPDX-License-Identifier: MIT */
-#include "models/origin.h"
+#include "models/prior/origin.h"
 
 #include "host/base/file.h"
 #include "host/base/json_tree.h"

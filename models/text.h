@@ -1,0 +1,46 @@
+/* text.h -- captions as the training of a captioned kind sees them: tokenizer, variants, positions, targets.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_TEXT_H
+#define DALLE_CL_MODELS_TEXT_H
+
+#include "models/data.h"
+#include "models/parts.h"
+#include "models/training.h"
+
+typedef struct text_source text_source;
+
+typedef struct text_options {
+    const train_request *request; /* borrowed until text_open is done */
+    const part_files *from;       /* of the model that the run starts from; NULL: none */
+    int64_t least_tokens;         /* text positions that it has */
+    int64_t batch;
+    uint64_t seed;
+} text_options;
+
+/* The run's tokenizer and word list: those in its folder when it resumes, else the one that the request
+ * names, or that of `from` with pieces added for the training captions, or a new one trained on them; a new
+ * run's are written into its folder, and so is a copy of its caption templates.  Settings that depend on them
+ * are set: text_vocabulary, said where it changes, and text_tokens if it is 0.  The data is borrowed until
+ * text_close. */
+text_source *text_open(text_config *c, const text_options *o, const training_data *data, error *err);
+void text_close(text_source *t);
+const tokenizer *text_tokenizer(const text_source *t);
+
+/* Says how many training captions are longer than text_tokens, which is the longest, and what would read it. */
+bool text_warn_cut(const text_source *t, error *err);
+
+/* One batch's text: ids [batch][T], targets [batch][T-1] (-1 where no token is), share = 1 / targets. */
+typedef struct text_batch {
+    int32_t *ids, *targets;
+    float share;
+} text_batch;
+bool text_batch_create(text_batch *b, const text_source *t, error *err);
+void text_batch_free(text_batch *b);
+
+/* Fills position `at` of the batch with sample `index`'s text: its caption, or when `step` >= 0 what
+ * training draws for (seed, step, at): see data/caption.h; and BPE dropout. */
+bool text_fill(const text_source *t, text_batch *b, int64_t at, int64_t index, int64_t step, error *err);
+/* Sets targets and share once all positions are filled. */
+void text_finish(const text_source *t, text_batch *b);
+
+#endif

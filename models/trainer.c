@@ -1,0 +1,210 @@
+/* trainer.c -- see trainer.h.
+ * SPDX-License-Identifier: MIT */
+#include "models/trainer.h"
+
+#include "host/base/json_tree.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { SHOWN = 16 }; /* pairs in a sample grid */
+
+/* ---- Opening ---- */
+
+void trainer_init(trainer *t, const train_request *r, const training_config *c, const schedule_config *pace)
+{
+    *t = (trainer){ .request = r, .config = c, .pace = pace };
+}
+
+bool trainer_open_device(trainer *t, error *err)
+{
+    return (t->device = device_open(t->request->device, err)) != NULL;
+}
+
+static augment_mode mode_of(const training_config *c)
+{
+    return c->augment == training_augment_listing1   ? AUGMENT_LISTING1
+           : c->augment == training_augment_listing2 ? AUGMENT_LISTING2
+                                                     : AUGMENT_NONE;
+}
+
+static augment_flip flip_of(const training_config *c)
+{
+    return c->flip == training_flip_yes  ? AUGMENT_FLIP_ON
+           : c->flip == training_flip_no ? AUGMENT_FLIP_OFF
+                                         : AUGMENT_FLIP_AS_MODE;
+}
+
+bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions, error *err)
+{
+    const training_config *c = t->config;
+    const training_data_options options = { .path = path,
+                                            .split = c->split,
+                                            .holdout = c->holdout,
+                                            .size = size,
+                                            .batch = c->batch,
+                                            .augment = mode_of(c),
+                                            .flip = flip_of(c),
+                                            .seed = (uint64_t)c->seed,
+                                            .threads = (int)c->threads,
+                                            .captions = captions,
+                                            .skip_share = c->skip_share,
+                                            .run = t->request->run,
+                                            .resume = t->request->resume };
+    return (t->data = training_data_open(&options, err)) != NULL;
+}
+
+static void start_plateau(trainer *t)
+{
+    const schedule_config *p = t->pace;
+    t->plateau = (schedule_plateau){ .threshold = p->plateau_threshold,
+                                     .patience = (int)p->plateau_patience,
+                                     .most = (int)p->plateau_halvings };
+    schedule_plateau_start(&t->plateau);
+}
+
+bool trainer_open_store(trainer *t, error *err)
+{
+    if (t->pace) start_plateau(t);
+    return (t->store = store_create(t->device, err)) != NULL;
+}
+
+void trainer_close(trainer *t)
+{
+    store_destroy(t->store);
+    training_data_close(t->data);
+    device_close(t->device);
+}
+
+/* ---- A step ---- */
+
+double trainer_rate(const trainer *t, int64_t step)
+{
+    const schedule_config *p = t->pace;
+    double rate = p->learning_rate * schedule_warmup(p->warmup, step);
+    switch (p->schedule) {
+    case training_schedule_plateau:
+        return rate * schedule_plateau_factor(&t->plateau);
+    case training_schedule_cosine:
+        if (step < p->warmup) return rate;
+        return schedule_cosine(p->learning_rate, 0, t->config->steps - p->warmup, step - p->warmup);
+    case training_schedule_constant:
+        break;
+    }
+    return rate;
+}
+
+static double ema_at(const trainer *t, int64_t step)
+{
+    int64_t every = t->pace ? t->pace->ema_every : 1;
+    return step % every == 0 ? ema_decay_at(t->config->ema, step / every) : 1.0;
+}
+
+bool trainer_write(const trainer *t, int64_t step, double rate, tensor *random, optimizer *o, error *err)
+{
+    const uint64_t seed = (uint64_t)t->config->seed;
+    const int32_t state[4] = { (int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32), (int32_t)step, 0 };
+    return graph_write(random, state, err) && optimizer_schedule(o, step, rate, ema_at(t, step), err);
+}
+
+bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err)
+{
+    float status[4];
+    if (!graph_read(optimizer_status(o), status, err)) return false;
+    out->finite = status[2] != 0.0f;
+    train_metrics_add(out, "gradient_norm", status[1], NULL);
+    train_metrics_add(out, "learning_rate", rate, NULL);
+    return true;
+}
+
+void trainer_observe(trainer *t, double figure)
+{
+    if (t->pace) schedule_plateau_observe(&t->plateau, figure);
+}
+
+/* ---- Sample grids ---- */
+
+static void find_captions(const trainer *t, int64_t count, const char **captions)
+{
+    for (int64_t i = 0; i < count; ++i)
+        captions[i] =
+            dataset_at(training_data_set(t->data), training_data_validation_index(t->data, i))->caption;
+}
+
+bool trainer_draw(trainer *t, const char *path, trainer_make make, void *self, error *err)
+{
+    int64_t count, size = training_data_size(t->data);
+    const uint8_t *real = training_data_validation(t->data, SHOWN, &count, err);
+    if (!real) return false;
+    uint8_t *made = malloc((size_t)(count * size * size * 3));
+    const char *captions[SHOWN];
+    bool captioned = training_data_captioned(t->data);
+    if (captioned) find_captions(t, count, captions);
+    bool ok = made ? true
+                   : error_set(err, ERROR_MEMORY, "out of memory for %lld sample pictures", (long long)count);
+    ok = ok && make(self, real, count, made, err) &&
+         training_grid_pairs(path, real, made, count, size, captioned ? captions : NULL, err);
+    free(made);
+    return ok;
+}
+
+/* ---- What must survive a restart ---- */
+
+json_t *trainer_save(const trainer *t)
+{
+    return t->pace ? json_pack("{s:o}", "plateau", schedule_plateau_save(&t->plateau)) : json_object();
+}
+
+/* Checkpoints written before held the plateau's state beside the kind's own, and 1e300 for no figure yet. */
+bool trainer_load(trainer *t, const json_t *state, error *err)
+{
+    if (!t->pace) return true;
+    const json_t *plateau = json_object_get(state, "plateau");
+    if (!schedule_plateau_load(&t->plateau, plateau ? plateau : state, err)) return false;
+    if (t->plateau.best >= 1e300) t->plateau.best = INFINITY;
+    return true;
+}
+
+/* ---- The run ---- */
+
+static json_t *provenance_of(const trainer *t, const char *path, json_t *origin, error *err)
+{
+    json_t *all =
+        json_pack("{s:o, s:s}", "data", json_tree_string(path), "pictures", training_data_hash(t->data));
+    bool ok = all && (!origin || json_object_update(all, origin) == 0);
+    json_decref(origin);
+    if (ok && request_note_origin(t->request, all, err)) return all;
+    if (!ok) error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", t->request->run);
+    json_decref(all);
+    return NULL;
+}
+
+static train_options options_of(const trainer *t, const char *text, json_t *provenance)
+{
+    const training_config *c = t->config;
+    train_options o = request_options(t->request, text, provenance);
+    o.steps = c->steps;
+    o.log_every = c->log_every;
+    o.save_every = c->save_every;
+    o.eval_every = c->eval_every;
+    o.sample_every = c->sample_every;
+    o.stop_after_bad = c->stop_after_bad;
+    o.patience = c->patience;
+    return o;
+}
+
+bool trainer_run(trainer *t, train_task *task, const config_table *table, const void *config,
+                 const char *path, json_t *origin, error *err)
+{
+    json_t *provenance = provenance_of(t, path, origin, err);
+    char *text = provenance ? request_config_text(table, config, err) : NULL;
+    bool ok = text != NULL;
+    if (ok) {
+        train_options options = options_of(t, text, provenance);
+        task->store = t->store;
+        ok = request_train(t->request, t->device, task, &options, err);
+    }
+    json_decref(provenance);
+    free(text);
+    return ok;
+}

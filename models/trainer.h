@@ -1,0 +1,66 @@
+/* trainer.h -- what the training of every kind does alike: it opens device, data and store, knows the step size and
+ * the random numbers of a step, draws sample grids, keeps what must survive a restart, and starts the loop
+ * (host/train/train.h).  A kind embeds a trainer and adds its graph, its figures and its drawings.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_TRAINER_H
+#define DALLE_CL_MODELS_TRAINER_H
+
+#include "host/train/schedule.h"
+#include "models/data.h"
+#include "models/training.h"
+
+enum { TRAINER_VALIDATED = 512 }; /* pictures that a validation looks at, at most */
+
+typedef struct trainer {
+    const train_request *request;
+    const training_config
+        *config; /* of the kind's own settings, which may still change until the store is made */
+    const schedule_config *pace; /* NULL: the kind has a course of its own for its step size */
+    device *device;
+    store *store;
+    training_data *data;
+    schedule_plateau plateau; /* of `pace` */
+} trainer;
+
+/* All borrowed; opens nothing.  A zeroed trainer may be closed. */
+void trainer_init(trainer *t, const train_request *r, const training_config *c, const schedule_config *pace);
+bool trainer_open_device(trainer *t, error *err);
+/* Pictures of `size` pixels a side; `captions`: those without one are left out. */
+bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions, error *err);
+bool trainer_open_store(trainer *t, error *err);
+/* After the kind's graphs are gone. */
+void trainer_close(trainer *t);
+
+/* ---- A step ---- */
+
+/* The step size by `pace`. */
+double trainer_rate(const trainer *t, int64_t step);
+/* Writes what every step needs: the state of its random numbers (I32 [4], see cl/random.clh) and the optimizer's
+ * schedule. */
+bool trainer_write(const trainer *t, int64_t step, double rate, tensor *random, optimizer *o, error *err);
+/* The figures that every step ends with, and whether it was skipped. */
+bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err);
+/* What validation found; it may halve the step size. */
+void trainer_observe(trainer *t, double figure);
+
+/* ---- Sample grids ---- */
+
+/* Makes `count` pictures [count][size][size][3] that belong to the first validation pictures `real`. */
+typedef bool (*trainer_make)(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err);
+/* A PNG of validation pictures above those that `make` makes, with their captions if the data has some. */
+bool trainer_draw(trainer *t, const char *path, trainer_make make, void *self, error *err);
+
+/* ---- What must survive a restart ---- */
+
+/* A new object, to which the kind adds its own keys; NULL when memory is out. */
+json_t *trainer_save(const trainer *t);
+bool trainer_load(trainer *t, const json_t *state, error *err);
+
+/* ---- The run ---- */
+
+/* Trains.  `config` is the kind's settings, of `table`; `origin`, taken over, is what run.json says of where the run's
+ * parts come from, besides the data at `path`; NULL: nothing.  The task's store is the trainer's. */
+bool trainer_run(trainer *t, train_task *task, const config_table *table, const void *config,
+                 const char *path, json_t *origin, error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* training.h -- the recipe: the settings that the training of every kind has, and what follows from them alone.
+ * A kind's own struct of settings holds these as members (host/base/config_def.h, CONFIG_PART).
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_TRAINING_H
+#define DALLE_CL_MODELS_TRAINING_H
+
+#include "host/base/config.h"
+#include "host/train/optimizer.h"
+
+#define CONFIG_AS_SHARED_ENUMS
+#include "host/base/config_def.h"
+#include "models/schedule.def"
+#include "models/training.def"
+#include "host/base/config_undef.h"
+
+typedef struct training_config {
+#define CONFIG_AS_STRUCT
+#include "host/base/config_def.h"
+#include "models/training.def"
+#include "host/base/config_undef.h"
+} training_config;
+
+typedef struct schedule_config {
+#define CONFIG_AS_STRUCT
+#include "host/base/config_def.h"
+#include "models/schedule.def"
+#include "host/base/config_undef.h"
+} schedule_config;
+
+enum { TEXT_TOKENS_MOST = 4096 };
+typedef struct text_config {
+#define CONFIG_AS_STRUCT
+#include "host/base/config_def.h"
+#include "models/text.def"
+#include "host/base/config_undef.h"
+} text_config;
+
+optimizer_settings training_optimizer(const training_config *c);
+
+/* Whether a picture looks alike in every epoch. */
+bool training_is_fixed(const training_config *c);
+
+#endif
