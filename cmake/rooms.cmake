@@ -1,4 +1,5 @@
-# rooms.cmake -- one object library per room, and the kernels and presets embedded in the binary.
+# rooms.cmake -- one object library per room, the table of devices' backends, and the kernels and presets embedded in
+# the binary.
 # SPDX-License-Identifier: MIT
 
 set(ROOMS)
@@ -12,7 +13,7 @@ macro(room name)
     if(sources)
         add_library(room_${name} OBJECT ${sources})
         target_include_directories(room_${name} PUBLIC ${PROJECT_SOURCE_DIR})
-        target_link_libraries(room_${name} PUBLIC OpenCL::OpenCL PkgConfig::DEPS Threads::Threads)
+        target_link_libraries(room_${name} PUBLIC PkgConfig::DEPS Threads::Threads)
         list(APPEND ROOMS ${name})
     endif()
 endmacro()
@@ -22,6 +23,31 @@ macro(kinds folders)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/kinds.def)
     file(STRINGS models/kinds.def ${folders} REGEX "^MODEL_KIND\\([a-z0-9_]+\\)")
     list(TRANSFORM ${folders} REPLACE "^MODEL_KIND\\(([a-z0-9_]+)\\).*" "models/\\1")
+endmacro()
+
+set(BACKENDS)
+set(BACKEND_LIBRARIES)
+# backend(name folder libraries...): a room that implements devices (host/device/backend.h) and alone sees its libraries.
+macro(backend name folder)
+    room(${name} ${folder})
+    target_link_libraries(room_${name} PUBLIC ${ARGN})
+    list(APPEND BACKENDS ${name})
+    list(APPEND BACKEND_LIBRARIES ${ARGN})
+endmacro()
+
+# The room `backends`: the table of all of them, in the order in which their devices are listed.
+macro(backend_table)
+    set(table "/* Made by cmake/rooms.cmake. */\n#include \"host/device/backend.h\"\n")
+    foreach(backend IN LISTS BACKENDS)
+        string(APPEND table "extern const device_backend ${backend}_backend;\n")
+    endforeach()
+    string(APPEND table "const device_backend *const device_backends[] = {\n")
+    foreach(backend IN LISTS BACKENDS)
+        string(APPEND table "    &${backend}_backend,\n")
+    endforeach()
+    string(APPEND table "    0\n};\n")
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/backends/backends.c CONTENT "${table}" @ONLY)
+    room(backends ${PROJECT_BINARY_DIR}/backends)
 endmacro()
 
 # embed(list-variable kind root files...): each file becomes a byte array; includes of .clh are inlined.

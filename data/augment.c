@@ -7,13 +7,20 @@
 /* The draws of one sample, by their number. */
 enum { DRAW_LEFT, DRAW_TOP, DRAW_TARGET, DRAW_CROP_X, DRAW_CROP_Y, DRAW_FLIP, DRAWS };
 
-typedef struct dice {
+typedef struct draws {
     philox random;
     uint32_t first;
-} dice;
+} draws;
+
+static draws draws_from(const augment_dice *dice)
+{
+    if (!dice) return (draws){ 0 };
+    const char *stream = dice->stream ? dice->stream : "data.augment";
+    return (draws){ { dice->seed, dice->epoch, philox_stream(stream) }, dice->sample * (uint32_t)DRAWS };
+}
 
 /* Uniform over low..high, both included; low if the range is empty. */
-static int between(const dice *d, uint32_t draw, int low, int high)
+static int between(const draws *d, uint32_t draw, int low, int high)
 {
     return high <= low ? low
                        : low + (int)philox_below(&d->random, d->first + draw, (uint32_t)(high - low) + 1);
@@ -25,7 +32,7 @@ static int scaled(int size, int part)
 }
 
 /* The offset of the square along an axis with `rest` pixels to spare. */
-static int square_offset(const dice *d, uint32_t draw, augment_mode mode, int rest)
+static int square_offset(const draws *d, uint32_t draw, augment_mode mode, int rest)
 {
     if (mode == AUGMENT_NONE) return rest / 2;
     if (mode == AUGMENT_LISTING1) return between(d, draw, 0, rest);
@@ -34,7 +41,7 @@ static int square_offset(const dice *d, uint32_t draw, augment_mode mode, int re
 }
 
 /* The side the square is resized to, at least `size`. */
-static int target_side(const dice *d, augment_mode mode, int side, int size)
+static int target_side(const draws *d, augment_mode mode, int side, int size)
 {
     int small = scaled(size, 288), large = scaled(size, 384);
     if (mode == AUGMENT_NONE || side <= size) return size;
@@ -42,10 +49,10 @@ static int target_side(const dice *d, augment_mode mode, int side, int size)
     return between(d, DRAW_TARGET, side < small ? side : small, side < large ? side : large);
 }
 
-bool augment(const image *in, int size, augment_mode mode, augment_flip flip, uint64_t seed, uint32_t epoch,
-             uint32_t sample, uint8_t *out, error *err)
+bool augment(const image *in, int size, augment_mode mode, augment_flip flip, const augment_dice *dice,
+             uint8_t *out, error *err)
 {
-    dice d = { { seed, epoch, philox_stream("data.augment") }, sample * (uint32_t)DRAWS };
+    draws d = draws_from(dice);
     image square = { 0 }, resized = { 0 }, final = { 0 };
     int side = in->width < in->height ? in->width : in->height;
     int target = target_side(&d, mode, side, size);

@@ -16,8 +16,16 @@
 typedef enum augment_mode { AUGMENT_NONE, AUGMENT_LISTING1, AUGMENT_LISTING2 } augment_mode;
 typedef enum augment_flip { AUGMENT_FLIP_AS_MODE, AUGMENT_FLIP_OFF, AUGMENT_FLIP_ON } augment_flip;
 
-/* Writes `size` x `size` RGB pixels to `out`.  Draws depend on (seed, epoch, sample) only. */
-bool augment(const image *in, int size, augment_mode mode, augment_flip flip, uint64_t seed, uint32_t epoch,
-             uint32_t sample, uint8_t *out, error *err);
+/* What an example's draws depend on, and nothing else. */
+typedef struct augment_dice {
+    uint64_t seed;
+    uint32_t epoch, sample;
+    const char *stream; /* NULL: "data.augment"; of another name, other numbers */
+} augment_dice;
+
+/* Writes `size` x `size` RGB pixels to `out`.  `dice` may be NULL where nothing is drawn: AUGMENT_NONE
+ * without flip. */
+bool augment(const image *in, int size, augment_mode mode, augment_flip flip, const augment_dice *dice,
+             uint8_t *out, error *err);
 
 #endif

@@ -27,7 +27,10 @@ struct loader {
     const dataset_selection *selection;
     picture_cache *pictures;
     loader_config config;
-    int64_t *order; /* of epoch `epoch` */
+    int view_count;
+    int same_as[LOADER_VIEWS]; /* the view whose part it shows, or -1 */
+    int use[LOADER_VIEWS];     /* which of the cache's images it is made from, or -1 */
+    int64_t *order;            /* of epoch `epoch` */
     int64_t epoch;
 
     pthread_mutex_t lock;
@@ -93,20 +96,43 @@ static bool take_task(loader *l, task *t)
     return true;
 }
 
+static size_t view_bytes(const loader_view *v)
+{
+    return (size_t)v->size * (size_t)v->size * 3;
+}
+
+/* View `which` of the sample, from the pictures that the cache gave, or from a view made before it. */
+static bool make_view(const loader *l, const task *t, int which, const image *pictures, error *err)
+{
+    const loader_view *v = &l->config.views[which];
+    uint8_t *out = t->where->batch.views[which].pixels + view_bytes(v) * (size_t)t->position;
+    int same_as = l->same_as[which];
+    if (same_as < 0) {
+        uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
+        augment_dice dice = { l->config.seed, (uint32_t)t->epoch, drawn, v->stream };
+        return augment(&pictures[l->use[which]], v->size, v->augment, v->flip, &dice, out, err);
+    }
+    const loader_view *of = &l->config.views[same_as];
+    uint8_t *made = t->where->batch.views[same_as].pixels + view_bytes(of) * (size_t)t->position;
+    image large = { of->size, of->size, made }, small;
+    if (!image_resize_area(&large, v->size, v->size, false, &small, err)) return false;
+    memcpy(out, small.pixels, view_bytes(v));
+    image_free(&small);
+    return true;
+}
+
 static bool make_sample(const loader *l, const task *t, error *err)
 {
     loader_batch *b = &t->where->batch;
-    size_t bytes = (size_t)l->config.size * (size_t)l->config.size * 3;
     const dataset_sample *sample = dataset_at(l->data, t->sample);
     b->captions[t->position] = sample->caption;
     b->keys[t->position] = sample->key;
     b->samples[t->position] = t->sample;
-    image picture;
-    if (!picture_cache_read(l->pictures, t->sample, &picture, err)) return false;
-    uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
-    bool done = augment(&picture, l->config.size, l->config.augment, l->config.flip, l->config.seed,
-                        (uint32_t)t->epoch, drawn, b->pixels + bytes * (size_t)t->position, err);
-    image_free(&picture);
+    image pictures[LOADER_VIEWS] = { 0 };
+    if (!picture_cache_read(l->pictures, t->sample, pictures, err)) return false;
+    bool done = true;
+    for (int i = 0; i < l->view_count && done; ++i) done = make_view(l, t, i, pictures, err);
+    for (int i = 0; i < LOADER_VIEWS; ++i) image_free(&pictures[i]);
     return done || error_prefix(err, "sample '%s'", sample->key);
 }
 
@@ -147,36 +173,118 @@ static void *run(void *user)
     return NULL;
 }
 
+/* ---- Opening ---- */
+
+/* The view of that name among the first `count`, or -1. */
+static int find_view(const loader_view *views, int count, const char *name)
+{
+    for (int i = 0; i < count; ++i)
+        if (views[i].name && strcmp(views[i].name, name) == 0) return i;
+    return -1;
+}
+
+static bool check_same_as(const loader_view *views, int which, error *err)
+{
+    const loader_view *v = &views[which];
+    int of = find_view(views, which, v->same_as);
+    if (of < 0)
+        return error_set(err, ERROR_USAGE,
+                         "view '%s' is to show what '%s' shows; no view before it is so named", v->name,
+                         v->same_as);
+    if (v->size > views[of].size)
+        return error_set(err, ERROR_USAGE, "view '%s' of %d pixels is to show what '%s' shows, which has %d",
+                         v->name, v->size, v->same_as, views[of].size);
+    return (v->augment == AUGMENT_NONE && v->flip == AUGMENT_FLIP_AS_MODE && !v->stream) ||
+           error_set(err, ERROR_USAGE, "view '%s' shows what '%s' shows, and is not augmented by itself",
+                     v->name, v->same_as);
+}
+
+static bool check_view(const loader_view *views, int which, error *err)
+{
+    const loader_view *v = &views[which];
+    if (v->size < 1 || v->size > 4096)
+        return error_set(err, ERROR_USAGE, "pictures of %d pixels; choose 1 to 4096", v->size);
+    if (which > 0 && !v->name) return error_set(err, ERROR_USAGE, "view %d has no name", which + 1);
+    if (v->name && find_view(views, which, v->name) >= 0)
+        return error_set(err, ERROR_USAGE, "two views are named '%s'", v->name);
+    return !v->same_as || check_same_as(views, which, err);
+}
+
+/* Up to the last that has a size or a name; 1 if none has. */
+static int count_views(const loader_config *c)
+{
+    int count = LOADER_VIEWS;
+    while (count > 1 && !c->views[count - 1].size && !c->views[count - 1].name) --count;
+    return count;
+}
+
 static bool check_config(const dataset_selection *selection, const loader_config *c, error *err)
 {
     if (selection->count < 1) return error_set(err, ERROR_USAGE, "no sample is selected to load");
     if (c->batch < 1 || c->batch > 65536)
         return error_set(err, ERROR_USAGE, "a batch of %d; choose 1 to 65536", c->batch);
-    if (c->size < 1 || c->size > 4096)
-        return error_set(err, ERROR_USAGE, "pictures of %d pixels; choose 1 to 4096", c->size);
     if (c->threads < 0 || c->threads > MAX_THREADS)
         return error_set(err, ERROR_USAGE, "%d loader threads; choose 0 to %d", c->threads, MAX_THREADS);
+    for (int i = 0; i < count_views(c); ++i)
+        if (!check_view(c->views, i, err)) return false;
     if (c->start_step < 0 || c->start_step > INT64_MAX / 2 / c->batch)
         return error_set(err, ERROR_USAGE, "step %lld cannot be a first step", (long long)c->start_step);
     return true;
 }
 
+/* Views that want the same of a picture share it. */
+static bool open_pictures(loader *l, error *err)
+{
+    const loader_view *views = l->config.views;
+    picture_use uses[PICTURE_USES];
+    int count = 0;
+    for (int i = 0; i < l->view_count; ++i) {
+        l->use[i] = -1;
+        l->same_as[i] = views[i].same_as ? find_view(views, i, views[i].same_as) : -1;
+        if (l->same_as[i] >= 0) continue;
+        bool whole = views[i].augment == AUGMENT_NONE;
+        for (int k = 0; k < count; ++k)
+            if (uses[k].size == views[i].size && (uses[k].mode == AUGMENT_NONE) == whole) l->use[i] = k;
+        if (l->use[i] >= 0) continue;
+        uses[count] = (picture_use){ views[i].size, views[i].augment };
+        l->use[i] = count++;
+    }
+    return (l->pictures = picture_cache_create(l->data, uses, count, KEPT_BYTES, err)) != NULL;
+}
+
+static bool make_batch(const loader *l, loader_batch *b)
+{
+    size_t batch = (size_t)l->config.batch;
+    b->count = l->config.batch;
+    b->captions = calloc(batch, sizeof *b->captions);
+    b->keys = calloc(batch, sizeof *b->keys);
+    b->samples = calloc(batch, sizeof *b->samples);
+    bool done = b->captions && b->keys && b->samples;
+    for (b->view_count = 0; b->view_count < l->view_count; ++b->view_count) {
+        const loader_view *v = &l->config.views[b->view_count];
+        b->views[b->view_count].name = v->name;
+        b->views[b->view_count].pixels = malloc(batch * view_bytes(v));
+        done = done && b->views[b->view_count].pixels;
+    }
+    b->pixels = b->views[0].pixels;
+    return done;
+}
+
+static void free_batch(loader_batch *b)
+{
+    for (int i = 0; i < b->view_count; ++i) free(b->views[i].pixels);
+    free(b->captions);
+    free(b->keys);
+    free(b->samples);
+}
+
 static bool make_slots(loader *l, error *err)
 {
-    size_t batch = (size_t)l->config.batch, size = (size_t)l->config.size;
     l->order = malloc((size_t)l->selection->count * sizeof *l->order);
     bool done = l->order != NULL;
-    for (int i = 0; i < SLOTS; ++i) {
-        loader_batch *b = &l->slots[i].batch;
-        b->count = l->config.batch;
-        b->pixels = malloc(batch * size * size * 3);
-        b->captions = calloc(batch, sizeof *b->captions);
-        b->keys = calloc(batch, sizeof *b->keys);
-        b->samples = calloc(batch, sizeof *b->samples);
-        done = done && b->pixels && b->captions && b->keys && b->samples;
-    }
+    for (int i = 0; i < SLOTS; ++i) done = make_batch(l, &l->slots[i].batch) && done;
     return done || error_set(err, ERROR_MEMORY, "no memory for %d batches of %d pictures of %d pixels", SLOTS,
-                             l->config.batch, l->config.size);
+                             l->config.batch, l->config.views[0].size);
 }
 
 /* Signals are for the main thread. */
@@ -209,14 +317,14 @@ loader *loader_open(const dataset *d, const dataset_selection *selection, const 
     l->data = d;
     l->selection = selection;
     l->config = *config;
+    l->view_count = count_views(config);
     l->epoch = -1;
     l->making = l->delivering = config->start_step;
     if (l->config.threads == 0) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
         l->config.threads = processors < 1 ? 1 : processors > 8 ? 8 : (int)processors;
     }
-    l->pictures = picture_cache_create(d, config->size, config->augment, KEPT_BYTES, err);
-    if (l->pictures && make_slots(l, err) && start_threads(l, err)) return l;
+    if (open_pictures(l, err) && make_slots(l, err) && start_threads(l, err)) return l;
     loader_close(l);
     return NULL;
 }
@@ -234,15 +342,18 @@ void loader_close(loader *l)
         pthread_cond_destroy(&l->ready);
         pthread_mutex_destroy(&l->lock);
     }
-    for (int i = 0; i < SLOTS; ++i) {
-        free(l->slots[i].batch.pixels);
-        free(l->slots[i].batch.captions);
-        free(l->slots[i].batch.keys);
-        free(l->slots[i].batch.samples);
-    }
+    for (int i = 0; i < SLOTS; ++i) free_batch(&l->slots[i].batch);
     picture_cache_destroy(l->pictures);
     free(l->order);
     free(l);
+}
+
+const uint8_t *loader_pixels(const loader_batch *batch, const char *name)
+{
+    for (int i = 0; i < batch->view_count; ++i)
+        if (batch->views[i].name && strcmp(batch->views[i].name, name) == 0) return batch->views[i].pixels;
+    CHECK(false, "a batch has no view '%s'", name);
+    return NULL;
 }
 
 bool loader_next(loader *l, loader_batch **batch, error *err)

@@ -4,6 +4,9 @@
  * threads nor on where the loader was started, so a resumed run sees what the first would have seen.
  * In place of a picture that cannot be read and may be skipped comes the next of its epoch that can, after
  * the last the first.
+ * A batch may hold several views of each sample's picture, of different sizes: the same part twice, or an
+ * untouched one beside an augmented one.  The picture is decoded once for all, each view is what a loader
+ * of it alone would give, and a picture that cannot be read is passed over in all.
  * One thread at a time may call these functions on one loader.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_LOADER_H
@@ -14,11 +17,25 @@
 
 typedef struct loader loader;
 
-typedef struct loader_config {
-    int batch; /* samples */
-    int size;  /* pixels a side */
+#define LOADER_VIEWS 4 /* the most */
+
+/* One way to show a sample's picture.  Texts are borrowed until the loader is closed. */
+typedef struct loader_view {
+    /* For loader_pixels; no two alike.  NULL for a first one that is never asked for by name. */
+    const char *name;
+    int size; /* pixels a side */
     augment_mode augment;
     augment_flip flip;
+    /* Its random numbers (augment.h): views that draw alike from one stream are cut alike. */
+    const char *stream;
+    /* NULL, or the name of a view before it, at least as large.  Then it shows that one's very part, brought to
+     * `size` by area, and has no augmentation, flip or stream of its own. */
+    const char *same_as;
+} loader_view;
+
+typedef struct loader_config {
+    int batch;                       /* samples */
+    loader_view views[LOADER_VIEWS]; /* at least one; those behind the last have no size */
     uint64_t seed;
     int threads; /* 1 to 64; 0 = one per processor, at most 8 */
     int64_t start_step;
@@ -29,7 +46,12 @@ typedef struct loader_config {
 typedef struct loader_batch {
     int64_t step, epoch; /* the epoch of its first sample */
     int count;           /* samples: samples */
-    uint8_t *pixels;     /* [count, size, size, 3] */
+    uint8_t *pixels;     /* of the first view, [count, size, size, 3] */
+    int view_count;
+    struct {
+        const char *name;
+        uint8_t *pixels;
+    } views[LOADER_VIEWS]; /* for loader_pixels */
     const char **captions, **keys;
     int64_t *samples; /* their index in the data set */
 } loader_batch;
@@ -43,5 +65,7 @@ void loader_close(loader *l); /* also frees batches not yet released */
  * A sample that cannot be read, and must not be skipped, is an error naming it; the loader then fails for good. */
 bool loader_next(loader *l, loader_batch **batch, error *err);
 void loader_release(loader *l, loader_batch *batch);
+/* The pixels of the view of that name, which must be one of the configuration's: [count, size, size, 3]. */
+const uint8_t *loader_pixels(const loader_batch *batch, const char *name);
 
 #endif

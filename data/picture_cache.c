@@ -10,21 +10,23 @@ enum { ENOUGH = 3 }; /* times the size: what is kept of larger pictures where pa
 
 struct picture_cache {
     const dataset *data;
-    int size;
-    augment_mode mode;
+    picture_use uses[PICTURE_USES];
+    int use_count;
     pthread_mutex_t lock;
     int64_t left;    /* bytes that may still be kept */
-    image *pictures; /* by index; empty where none is kept */
+    image *pictures; /* [index][use]; all of an index are empty where none is kept */
 };
 
-picture_cache *picture_cache_create(const dataset *d, int size, augment_mode mode, int64_t bytes, error *err)
+picture_cache *picture_cache_create(const dataset *d, const picture_use *uses, int count, int64_t bytes,
+                                    error *err)
 {
     picture_cache *c = calloc(1, sizeof *c);
-    image *pictures = calloc((size_t)dataset_count(d) + 1, sizeof *pictures);
+    image *pictures = calloc((size_t)(dataset_count(d) + 1) * (size_t)count, sizeof *pictures);
+    CHECK(count >= 1 && count <= PICTURE_USES, "%d uses of a picture", count);
     if (c && pictures && pthread_mutex_init(&c->lock, NULL) == 0) {
         c->data = d;
-        c->size = size;
-        c->mode = mode;
+        memcpy(c->uses, uses, (size_t)count * sizeof *uses);
+        c->use_count = count;
         c->left = bytes;
         c->pictures = pictures;
         return c;
@@ -34,36 +36,33 @@ picture_cache *picture_cache_create(const dataset *d, int size, augment_mode mod
     return error_null(err, ERROR_MEMORY, "no memory to keep pictures");
 }
 
+static void free_all(image *pictures, int64_t count)
+{
+    for (int64_t i = 0; i < count; ++i) image_free(&pictures[i]);
+}
+
 void picture_cache_destroy(picture_cache *c)
 {
     if (!c) return;
-    for (int64_t i = 0; i < dataset_count(c->data); ++i) image_free(&c->pictures[i]);
+    free_all(c->pictures, dataset_count(c->data) * c->use_count);
     pthread_mutex_destroy(&c->lock);
     free(c->pictures);
     free(c);
 }
 
-/* What augment() needs of it at most: without cutting, its own result. */
-static bool shrink(const picture_cache *c, image *picture, error *err)
+/* What augment() needs of it at most: without cutting, its own result.  Empty: the whole picture. */
+static bool shrink(const picture_use *u, const image *whole, image *small, error *err)
 {
-    int side = picture->width < picture->height ? picture->width : picture->height, enough = c->size * ENOUGH;
-    image small = { 0 };
-    if (c->mode == AUGMENT_NONE) {
-        if (!image_create(&small, c->size, c->size, err)) return false;
-        if (!augment(picture, c->size, AUGMENT_NONE, AUGMENT_FLIP_OFF, 0, 0, 0, small.pixels, err)) {
-            image_free(&small);
-            return false;
-        }
-    } else if (side > enough) {
-        int width = (int)((int64_t)picture->width * enough / side),
-            height = (int)((int64_t)picture->height * enough / side);
-        if (!image_resize_area(picture, width, height, false, &small, err)) return false;
-    } else {
-        return true;
-    }
-    image_free(picture);
-    *picture = small;
-    return true;
+    int side = whole->width < whole->height ? whole->width : whole->height, enough = u->size * ENOUGH;
+    *small = (image){ 0 };
+    if (u->mode != AUGMENT_NONE)
+        return side <= enough ||
+               image_resize_area(whole, (int)((int64_t)whole->width * enough / side),
+                                 (int)((int64_t)whole->height * enough / side), false, small, err);
+    if (!image_create(small, u->size, u->size, err)) return false;
+    if (augment(whole, u->size, AUGMENT_NONE, AUGMENT_FLIP_OFF, NULL, small->pixels, err)) return true;
+    image_free(small);
+    return false;
 }
 
 static bool copy(const image *from, image *to, error *err)
@@ -73,31 +72,62 @@ static bool copy(const image *from, image *to, error *err)
     return true;
 }
 
-/* One that another thread has kept meanwhile stays. */
-static bool keep(picture_cache *c, int64_t index, const image *picture, error *err)
+static bool copy_all(const image *from, int count, image *to, error *err)
 {
-    int64_t bytes = (int64_t)picture->width * picture->height * 3;
-    image kept;
-    if (!copy(picture, &kept, err)) return false;
+    for (int i = 0; i < count; ++i)
+        if (!copy(&from[i], &to[i], err)) {
+            free_all(to, i);
+            return false;
+        }
+    return true;
+}
+
+/* An image for each use, of which the last that needs the whole picture takes it over. */
+static bool shrink_all(const picture_cache *c, image *whole, image *out, error *err)
+{
+    int last = -1;
+    for (int i = 0; i < c->use_count; ++i) {
+        if (!shrink(&c->uses[i], whole, &out[i], err)) return false;
+        if (out[i].pixels) continue;
+        if (last >= 0 && !copy(whole, &out[last], err)) return false;
+        last = i;
+    }
+    if (last < 0) return true;
+    out[last] = *whole;
+    *whole = (image){ 0 };
+    return true;
+}
+
+/* Those that another thread has kept meanwhile stay. */
+static bool keep(picture_cache *c, int64_t index, const image *pictures, error *err)
+{
+    image *kept = c->pictures + index * c->use_count, copies[PICTURE_USES];
+    int64_t bytes = 0;
+    for (int i = 0; i < c->use_count; ++i) bytes += (int64_t)pictures[i].width * pictures[i].height * 3;
+    if (!copy_all(pictures, c->use_count, copies, err)) return false;
     pthread_mutex_lock(&c->lock);
-    if (c->pictures[index].pixels || bytes > c->left) {
-        image_free(&kept);
-    } else {
-        c->pictures[index] = kept;
+    bool room = !kept->pixels && bytes <= c->left;
+    if (room) {
+        memcpy(kept, copies, (size_t)c->use_count * sizeof *kept);
         c->left -= bytes;
     }
     pthread_mutex_unlock(&c->lock);
+    if (!room) free_all(copies, c->use_count);
     return true;
 }
 
 bool picture_cache_read(picture_cache *c, int64_t index, image *out, error *err)
 {
+    const image *kept = c->pictures + index * c->use_count;
+    memset(out, 0, (size_t)c->use_count * sizeof *out);
     pthread_mutex_lock(&c->lock);
-    image kept = c->pictures[index]; /* never changes again */
+    bool known = kept->pixels != NULL; /* then they never change again */
     pthread_mutex_unlock(&c->lock);
-    if (kept.pixels) return copy(&kept, out, err);
-    if (!dataset_read_picture(c->data, index, out, err)) return false;
-    if (shrink(c, out, err) && keep(c, index, out, err)) return true;
-    image_free(out);
-    return false;
+    if (known) return copy_all(kept, c->use_count, out, err);
+    image whole;
+    if (!dataset_read_picture(c->data, index, &whole, err)) return false;
+    bool ok = shrink_all(c, &whole, out, err) && keep(c, index, out, err);
+    image_free(&whole);
+    if (!ok) free_all(out, c->use_count);
+    return ok;
 }

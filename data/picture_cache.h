@@ -9,13 +9,24 @@
 
 typedef struct picture_cache picture_cache;
 
-/* For examples of `size` pixels a side; keeps up to `bytes` of pixels.  The data set is borrowed. */
-picture_cache *picture_cache_create(const dataset *d, int size, augment_mode mode, int64_t bytes, error *err);
+/* What a picture is read for: examples of `size` pixels a side, made by augment() in that mode. */
+typedef struct picture_use {
+    int size;
+    augment_mode mode;
+} picture_use;
+
+#define PICTURE_USES 4
+/* Of every picture, an image for each of `count` uses, PICTURE_USES at most; keeps up to `bytes` of
+ * pixels.  The data set is borrowed. */
+picture_cache *picture_cache_create(const dataset *d, const picture_use *uses, int count, int64_t bytes,
+                                    error *err);
 void picture_cache_destroy(picture_cache *c);
 
-/* Picture `index` for augment() in that mode.  Without augmentation the result of augment() is that of the picture
- * itself, bit for bit; with it, a picture whose short side is over three times `size` is first brought to that by area:
- * the listings shrink it to 1.5 times `size` at most anyway.  What it gives does not depend on what is kept. */
+/* Picture `index` for augment() in each use's mode, decoded once: `out` has an image for each, all empty
+ * after a failure.  Without augmentation the result of augment() is that of the picture itself, bit for
+ * bit; with it, a picture whose short side is over three times `size` is first brought to that by area:
+ * the listings shrink it to 1.5 times `size` at most anyway.  What it gives depends neither on what is
+ * kept nor on the other uses. */
 bool picture_cache_read(picture_cache *c, int64_t index, image *out, error *err);
 
 #endif

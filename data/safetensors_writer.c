@@ -12,17 +12,19 @@
 
 #define ALIGNMENT 64 /* of the data within the file */
 
-typedef struct piece {
+typedef struct tensor_entry {
     char *name;
     dtype type;
     int rank;
     int64_t dim[SAFETENSORS_MAX_RANK];
     const void *data;
+    safetensors_source source; /* where there is no data */
+    void *of;
     int64_t bytes;
-} piece;
+} tensor_entry;
 
 struct safetensors_writer {
-    piece *pieces;
+    tensor_entry *tensors;
     int count, capacity;
     json_t *metadata, *names; /* names: a set, to find repetitions */
 };
@@ -41,8 +43,8 @@ safetensors_writer *safetensors_writer_create(void)
 void safetensors_writer_destroy(safetensors_writer *writer)
 {
     if (!writer) return;
-    for (int i = 0; i < writer->count; ++i) free(writer->pieces[i].name);
-    free(writer->pieces);
+    for (int i = 0; i < writer->count; ++i) free(writer->tensors[i].name);
+    free(writer->tensors);
     json_decref(writer->metadata);
     json_decref(writer->names);
     free(writer);
@@ -52,32 +54,53 @@ static bool grow(safetensors_writer *writer)
 {
     if (writer->count < writer->capacity) return true;
     int capacity = writer->capacity ? 2 * writer->capacity : 64;
-    piece *larger = realloc(writer->pieces, (size_t)capacity * sizeof *larger);
+    tensor_entry *larger = realloc(writer->tensors, (size_t)capacity * sizeof *larger);
     if (!larger) return false;
-    writer->pieces = larger;
+    writer->tensors = larger;
     writer->capacity = capacity;
     return true;
+}
+
+/* The entry of a new tensor, whose data or source is still to be said; NULL: refused. */
+static tensor_entry *add(safetensors_writer *writer, const char *name, dtype type, int rank,
+                         const int64_t *dim, error *err)
+{
+    CHECK(rank >= 0 && rank <= SAFETENSORS_MAX_RANK, "tensor '%s' of rank %d", name, rank);
+    int64_t bytes = (int64_t)dtype_bytes(type);
+    for (int i = 0; i < rank; ++i) bytes *= dim[i];
+    if (json_object_get(writer->names, name) || strcmp(name, "__metadata__") == 0)
+        return error_null(err, ERROR_MODEL, "two tensors of one file are named '%s'", name);
+    if (utf8_check(name) >= 0)
+        return error_null(err, ERROR_USAGE, "a tensor's name is not valid UTF-8: '%s'", name);
+    tensor_entry p = { .name = strdup(name), .type = type, .rank = rank, .bytes = bytes };
+    if (!p.name || !grow(writer) || json_object_set_new(writer->names, name, json_true()) != 0) {
+        free(p.name);
+        return error_null(err, ERROR_MEMORY, "memory ran out while adding tensor '%s'", name);
+    }
+    if (rank) memcpy(p.dim, dim, (size_t)rank * sizeof *dim);
+    tensor_entry *entry = &writer->tensors[writer->count++];
+    *entry = p;
+    return entry;
 }
 
 bool safetensors_add(safetensors_writer *writer, const char *name, dtype type, int rank, const int64_t *dim,
                      const void *data, int64_t bytes, error *err)
 {
-    CHECK(rank >= 0 && rank <= SAFETENSORS_MAX_RANK, "tensor '%s' of rank %d", name, rank);
-    int64_t wanted = (int64_t)dtype_bytes(type);
-    for (int i = 0; i < rank; ++i) wanted *= dim[i];
-    CHECK(wanted == bytes, "tensor '%s': %lld bytes for a shape of %lld", name, (long long)bytes,
-          (long long)wanted);
-    if (json_object_get(writer->names, name) || strcmp(name, "__metadata__") == 0)
-        return error_set(err, ERROR_MODEL, "two tensors of one file are named '%s'", name);
-    if (utf8_check(name) >= 0)
-        return error_set(err, ERROR_USAGE, "a tensor's name is not valid UTF-8: '%s'", name);
-    piece p = { .name = strdup(name), .type = type, .rank = rank, .data = data, .bytes = bytes };
-    if (!p.name || !grow(writer) || json_object_set_new(writer->names, name, json_true()) != 0) {
-        free(p.name);
-        return error_set(err, ERROR_MEMORY, "memory ran out while adding tensor '%s'", name);
-    }
-    if (rank) memcpy(p.dim, dim, (size_t)rank * sizeof *dim);
-    writer->pieces[writer->count++] = p;
+    tensor_entry *t = add(writer, name, type, rank, dim, err);
+    if (!t) return false;
+    CHECK(t->bytes == bytes, "tensor '%s': %lld bytes for a shape of %lld", name, (long long)bytes,
+          (long long)t->bytes);
+    t->data = data;
+    return true;
+}
+
+bool safetensors_add_source(safetensors_writer *writer, const char *name, dtype type, int rank,
+                            const int64_t *dim, safetensors_source source, void *of, error *err)
+{
+    tensor_entry *t = add(writer, name, type, rank, dim, err);
+    if (!t) return false;
+    t->source = source;
+    t->of = of;
     return true;
 }
 
@@ -90,7 +113,7 @@ bool safetensors_add_metadata(safetensors_writer *writer, const char *key, const
 }
 
 /* One header entry; NULL when memory is out. */
-static json_t *describe(const piece *p, int64_t begin)
+static json_t *describe(const tensor_entry *p, int64_t begin)
 {
     json_t *shape = json_array();
     for (int i = 0; i < p->rank; ++i) json_tree_add(&shape, json_integer(p->dim[i]));
@@ -98,20 +121,20 @@ static json_t *describe(const piece *p, int64_t begin)
                      (json_int_t)begin, (json_int_t)(begin + p->bytes));
 }
 
-/* The pieces in file order: by width of their type, widest first, then as added. */
-static const piece **arrange(const safetensors_writer *writer)
+/* The tensors in file order: by width of their type, widest first, then as added. */
+static const tensor_entry **arrange(const safetensors_writer *writer)
 {
-    const piece **order = malloc(((size_t)writer->count + 1) * sizeof *order);
+    const tensor_entry **order = malloc(((size_t)writer->count + 1) * sizeof *order);
     int placed = 0;
     for (size_t width = 8; order && width; width /= 2)
         for (int i = 0; i < writer->count; ++i)
-            if (dtype_bytes(writer->pieces[i].type) == width) order[placed++] = &writer->pieces[i];
+            if (dtype_bytes(writer->tensors[i].type) == width) order[placed++] = &writer->tensors[i];
     CHECK(!order || placed == writer->count, "%d of %d tensors", placed, writer->count);
     return order;
 }
 
 /* The header's text, to be freed. */
-static char *make_header(const safetensors_writer *writer, const piece *const *order, const char *path,
+static char *make_header(const safetensors_writer *writer, const tensor_entry *const *order, const char *path,
                          error *err)
 {
     json_t *header = json_object();
@@ -127,29 +150,70 @@ static char *make_header(const safetensors_writer *writer, const piece *const *o
     return json_tree_text(header, JSON_COMPACT, what, err);
 }
 
-static void write_parts(const safetensors_writer *writer, const piece *const *order, const char *header,
-                        FILE *out)
+static void write_header(const char *header, FILE *out)
 {
     size_t length = strlen(header), padded = (length + 8 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - 8;
     for (int i = 0; i < 8; ++i) fputc((int)(padded >> (8 * i) & 255u), out);
     fwrite(header, 1, length, out);
     for (size_t i = length; i < padded; ++i) fputc(' ', out);
+}
+
+/* Piece by piece through `room`.  False: the source failed; what could not be written, `out` knows. */
+static bool write_from_source(const tensor_entry *t, void *room, FILE *out, error *err)
+{
+    int64_t width = (int64_t)dtype_bytes(t->type), count = t->bytes / width;
+    for (int64_t first = 0, now; first < count && !ferror(out); first += now) {
+        now = count - first < SAFETENSORS_PIECE ? count - first : SAFETENSORS_PIECE;
+        if (!t->source(t->of, first, now, room, err)) return false;
+        fwrite(room, (size_t)width, (size_t)now, out);
+    }
+    return true;
+}
+
+/* The largest piece that a source will be asked for, in bytes. */
+static int64_t piece_bytes(const safetensors_writer *writer)
+{
+    int64_t largest = 1;
+    for (int i = 0; i < writer->count; ++i) {
+        const tensor_entry *t = &writer->tensors[i];
+        int64_t most = SAFETENSORS_PIECE * (int64_t)dtype_bytes(t->type);
+        if (t->bytes < most) most = t->bytes;
+        if (t->source && most > largest) largest = most;
+    }
+    return largest;
+}
+
+static bool write_parts(const safetensors_writer *writer, const tensor_entry *const *order,
+                        const char *header, void *room, FILE *out, error *err)
+{
+    write_header(header, out);
     for (int i = 0; i < writer->count && !ferror(out); ++i)
-        if (order[i]->bytes) fwrite(order[i]->data, 1, (size_t)order[i]->bytes, out);
+        if (order[i]->source && !write_from_source(order[i], room, out, err))
+            return false;
+        else if (!order[i]->source && order[i]->bytes)
+            fwrite(order[i]->data, 1, (size_t)order[i]->bytes, out);
+    return true;
+}
+
+static bool write_file(const safetensors_writer *writer, const tensor_entry *const *order, const char *header,
+                       void *room, const char *path, error *err)
+{
+    file_atomic f;
+    if (!file_atomic_open(&f, path, err)) return false;
+    if (write_parts(writer, order, header, room, f.stream, err)) return file_atomic_commit(&f, err);
+    file_atomic_abandon(&f);
+    return false;
 }
 
 bool safetensors_write(const safetensors_writer *writer, const char *path, error *err)
 {
-    const piece **order = arrange(writer);
-    if (!order) return error_set(err, ERROR_MEMORY, "memory ran out while writing '%s'", path);
-    char *header = make_header(writer, order, path, err);
-    file_atomic f;
-    bool good = header && file_atomic_open(&f, path, err);
-    if (good) {
-        write_parts(writer, order, header, f.stream);
-        good = file_atomic_commit(&f, err);
-    }
+    const tensor_entry **order = arrange(writer);
+    void *room = malloc((size_t)piece_bytes(writer));
+    if (!order || !room) error_set(err, ERROR_MEMORY, "memory ran out while writing '%s'", path);
+    char *header = order && room ? make_header(writer, order, path, err) : NULL;
+    bool good = header && write_file(writer, order, header, room, path, err);
     free(header);
+    free(room);
     free(order);
     return good;
 }

@@ -29,6 +29,20 @@ struct training_data {
     char hash[65];
 };
 
+/* The picture itself, and what else is asked for. */
+static void set_views(const training_data_options *o, loader_config *c)
+{
+    CHECK(o->view_count < LOADER_VIEWS, "%d more views", o->view_count);
+    c->views[0] =
+        (loader_view){ .name = "picture", .size = (int)o->size, .augment = o->augment, .flip = o->flip };
+    for (int i = 0; i < o->view_count; ++i) c->views[1 + i] = o->views[i];
+}
+
+static int side_of(const training_data *d)
+{
+    return d->config.views[0].size;
+}
+
 /* Leaves out samples without a caption; that none is left is an error of the training part. */
 static bool keep_captioned(const training_data_options *o, const training_data *d, dataset_selection *s,
                            const char *part, error *err)
@@ -79,13 +93,9 @@ training_data *training_data_open(const training_data_options *o, error *err)
 {
     training_data *d = calloc(1, sizeof *d);
     if (!d) return error_null(err, ERROR_MEMORY, "out of memory for a data set");
-    d->config = (loader_config){ .batch = (int)o->batch,
-                                 .size = (int)o->size,
-                                 .augment = o->augment,
-                                 .flip = o->flip,
-                                 .seed = o->seed,
-                                 .threads = o->threads,
-                                 .shuffle = true };
+    d->config =
+        (loader_config){ .batch = (int)o->batch, .seed = o->seed, .threads = o->threads, .shuffle = true };
+    set_views(o, &d->config);
     bool ok = (d->set = dataset_open(&o->path, 1, false, err)) &&
               dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
               (o->holdout <= 0 ||
@@ -158,7 +168,7 @@ const char *training_data_hash(const training_data *d)
 
 int64_t training_data_size(const training_data *d)
 {
-    return d->config.size;
+    return side_of(d);
 }
 
 bool training_data_captioned(const training_data *d)
@@ -171,11 +181,11 @@ bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, boo
     image picture = { 0 };
     error why = { 0 };
     *good = dataset_read_picture(d->set, index, &picture, &why) &&
-            augment(&picture, d->config.size, AUGMENT_NONE, AUGMENT_FLIP_OFF, 0, 0, 0, pixels, &why);
+            augment(&picture, side_of(d), AUGMENT_NONE, AUGMENT_FLIP_OFF, NULL, pixels, &why);
     image_free(&picture);
     d->readable[index] = *good;
     if (*good) return true;
-    memset(pixels, 0, (size_t)d->config.size * (size_t)d->config.size * 3);
+    memset(pixels, 0, (size_t)side_of(d) * (size_t)side_of(d) * 3);
     return skips_add(d->skips, index, &why, err);
 }
 
@@ -184,7 +194,7 @@ bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, boo
 static bool find_shown(training_data *d, int64_t most, error *err)
 {
     const dataset_selection *from = training_data_selection(d, true);
-    uint8_t *pixels = malloc((size_t)d->config.size * (size_t)d->config.size * 3);
+    uint8_t *pixels = malloc((size_t)side_of(d) * (size_t)side_of(d) * 3);
     bool ok = pixels ? true : error_set(err, ERROR_MEMORY, "out of memory for a picture");
     for (; ok && d->looked_at < from->count && d->shown_count < most; ++d->looked_at) {
         int64_t i = d->looked_at, index = from->index[i];
@@ -215,7 +225,7 @@ int64_t training_data_validation_index(const training_data *d, int64_t i)
 
 const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t *count, error *err)
 {
-    size_t picture = (size_t)d->config.size * (size_t)d->config.size * 3;
+    size_t picture = (size_t)side_of(d) * (size_t)side_of(d) * 3;
     if (!training_data_validation_count(d, most, count, err)) return NULL;
     if (d->read >= *count) return d->pixels;
     uint8_t *pixels = realloc(d->pixels, (size_t)*count * picture);

@@ -15,6 +15,8 @@ typedef struct training_data_options {
     int64_t size, batch; /* pixels a side; pictures a step */
     augment_mode augment;
     augment_flip flip;
+    const loader_view *views; /* NULL, or others of each picture that batches hold beside that one, */
+    int view_count;           /* for loader_pixels; in same_as that one is "picture" */
     uint64_t seed;
     int threads;
     bool captions;     /* pictures without one are left out, with a warning */

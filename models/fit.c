@@ -5,8 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PICTURES = 500, DVAE_STEPS = 2400, DVAE_LEAST = 200, PRIOR_STEPS = 3000, PRIOR_LEAST = 300 };
-enum { LINES = 60, TIMES = 6, DRAWN = 3 }; /* metric lines; checkpoints, validations, grids; of drawings */
+enum { PICTURES = 500, LINES = 60, TIMES = 6 }; /* metric lines; checkpoints and validations */
 enum {
     TEXT_LEAST = 24,
     TEXT_MOST = 128,
@@ -23,11 +22,18 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static bool fit_steps(int64_t *steps, int64_t *batch, int64_t base, int64_t least, int64_t pictures)
+/* A batch that is computed in parts stays divisible. */
+static int64_t fit_batch(const training_config *c, int64_t pictures)
 {
-    if (*steps > 0) return false;
-    *steps = larger(llround((double)base * sqrt((double)pictures / PICTURES)), least);
-    *batch = smaller(*batch, larger(pictures, 1));
+    int64_t parts = larger(c->accumulate, 1), most = larger(pictures, 1);
+    return c->batch <= most ? c->batch : larger(most - most % parts, parts);
+}
+
+static bool fit_steps(training_config *c, int64_t base, int64_t least, int64_t pictures)
+{
+    if (c->steps > 0) return false;
+    c->steps = larger(llround((double)base * sqrt((double)pictures / PICTURES)), least);
+    c->batch = fit_batch(c, pictures);
     return true;
 }
 
@@ -37,33 +43,14 @@ static void fit_every(int64_t *every, int64_t unset, int64_t steps, int64_t time
     if (*every == unset) *every = (steps + times - 1) / times;
 }
 
-static int64_t fit_codes(int64_t tokens, int64_t most)
+bool fit_training(training_config *c, int64_t base, int64_t least, int64_t grids, int64_t pictures)
 {
-    int64_t codes = 16;
-    while (codes < most && codes * 2 <= tokens / 6) codes *= 2;
-    return codes;
-}
-
-void fit_dvae(dvae_config *c, int64_t pictures, bool *chosen)
-{
-    int64_t side = dvae_tokens_side(c);
-    bool steps = fit_steps(&c->steps, &c->batch, DVAE_STEPS, DVAE_LEAST, pictures);
-    if (c->codes == 0) c->codes = fit_codes(pictures * side * side, 32 * side);
+    bool chosen = fit_steps(c, base, least, pictures);
     fit_every(&c->log_every, 0, c->steps, LINES);
     fit_every(&c->save_every, 0, c->steps, TIMES);
     fit_every(&c->eval_every, -1, c->steps, TIMES);
-    fit_every(&c->sample_every, -1, c->steps, TIMES);
-    if (chosen) *chosen = steps;
-}
-
-void fit_prior(prior_config *c, int64_t pictures, bool *chosen)
-{
-    bool steps = fit_steps(&c->steps, &c->batch, PRIOR_STEPS, PRIOR_LEAST, pictures);
-    fit_every(&c->log_every, 0, c->steps, LINES);
-    fit_every(&c->save_every, 0, c->steps, TIMES);
-    fit_every(&c->eval_every, -1, c->steps, TIMES);
-    fit_every(&c->sample_every, -1, c->steps, DRAWN);
-    if (chosen) *chosen = steps;
+    fit_every(&c->sample_every, -1, c->steps, grids);
+    return chosen;
 }
 
 int64_t fit_text_tokens(int64_t longest)

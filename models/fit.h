@@ -4,13 +4,12 @@
 #ifndef DALLE_CL_MODELS_FIT_H
 #define DALLE_CL_MODELS_FIT_H
 
-#include "models/dvae/dvae.h"
-#include "models/prior/prior.h"
+#include "models/training.h"
 
-/* Replaces each 0 or -1 that means "by the set" (config.def says which) for a set of so many pictures; *chosen (may be
- * NULL) says whether the number of steps was among them. */
-void fit_dvae(dvae_config *c, int64_t pictures, bool *chosen);
-void fit_prior(prior_config *c, int64_t pictures, bool *chosen);
+/* Replaces each 0 or -1 that means "by the set" (training.def says which) for a set of so many pictures:
+ * `base` steps for 500 of them, at least `least`, so many sample grids; returns whether the number of steps was
+ * among them. */
+bool fit_training(training_config *c, int64_t base, int64_t least, int64_t grids, int64_t pictures);
 /* Text positions for captions of up to so many tokens. */
 int64_t fit_text_tokens(int64_t longest);
 

@@ -79,6 +79,8 @@ struct model_kind {
     bool (*save_files)(const model_part *p, const char *folder, error *err);
 
     /* ---- What is said of it ---- */
+    /* Whether a tensor of a packed part is no parameter, but one that training updates without a gradient. */
+    bool (*is_learnt)(const char *tensor);
     /* Adds to what `pack --json` prints; NULL for a part that could have been packed too and was not. */
     void (*figures)(const model_part *p, json_t **to);
     void (*tell)(const model_part *p, char text[PART_TELL]); /* "captions have up to 24 tokens" */

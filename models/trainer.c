@@ -100,17 +100,34 @@ static double ema_at(const trainer *t, int64_t step)
     return step % every == 0 ? ema_decay_at(t->config->ema, step / every) : 1.0;
 }
 
-bool trainer_write(const trainer *t, int64_t step, double rate, tensor *random, optimizer *o, error *err)
+typedef struct part_writer {
+    const trainer *trainer;
+    const trainer_graph *graph;
+    int64_t step;
+    void *self;
+} part_writer;
+
+static bool write_part(void *context, int64_t first, error *err)
 {
-    const uint64_t seed = (uint64_t)t->config->seed;
-    const int32_t state[4] = { (int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32), (int32_t)step, 0 };
-    return graph_write(random, state, err) && optimizer_schedule(o, step, rate, ema_at(t, step), err);
+    const part_writer *w = context;
+    const uint64_t seed = (uint64_t)w->trainer->config->seed;
+    const int32_t state[4] = { (int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32), (int32_t)w->step,
+                               (int32_t)first };
+    return graph_write(w->graph->division->random, state, err) && w->graph->write(w->self, first, err);
+}
+
+bool trainer_step(const trainer *t, const trainer_graph *g, int64_t step, double rate, void *self, error *err)
+{
+    part_writer w = { t, g, step, self };
+    return optimizer_schedule(g->optimizer, step, rate, ema_at(t, step), err) &&
+           division_run(g->division, g->graph, write_part, &w, err) &&
+           graph_read_begin(optimizer_status(g->optimizer), err);
 }
 
 bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err)
 {
     float status[4];
-    if (!graph_read(optimizer_status(o), status, err)) return false;
+    if (!graph_read_end(optimizer_status(o), status, err)) return false;
     out->finite = status[2] != 0.0f;
     train_metrics_add(out, "gradient_norm", status[1], NULL);
     train_metrics_add(out, "learning_rate", rate, NULL);
@@ -193,18 +210,33 @@ static train_options options_of(const trainer *t, const char *text, json_t *prov
     return o;
 }
 
+/* What a run that says nothing of a setting had. */
+static char *defaults_text(const config_table *table, error *err)
+{
+    void *config = malloc(table->size);
+    if (!config)
+        return error_null(err, ERROR_MEMORY, "out of memory for the settings of the %s", table->name);
+    config_defaults(table, config);
+    char *text = request_config_text(table, config, err);
+    free(config);
+    return text;
+}
+
 bool trainer_run(trainer *t, train_task *task, const config_table *table, const void *config,
                  const char *path, json_t *origin, error *err)
 {
     json_t *provenance = provenance_of(t, path, origin, err);
-    char *text = provenance ? request_config_text(table, config, err) : NULL;
-    bool ok = text != NULL;
+    char *text = provenance ? request_config_text(table, config, err) : NULL,
+         *defaults = text ? defaults_text(table, err) : NULL;
+    bool ok = defaults != NULL;
     if (ok) {
         train_options options = options_of(t, text, provenance);
+        options.config_defaults = defaults;
         task->store = t->store;
         ok = request_train(t->request, t->device, task, &options, err);
     }
     json_decref(provenance);
+    free(defaults);
     free(text);
     return ok;
 }

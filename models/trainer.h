@@ -1,5 +1,5 @@
-/* trainer.h -- what the training of every kind does alike: it opens device, data and store, knows the step size and
- * the random numbers of a step, draws sample grids, keeps what must survive a restart, and starts the loop
+/* trainer.h -- what the training of every kind does alike: it opens device, data and store, runs steps with
+ * their step size and random numbers, draws sample grids, keeps what must survive a restart, and starts the loop
  * (host/train/train.h).  A kind embeds a trainer and adds its graph, its figures and its drawings.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_TRAINER_H
@@ -35,9 +35,17 @@ void trainer_close(trainer *t);
 
 /* The step size by `pace`. */
 double trainer_rate(const trainer *t, int64_t step);
-/* Writes what every step needs: the state of its random numbers (I32 [4], see cl/random.clh) and the optimizer's
- * schedule. */
-bool trainer_write(const trainer *t, int64_t step, double rate, tensor *random, optimizer *o, error *err);
+/* A kind's step as a graph, and how the part of its inputs is written that begins with sample `first` of the batch. */
+typedef struct trainer_graph {
+    graph *graph;
+    const division *division;
+    optimizer *optimizer;
+    bool (*write)(void *self, int64_t first, error *err);
+} trainer_graph;
+/* Runs step `step` with the random numbers (cl/random.clh) and averages that belong to it, part by part where the
+ * batch is divided, and begins to read what trainer_figures gives; does not wait. */
+bool trainer_step(const trainer *t, const trainer_graph *g, int64_t step, double rate, void *self,
+                  error *err);
 /* The figures that every step ends with, and whether it was skipped. */
 bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err);
 /* What validation found; it may halve the step size. */

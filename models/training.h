@@ -35,7 +35,17 @@ typedef struct text_config {
 #include "host/base/config_undef.h"
 } text_config;
 
+/* What graph_compile advises to change where memory is short. */
+#define TRAINING_KNOB "`batch`, or set recompute=yes or a higher `accumulate`"
+
+/* Whether the batch can be divided as `accumulate` says; `kind` starts the error. */
+bool training_check(const training_config *c, const char *kind, error *err);
+
 optimizer_settings training_optimizer(const training_config *c);
+/* A step's parts; `random` is the graph's input. */
+division training_division(const training_config *c, tensor *random);
+/* Pictures of one part. */
+int64_t training_samples(const training_config *c);
 
 /* Whether a picture looks alike in every epoch. */
 bool training_is_fixed(const training_config *c);

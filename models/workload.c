@@ -58,10 +58,12 @@ static void add_entry(workload_size *size, const store_entry *e)
     if (e->kind == STORE_PARAMETER) {
         size->parameters += e->count;
         size->parameter_bytes += bytes;
-    } else if (strncmp(e->name, "adam.", 5) == 0) {
+    } else if (e->kind == STORE_MEAN || e->kind == STORE_VARIANCE) {
         size->moment_bytes += bytes;
-    } else if (strncmp(e->name, "ema.", 4) == 0) {
+    } else if (e->kind == STORE_AVERAGE) {
         size->ema_bytes += bytes;
+    } else if (strncmp(e->name, "part.", 5) == 0) {
+        size->sum_bytes += bytes;
     } else {
         size->state_bytes += bytes;
     }
@@ -83,6 +85,8 @@ bool workload_plan(workload *w, workload_size *size, error *err)
         const node *n = graph_node_at(g, i);
         if (n->live) size->flops += node_flops(n);
     }
+    size->parts = w->step.division->parts;
+    size->flops *= (double)size->parts; /* all products belong to the parts */
     return true;
 }
 
@@ -108,11 +112,20 @@ bool workload_ready(workload *w, error *err)
 
 /* ---- Running ---- */
 
+/* All parts are alike but for their random numbers. */
+static bool write_part(void *context, int64_t first, error *err)
+{
+    const division *d = context;
+    const int32_t random[4] = { 1, 0, 0, (int32_t)first };
+    return d->parts <= 1 || graph_write(d->random, random, err);
+}
+
 static bool run_step(workload *w, float *loss, error *err)
 {
     const workload_step *s = &w->step;
-    return optimizer_schedule(s->optimizer, w->done++, 1e-4, 1.0, err) && graph_run(s->graph, err) &&
-           graph_read(s->loss, loss, err);
+    division d = *s->division;
+    return optimizer_schedule(s->optimizer, w->done++, 1e-4, 1.0, err) &&
+           division_run(&d, s->graph, write_part, &d, err) && graph_read(s->loss, loss, err);
 }
 
 bool workload_run(workload *w, error *err)

@@ -5,6 +5,7 @@
 #ifndef DALLE_CL_MODELS_WORKLOAD_H
 #define DALLE_CL_MODELS_WORKLOAD_H
 
+#include "host/train/division.h"
 #include "host/train/optimizer.h"
 
 typedef struct workload workload;
@@ -13,8 +14,9 @@ typedef struct workload workload;
 typedef struct workload_step {
     graph *graph; /* not yet compiled; the workload's to destroy.  NULL: no step but a drawing */
     optimizer *optimizer;
-    tensor *loss;     /* kept */
-    const char *knob; /* what graph_compile advises to lower */
+    tensor *loss;             /* kept */
+    const division *division; /* borrowed */
+    const char *knob;         /* what graph_compile advises to lower */
 } workload_step;
 
 typedef struct workload_type {
@@ -41,8 +43,10 @@ typedef struct workload_size {
     int64_t parameters;                               /* numbers that are trained */
     int64_t parameter_bytes, moment_bytes, ema_bytes; /* of the store, by kind */
     int64_t state_bytes;                              /* codebooks, caches: the rest of the store */
-    int64_t input_bytes, work_bytes;                  /* activations, gradients and scratch, after reuse */
-    int64_t largest_bytes;                            /* of one tensor, which must fit one buffer */
+    int64_t parts;                                    /* that the batch is computed in */
+    int64_t sum_bytes; /* of the store: gradients and the like that are added up over the parts */
+    int64_t input_bytes, work_bytes; /* of a part: activations, gradients, scratch, after reuse */
+    int64_t largest_bytes;           /* of one tensor, which must fit one buffer */
     char largest_name[96];
     double flops; /* of the products, two a multiply-add */
 } workload_size;

@@ -37,7 +37,7 @@ static bool make_pair(const dataset *set, int64_t index, const image *drawn, ima
     image real = { 0 }, fitted = { 0 };
     int side = drawn->width;
     bool ok = dataset_read_picture(set, index, &real, err) && image_create(&fitted, side, side, err) &&
-              augment(&real, side, AUGMENT_NONE, AUGMENT_FLIP_OFF, 0, 0, 0, fitted.pixels, err) &&
+              augment(&real, side, AUGMENT_NONE, AUGMENT_FLIP_OFF, NULL, fitted.pixels, err) &&
               image_create(pair, side, 2 * side + 2, err);
     if (ok) {
         image_paste(pair, &fitted, 0, 0);

@@ -243,6 +243,15 @@ static void judge(const prior_config *c, const float *entropy, int64_t n, dalle_
     out->unsure = c->entropy_known > 0 && out->mean_entropy > c->entropy_known;
 }
 
+/* Where memory does not suffice for a part of the dVAE, the graphs that the prior keeps give way. */
+static bool prepare_codec(dalle_model *m, codec_parts parts, error *err)
+{
+    if (dvae_codec_prepare(m->dvae->codec, parts, err)) return true;
+    if (err->code != ERROR_MEMORY || !m->prior) return false;
+    prior_sampler_drop(m->prior->sampler);
+    return dvae_codec_prepare(m->dvae->codec, parts, err);
+}
+
 static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *locale, dalle_pictures *out,
                  error *err)
 {
@@ -261,8 +270,7 @@ static bool draw(dalle_model *m, const dalle_request *r, const plain_locale *loc
                   : error_set(err, ERROR_MEMORY, "out of memory for %d pictures", r->count);
     /* All is made ready first: other cores build one part's kernels while this one builds another's. */
     ok = ok && prior_part_tokens(m->prior, r->caption, text, &cut, err) &&
-         dvae_codec_prepare(m->dvae->codec, CODEC_DECODE, err) &&
-         prior_part_prepare(m->prior, at_once(r->count), err);
+         prepare_codec(m, CODEC_DECODE, err) && prior_part_prepare(m->prior, at_once(r->count), err);
     progress_adapter adapter = { r, locale };
     prior_draw d = { .text = text,
                      .seed = r->seed,
@@ -352,6 +360,7 @@ bool dalle_encode(dalle_model *m, const uint8_t *rgb, int count, int32_t *tokens
     PLAIN_LOCALE;
     error err = { 0 };
     return (check_coding(m, rgb, tokens, count, &err) &&
+            (count == 0 || prepare_codec(m, CODEC_ENCODE, &err)) &&
             dvae_codec_encode(m->dvae->codec, rgb, count, tokens, &err)) ||
            api_report(failure, &err);
 }
@@ -361,6 +370,7 @@ bool dalle_decode(dalle_model *m, const int32_t *tokens, int count, uint8_t *rgb
     PLAIN_LOCALE;
     error err = { 0 };
     return (check_coding(m, tokens, rgb, count, &err) &&
+            (count == 0 || prepare_codec(m, CODEC_DECODE, &err)) &&
             dvae_codec_decode(m->dvae->codec, tokens, count, rgb, &err)) ||
            api_report(failure, &err);
 }

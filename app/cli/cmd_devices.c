@@ -68,7 +68,7 @@ static json_t *to_json(const device_info *d, const selection *chosen)
     json_tree_put(&o, "name", json_tree_string(d->name));
     json_tree_put(&o, "vendor", json_tree_string(d->vendor));
     json_tree_put(&o, "vendor_word", json_tree_string(d->vendor_word));
-    json_tree_put(&o, "platform", json_tree_string(d->platform));
+    json_tree_put(&o, "platform", json_tree_string(d->runtime));
     json_tree_put(&o, "version", json_tree_string(d->version));
     json_tree_put(&o, "driver", json_tree_string(d->driver));
     json_tree_put(&o, "compute_units", json_integer(d->compute_units));
@@ -124,7 +124,7 @@ static void print_people(const device_info *d, const selection *chosen)
 {
     int place = place_in(chosen, d->index);
     printf("%c %d  %s\n", place ? '*' : ' ', d->index, d->name);
-    printf("     %s, %s, %s, driver %s\n", kind_name(d->kind), d->platform, d->version, d->driver);
+    printf("     %s, %s, %s, driver %s\n", kind_name(d->kind), d->runtime, d->version, d->driver);
     printf("     it says: %d compute units, %.1f GiB memory, buffers up to %.1f GiB, %lld KiB local, "
            "groups up to %lld\n",
            d->compute_units, gib(d->memory_bytes), gib(d->max_buffer_bytes),

@@ -12,33 +12,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool starts(const char *text, const char *prefix)
+/* Of a packed model's file: whether its kind says that the tensor is no parameter. */
+static bool is_learnt(const safetensors *file, const char *name)
 {
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-static bool ends(const char *text, const char *ending)
-{
-    size_t length = strlen(text), tail = strlen(ending);
-    return length >= tail && strcmp(text + length - tail, ending) == 0;
+    const char *word = safetensors_metadata(file, "kind");
+    const model_kind *kind = word ? kinds_find(word) : NULL;
+    return kind && kind->is_learnt && kind->is_learnt(name);
 }
 
 /* Which kind of entry a tensor was: a checkpoint's parameters have moments, what has none is the model's
- * own state; in an exported model only codebooks are. */
+ * own state. */
 static const char *group_of(const safetensors *file, bool checkpoint, const char *name)
 {
-    if (starts(name, "adam.")) return "moments";
-    if (starts(name, "ema.")) return "averages";
-    char moment[640];
-    snprintf(moment, sizeof moment, "adam.mean.%s", name);
-    bool state = checkpoint ? !safetensors_find(file, moment) : ends(name, "codebook");
+    store_kind kin = store_kin_named(name);
+    if (kin == STORE_AVERAGE) return "averages";
+    if (kin != STORE_PARAMETER) return "moments";
+    char mean[STORE_NAME_MAX];
+    store_kin_name(STORE_MEAN, name, mean);
+    bool state = checkpoint ? !safetensors_find(file, mean) : is_learnt(file, name);
     return state ? "state" : "parameters";
 }
 
 static bool has_moments(const safetensors *file)
 {
     for (int i = 0; i < safetensors_count(file); ++i)
-        if (starts(safetensors_at(file, i)->name, "adam.")) return true;
+        if (store_kin_named(safetensors_at(file, i)->name) == STORE_MEAN) return true;
     return false;
 }
 

@@ -25,8 +25,8 @@ static bool measure(const cli_call *call, device *d, plan *p, error *err)
     workload *w = stage_open(call, d, &p->batch, err);
     bool ok = w && workload_plan(w, &p->size, err);
     const workload_size *s = &p->size;
-    p->total_bytes =
-        s->parameter_bytes + s->moment_bytes + s->ema_bytes + s->state_bytes + s->input_bytes + s->work_bytes;
+    p->total_bytes = s->parameter_bytes + s->moment_bytes + s->ema_bytes + s->state_bytes + s->sum_bytes +
+                     s->input_bytes + s->work_bytes;
     workload_destroy(w);
     return ok;
 }
@@ -43,6 +43,34 @@ static void duration(double seconds, char text[32])
         snprintf(text, 32, "%.3g h", seconds / 3600);
 }
 
+/* About what the step would need in memory in so many parts.  Undivided, all gradients are alive at its end; divided,
+ * they are added up in memory of their own. */
+static double divided_gib(const plan *p, int64_t parts)
+{
+    const workload_size *s = &p->size;
+    int64_t part_bytes = s->input_bytes + s->work_bytes - (s->parts > 1 ? 0 : s->parameter_bytes);
+    double kept = gib(p->total_bytes - s->sum_bytes - s->input_bytes - s->work_bytes + s->parameter_bytes);
+    return kept + gib(part_bytes > 0 ? part_bytes : 0) * (double)s->parts / (double)parts;
+}
+
+/* The fewest parts, more than now, in which the step fits; 0: none. */
+static int64_t parts_that_fit(const plan *p, double memory)
+{
+    for (int64_t parts = p->size.parts + 1; parts <= p->batch; ++parts)
+        if (p->batch % parts == 0 && divided_gib(p, parts) <= memory) return parts;
+    return 0;
+}
+
+static void print_too_large(const plan *p, double memory)
+{
+    int64_t parts = parts_that_fit(p, memory);
+    if (parts)
+        printf("does not fit its %.1f GiB; --set accumulate=%lld needs about %.1f\n", memory,
+               (long long)parts, divided_gib(p, parts));
+    else
+        printf("does not fit its %.1f GiB\n", memory);
+}
+
 static void print_device(const plan *p, const char *name, double gflops, double memory, double largest)
 {
     char time[32] = "?";
@@ -52,7 +80,7 @@ static void print_device(const plan *p, const char *name, double gflops, double 
         printf("at least %s a step (%.0f GFLOP/s of multiply-adds); ", time, gflops);
     }
     if (memory < gib(p->total_bytes))
-        printf("does not fit its %.1f GiB\n", memory);
+        print_too_large(p, memory);
     else if (largest < gib(p->size.largest_bytes))
         printf("fits its %.1f GiB, but one tensor is larger than its largest buffer, %.2f GiB\n", memory,
                largest);
@@ -65,12 +93,15 @@ static void print_plan(const plan *p)
     const workload_size *s = &p->size;
     char parameters[32];
     cli_grouped(s->parameters, parameters);
-    printf("a training step of the %s '%s', batch %lld: %s parameters\n", p->kind, p->preset,
-           (long long)p->batch, parameters);
+    char parts[48] = "";
+    if (s->parts > 1) snprintf(parts, sizeof parts, " in %lld parts", (long long)s->parts);
+    printf("a training step of the %s '%s', batch %lld%s: %s parameters\n", p->kind, p->preset,
+           (long long)p->batch, parts, parameters);
     printf("%12.3f GiB  parameters\n%12.3f GiB  moments of AdamW\n", gib(s->parameter_bytes),
            gib(s->moment_bytes));
     if (s->ema_bytes) printf("%12.3f GiB  averaged parameters\n", gib(s->ema_bytes));
     if (s->state_bytes) printf("%12.3f GiB  other state\n", gib(s->state_bytes));
+    if (s->sum_bytes) printf("%12.3f GiB  gradients added up over the parts\n", gib(s->sum_bytes));
     printf("%12.3f GiB  inputs\n%12.3f GiB  gradients, activations, scratch\n%12.3f GiB  of these the "
            "largest tensor, of %s\n",
            gib(s->input_bytes), gib(s->work_bytes), gib(s->largest_bytes), s->largest_name);
@@ -82,17 +113,19 @@ static void print_plan(const plan *p)
 static bool print_json(const plan *p, const device_info *d, error *err)
 {
     const workload_size *s = &p->size;
-    json_t *o = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:o, s:f, s:f, s:I, s:I}",
-        "model", p->kind, "preset", p->preset, "batch", (json_int_t)p->batch, "parameters",
-        (json_int_t)s->parameters, "parameter_bytes", (json_int_t)s->parameter_bytes, "moment_bytes",
-        (json_int_t)s->moment_bytes, "average_bytes", (json_int_t)s->ema_bytes, "state_bytes",
-        (json_int_t)s->state_bytes, "input_bytes", (json_int_t)s->input_bytes, "work_bytes",
-        (json_int_t)s->work_bytes, "largest_bytes", (json_int_t)s->largest_bytes, "largest", s->largest_name,
-        "total_bytes", (json_int_t)p->total_bytes, "flops", s->flops, "device", json_tree_string(d->name),
-        "device_gflops", d->probe_gflops, "least_seconds",
-        d->probe_gflops > 0 ? s->flops / (1e9 * d->probe_gflops) : 0.0, "device_memory_bytes",
-        (json_int_t)d->memory_bytes, "device_buffer_bytes", (json_int_t)d->max_buffer_bytes);
+    json_t *o =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:o, "
+                  "s:f, s:f, s:I, s:I}",
+                  "model", p->kind, "preset", p->preset, "batch", (json_int_t)p->batch, "accumulate",
+                  (json_int_t)s->parts, "sum_bytes", (json_int_t)s->sum_bytes, "parameters",
+                  (json_int_t)s->parameters, "parameter_bytes", (json_int_t)s->parameter_bytes,
+                  "moment_bytes", (json_int_t)s->moment_bytes, "average_bytes", (json_int_t)s->ema_bytes,
+                  "state_bytes", (json_int_t)s->state_bytes, "input_bytes", (json_int_t)s->input_bytes,
+                  "work_bytes", (json_int_t)s->work_bytes, "largest_bytes", (json_int_t)s->largest_bytes,
+                  "largest", s->largest_name, "total_bytes", (json_int_t)p->total_bytes, "flops", s->flops,
+                  "device", json_tree_string(d->name), "device_gflops", d->probe_gflops, "least_seconds",
+                  d->probe_gflops > 0 ? s->flops / (1e9 * d->probe_gflops) : 0.0, "device_memory_bytes",
+                  (json_int_t)d->memory_bytes, "device_buffer_bytes", (json_int_t)d->max_buffer_bytes);
     char *line = json_tree_text(o, JSON_COMPACT, "a plan as JSON", err);
     if (line) puts(line);
     free(line);

@@ -83,7 +83,7 @@ static bool parse_conv(product *p, const char *name, dtype type)
         d.n = taps * in;
         d.k = pixels;
         d.a = (gemm_operand){ .type = type, .row = 1, .column = out };
-        d.b = (gemm_operand){ .type = type, .image = { kernel, height, width, in } };
+        d.b = (gemm_operand){ .type = type, .image = gemm_image_same(kernel, height, width, in) };
         p->arrays[GEMM_A].count = pixels * out;
         p->arrays[GEMM_B].count = pixels * in;
     } else {
@@ -92,8 +92,9 @@ static bool parse_conv(product *p, const char *name, dtype type)
         int from = data ? out : in;
         d.n = data ? in : out;
         d.k = taps * from;
-        d.a =
-            (gemm_operand){ .type = type, .row = d.k, .column = 1, .image = { kernel, height, width, from } };
+        d.a = (gemm_operand){
+            .type = type, .row = d.k, .column = 1, .image = gemm_image_same(kernel, height, width, from)
+        };
         d.b = (gemm_operand){ .type = type, .row = 1, .column = d.k };
         p->arrays[GEMM_A].count = pixels * from;
         p->arrays[GEMM_B].count = d.n * d.k;

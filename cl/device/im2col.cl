@@ -1,6 +1,7 @@
 /* im2col.cl -- what CLBlast needs around it: operands made plain f32 matrices, and the end of C.
  * Elements are numbered over [batches, rows, columns]; any number of work-items walks them.
- * Options: X_STORE (pack), X_KERNEL (im2col), and those of gemm.clh with IN_PLACE (epilogue).
+ * Options: X_STORE (pack), X_KERNEL to X_RIGHT (im2col: the window, as A's in gemm.clh), and those of
+ * gemm.clh with IN_PLACE (epilogue).
  * SPDX-License-Identifier: MIT */
 #include "gemm.clh"
 
@@ -9,6 +10,15 @@
 #endif
 #ifndef X_KERNEL
 #define X_KERNEL 3
+#endif
+#ifndef X_KERNEL_X
+#define X_KERNEL_X X_KERNEL
+#define X_STRIDE_Y 1
+#define X_STRIDE_X 1
+#define X_TOP      (X_KERNEL / 2)
+#define X_BOTTOM   (X_KERNEL / 2)
+#define X_LEFT     (X_KERNEL / 2)
+#define X_RIGHT    (X_KERNEL / 2)
 #endif
 #ifndef IN_PLACE
 #define IN_PLACE 0
@@ -27,17 +37,17 @@ __kernel void pack_matrix(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const
     }
 }
 
-/* y[r, tap] = the image's value under tap (ky, kx, c) of pixel first + r, or 0 outside it. */
+/* y[r, tap] = the image's value under tap (ky, kx, c) of place first + r, or 0 outside it. */
 __kernel void im2col(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int first, const int rows,
                      const int height, const int width, const int channels)
 {
     TENSOR_BEGIN(y);
     TENSOR_BEGIN(x);
-    const int taps = X_KERNEL * X_KERNEL * channels;
+    const int taps = X_KERNEL * X_KERNEL_X * channels;
     const long count = (long)rows * taps;
     for (long i = (long)get_global_id(0); i < count; i += (long)get_global_size(0)) {
         const int r = (int)(i / taps), tap = (int)(i % taps);
-        const long at = image_index(first + r, tap, X_KERNEL, height, width, channels);
+        const long at = IMAGE_INDEX(X, first + r, tap, height, width, channels);
         float value = 0.0f;
         if (at >= 0) value = LOAD(X_STORE, x, at);
         y[i] = value;

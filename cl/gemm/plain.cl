@@ -28,13 +28,13 @@ gemm_plain(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), END_ARGUMENTS, const in
     float sum = 0.0f;
     for (int i = 0; i < k; ++i) {
 #if A_KERNEL
-        const long a_at = image_index(row, i, A_KERNEL, a_height, a_width, a_channels);
+        const long a_at = IMAGE_INDEX(A, row, i, a_height, a_width, a_channels);
         const float x = a_at < 0 ? 0.0f : LOAD(A_STORE, a, a_at);
 #else
         const float x = LOAD(A_STORE, a, row * a_row + i * a_column);
 #endif
 #if B_KERNEL
-        const long b_at = image_index(i, column, B_KERNEL, b_height, b_width, b_channels);
+        const long b_at = IMAGE_INDEX(B, i, column, b_height, b_width, b_channels);
         const float y = b_at < 0 ? 0.0f : LOAD(B_STORE, b, b_at);
 #else
         const float y = LOAD(B_STORE, b, i * b_row + column * b_column);

@@ -67,8 +67,8 @@ static inline void finish_part(floatv sum[MR][NV], const int rows, const int col
 }
 
 /* Launch: (groups).  A group takes every (number of groups)-th job; a job is a batch, a block of
- * rows and `column_block` columns.  `rows_given`: lines of one picture in a block, for an image; else the number of blocks,
- * among which the tiles are shared out evenly.  k is walked in `pieces` pieces of
+ * rows and `column_block` columns.  `rows_given`: lines of places in one picture in a block, for an image;
+ * else the number of blocks, among which the tiles are shared out evenly.  k is walked in `pieces` pieces of
  * `piece` for each of the image's runs, or all at once when pieces is 0. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), END_ARGUMENTS, TENSOR_OUT(STORE_F32, scratch),
@@ -85,8 +85,9 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), END_ARGUMENTS, TENSOR_
     TENSOR_BEGIN(b);
     END_BEGIN;
 #if A_KIND == A_IMAGE
-    const int line = (width + A_KERNEL - 1) * channels, segments = A_KERNEL, length = A_KERNEL * channels;
-    const int blocks = (height + rows_given - 1) / rows_given, row_blocks = m / (height * width) * blocks;
+    const int line = LINE_PIXELS(width) * channels, segments = A_KERNEL, length = A_KERNEL_X * channels;
+    const int down = PLACES_DOWN(A, height), across = PLACES_ACROSS(A, width);
+    const int blocks = (down + rows_given - 1) / rows_given, row_blocks = m / (down * across) * blocks;
 #else
     const int line = 0, segments = 1, length = k;
     const int row_blocks = rows_given, tiles = (m + MR - 1) / MR;
@@ -101,13 +102,13 @@ gemm_tile(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, b), END_ARGUMENTS, TENSOR_
         __global const ELEMENT(A_STORE) *a_here = a + outer * a_batch0 + inner * a_batch1;
         __global const float *b_here = b + outer * b_batch0 + inner * b_batch1;
 #if A_KIND == A_IMAGE
-        const int top = block % blocks * rows_given, lines = min(rows_given, height - top);
-        const int first_row = (block / blocks * height + top) * width, rows = lines * width;
+        const int top = block % blocks * rows_given, lines = min(rows_given, down - top);
+        const int first_row = (block / blocks * down + top) * across, rows = lines * across;
         copy_lines(copy, a_here + (long)(block / blocks) * height * width * channels, top, lines, height,
                    width, channels, channels);
         for (int r = 0; r < rows + MR; ++r) {
-            const int pixel = min(r, rows - 1);
-            table[r] = pixel / width * line + pixel % width * channels;
+            const int place = min(r, rows - 1);
+            table[r] = place / across * (A_STRIDE_Y * line) + place % across * (A_STRIDE_X * channels);
         }
 #else
         const int first_row = (int)((long)block * tiles / row_blocks) * MR;

@@ -3,8 +3,8 @@
 #include "gemm_tile.clh"
 
 /* Launch: (row blocks, parts, batches).  Part p takes units p*U/P .. (p+1)*U/P of k; a unit is `unit`
- * lines of one picture, or `unit` of k.  partial: [batch][part][m rounded up to MR][n rounded up to NR],
- * each register tile in one piece. */
+ * lines of places in one picture, or `unit` of k.  partial: [batch][part][m rounded up to MR][n rounded up to
+ * NR], each register tile in one piece. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F32, partial),
                 TENSOR_OUT(STORE_F32, scratch), const int m, const int n, const int k, const int batch1,
@@ -27,17 +27,18 @@ gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F
     partial += partial_offset +
                (((long)batch * parts + part) * ((m + MR - 1) / MR * MR) + first_row) * panel_count * NR;
 #if A_KIND == A_IMAGE
-    const int line = (width + A_KERNEL - 1) * pixel, blocks = (height + unit - 1) / unit;
+    const int line = LINE_PIXELS(width) * pixel;
+    const int down = PLACES_DOWN(A, height), across = PLACES_ACROSS(A, width), blocks = (down + unit - 1) / unit;
     for (int r = 0; r < rows + MR; ++r) {
-        const int tap = first_row + min(r, rows - 1), run = A_KERNEL * channels;
+        const int tap = first_row + min(r, rows - 1), run = A_KERNEL_X * channels;
         table[r] = tap / run * line + tap % run / channels * pixel + tap % channels;
     }
 #endif
     const int begin = (int)((long)units * part / parts), end = (int)((long)units * (part + 1) / parts);
     for (int u = begin; u < end; ++u) {
 #if A_KIND == A_IMAGE
-        const int top = u % blocks * unit, segments = min(unit, height - top), length = width;
-        const int first = (u / blocks * height + top) * width, count = segments * width, step = pixel;
+        const int top = u % blocks * unit, segments = min(unit, down - top), length = across;
+        const int first = (u / blocks * down + top) * across, count = segments * across, step = A_STRIDE_X * pixel;
         __global const float *a_unit = copy;
         copy_lines(copy, a + (long)(u / blocks) * height * width * channels, top, segments, height, width,
                    channels, pixel);
@@ -72,7 +73,7 @@ gemm_tile_split(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F
                 else
                     load_sums(sum, saved, NR);
                 multiply_by(sum, A_KIND == A_BY_COLUMNS ? a_unit + row * count : a_unit, offset, step, segments,
-                            length, line, panel, b_step);
+                            length, A_STRIDE_Y * line, panel, b_step);
                 save_sums(sum, saved, NR);
             }
         }

@@ -1,4 +1,5 @@
-/* activation.cl -- y = f(x); dx = dy f'(x).  f is one of activation.clh; x may be what f gave where f' is the same of it.
+/* activation.cl -- y = f(x); dx = dy f'(x).  f is one of activation.clh; x may be what f gave where f' is the
+ * same of it.
  * Options: ACTIVATION: f's number; X_STORE, Y_STORE (of the result), DY_STORE.
  * SPDX-License-Identifier: MIT */
 #include "activation.clh"

@@ -196,6 +196,7 @@ __kernel void attention_forward(TENSOR_OUT(Y_STORE, y), TENSOR_OUT(STORE_F32, ls
     const int pair = item / tiles, tile = tiles - 1 - item % tiles; /* those that see most come first */
     const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach, block };
     const int first = tile * MR, last = min(first + MR, queries) - 1, shift = query_begin(m, queries);
+    const int2 common = mask_common_keys(m, first + shift, last + shift);
     TENSOR_BEGIN(y);
     TENSOR_BEGIN(lse);
     q += q_offset + packed_begin(pair, queries) + first * HEAD_ROW;
@@ -223,7 +224,7 @@ __kernel void attention_forward(TENSOR_OUT(Y_STORE, y), TENSOR_OUT(STORE_F32, ls
                 floatv score[MR];
                 dot_panel(score, q, k + (long)from * HEAD_ROW);
                 UNROLLED for (int i = 0; i < MR; ++i) VSTORE_F32(score[i], weight, i * CHUNK + b * VEC);
-                if (!mask_whole_keys(m, from, from + VEC - 1, first + shift, last + shift))
+                if (!mask_whole_keys(m, common, from))
                     for (int i = 0; i < MR; ++i) /* few blocks need it, and it is long: not unrolled */
                         hide(weight + i * CHUNK + b * VEC, -INFINITY,
                              mask_hidden_keys(m, first + i + shift, block_places(from)));
@@ -287,6 +288,7 @@ __kernel void attention_backward_q(TENSOR_OUT(DQ_STORE, dq), TENSOR_IN(STORE_F32
     const int pair = item / tiles, tile = tiles - 1 - item % tiles;
     const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach, block };
     const int first = tile * MR, last = min(first + MR, queries) - 1, shift = query_begin(m, queries);
+    const int2 common = mask_common_keys(m, first + shift, last + shift);
     TENSOR_BEGIN(dq);
     lse += lse_offset + pair * PADDED(queries) + first;
     delta += delta_offset + pair * PADDED(queries) + first;
@@ -316,7 +318,7 @@ __kernel void attention_backward_q(TENSOR_OUT(DQ_STORE, dq), TENSOR_IN(STORE_F32
                     const floatv ds = exp_below(score[i] - lse[own]) * (slope[i] - delta[own]);
                     VSTORE_F32(ds, weight, i * CHUNK + b * VEC);
                 }
-                if (!mask_whole_keys(m, from, from + VEC - 1, first + shift, last + shift))
+                if (!mask_whole_keys(m, common, from))
                     for (int i = 0; i < MR; ++i)
                         hide(weight + i * CHUNK + b * VEC, 0.0f,
                              mask_hidden_keys(m, first + i + shift, block_places(from)));
@@ -343,6 +345,7 @@ __kernel void attention_backward_kv(TENSOR_OUT(DK_STORE, dk), TENSOR_OUT(DV_STOR
     const int pair = item / tiles, first = item % tiles * MR, last = min(first + MR, length) - 1;
     const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach, block };
     const int shift = query_begin(m, queries), final = queries - 1 + shift;
+    const int2 common = mask_common_queries(m, first, last, final);
     TENSOR_BEGIN(dk);
     TENSOR_BEGIN(dv);
     lse += lse_offset + pair * PADDED(queries);
@@ -376,7 +379,7 @@ __kernel void attention_backward_kv(TENSOR_OUT(DK_STORE, dk), TENSOR_OUT(DV_STOR
                     VSTORE_F32(p, weight, i * CHUNK + b * VEC);
                     VSTORE_F32(p * (slope[i] - deltas), slopes, i * CHUNK + b * VEC);
                 }
-                if (!mask_whole_queries(m, from + shift, from + shift + VEC - 1, first, last, final))
+                if (!mask_whole_queries(common, from + shift))
                     for (int i = 0; i < MR; ++i) {
                         const intv hidden = mask_hidden_queries(m, first + i, block_places(from + shift), final);
                         hide(weight + i * CHUNK + b * VEC, 0.0f, hidden);

@@ -1,7 +1,8 @@
 /* binary.cl -- y[i] = a[i] f b[i mod period], f one of + - * /.
  * Options: FUNCTION: ADD, SUB, MUL, DIV; REPEAT: NONE (b is as long as a), ONE (b has one element),
  * VECTORS (the period is a multiple of VEC), ELEMENTS (any period).
- * binary_axes: where either is repeated along any axes; VECTORS: the last axis is a multiple of VEC, else ELEMENTS.
+ * binary_axes: where either is repeated along any axes; VECTORS: the last axis is a multiple of VEC, else
+ * ELEMENTS.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 

@@ -1,6 +1,7 @@
-/* pool.cl -- the maximum, and the mean, of what each window of a [B, Y, X, C] picture sees, and their gradients.
- * Results walk y's elements; gradients walk dx's and add what comes from the windows that see one, in order.  A maximum's
- * gradient goes to the first pixel, in raster order, that equals it.  Vectors run along C where VEC divides it.
+/* pool.cl -- the maximum, and the mean, of what each window of a [B, Y, X, C] picture sees, and their
+ * gradients. Results walk y's elements; gradients walk dx's and add what comes from the windows that see one,
+ * in order.  A maximum's gradient goes to the first pixel, in raster order, that equals it.  Vectors run
+ * along C where VEC divides it.
  * Options: COUNT_PADDING: 1 if a mean counts the padding's zeros, else 0.
  * SPDX-License-Identifier: MIT */
 #include "window.clh"

@@ -1,5 +1,5 @@
-/* sum.cl -- sums along the last axis, over rows, over axes in the middle and of everything, and their gradients.
- * Every sum goes in an order that depends on the launch alone.
+/* sum.cl -- sums along the last axis, over rows, over axes in the middle and of everything, and their
+ * gradients. Every sum goes in an order that depends on the launch alone.
  * SPDX-License-Identifier: MIT */
 #include "reduce.clh"
 
@@ -66,7 +66,8 @@ __kernel void sum_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int 
 
 #define ROWS_AT_ONCE 1024 /* rows are summed so many at a time, and then these sums: less rounding, and no loop too long */
 
-/* y[o, c] = sum_r x[o, r, c].  One work-item owns VEC columns of one o; neighbours read neighbouring columns. */
+/* y[o, c] = sum_r x[o, r, c].  One work-item owns VEC columns of one o; neighbours read neighbouring columns.
+ * */
 __kernel void sum_middle(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int items, const int blocks,
                          const int rows, const int columns)
 {

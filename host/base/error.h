@@ -14,7 +14,7 @@
     X(USAGE, "the request itself is wrong: an unknown key, name or option") \
     X(IO, "a file or folder could not be read or written") \
     X(FORMAT, "a file's content is not what its kind promises") \
-    X(DEVICE, "an OpenCL device or driver refused something") \
+    X(DEVICE, "a device or its driver refused something") \
     X(MEMORY, "memory, of host or device, is not enough") \
     X(MODEL, "shapes or parts of a model do not fit together") \
     X(DIVERGED, "training produced too many non-finite steps") \

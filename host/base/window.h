@@ -1,5 +1,5 @@
-/* window.h -- a window that slides over a picture: a convolution's kernel, what pooling looks at.  Pairs are along y, then
- * along x.
+/* window.h -- a window that slides over a picture: a convolution's kernel, what pooling looks at.  Pairs are
+ * along y, then along x.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_BASE_WINDOW_H
 #define DALLE_CL_BASE_WINDOW_H

@@ -1,6 +1,6 @@
 /* device.h -- the whole contract with hardware: list and choose devices, buffers, compiled kernels,
  * recorded launches, GEMM plans, queues, events, profiling.
- * host/device/opencl implements it and is the only code that includes OpenCL or CLBlast headers.
+ * Backends (backend.h) implement it; which one serves a device is decided when the device is opened.
  * Nothing here knows what a tensor is.  A device and all that comes from it belong to one thread.
  * Sizes are bytes where the name says so, else elements.
  * SPDX-License-Identifier: MIT */
@@ -10,6 +10,7 @@
 #include "host/base/activation.h"
 #include "host/base/dtype.h"
 #include "host/base/error.h"
+#include "host/base/window.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,8 @@
 
 typedef enum device_kind { DEVICE_CPU, DEVICE_GPU, DEVICE_OTHER } device_kind;
 
-/* Matrix units that a kernel can reach from OpenCL C.  Each has a probe (cl/device/matrix.cl) that multiplies
- * two matrices and compares every element; no provider uses them yet. */
+/* Matrix units that a kernel can reach.  Each has a probe (cl/device/matrix.cl) that multiplies two matrices and
+ * compares every element; no provider uses them yet. */
 #define DEVICE_UNITS(X) \
     X(NVIDIA_MMA, "NVIDIA mma.sync (PTX)") \
     X(INTEL_DPAS, "Intel DPAS") \
@@ -40,7 +41,9 @@ typedef struct device_info {
     int index; /* in device_list order; accepted by --device */
     device_kind kind;
     char name[128], vendor[128], vendor_word[16]; /* nvidia amd intel pocl mesa oclgrind other */
-    char platform[128], platform_version[128], version[128], driver[128];
+    char runtime[128], runtime_version[128];      /* the software that offers the device: OpenCL's platform */
+    char version[128];                            /* of the interface that it offers: "OpenCL 3.0 CUDA" */
+    char driver[128];                             /* its driver's version */
     int compute_units;
     int64_t memory_bytes;     /* usable in all; for a CPU, the machine's memory */
     int64_t max_buffer_bytes; /* largest single buffer */
@@ -50,8 +53,8 @@ typedef struct device_info {
 
     bool usable; /* probes passed; if not, `reason` says why and it is never chosen */
     char reason[512];
-    bool half_storage;    /* vload_half / vstore_half give right numbers */
-    bool half_arithmetic; /* cl_khr_fp16 arithmetic gives right numbers */
+    bool half_storage;    /* halves are loaded and stored right */
+    bool half_arithmetic; /* and calculated with, right */
     int subgroup_size;    /* 0: no working subgroups */
     bool joins;           /* a kernel's groups can wait for each other: device_launches_join */
     int vector_width;     /* preferred float vector, from the driver */
@@ -64,15 +67,15 @@ typedef struct device_info {
     bool measured;
     int subgroup_sizes;                    /* bit i: kernels that ask for subgroups of 2^i run right */
     device_found units[DEVICE_UNIT_COUNT]; /* by device_unit */
-    device_found command_buffers;          /* cl_khr_command_buffer records and replays a kernel */
+    device_found command_buffers;          /* the driver records and replays a kernel */
     int64_t probed_buffer_bytes;     /* largest single buffer whose two ends could be written and read */
     int64_t probed_local_bytes;      /* largest local array that a work-group could write and read */
     double launch_us, round_trip_us; /* one of many launches in a row; one launch and the wait for it */
     double copy_gbs;                 /* buffer to buffer: 10^9 bytes read and written a second */
 } device_info;
 
-/* Lists every device of every platform into *infos (to be freed); returns how many, or -1.
- * No platform at all is an error that names the package to install.
+/* Lists every device of every backend into *infos (to be freed); returns how many, or -1.
+ * No device at all is an error that names the package to install.
  * `measure` also runs the probes, using and filling the remembered ones. */
 int device_list(device_info **infos, bool measure, error *err);
 
@@ -193,7 +196,7 @@ bool device_launches_add_copy(device_launches *list, const char *label, device_b
                               int64_t bytes, error *err);
 bool device_launches_add_fill(device_launches *list, const char *label, device_buffer *to,
                               int64_t offset_bytes, int64_t bytes, uint32_t pattern, error *err);
-/* A library call that enqueues by itself on the compute queue (CLBlast).  `call` gets `context`,
+/* A library call that enqueues by itself on the compute queue.  `call` gets `context`,
  * which the list frees with free() at the end. */
 typedef bool (*device_call)(device *d, void *context, error *err);
 bool device_launches_add_call(device_launches *list, const char *label, device_call call, void *context,
@@ -223,12 +226,24 @@ void device_kernels_hash(char hex[65]);
 
 /* ---- GEMM ------------------------------------------------------------------------------------ */
 
-/* An image seen as a matrix without being copied: row = output pixel (b, y, x), column = tap
- * (ky, kx, c); pixels outside the image are 0.  Stride 1, padding (kernel-1)/2, kernel odd.
- * kernel == 0: an ordinary matrix. */
+/* Images seen as a matrix without being copied: row = a place of the window (b, y, x), column = tap (ky, kx,
+ * c); pixels outside the image are 0.  A window of size 0: an ordinary matrix. */
 typedef struct gemm_image {
-    int32_t kernel, height, width, channels; /* images are contiguous [B, Y, X, C] */
+    window window;
+    int32_t height, width, channels; /* images are contiguous [B, Y, X, C] */
 } gemm_image;
+/* The window of stride 1 with a place for every pixel; `kernel` odd, or 0. */
+static inline gemm_image gemm_image_same(int32_t kernel, int32_t height, int32_t width, int32_t channels)
+{
+    return (gemm_image){ window_same(kernel, kernel), height, width, channels };
+}
+/* Pixels of the images that have so many places. */
+static inline int64_t gemm_image_pixels(const gemm_image *of, int64_t places)
+{
+    const int64_t down = window_places(&of->window, 0, of->height),
+                  across = window_places(&of->window, 1, of->width);
+    return places / (down * across) * of->height * of->width;
+}
 
 typedef struct gemm_operand {
     dtype type;
@@ -236,6 +251,10 @@ typedef struct gemm_operand {
     int64_t batch[2];    /* strides of the two batch axes; 0 repeats the operand */
     gemm_image image;    /* operands A and B only */
 } gemm_operand;
+static inline bool gemm_is_image(const gemm_operand *o)
+{
+    return o->image.window.size[0] != 0;
+}
 
 /* C[m, n] = act(alpha * (sum_k A[m, k] B[k, n] + bias[n])) * slope'(point[m, n]) + residual[m, n]
  * (+ C[m, n] before, if accumulate), without what is not asked for, for every index of the two batch axes.
@@ -264,7 +283,7 @@ typedef struct gemm_plan gemm_plan;
 
 /* Chooses the provider; deterministic for a device, so that a resumed run does the same sums. */
 gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err);
-/* The same in a named way: a provider ("winograd", "tile", "clblast", "thin", "plain"), or one of gemm_ways; NULL with
+/* The same in a named way: a provider of the device ("tile", "plain", ...), or one of gemm_ways; NULL with
  * ERROR_USAGE if the shape cannot be done so. */
 gemm_plan *gemm_plan_create_with(device *d, const char *way, const gemm_desc *desc, error *err);
 void gemm_plan_destroy(gemm_plan *p);
@@ -277,7 +296,7 @@ bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, co
  * this process and, once saved, in later ones; a run records gemm_choices_hash. */
 #define GEMM_WAY_SIZE   32
 #define GEMM_WAYS_MAX   16
-#define GEMM_SHAPE_SIZE 160
+#define GEMM_SHAPE_SIZE 384
 /* Ways to do a product, the one of gemm_plan_create's rules first; how many. */
 int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WAY_SIZE]);
 /* "1024x512x2048 A F32 rows B F32 columns C F32 rows": equal for products that one choice fits. */

@@ -3,8 +3,8 @@
  * a resumed run does the same sums.
  * SPDX-License-Identifier: MIT */
 #include "host/base/log.h"
+#include "host/device/backend.h"
 #include "host/device/gemm_choice.h"
-#include "host/device/gemm_provider.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,31 +17,48 @@ struct gemm_plan {
     void *state;
 };
 
-static const gemm_provider *const providers[] = { &gemm_winograd, &gemm_tile, &gemm_clblast, &gemm_thin,
-                                                  &gemm_plain };
-#define PROVIDER_COUNT ((int)(sizeof providers / sizeof providers[0]))
-
 #define LL(x) ((long long)(x))
+
+/* Kernels count pixels, padding among them, in int. */
+static bool check_window(const char *which, const window *w, error *err)
+{
+    const int32_t most = 1 << 20;
+    for (int i = 0; i < 2; ++i) {
+        if (w->size[i] >= 1 && w->size[i] <= most && w->stride[i] >= 1 && w->stride[i] <= most &&
+            abs(w->before[i]) <= most && abs(w->after[i]) <= most)
+            continue;
+        return error_set(
+            err, ERROR_MODEL,
+            "gemm: operand %s: a window of %d x %d with strides %d, %d and padding %d, %d, %d, %d; "
+            "sizes and strides must be from 1 to %d",
+            which, w->size[0], w->size[1], w->stride[0], w->stride[1], w->before[0], w->after[0],
+            w->before[1], w->after[1], most);
+    }
+    return true;
+}
 
 static bool check_image(const char *which, const gemm_image *image, int64_t pixels, int64_t taps, error *err)
 {
-    if (image->kernel == 0) return true;
-    if (image->kernel < 0 || image->kernel % 2 == 0)
-        return error_set(err, ERROR_MODEL, "gemm: operand %s: convolution kernel %d must be odd and positive",
-                         which, image->kernel);
+    const window *w = &image->window;
+    if (w->size[0] == 0) return true;
+    if (!check_window(which, w, err)) return false;
     if (image->height < 1 || image->width < 1 || image->channels < 1)
         return error_set(err, ERROR_MODEL, "gemm: operand %s: image %d x %d with %d channels is empty", which,
                          image->height, image->width, image->channels);
-    const int64_t area = (int64_t)image->height * image->width;
-    const int64_t wanted = (int64_t)image->kernel * image->kernel * image->channels;
-    if (pixels % area != 0)
+    const int64_t down = window_places(w, 0, image->height), across = window_places(w, 1, image->width);
+    const int64_t wanted = (int64_t)w->size[0] * w->size[1] * image->channels;
+    if (down < 1 || across < 1)
         return error_set(err, ERROR_MODEL,
-                         "gemm: operand %s: %lld pixels are no whole number of %d x %d images", which,
-                         LL(pixels), image->height, image->width);
+                         "gemm: operand %s: a window of %d x %d has no place in %d x %d pixels", which,
+                         w->size[0], w->size[1], image->height, image->width);
+    if (pixels % (down * across) != 0)
+        return error_set(err, ERROR_MODEL,
+                         "gemm: operand %s: %lld pixels are no whole number of %lld x %lld images", which,
+                         LL(pixels), LL(down), LL(across));
     if (taps != wanted)
         return error_set(err, ERROR_MODEL,
-                         "gemm: operand %s: %lld taps, but kernel %d with %d channels has %lld", which,
-                         LL(taps), image->kernel, image->channels, LL(wanted));
+                         "gemm: operand %s: %lld taps, but a window of %d x %d with %d channels has %lld",
+                         which, LL(taps), w->size[0], w->size[1], image->channels, LL(wanted));
     return true;
 }
 
@@ -77,7 +94,7 @@ static bool check_desc(const gemm_desc *desc, error *err)
     if (!check_image("A", &desc->a.image, desc->m, desc->k, err)) return false;
     if (!check_image("B", &desc->b.image, desc->k, desc->n, err)) return false;
     const gemm_operand *c = &desc->c;
-    if (c->image.kernel != 0) return error_set(err, ERROR_MODEL, "gemm: operand C cannot be an image");
+    if (gemm_is_image(c)) return error_set(err, ERROR_MODEL, "gemm: operand C cannot be an image");
     const bool repeated = (desc->m > 1 && c->row == 0) || (desc->n > 1 && c->column == 0) ||
                           (desc->batch[0] > 1 && c->batch[0] == 0) ||
                           (desc->batch[1] > 1 && c->batch[1] == 0);
@@ -93,12 +110,12 @@ static bool check_desc(const gemm_desc *desc, error *err)
 /* A 1 x 1 convolution is an ordinary matrix: row = pixel, column = channel. */
 static void simplify_operand(gemm_operand *operand)
 {
-    if (operand->image.kernel == 1) {
+    if (operand->image.window.size[0] == 1 && window_is_same(&operand->image.window)) {
         operand->row = operand->image.channels;
         operand->column = 1;
         operand->image = (gemm_image){ 0 };
     }
-    if (operand->image.kernel == 0) operand->image = (gemm_image){ 0 };
+    if (!gemm_is_image(operand)) operand->image = (gemm_image){ 0 };
 }
 
 /* Strides along axes of one element are never used; giving them the value that reads best lets
@@ -113,8 +130,8 @@ static gemm_desc simplify(const gemm_desc *desc)
         if (s.batch[0] == 1) operands[i]->batch[0] = 0;
         if (s.batch[1] == 1) operands[i]->batch[1] = 0;
     }
-    if (s.k == 1 && s.a.image.kernel == 0) s.a.column = 1;
-    if (s.n == 1 && s.b.image.kernel == 0) s.b.column = s.b.row == 1 && s.k > 1 ? s.k : 1;
+    if (s.k == 1 && !gemm_is_image(&s.a)) s.a.column = 1;
+    if (s.n == 1 && !gemm_is_image(&s.b)) s.b.column = s.b.row == 1 && s.k > 1 ? s.k : 1;
     if (s.n == 1) s.c.column = 1;
     return s;
 }
@@ -129,11 +146,10 @@ static bool few_rows(device *d, const gemm_desc *desc)
     return desc->m <= FEW_ROWS && (desc->b.row == 1 || desc->k <= LONG_K) && gemm_thin.supports(d, desc);
 }
 
-static const gemm_provider *choose(device *d, const gemm_desc *desc)
+const gemm_provider *gemm_usual(device *d, const gemm_desc *desc, const gemm_provider *fast)
 {
     if (few_rows(d, desc)) return &gemm_thin;
     if (gemm_winograd.supports(d, desc) && gemm_winograd_pays(d, desc)) return &gemm_winograd;
-    const gemm_provider *fast = device_get_info(d)->kind == DEVICE_CPU ? &gemm_tile : &gemm_clblast;
     return fast->supports(d, desc) ? fast : &gemm_plain;
 }
 
@@ -155,19 +171,22 @@ static gemm_plan *plan_create(device *d, const gemm_provider *provider, const ch
 }
 
 /* Of "provider", or "provider variant". */
-static const gemm_provider *provider_of(const char *way, error *err)
+static const gemm_provider *provider_of(device *d, const char *way, error *err)
 {
     const size_t length = strcspn(way, " ");
-    for (int i = 0; i < PROVIDER_COUNT; ++i)
-        if (strlen(providers[i]->name) == length && strncmp(providers[i]->name, way, length) == 0)
-            return providers[i];
-    return error_null(err, ERROR_USAGE,
-                      "no gemm provider '%s'; there are winograd, tile, clblast, thin, plain", way);
+    char names[160] = "";
+    size_t used = 0;
+    for (const gemm_provider *const *p = d->backend->products; *p; ++p) {
+        if (strlen((*p)->name) == length && strncmp((*p)->name, way, length) == 0) return *p;
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", (*p)->name);
+    }
+    return error_null(err, ERROR_USAGE, "no gemm provider '%s'; there are %s", way, names);
 }
 
 static gemm_plan *create_in_way(device *d, const char *way, const gemm_desc *simple, error *err)
 {
-    const gemm_provider *p = provider_of(way, err);
+    const gemm_provider *p = provider_of(d, way, err);
     if (!p) return NULL;
     if (!p->supports(d, simple))
         return error_null(err, ERROR_USAGE, "gemm provider '%s' cannot do %lld x %lld x %lld on '%s'",
@@ -187,12 +206,11 @@ gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
 {
     if (!check_desc(desc, err)) return NULL;
     const gemm_desc simple = simplify(desc);
-    const gemm_choices *choices = device_gemm_choices(d);
-    if (choices->seen) choices->seen(choices->context, desc);
+    gemm_choice_seen(d, desc);
     char shape[GEMM_SHAPE_SIZE];
     const char *way = getenv("DALLE_CL_GEMM"); /* one for all that it can do: tests ask each in turn */
     if (way && *way) {
-        const gemm_provider *p = provider_of(way, err);
+        const gemm_provider *p = provider_of(d, way, err);
         if (!p) return error_prefix(err, "DALLE_CL_GEMM"), NULL;
         if (p->supports(d, &simple)) return create_in_way(d, way, &simple, err);
     }
@@ -210,7 +228,7 @@ gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
                  unfit.message);
         if (!gemm_choice_put(d, shape, NULL, err)) return NULL;
     }
-    return plan_create(d, choose(d, &simple), NULL, &simple, err);
+    return plan_create(d, d->backend->product(d, &simple), NULL, &simple, err);
 }
 
 /* ---- Ways and shapes ---- */
@@ -218,11 +236,11 @@ gemm_plan *gemm_plan_create(device *d, const gemm_desc *desc, error *err)
 int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WAY_SIZE])
 {
     const gemm_desc simple = simplify(desc);
-    const gemm_provider *first = choose(d, &simple);
+    const gemm_provider *first = d->backend->product(d, &simple);
     int count = 0;
     snprintf(ways[count++], GEMM_WAY_SIZE, "%s", first->name);
-    for (int i = 0; i < PROVIDER_COUNT; ++i) {
-        const gemm_provider *p = providers[i];
+    for (const gemm_provider *const *each = d->backend->products; *each; ++each) {
+        const gemm_provider *p = *each;
         if (p == &gemm_plain || !p->supports(d, &simple)) continue;
         if (p != first && count < GEMM_WAYS_MAX) snprintf(ways[count++], GEMM_WAY_SIZE, "%s", p->name);
         char variant[GEMM_WAY_SIZE];
@@ -237,6 +255,16 @@ static const char *layout_name(const gemm_operand *o)
     return o->column == 1 ? "rows" : o->row == 1 ? "columns" : "spaced";
 }
 
+static int image_text(const gemm_image *im, char *text, int size)
+{
+    const window *w = &im->window;
+    int at =
+        snprintf(text, (size_t)size, "image %dx%dx%d k%d", im->height, im->width, im->channels, w->size[0]);
+    if (window_is_same(w)) return at;
+    return at + snprintf(text + at, (size_t)(size - at), "x%d s%dx%d p%d,%d,%d,%d", w->size[1], w->stride[0],
+                         w->stride[1], w->before[0], w->after[0], w->before[1], w->after[1]);
+}
+
 void gemm_shape_text(const gemm_desc *desc, char text[GEMM_SHAPE_SIZE])
 {
     const gemm_desc s = simplify(desc);
@@ -246,12 +274,10 @@ void gemm_shape_text(const gemm_desc *desc, char text[GEMM_SHAPE_SIZE])
         at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " in %lldx%lld", LL(s.batch[0]),
                        LL(s.batch[1]));
     for (int i = 0; i < 3; ++i) {
-        const gemm_image *im = &operands[i]->image;
         at += snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), " %c %s ", "ABC"[i],
                        dtype_name(operands[i]->type));
-        at += im->kernel
-                  ? snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), "image %dx%dx%d k%d", im->height,
-                             im->width, im->channels, im->kernel)
+        at += gemm_is_image(operands[i])
+                  ? image_text(&operands[i]->image, text + at, GEMM_SHAPE_SIZE - at)
                   : snprintf(text + at, (size_t)(GEMM_SHAPE_SIZE - at), "%s", layout_name(operands[i]));
     }
     if (s.bias || s.activation || s.preactivation || s.accumulate || s.slope || s.residual)

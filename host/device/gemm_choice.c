@@ -2,6 +2,7 @@
  * and kernels, so that another driver or another version of the kernels starts without choices.
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_choice.h"
+#include "host/device/backend.h"
 
 #include "host/base/file.h"
 #include "host/base/hash.h"
@@ -11,17 +12,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct gemm_choices {
+    json_t *shapes; /* object: shape as text -> way */
+    bool loaded;
+    void (*seen)(void *context, const gemm_desc *desc); /* of each plan made */
+    void *context;
+};
+
+gemm_choices *gemm_choices_create(void)
+{
+    return calloc(1, sizeof(gemm_choices));
+}
+
+void gemm_choices_destroy(gemm_choices *c)
+{
+    if (c) json_decref(c->shapes);
+    free(c);
+}
+
 static bool choices_path(const device *d, char **path, error *err)
 {
     char kernels[65];
     device_kernels_hash(kernels);
     return device_cache_file(d, "gemm", kernels, path, err);
-}
-
-void gemm_choices_clear(gemm_choices *c)
-{
-    json_decref(c->shapes);
-    *c = (gemm_choices){ .loaded = false };
 }
 
 static bool load(device *d, gemm_choices *c, error *err)
@@ -45,7 +58,7 @@ static bool load(device *d, gemm_choices *c, error *err)
 
 bool gemm_choice_find(device *d, const char *shape, const char **way, error *err)
 {
-    gemm_choices *c = device_gemm_choices(d);
+    gemm_choices *c = d->choices;
     if (!load(d, c, err)) return false;
     *way = c->shapes ? json_string_value(json_object_get(c->shapes, shape)) : NULL;
     return true;
@@ -53,7 +66,7 @@ bool gemm_choice_find(device *d, const char *shape, const char **way, error *err
 
 bool gemm_choice_put(device *d, const char *shape, const char *way, error *err)
 {
-    gemm_choices *c = device_gemm_choices(d);
+    gemm_choices *c = d->choices;
     if (!load(d, c, err)) return false;
     if (!way) {
         if (c->shapes) json_object_del(c->shapes, shape);
@@ -66,14 +79,14 @@ bool gemm_choice_put(device *d, const char *shape, const char *way, error *err)
 
 void gemm_choices_forget(device *d)
 {
-    gemm_choices *c = device_gemm_choices(d);
-    gemm_choices_clear(c);
-    c->loaded = true;
+    gemm_choices *c = d->choices;
+    json_decref(c->shapes);
+    *c = (gemm_choices){ .loaded = true };
 }
 
 bool gemm_choices_save(device *d, char **path, error *err)
 {
-    gemm_choices *c = device_gemm_choices(d);
+    gemm_choices *c = d->choices;
     const device_info *info = device_get_info(d);
     if (!choices_path(d, path, err)) return false;
     if (!*path) {
@@ -96,7 +109,7 @@ bool gemm_choices_save(device *d, char **path, error *err)
 
 bool gemm_choices_hash(device *d, char hex[65], error *err)
 {
-    gemm_choices *c = device_gemm_choices(d);
+    gemm_choices *c = d->choices;
     if (!load(d, c, err)) return false;
     memcpy(hex, "none", 5);
     if (!c->shapes || json_object_size(c->shapes) == 0) return true;
@@ -112,7 +125,13 @@ bool gemm_choices_hash(device *d, char hex[65], error *err)
 
 void gemm_watch(device *d, void (*seen)(void *context, const gemm_desc *desc), void *context)
 {
-    gemm_choices *c = device_gemm_choices(d);
+    gemm_choices *c = d->choices;
     c->seen = seen;
     c->context = context;
+}
+
+void gemm_choice_seen(device *d, const gemm_desc *desc)
+{
+    const gemm_choices *c = d->choices;
+    if (c->seen) c->seen(c->context, desc);
 }

@@ -6,23 +6,17 @@
 
 #include "host/device/device.h"
 
-typedef struct json_t json_t;
-
-/* What the device keeps for gemm.c: zeroed at first; `shapes` to be given back with gemm_choices_clear. */
-typedef struct gemm_choices {
-    json_t *shapes; /* object: shape as text -> way */
-    bool loaded;
-    void (*seen)(void *context, const gemm_desc *desc); /* of each plan made */
-    void *context;
-} gemm_choices;
-
-gemm_choices *device_gemm_choices(device *d);
-void gemm_choices_clear(gemm_choices *c);
+/* What the device keeps of them; NULL: out of memory. */
+typedef struct gemm_choices gemm_choices;
+gemm_choices *gemm_choices_create(void);
+void gemm_choices_destroy(gemm_choices *c); /* NULL is harmless */
 
 /* *way becomes the way chosen for a shape, or NULL; loads what is remembered the first time.  A damaged file is said and
  * ignored; false: out of memory. */
 bool gemm_choice_find(device *d, const char *shape, const char **way, error *err);
 bool gemm_choice_put(device *d, const char *shape, const char *way,
                      error *err); /* way NULL: forget the shape */
+/* Tells gemm_watch's listener of a plan. */
+void gemm_choice_seen(device *d, const gemm_desc *desc);
 
 #endif

@@ -3,17 +3,33 @@
 #include "host/device/gemm_launch.h"
 #include <stdio.h>
 
+int gemm_launch_window(char *options, size_t size, char operand, const window *w)
+{
+    const char o = operand;
+    int length = snprintf(options, size, "-D%c_KERNEL=%d ", o, (int)w->size[0]);
+    if (w->size[0] && !window_is_same(w))
+        length += snprintf(options + length, size - (size_t)length,
+                           "-D%c_KERNEL_X=%d -D%c_STRIDE_Y=%d -D%c_STRIDE_X=%d -D%c_TOP=%d -D%c_BOTTOM=%d "
+                           "-D%c_LEFT=%d -D%c_RIGHT=%d ",
+                           o, (int)w->size[1], o, (int)w->stride[0], o, (int)w->stride[1], o,
+                           (int)w->before[0], o, (int)w->after[0], o, (int)w->before[1], o, (int)w->after[1]);
+    CHECK((size_t)length < size, "%d", length);
+    return length;
+}
+
 void gemm_launch_options(char options[GEMM_OPTIONS_SIZE], const gemm_desc *desc, const char *format, ...)
 {
-    const int start = snprintf(
-        options, GEMM_OPTIONS_SIZE,
-        "-DA_STORE=STORE_%s -DB_STORE=STORE_%s -DC_STORE=STORE_%s -DBIAS_STORE=STORE_%s -DA_KERNEL=%d "
-        "-DB_KERNEL=%d -DBIAS=%d -DPREACTIVATION=%d -DACCUMULATE=%d -DACTIVATION=%d -DSLOPE=%d "
-        "-DRESIDUAL=%d ",
-        dtype_name(desc->a.type), dtype_name(desc->b.type), dtype_name(desc->c.type),
-        dtype_name(desc->bias ? desc->bias_type : DTYPE_F32), (int)desc->a.image.kernel,
-        (int)desc->b.image.kernel, desc->bias, desc->preactivation, desc->accumulate, (int)desc->activation,
-        (int)desc->slope, desc->residual);
+    char a[GEMM_OPTIONS_SIZE / 2], b[GEMM_OPTIONS_SIZE / 2];
+    gemm_launch_window(a, sizeof a, 'A', &desc->a.image.window);
+    gemm_launch_window(b, sizeof b, 'B', &desc->b.image.window);
+    const int start =
+        snprintf(options, GEMM_OPTIONS_SIZE,
+                 "-DA_STORE=STORE_%s -DB_STORE=STORE_%s -DC_STORE=STORE_%s -DBIAS_STORE=STORE_%s %s%s"
+                 "-DBIAS=%d -DPREACTIVATION=%d -DACCUMULATE=%d -DACTIVATION=%d -DSLOPE=%d -DRESIDUAL=%d ",
+                 dtype_name(desc->a.type), dtype_name(desc->b.type), dtype_name(desc->c.type),
+                 dtype_name(desc->bias ? desc->bias_type : DTYPE_F32), a, b, desc->bias, desc->preactivation,
+                 desc->accumulate, (int)desc->activation, (int)desc->slope, desc->residual);
+    CHECK(start < GEMM_OPTIONS_SIZE, "%d", start);
     va_list args;
     va_start(args, format);
     const int more = vsnprintf(options + start, (size_t)(GEMM_OPTIONS_SIZE - start), format, args);

@@ -1,8 +1,8 @@
-/* gemm_provider.h -- what one way of multiplying matrices offers to gemm.c, which chooses among them.
+/* gemm_provider.h -- what one way of multiplying matrices offers to gemm.c; a device says which there are (backend.h).
  * Providers: "tile" (gemm_tile.c, CPU devices), "thin" (gemm_thin.c, few rows, order of sums
  * independent of the row count), "winograd" (gemm_winograd.c, 3 x 3 convolutions on CPU devices), "plain" (gemm_plain.c:
- * one element a work-item, the oracle and the fallback that runs anywhere), "clblast" (opencl/gemm_clblast.c).
- * Each ends elements in all the ways of gemm_desc; clblast appends a kernel.
+ * one element a work-item, the oracle and the fallback that runs anywhere), and a library's (gemm_library.c).
+ * Each ends elements in all the ways of gemm_desc; a library's appends a kernel.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DEVICE_GEMM_PROVIDER_H
 #define DALLE_CL_DEVICE_GEMM_PROVIDER_H
@@ -22,7 +22,11 @@ typedef struct gemm_provider {
     bool (*variant)(device *d, const gemm_desc *desc, int i, char name[GEMM_WAY_SIZE]);
 } gemm_provider;
 
-extern const gemm_provider gemm_tile, gemm_winograd, gemm_thin, gemm_plain, gemm_clblast;
+extern const gemm_provider gemm_tile, gemm_winograd, gemm_thin, gemm_plain;
+
+/* What suits a device that has all of these: few rows by thin, 3 x 3 convolutions by winograd where it pays, the rest by
+ * `fast`, or by plain where that cannot. */
+const gemm_provider *gemm_usual(device *d, const gemm_desc *desc, const gemm_provider *fast);
 
 /* Whether the sums that a 3 x 3 convolution saves pay for the transforms. */
 bool gemm_winograd_pays(device *d, const gemm_desc *desc);

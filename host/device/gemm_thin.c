@@ -13,7 +13,7 @@ typedef struct thin_shape {
 static bool thin_supports(device *d, const gemm_desc *desc)
 {
     (void)d;
-    return desc->a.image.kernel == 0 && desc->b.image.kernel == 0;
+    return !gemm_is_image(&desc->a) && !gemm_is_image(&desc->b);
 }
 
 static int largest_power_of_two(int64_t limit)

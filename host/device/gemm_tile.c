@@ -42,10 +42,13 @@ typedef struct tile_plan {
     int64_t packed_batch[2], packed_stride[2];
 } tile_plan;
 
-/* Right anywhere, but one work-item a group would waste a GPU. */
+/* Right anywhere, but one work-item a group would waste a GPU.  Lines of a picture are copied whole. */
 static bool tile_supports(device *d, const gemm_desc *desc)
 {
-    return device_get_info(d)->kind != DEVICE_GPU && !(desc->a.image.kernel && desc->b.image.kernel);
+    const window *w = gemm_is_image(&desc->a) ? &desc->a.image.window : &desc->b.image.window;
+    const bool whole = w->before[0] >= 0 && w->before[1] >= 0 && w->after[0] >= 0 && w->after[1] >= 0;
+    return device_get_info(d)->kind != DEVICE_GPU && !(gemm_is_image(&desc->a) && gemm_is_image(&desc->b)) &&
+           whole;
 }
 
 #define CANDIDATES 3
@@ -80,23 +83,18 @@ static bool better_turned(int vector_width, int64_t m, int64_t n)
     return tile_cost(gemm_tile_choose(vector_width, n, m), n, m) < as_it_is - as_it_is / 10;
 }
 
-/* Of an image's line, border included, with `pixel` floats a pixel. */
-static int64_t line_floats(const gemm_image *image, int64_t pixel)
-{
-    return (image->width + image->kernel - 1) * pixel;
-}
-
 /* Walking along pixels, a stride of a large power of two would use few sets of the cache. */
 static int64_t spread_pixel(const gemm_image *image)
 {
     return image->channels % 32 == 0 ? image->channels + 16 : image->channels;
 }
 
-/* Lines of a picture whose copy, border included, fits the cache. */
+/* Lines of places for which the copy of the picture, border included, fits the cache. */
 static int64_t lines_that_fit(const gemm_image *image, int64_t pixel)
 {
-    const int64_t fit = COPY_FLOATS / line_floats(image, pixel) - (image->kernel - 1);
-    return gemm_most(1, gemm_least(fit, image->height));
+    const int64_t fit =
+        (COPY_FLOATS / gemm_tile_line(image, pixel) - image->window.size[0]) / image->window.stride[0] + 1;
+    return gemm_most(1, gemm_least(fit, gemm_places_down(image)));
 }
 
 static void plan_packing(tile_plan *p)
@@ -116,13 +114,14 @@ static void balance(tile_plan *p, int64_t wanted)
     const gemm_desc *s = &p->desc;
     const bool image = p->kind == A_IMAGE;
     const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, grain = image ? 1 : p->tile.mr;
-    const int64_t height = image ? s->a.image.height : s->m;
-    const int64_t pictures = image ? s->m / ((int64_t)s->a.image.height * s->a.image.width) : 1;
+    const int64_t width = image ? gemm_places_across(&s->a.image) : 1;
+    const int64_t height = image ? gemm_places_down(&s->a.image) : s->m;
+    const int64_t pictures = image ? s->m / (height * width) : 1;
     for (;;) {
         p->row_blocks = gemm_ceil_div(height, p->row_block) * pictures;
         p->jobs = p->row_blocks * gemm_ceil_div(s->n, p->column_block) * s->batch[0] * s->batch[1];
         if (p->jobs >= wanted) return;
-        const int64_t rows = p->row_block * (image ? s->a.image.width : 1);
+        const int64_t rows = p->row_block * width;
         if (p->row_block > grain && rows >= gemm_least(p->column_block, 8 * p->tile.mr))
             p->row_block = gemm_round_up(p->row_block / 2, grain);
         else if (p->column_block > nr)
@@ -153,26 +152,27 @@ static void plan_rows(tile_plan *p, int units)
     const gemm_desc *s = &p->desc;
     const gemm_image *image = &s->a.image;
     const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, mr = p->tile.mr;
-    const int64_t segments = image->kernel ? image->kernel : 1, length = s->k / segments;
+    const bool is_image = gemm_is_image(&s->a);
+    const int64_t row_width = is_image ? gemm_places_across(image) : 1;
+    const int64_t segments = is_image ? image->window.size[0] : 1, length = s->k / segments;
     p->pieces = s->k <= K_WHOLE ? 0 : gemm_ceil_div(length, K_PIECE);
     p->piece = p->pieces ? gemm_ceil_div(length, p->pieces) : length;
 
-    if (image->kernel) {
-        p->row_block = gemm_least(lines_that_fit(image, image->channels), gemm_most(1, 1024 / image->width));
+    if (is_image) {
+        p->row_block = gemm_least(lines_that_fit(image, image->channels), gemm_most(1, 1024 / row_width));
     } else {
         p->row_block = gemm_least(16 * mr, gemm_round_up(s->m, mr));
     }
-    const int64_t row_width = image->kernel ? image->width : 1;
     const int64_t column_limit = p->pieces ? gemm_most(nr, SUMS_FLOATS / (p->row_block * row_width)) : 4096;
     p->column_block = gemm_least(gemm_round_up(s->n, nr), gemm_round_up(column_limit, nr));
     balance(p, 4 * (int64_t)units);
-    if (!image->kernel) even_out(p, units);
+    if (!is_image) even_out(p, units);
 
     const int64_t rows = p->row_block * row_width;
     if (p->kind == A_IMAGE) {
         p->table_floats = gemm_round_up(rows + mr, 16);
         p->copy_floats =
-            gemm_round_up((p->row_block + image->kernel - 1) * line_floats(image, image->channels), 16);
+            gemm_round_up(gemm_tile_lines(image, p->row_block) * gemm_tile_line(image, image->channels), 16);
     } else if (p->kind != A_IN_PLACE) {
         p->copy_floats = gemm_round_up(gemm_round_up(rows, mr) * (p->piece + ROW_PAD), 16);
     }
@@ -189,13 +189,15 @@ static void plan_split(tile_plan *p, int units)
     const int64_t nr = (int64_t)p->tile.nv * p->tile.vec, mr = p->tile.mr;
     const int64_t batches = s->batch[0] * s->batch[1], wanted = 2 * (int64_t)units;
     const int64_t m = gemm_round_up(s->m, mr), n = gemm_round_up(s->n, nr);
-    if (image->kernel) {
+    const bool is_image = gemm_is_image(&s->a);
+    const int64_t down = is_image ? gemm_places_down(image) : 0,
+                  across = is_image ? gemm_places_across(image) : 0;
+    if (is_image) {
         /* Few lines, so that a panel of B stays in the first cache; not so few that sums are fetched and put back
          * for every few pixels. */
-        p->unit =
-            gemm_least(lines_that_fit(image, spread_pixel(image)), gemm_most(1, K_PIECE / image->width));
-        p->unit = gemm_least(gemm_most(p->unit, K_SHORTEST / image->width), image->height);
-        p->units = gemm_ceil_div(image->height, p->unit) * (s->k / ((int64_t)image->height * image->width));
+        p->unit = gemm_least(lines_that_fit(image, spread_pixel(image)), gemm_most(1, K_PIECE / across));
+        p->unit = gemm_least(gemm_most(p->unit, K_SHORTEST / across), down);
+        p->units = gemm_ceil_div(down, p->unit) * (s->k / (down * across));
         p->row_block = m;
     } else {
         p->unit = gemm_least(K_SPLIT, s->k);
@@ -220,11 +222,11 @@ static void plan_split(tile_plan *p, int units)
     p->groups = p->row_blocks * p->parts * batches;
 
     int64_t depth = p->unit; /* of k in a unit */
-    if (image->kernel) {
-        depth = p->unit * image->width;
+    if (is_image) {
+        depth = p->unit * across;
         p->table_floats = gemm_round_up(p->row_block + mr, 16);
         p->copy_floats =
-            gemm_round_up((p->unit + image->kernel - 1) * line_floats(image, spread_pixel(image)), 16);
+            gemm_round_up(gemm_tile_lines(image, p->unit) * gemm_tile_line(image, spread_pixel(image)), 16);
     } else if (p->kind != A_LINES) {
         p->copy_floats = gemm_round_up(p->row_block * (p->unit + ROW_PAD), 16);
     }
@@ -255,12 +257,12 @@ static bool worth_splitting(const gemm_desc *s, int units)
 {
     const int64_t longest = gemm_most(s->m, s->n), tiles = gemm_ceil_div(s->m, 8) * gemm_ceil_div(s->n, 32);
     const bool few = tiles * s->batch[0] * s->batch[1] < 2 * (int64_t)units;
-    return s->a.image.kernel == 0 && ((s->k >= 1024 && s->k >= 4 * longest) || (few && s->k >= 512));
+    return !gemm_is_image(&s->a) && ((s->k >= 1024 && s->k >= 4 * longest) || (few && s->k >= 512));
 }
 
 static bool can_split(const gemm_desc *s)
 {
-    return s->a.image.kernel == 0 && s->k >= 512;
+    return !gemm_is_image(&s->a) && s->k >= 512;
 }
 
 /* "6x2x8 rows", "6x2x8 split" */
@@ -274,14 +276,14 @@ static bool read_variant(int vector_width, const char *variant, const gemm_desc 
     for (int i = 0; i < CANDIDATES; ++i)
         known = known || (candidates[i].mr == t.mr && candidates[i].nv == t.nv && candidates[i].vec == t.vec);
     p->tile = t;
-    const bool image = s->b.image.kernel != 0;
+    const bool image = gemm_is_image(&s->b);
     p->split = image || strcmp(plan, "split") == 0;
     return known && (!p->split || image || can_split(s)) && (p->split || strcmp(plan, "rows") == 0);
 }
 
 static bool tile_variant(device *d, const gemm_desc *desc, int i, char name[GEMM_WAY_SIZE])
 {
-    const bool swapped = desc->b.image.kernel != 0;
+    const bool swapped = gemm_is_image(&desc->b);
     if (i >= (swapped || !can_split(desc) ? CANDIDATES : 2 * CANDIDATES)) return false;
     const tile_shape t = candidates_for(device_get_info(d)->vector_width)[i % CANDIDATES];
     snprintf(name, GEMM_WAY_SIZE, "%dx%dx%d %s", t.mr, t.nv, t.vec,
@@ -291,7 +293,7 @@ static bool tile_variant(device *d, const gemm_desc *desc, int i, char name[GEMM
 
 static bool short_lines(const gemm_operand *o, int64_t neighbours, int64_t stride)
 {
-    return o->type == DTYPE_F32 && !o->image.kernel && neighbours == 1 && stride > 0 &&
+    return o->type == DTYPE_F32 && !gemm_is_image(o) && neighbours == 1 && stride > 0 &&
            stride <= LINES_FLOATS;
 }
 
@@ -299,7 +301,7 @@ static bool short_lines(const gemm_operand *o, int64_t neighbours, int64_t strid
 static void choose_reading(tile_plan *p)
 {
     const gemm_desc *s = &p->desc;
-    if (s->a.image.kernel)
+    if (gemm_is_image(&s->a))
         p->kind = A_IMAGE;
     else if (p->split && short_lines(&s->a, s->a.row, s->a.column))
         p->kind = A_LINES;
@@ -323,13 +325,14 @@ static bool tile_plan_shape(device *d, const gemm_desc *desc, const char *varian
     if (!p) return error_set(err, ERROR_MEMORY, "no memory for the plan");
     p->desc = *desc;
     const gemm_desc *s = &p->desc;
-    const bool image = s->a.image.kernel || s->b.image.kernel;
-    p->split = s->b.image.kernel || worth_splitting(s, units);
+    const bool image = gemm_is_image(&s->a) || gemm_is_image(&s->b);
+    p->split = gemm_is_image(&s->b) || worth_splitting(s, units);
     if (variant && !read_variant(info->vector_width, variant, s, p)) {
         free(p);
         return error_set(err, ERROR_USAGE, "the tile has no variant '%s' for this product", variant);
     }
-    p->swapped = s->b.image.kernel || (p->split && !image && better_turned(info->vector_width, s->m, s->n));
+    p->swapped =
+        gemm_is_image(&s->b) || (p->split && !image && better_turned(info->vector_width, s->m, s->n));
     if (p->swapped) exchange(&p->desc);
     if (!variant) p->tile = gemm_tile_choose(info->vector_width, s->m, s->n);
     choose_reading(p);
@@ -358,7 +361,7 @@ static void tile_options(char options[GEMM_OPTIONS_SIZE], const tile_plan *p, bo
     s.b.type = DTYPE_F32;
     if (!reads_a) {
         s.a.type = DTYPE_F32;
-        s.a.image.kernel = 0;
+        s.a.image = (gemm_image){ 0 };
     }
     gemm_launch_options(options, &s, "-DMR=%d -DNV=%d -DVEC=%d -DA_KIND=%d -DSWAPPED=%d", p->tile.mr,
                         p->tile.nv, p->tile.vec, reads_a ? p->kind : A_IN_PLACE, p->swapped);
@@ -450,12 +453,12 @@ static bool record_split(const tile_plan *p, device_launches *list, const char *
 {
     const gemm_desc *s = &p->desc;
     const int64_t partial = buffers->workspace_offset / (int64_t)sizeof(float);
-    char options[GEMM_OPTIONS_SIZE];
+    char options[GEMM_OPTIONS_SIZE], view[GEMM_OPTIONS_SIZE / 2];
+    gemm_launch_window(view, sizeof view, 'A', &s->a.image.window);
     snprintf(options, sizeof options,
-             "-DA_STORE=STORE_%s -DB_STORE=STORE_%s -DA_KERNEL=%d -DMR=%d -DNV=%d -DVEC=%d "
-             "-DA_KIND=%d -DB_LINES=%d",
-             dtype_name(s->a.type), dtype_name(s->b.type), (int)s->a.image.kernel, p->tile.mr, p->tile.nv,
-             p->tile.vec, p->kind, p->b_lines);
+             "-DA_STORE=STORE_%s -DB_STORE=STORE_%s %s-DMR=%d -DNV=%d -DVEC=%d -DA_KIND=%d -DB_LINES=%d",
+             dtype_name(s->a.type), dtype_name(s->b.type), view, p->tile.mr, p->tile.nv, p->tile.vec, p->kind,
+             p->b_lines);
     device_launch l = gemm_launch_singles("gemm/tile_split", "gemm_tile_split", options, label);
     l.global[0] = (size_t)p->row_blocks;
     l.global[1] = (size_t)p->parts;

@@ -43,7 +43,7 @@ typedef struct winograd_plan {
 static tile_shape shape_of(device *d, const gemm_desc *desc)
 {
     const int width = device_get_info(d)->vector_width;
-    if (desc->a.image.kernel) return gemm_tile_choose(width, 4096, desc->n);
+    if (gemm_is_image(&desc->a)) return gemm_tile_choose(width, 4096, desc->n);
     return gemm_tile_choose(width, desc->m, desc->b.image.channels);
 }
 
@@ -51,8 +51,8 @@ static tile_shape shape_of(device *d, const gemm_desc *desc)
  * nothing after the sum. */
 static bool layout_fits(const gemm_desc *s)
 {
-    if (s->a.image.kernel)
-        return s->b.image.kernel == 0 && s->b.row == 1 && s->b.column == s->k && s->c.column == 1 &&
+    if (gemm_is_image(&s->a))
+        return !gemm_is_image(&s->b) && s->b.row == 1 && s->b.column == s->k && s->c.column == 1 &&
                s->c.row >= s->n;
     if (s->bias || s->accumulate || s->preactivation || s->activation || s->slope || s->residual)
         return false;
@@ -62,8 +62,9 @@ static bool layout_fits(const gemm_desc *s)
 static bool winograd_supports(device *d, const gemm_desc *s)
 {
     if (device_get_info(d)->kind == DEVICE_GPU) return false;
-    const bool forward = s->a.image.kernel == 3;
-    if (!forward && s->b.image.kernel != 3) return false;
+    const bool forward = gemm_is_image(&s->a);
+    const window *w = forward ? &s->a.image.window : &s->b.image.window;
+    if (w->size[0] != 3 || !window_is_same(w)) return false;
     if (s->batch[0] != 1 || s->batch[1] != 1 || !layout_fits(s)) return false;
     const gemm_image *image = forward ? &s->a.image : &s->b.image;
     const int64_t vec = shape_of(d, s).vec, outs = forward ? s->n : s->m;
@@ -124,7 +125,7 @@ static void plan_weights(winograd_plan *p, int64_t units)
 static void plan_shape(device *d, const gemm_desc *s, winograd_plan *p)
 {
     const int units = device_get_info(d)->compute_units;
-    *p = (winograd_plan){ .weights = !s->a.image.kernel };
+    *p = (winograd_plan){ .weights = !gemm_is_image(&s->a) };
     p->image = p->weights ? s->b.image : s->a.image;
     p->outs = p->weights ? s->m : s->n;
     p->tile = shape_of(d, s);

@@ -222,9 +222,50 @@ bool graph_read_f32(tensor *t, float *values, error *err)
     return ok;
 }
 
-device_event *graph_read_begin(tensor *t, void *values, error *err)
+void staging_free(graph *g, staging s[2])
+{
+    for (int k = 0; k < 2; ++k) {
+        if (s[k].done) (void)device_event_wait(s[k].done, NULL);
+        device_event_release(s[k].done);
+        device_free_host(g->device, s[k].bytes);
+    }
+}
+
+/* The reads of `t`: new if there were none; NULL when memory is out. */
+static reading *readings_of(const tensor *t)
+{
+    reading *r = t->graph->readings;
+    while (r && r->of != t) r = r->next;
+    if (r || !(r = arena_alloc(t->graph->arena, sizeof *r))) return r;
+    r->of = t;
+    r->next = t->graph->readings;
+    return t->graph->readings = r;
+}
+
+bool graph_read_begin(tensor *t, error *err)
 {
     check_readable(t);
-    return device_read_begin(t->graph->device, DEVICE_COMPUTE, t->storage->buffer, tensor_at(t), values,
-                             tensor_bytes(t), NULL, err);
+    reading *r = readings_of(t);
+    staging *s = r ? &r->staging[(r->oldest + r->count) % 2] : NULL;
+    CHECK(!r || r->count < 2, "'%s' is read a third time before the first is done", t->storage->name);
+    if (!r || (!s->bytes && !(s->bytes = malloc((size_t)tensor_bytes(t)))))
+        return error_set(err, ERROR_MEMORY, "out of memory for reading '%s'", t->storage->name);
+    s->done = device_read_begin(t->graph->device, DEVICE_COMPUTE, t->storage->buffer, tensor_at(t), s->bytes,
+                                tensor_bytes(t), NULL, err);
+    if (s->done) ++r->count;
+    return s->done != NULL;
+}
+
+bool graph_read_end(tensor *t, void *values, error *err)
+{
+    reading *r = readings_of(t);
+    CHECK(r && r->count, "no read of '%s' is under way", t->storage->name);
+    staging *s = &r->staging[r->oldest];
+    bool ok = device_event_wait(s->done, err);
+    device_event_release(s->done);
+    s->done = NULL;
+    r->oldest ^= 1;
+    --r->count;
+    if (ok) memcpy(values, s->bytes, (size_t)tensor_bytes(t));
+    return ok;
 }

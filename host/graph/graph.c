@@ -45,13 +45,10 @@ void graph_destroy(graph *g)
     for (int i = 0; g->slabs && i < g->slab_count; ++i) device_buffer_destroy(g->slabs[i]);
     for (int i = 0; i < g->storage_count; ++i) {
         storage *st = g->storages[i];
-        for (int k = 0; k < 2; ++k) {
-            if (st->staging[k].done) (void)device_event_wait(st->staging[k].done, NULL);
-            device_event_release(st->staging[k].done);
-            device_free_host(g->device, st->staging[k].bytes);
-        }
+        staging_free(g, st->staging);
         if (st->place == STORAGE_INPUT) device_buffer_destroy(st->buffer);
     }
+    for (reading *r = g->readings; r; r = r->next) staging_free(g, r->staging);
     free(g->slabs);
     free(g->slab_bytes);
     free(g->segment_launch);
@@ -248,28 +245,39 @@ tensor *graph_entry(graph *g, store_entry *e)
     return t;
 }
 
+/* What could not be declared: NULL, with the reason latched. */
+static store_entry *undeclared(graph *g, const char *name, int rank)
+{
+    if (store_find(g->store, name) || rank > TENSOR_RANK_MAX)
+        graph_fail(g, "'%s' is already declared with another shape, type or kind", name);
+    else
+        graph_no_memory(g);
+    return NULL;
+}
+
 store_entry *graph_declare(graph *g, const char *name, store_kind kind, dtype type, int rank,
                            const int64_t *dim)
 {
     store_entry *e = store_declare(g->store, name, kind, type, rank, dim);
-    if (!e && (store_find(g->store, name) || rank > TENSOR_RANK_MAX))
-        graph_fail(g, "'%s' is already declared with another shape, type or kind", name);
-    else if (!e)
-        graph_no_memory(g);
-    return e;
+    return e ? e : undeclared(g, name, rank);
+}
+
+store_entry *graph_declare_kin(graph *g, store_entry *of, store_kind kind, dtype type)
+{
+    store_entry *e = store_declare_kin(g->store, of, kind, type);
+    if (e) return e;
+    char name[STORE_NAME_MAX];
+    store_kin_name(kind, of->name, name);
+    return undeclared(g, name, of->rank);
 }
 
 tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int rank, const int64_t *dim)
 {
     const char *scoped = graph_scoped(g, name);
-    if (g->averages && spec.kind == STORE_PARAMETER) {
-        const char *average = arena_printf(g->arena, "ema.%s", scoped);
-        if (!average) graph_no_memory(g);
-        store_entry *e = average ? store_find(g->store, average) : NULL;
-        if (e) return graph_entry(g, e);
-    }
     if (g->failed) return graph_poison(g); /* a name may be cut short */
-    bool known = store_find(g->store, scoped) != NULL;
+    const store_entry *known = store_find(g->store, scoped);
+    store_entry *average = known && g->averages ? store_kin(known, STORE_AVERAGE) : NULL;
+    if (average) return graph_entry(g, average);
     store_entry *e = graph_declare(g, scoped, spec.kind, spec.type, rank, dim);
     if (!e) return graph_poison(g);
     if (!known) {
@@ -280,7 +288,7 @@ tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int ran
     return graph_entry(g, e);
 }
 
-const store_entry *graph_entry_of(const tensor *t)
+store_entry *graph_entry_of(const tensor *t)
 {
     if (t->poison || !t->storage || t->storage->place != STORAGE_ENTRY) return NULL;
     return tensor_count(t) == t->storage->entry->count ? t->storage->entry : NULL;
@@ -418,6 +426,25 @@ void graph_keep(tensor *t)
 void graph_update(tensor *t)
 {
     if (t->from) t->from->live = true;
+}
+
+void graph_advance(tensor *t)
+{
+    node *n = t->from;
+    if (!n || t->poison) return;
+    graph *g = n->graph;
+    CHECK(n->index == g->node_count - 1, "%s is node %d of %d, not the last", n->name, n->index,
+          g->node_count);
+    int to = 0;
+    for (int k = 0; k < n->in_count; ++k)
+        if (n->in[k] && n->in[k]->from && n->in[k]->from->index >= to) to = n->in[k]->from->index + 1;
+    for (int i = n->index; i > to; --i) {
+        g->nodes[i] = g->nodes[i - 1];
+        g->nodes[i]->index = i;
+    }
+    g->nodes[to] = n;
+    n->index = to;
+    for (int i = 0; i < g->break_count; ++i) g->breaks[i] += g->breaks[i] > to;
 }
 
 void graph_segment(graph *g)

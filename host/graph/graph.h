@@ -103,9 +103,9 @@ typedef struct parameter_spec {
 } parameter_spec;
 tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int rank, const int64_t *dim);
 tensor *graph_entry(graph *g, store_entry *e);
-const store_entry *graph_entry_of(const tensor *t); /* NULL if t is not a whole store entry */
+store_entry *graph_entry_of(const tensor *t);       /* NULL if t is not a whole store entry */
 void graph_set_trainable(graph *g, bool trainable); /* for parameters asked for from now on */
-/* From now on graph_parameter gives the average \"ema.<name>\" of a parameter that has one: evaluation. */
+/* From now on graph_parameter gives the average of a parameter that has one: evaluation. */
 void graph_set_averages(graph *g, bool averages);
 
 /* The nodes so far, in order: for those who look for what a graph uses, such as the optimizer. */
@@ -137,6 +137,7 @@ bool graph_no_memory(graph *g);
 /* store_declare into the graph's store; what is declared otherwise already is latched, and NULL. */
 store_entry *graph_declare(graph *g, const char *name, store_kind kind, dtype type, int rank,
                            const int64_t *dim);
+store_entry *graph_declare_kin(graph *g, store_entry *of, store_kind kind, dtype type); /* alike */
 
 /* The operators between begin and end are computed again in the backward pass instead of being kept
  * (B.2 of arXiv 2102.12092 checkpoints its residual blocks so).  Not nested. */
@@ -155,7 +156,10 @@ node *graph_sole_maker(const tensor *t);
 void graph_keep(tensor *t);
 /* Marks an in-place update (the node that made t) as wanted. */
 void graph_update(tensor *t);
-/* Starts a new segment of the step here: the host may do something between segments. */
+/* Moves the node that made t, the last so far, to directly behind those that made its inputs, so that these need not
+ * be kept any longer.  For updates of entries that nothing in between uses. */
+void graph_advance(tensor *t);
+/* Starts a new segment of the step here: the host may do something between segments, or repeat one. */
 void graph_segment(graph *g);
 
 /* ---- Compiling and running ------------------------------------------------------------------- */
@@ -192,8 +196,11 @@ bool graph_run_segment(graph *g, int segment, error *err);
 bool graph_write(tensor *t, const void *values, error *err);
 bool graph_read(tensor *t, void *values, error *err);
 bool graph_read_f32(tensor *t, float *values, error *err);
-/* Non-blocking read on the compute queue; metrics are read so, a step late. */
-device_event *graph_read_begin(tensor *t, void *values, error *err);
+/* The same without making the device wait: begin enqueues the read, behind all runs so far and before later ones;
+ * end waits for the one begun first of those not ended, of which a tensor may have two.  A step's figures are read
+ * so while the next step runs. */
+bool graph_read_begin(tensor *t, error *err);
+bool graph_read_end(tensor *t, void *values, error *err);
 /* Fills all planned work memory with NaN before every run: reads of unwritten memory then show. */
 void graph_poison_memory(graph *g, bool on);
 

@@ -9,11 +9,19 @@ enum { STORAGE_ALIGN = 256 };
 
 typedef enum storage_place { STORAGE_PLANNED, STORAGE_INPUT, STORAGE_ENTRY } storage_place;
 
-/* An upload that has not necessarily finished: the host copy stays until its event is done. */
+/* A transfer that has not necessarily finished: the host copy stays until its event is done. */
 typedef struct staging {
     void *bytes;
     device_event *done;
 } staging;
+
+/* A tensor's reads under way. */
+typedef struct reading {
+    struct reading *next;
+    const tensor *of;
+    staging staging[2];
+    int oldest, count; /* of those under way */
+} reading;
 
 struct storage {
     storage_place place;
@@ -71,6 +79,7 @@ struct graph {
     int64_t *slab_bytes;
     int slab_count;
     device_launches *launches;
+    reading *readings;
     int *segment_launch; /* first launch of each step segment, and one past the last */
     int segment_total;
 };
@@ -87,6 +96,8 @@ int64_t storage_bytes_for(dtype type, int64_t count);
 /* accumulate.c: the two operators that autograd itself needs. */
 tensor *graph_fill(graph *g, float value, int rank, const int64_t *dim, dtype type);
 tensor *graph_accumulate(graph *g, int count, tensor *const *parts);
+
+void staging_free(graph *g, staging s[2]); /* waits first */
 
 /* plan.c */
 bool plan_mark_live(graph *g, error *err);

@@ -5,6 +5,7 @@
 #include "host/base/arena.h"
 #include "host/base/philox.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,47 @@ store_entry *store_declare(store *s, const char *name, store_kind kind, dtype ty
     return e;
 }
 
+/* ---- Kin ---- */
+
+/* Checkpoints have always named kin so, and older programs read them. */
+static const char *const kin_prefix[] = {
+    [STORE_MEAN] = "adam.mean.", [STORE_VARIANCE] = "adam.variance.", [STORE_AVERAGE] = "ema."
+};
+enum { KIN_KINDS = sizeof kin_prefix / sizeof *kin_prefix };
+
+void store_kin_name(store_kind kind, const char *parameter, char name[STORE_NAME_MAX])
+{
+    CHECK((int)kind < KIN_KINDS && kin_prefix[kind], "entries of kind %d belong to no parameter", (int)kind);
+    snprintf(name, STORE_NAME_MAX, "%s%s", kin_prefix[kind], parameter);
+}
+
+store_kind store_kin_named(const char *name)
+{
+    for (int k = 0; k < KIN_KINDS; ++k)
+        if (kin_prefix[k] && strncmp(name, kin_prefix[k], strlen(kin_prefix[k])) == 0) return (store_kind)k;
+    return STORE_PARAMETER;
+}
+
+store_entry *store_kin(const store_entry *of, store_kind kind)
+{
+    store_entry *e = of->kin;
+    while (e && e->kind != kind) e = e->next_kin;
+    return e;
+}
+
+store_entry *store_declare_kin(store *s, store_entry *of, store_kind kind, dtype type)
+{
+    store_entry *e = store_kin(of, kind);
+    if (e) return e->type == type ? e : NULL;
+    char name[STORE_NAME_MAX];
+    store_kin_name(kind, of->name, name);
+    if (store_find(s, name) || !(e = store_declare(s, name, kind, type, of->rank, of->dim))) return NULL;
+    e->of = of;
+    store_entry **last = &of->kin;
+    while (*last) last = &(*last)->next_kin;
+    return *last = e;
+}
+
 int store_count(const store *s)
 {
     return s->count;
@@ -138,20 +180,37 @@ int64_t store_bytes(const store *s)
     return sum;
 }
 
+/* How many elements the next piece has, when `left` are left. */
+static int64_t piece(int64_t left)
+{
+    return left < STORE_PIECE ? left : STORE_PIECE;
+}
+
+/* Room for a piece of elements of `bytes` each. */
+static void *piece_room(const store_entry *e, int64_t count, size_t bytes, error *err)
+{
+    void *room = malloc((size_t)piece(count) * bytes + 1);
+    if (room) return room;
+    return error_null(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)piece(count),
+                      e->name);
+}
+
 static bool initialise(store *s, store_entry *e, uint64_t seed, error *err)
 {
     int64_t bytes = padded_bytes(e);
     if (!device_fill(s->device, e->buffer, e->offset * (int64_t)dtype_bytes(e->type), bytes, 0, err))
         return false;
     if (e->init == STORE_ZEROS || s->awaits_values) return true;
-    float *values = malloc((size_t)e->count * sizeof *values);
-    if (!values)
-        return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
-                         e->name);
+    float *values = piece_room(e, e->count, sizeof *values, err);
+    bool ok = values != NULL;
     philox p = { .seed = seed, .step = 0, .stream = philox_stream(e->name) };
-    for (int64_t i = 0; i < e->count; ++i)
-        values[i] = e->init == STORE_ONES ? 1.0f : e->deviation * philox_normal(&p, (uint32_t)i);
-    bool ok = store_write_f32(s, e, values, err);
+    for (int64_t first = 0, now; ok && first < e->count; first += now) {
+        now = piece(e->count - first);
+        for (int64_t i = 0; i < now; ++i)
+            values[i] =
+                e->init == STORE_ONES ? 1.0f : e->deviation * philox_normal(&p, (uint32_t)(first + i));
+        ok = store_write_part_f32(s, e, first, now, values, err);
+    }
     free(values);
     return ok;
 }
@@ -223,48 +282,91 @@ bool store_allocate(store *s, uint64_t seed, error *err)
     return ok;
 }
 
-static int64_t byte_offset(const store_entry *e)
+/* ---- Host copies ---- */
+
+/* Where the part begins in the buffer; its size. */
+static int64_t part_at(const store_entry *e, int64_t first, int64_t count, int64_t *bytes)
 {
-    return e->offset * (int64_t)dtype_bytes(e->type);
+    CHECK(e->buffer, "'%s' has no memory yet", e->name);
+    CHECK(first >= 0 && count >= 0 && first <= e->count - count,
+          "elements %lld to %lld of '%s', which has %lld", (long long)first, (long long)(first + count),
+          e->name, (long long)e->count);
+    *bytes = count * (int64_t)dtype_bytes(e->type);
+    return (e->offset + first) * (int64_t)dtype_bytes(e->type);
+}
+
+bool store_write_part(store *s, store_entry *e, int64_t first, int64_t count, const void *values, error *err)
+{
+    int64_t bytes, at = part_at(e, first, count, &bytes);
+    return device_write(s->device, e->buffer, at, values, bytes, err);
+}
+
+bool store_read_part(store *s, const store_entry *e, int64_t first, int64_t count, void *values, error *err)
+{
+    int64_t bytes, at = part_at(e, first, count, &bytes);
+    return device_read(s->device, e->buffer, at, values, bytes, err);
 }
 
 bool store_write(store *s, store_entry *e, const void *values, error *err)
 {
-    CHECK(e->buffer, "'%s' has no memory yet", e->name);
-    ++e->version;
-    return device_write(s->device, e->buffer, byte_offset(e), values,
-                        e->count * (int64_t)dtype_bytes(e->type), err);
+    return store_write_part(s, e, 0, e->count, values, err);
 }
 
 bool store_read(store *s, const store_entry *e, void *values, error *err)
 {
-    CHECK(e->buffer, "'%s' has no memory yet", e->name);
-    return device_read(s->device, e->buffer, byte_offset(e), values, e->count * (int64_t)dtype_bytes(e->type),
-                       err);
+    return store_read_part(s, e, 0, e->count, values, err);
 }
 
-bool store_write_f32(store *s, store_entry *e, const float *values, error *err)
+bool store_write_part_f32(store *s, store_entry *e, int64_t first, int64_t count, const float *values,
+                          error *err)
 {
-    if (e->type == DTYPE_F32) return store_write(s, e, values, err);
-    void *converted = malloc((size_t)e->count * dtype_bytes(e->type));
-    if (!converted)
-        return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
-                         e->name);
-    dtype_convert(e->type, converted, DTYPE_F32, values, e->count);
-    bool ok = store_write(s, e, converted, err);
+    if (e->type == DTYPE_F32) return store_write_part(s, e, first, count, values, err);
+    void *converted = piece_room(e, count, dtype_bytes(e->type), err);
+    bool ok = converted != NULL;
+    for (int64_t done = 0, now; ok && done < count; done += now) {
+        now = piece(count - done);
+        dtype_convert(e->type, converted, DTYPE_F32, values + done, now);
+        ok = store_write_part(s, e, first + done, now, converted, err);
+    }
     free(converted);
     return ok;
 }
 
+bool store_read_part_f32(store *s, const store_entry *e, int64_t first, int64_t count, float *values,
+                         error *err)
+{
+    if (e->type == DTYPE_F32) return store_read_part(s, e, first, count, values, err);
+    void *stored = piece_room(e, count, dtype_bytes(e->type), err);
+    bool ok = stored != NULL;
+    for (int64_t done = 0, now; ok && done < count; done += now) {
+        now = piece(count - done);
+        ok = store_read_part(s, e, first + done, now, stored, err);
+        if (ok) dtype_convert(DTYPE_F32, values + done, e->type, stored, now);
+    }
+    free(stored);
+    return ok;
+}
+
+bool store_write_f32(store *s, store_entry *e, const float *values, error *err)
+{
+    return store_write_part_f32(s, e, 0, e->count, values, err);
+}
+
 bool store_read_f32(store *s, const store_entry *e, float *values, error *err)
 {
-    if (e->type == DTYPE_F32) return store_read(s, e, values, err);
-    void *stored = malloc((size_t)e->count * dtype_bytes(e->type));
-    if (!stored)
-        return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
-                         e->name);
-    bool ok = store_read(s, e, stored, err);
-    if (ok) dtype_convert(DTYPE_F32, values, e->type, stored, e->count);
-    free(stored);
+    return store_read_part_f32(s, e, 0, e->count, values, err);
+}
+
+bool store_copy(store *s, store_entry *to, const store_entry *from, error *err)
+{
+    CHECK(to->count == from->count, "'%s' has not as many values as '%s'", to->name, from->name);
+    float *values = piece_room(from, from->count, sizeof *values, err);
+    bool ok = values != NULL;
+    for (int64_t first = 0, now; ok && first < from->count; first += now) {
+        now = piece(from->count - first);
+        ok = store_read_part_f32(s, from, first, now, values, err) &&
+             store_write_part_f32(s, to, first, now, values, err);
+    }
+    free(values);
     return ok;
 }

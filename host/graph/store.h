@@ -1,6 +1,7 @@
 /* store.h -- named tensors that outlive graphs: parameters, moments, averages, caches, counters.
  * Several graphs (train, evaluate, prefill, decode) share one store.  An entry's memory is a range of
  * a device buffer, allocated when the store first needs it; entries never move.
+ * What belongs to a parameter points to it, and is found through it: no one looks for kin by name.
  * Names are scoped ("block.3.attention.query.weight") and serve as checkpoint keys.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_GRAPH_STORE_H
@@ -14,9 +15,11 @@ typedef struct store store;
 
 typedef enum store_kind {
     STORE_PARAMETER, /* trained by the optimizer */
-    STORE_MOMENT,    /* the optimizer's state, named "adam.mean.<parameter>" ... */
-    STORE_AVERAGE,   /* EMA of a parameter, named "ema.<parameter>" */
-    STORE_STATE,     /* updated by the model itself: codebook statistics; saved in checkpoints */
+    STORE_MEAN,      /* of a parameter: the optimizer's running mean of its gradient */
+    STORE_VARIANCE,  /* and of the gradient's square */
+    STORE_AVERAGE,   /* of a parameter: its moving average */
+    STORE_LEARNT,    /* part of the model like a parameter, but updated by the model itself: a codebook */
+    STORE_STATE,     /* what such an update needs and a model in use does not: saved in checkpoints alone */
     STORE_CACHE,     /* KV caches and the like: never saved */
     STORE_CONTROL    /* schedules, flags, the step: written by the host before each step; never saved */
 } store_kind;
@@ -32,10 +35,11 @@ typedef struct store_entry {
     int64_t count; /* elements */
     bool decay;    /* weight decay applies (false for gains, biases) */
     store_init init;
-    float deviation;       /* of STORE_NORMAL */
-    device_buffer *buffer; /* NULL until store_allocate */
-    int64_t offset;        /* elements from the buffer's start; 64-byte aligned */
-    int64_t version;       /* counts host writes */
+    float deviation;                    /* of STORE_NORMAL */
+    device_buffer *buffer;              /* NULL until store_allocate */
+    int64_t offset;                     /* elements from the buffer's start; 64-byte aligned */
+    struct store_entry *of;             /* the parameter it belongs to; NULL: it stands for itself */
+    struct store_entry *kin, *next_kin; /* the first that belongs to it; the next of the same parameter */
 } store_entry;
 
 store *store_create(device *d, error *err);
@@ -46,6 +50,14 @@ device *store_device(const store *s);
 store_entry *store_declare(store *s, const char *name, store_kind kind, dtype type, int rank,
                            const int64_t *dim);
 store_entry *store_find(const store *s, const char *name);
+/* The same for what belongs to a parameter and has its shape; the name follows from kind and parameter. */
+store_entry *store_declare_kin(store *s, store_entry *of, store_kind kind, dtype type);
+store_entry *store_kin(const store_entry *of, store_kind kind); /* or NULL */
+/* For files, which have names alone: how an entry of this kind that belongs to `parameter` is named in
+ * checkpoints, and of which kind an entry so named is (STORE_PARAMETER: of none that has kin's names). */
+#define STORE_NAME_MAX 640
+void store_kin_name(store_kind kind, const char *parameter, char name[STORE_NAME_MAX]);
+store_kind store_kin_named(const char *name);
 int store_count(const store *s);
 store_entry *store_at(const store *s, int index); /* in order of declaration */
 int64_t store_elements(const store *s, store_kind kind);
@@ -67,5 +79,16 @@ bool store_read(store *s, const store_entry *e, void *values, error *err);
 /* The same, converting from or to float. */
 bool store_write_f32(store *s, store_entry *e, const float *values, error *err);
 bool store_read_f32(store *s, const store_entry *e, float *values, error *err);
+/* Elements first .. first + count - 1: what walks a whole store takes STORE_PIECE of them at a time, so that the
+ * host never holds an entry as a whole. */
+#define STORE_PIECE (1 << 20)
+bool store_write_part(store *s, store_entry *e, int64_t first, int64_t count, const void *values, error *err);
+bool store_read_part(store *s, const store_entry *e, int64_t first, int64_t count, void *values, error *err);
+bool store_write_part_f32(store *s, store_entry *e, int64_t first, int64_t count, const float *values,
+                          error *err);
+bool store_read_part_f32(store *s, const store_entry *e, int64_t first, int64_t count, float *values,
+                         error *err);
+/* Gives `to` the values of `from`, which has as many. */
+bool store_copy(store *s, store_entry *to, const store_entry *from, error *err);
 
 #endif

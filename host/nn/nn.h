@@ -39,8 +39,9 @@ norm_weights nn_norm_weights(graph *g, const char *name, int64_t size);
 tensor *nn_norm(const norm_weights *w, tensor *x); /* layer normalisation */
 
 typedef struct attention_weights {
-    linear_weights query, key, value, output; /* key and value: of the stream that asks, if its own keys are seen */
-    linear_weights context_key, context_value; /* of another stream, if there is one */
+    linear_weights query, output;
+    linear_weights key, value;                 /* of the stream that asks, if it sees itself */
+    linear_weights context_key, context_value; /* of another stream, if it sees one */
     int64_t heads, head_size;
 } attention_weights;
 attention_weights nn_attention_weights(graph *g, const char *name, int64_t size, int64_t heads,

@@ -1,10 +1,10 @@
-/* binary.c -- element-wise sums, differences, products and quotients.  Axes are matched from the last one; where one
- * operand has size 1, or no axis, it is repeated, and its gradient is summed there.
+/* binary.c -- element-wise sums, differences, products and quotients.  Axes are matched from the last one;
+ * where one operand has size 1, or no axis, it is repeated, and its gradient is summed there.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/shared.h"
 
-/* Sizes of the result, and each operand's step along its axes, 0 where it is repeated.  Axes of size 1 are left out, and
- * neighbours along which both do the same are one. */
+/* Sizes of the result, and each operand's step along its axes, 0 where it is repeated.  Axes of size 1 are
+ * left out, and neighbours along which both do the same are one. */
 typedef struct repeats {
     int rank;
     int64_t dim[TENSOR_RANK_MAX], a[TENSOR_RANK_MAX], b[TENSOR_RANK_MAX];

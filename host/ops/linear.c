@@ -1,8 +1,9 @@
 /* linear.c -- y = act(x W^T + bias) + residual, all within the matrix product.
  * Gradient, with dz the gradient before the activation: dx = dz W, dW = dz^T x, dbias = the sum of dz's
- * rows.  ReLU's dz comes from y; others keep the pre-activation as a second output, if it will be needed, and from that
- * what they gave is made again where the gradient of a following layer's weight needs it: a pass over an array costs a
- * hundredth of a layer's products, keeping it until then a quarter of a block's activations.
+ * rows.  ReLU's dz comes from y; others keep the pre-activation as a second output, if it will be needed, and
+ * from that what they gave is made again where the gradient of a following layer's weight needs it: a pass
+ * over an array costs a hundredth of a layer's products, keeping it until then a quarter of a block's
+ * activations.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/shared.h"
 
@@ -55,8 +56,8 @@ static bool linear_bind(const node *n, binder *b)
     return gemm_record(b, n, &desc);
 }
 
-/* `x`, or if a linear layer made it and kept what its activation was given, the same made again, unless `x` itself was
- * just now. */
+/* `x`, or if a linear layer made it and kept what its activation was given, the same made again, unless `x`
+ * itself was just now. */
 static tensor *made_again(tensor *x)
 {
     const node *from = x->from;

@@ -73,8 +73,10 @@ bool mask_expect(const node *n, const mask *m, int64_t queries, int64_t keys)
         return graph_fail(n->graph, "%s: impossible mask (kind %d, text %d, side %d, window %d)",
                           n->def->name, (int)m->kind, (int)m->text, (int)m->side, (int)m->window);
     if (m->kind != MASK_BIDIRECTIONAL && queries > keys)
-        return graph_fail(n->graph, "%s: k has %lld keys, fewer than the %lld queries that a causal mask "
-                          "takes for the last of them", n->def->name, (long long)keys, (long long)queries);
+        return graph_fail(n->graph,
+                          "%s: k has %lld keys, fewer than the %lld queries that a causal mask "
+                          "takes for the last of them",
+                          n->def->name, (long long)keys, (long long)queries);
     return true;
 }
 
@@ -115,7 +117,8 @@ static bool mask_infer(node *n)
     if (x->rank < 2)
         return graph_fail(n->graph, "mask: scores %s have no query and key axes", tensor_shape_text(x));
     const bool placed = n->in[1] != NULL;
-    if (!mask_expect(n, &a->pattern, placed ? 1 : x->dim[x->rank - 2], placed ? 1 : tensor_last(x))) return false;
+    if (!mask_expect(n, &a->pattern, placed ? 1 : x->dim[x->rank - 2], placed ? 1 : tensor_last(x)))
+        return false;
     if (placed && !expect_control(n, 1, "position", DTYPE_I32, 1)) return false;
     node_output(n, x->type, x->rank, x->dim);
     return true;

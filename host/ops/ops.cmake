@@ -9,6 +9,7 @@ pool
 upsample2
 straight_through
 ema
+part
 adamw
 cache_write
 next_place

@@ -70,15 +70,19 @@ typedef struct linear_rows_terms {
     tensor *residual; /* like the result, or NULL; one weight only */
 } linear_rows_terms;
 tensor *op_linear_rows(tensor *x, const linear_rows_terms *terms);
-/* Stride 1, padding (k-1)/2: x [B,Y,X,Cin], weight [Cout,k,k,Cin], bias [Cout] or NULL -> [B,Y,X,Cout] */
+/* Stride 1, padding (k-1)/2, odd sizes: x [B,Y,X,Cin], weight [Cout,ky,kx,Cin], bias [Cout] or NULL ->
+ * [B,Y,X,Cout] */
 tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias);
 tensor *op_conv2d_relu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tensor *residual); /* residual + gain (conv + bias) */
 
+/* f(conv + bias) of any window, whose size is the weight's: -> [B, its places along Y, along X, Cout] */
+tensor *op_conv2d_window(tensor *x, tensor *weight, tensor *bias, const window *w, activation f);
+
 /* ---- Images ----------------------------------------------------------------------------------- */
 tensor *op_max_pool2(tensor *x);                                  /* [B,Y,X,C] -> [B,Y/2,X/2,C]; ties: the first in raster order */
-/* Of any window, overlapping or not; padding (less than the window) is not seen: ties as above.  A mean is over the pixels
- * seen, or, if count_padding, over the whole window.  [B,Y,X,C] -> [B,Y',X',C] */
+/* Of any window, overlapping or not; padding (less than the window) is not seen: ties as above.  A mean is
+ * over the pixels seen, or, if count_padding, over the whole window.  [B,Y,X,C] -> [B,Y',X',C] */
 tensor *op_max_pool(tensor *x, const window *w);
 tensor *op_average_pool(tensor *x, const window *w, bool count_padding);
 tensor *op_upsample2(tensor *x);                                  /* nearest: [B,Y,X,C] -> [B,2Y,2X,C] */
@@ -149,6 +153,12 @@ tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *vari
                  float beta1, float beta2, float epsilon, float decay);
 /* average = d average + (1-d) parameter with d = decay[0] (F32 [1], 1 = leave as is) */
 tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
+
+/* ---- A batch in parts (host/train/division.h); random[3] is the part's first sample ------------- */
+/* sum = (0 if that is 0, else sum) + scale x, in place; returns it */
+tensor *op_part_add(tensor *sum, tensor *x, tensor *random, float scale);
+/* whole [B,..] gets x [n,..] as its samples from there on, in place; both floating or both I32; returns it */
+tensor *op_part_put(tensor *whole, tensor *x, tensor *random);
 
 /* ---- Decoding ------------------------------------------------------------------------------------ */
 /* cache [B,H,T,D] gets x [n,H,t,D], of which row b mod n goes to b (n divides B), at rows position[0].. in place;

@@ -1,6 +1,6 @@
-/* pool.c -- y[b, i, j, c] = the maximum, or the mean, of what the window at (i, j) sees of x; of padding nothing is seen.
- * Windows may overlap.  Gradients are gathered: each pixel adds, in order, what comes from the windows that see it: dy
- * where it is their first maximum in raster order, or its share of dy.
+/* pool.c -- y[b, i, j, c] = the maximum, or the mean, of what the window at (i, j) sees of x; of padding
+ * nothing is seen. Windows may overlap.  Gradients are gathered: each pixel adds, in order, what comes from
+ * the windows that see it: dy where it is their first maximum in raster order, or its share of dy.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/windowed.h"

@@ -6,8 +6,8 @@
 
 #include "host/ops/ops.h"
 
-/* activation.c: dy times f's derivative at a point: what f was given, or, if activation_from_result, what it gave.  Where
- * dy is fresh from a product, that product does it, and dy itself is returned. */
+/* activation.c: dy times f's derivative at a point: what f was given, or, if activation_from_result, what it
+ * gave.  Where dy is fresh from a product, that product does it, and dy itself is returned. */
 tensor *activation_backward(tensor *dy, tensor *at, activation f);
 
 /* cast.c: x itself if it has the type already. */

@@ -288,7 +288,8 @@ static const op_def sum_middle = { .name = "sum_middle", .infer = sum_middle_inf
 
 /* ---- For the gradients of broadcasts ---- */
 
-/* The last axes of x over which `b` is repeated: `rows` elements, with `columns` after them that b has.  False: none. */
+/* The last axes of x over which `b` is repeated: `rows` elements, with `columns` after them that b has.
+ * False: none. */
 static bool repeated_axes(const tensor *x, const tensor *b, int64_t *rows, int64_t *columns)
 {
     *rows = *columns = 1;

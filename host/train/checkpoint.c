@@ -18,147 +18,143 @@ static bool is_saved(const store_entry *e)
     return e->kind != STORE_CACHE && e->kind != STORE_CONTROL;
 }
 
-static bool is_codebook(const store_entry *e)
-{
-    static const char ending[] = "codebook";
-    size_t length = strlen(e->name), tail = sizeof ending - 1;
-    return e->kind == STORE_STATE && length >= tail && strcmp(e->name + length - tail, ending) == 0;
-}
-
 static bool is_exported(const store_entry *e)
 {
-    return e->kind == STORE_PARAMETER || is_codebook(e);
+    return e->kind == STORE_PARAMETER || e->kind == STORE_LEARNT;
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------- */
 
-/* A file being put together; the values must live until it is written. */
+/* An entry whose values go into a file: read from the device, and converted, when their turn comes. */
+typedef struct source {
+    store *store;
+    const store_entry *entry;
+    dtype type;  /* in the file */
+    float *room; /* for a piece to be converted */
+} source;
+
+/* A file being put together, whose values stay on the device until they are written. */
 typedef struct bundle {
     safetensors_writer *writer;
-    void **values;
+    source *sources;
+    float *room;
     int count;
 } bundle;
 
-static bool bundle_start(bundle *b, const store *s, const checkpoint_text *metadata, int count, error *err)
+static bool bundle_start(bundle *b, const store *s, bool converts, const checkpoint_text *metadata, int count,
+                         error *err)
 {
     b->writer = safetensors_writer_create();
-    b->values = calloc((size_t)store_count(s) + 1, sizeof *b->values);
-    if (!b->writer || !b->values) return error_set(err, ERROR_MEMORY, "out of memory for a checkpoint");
+    b->sources = calloc((size_t)store_count(s) + 1, sizeof *b->sources);
+    b->room = converts ? malloc(SAFETENSORS_PIECE * sizeof *b->room) : NULL;
+    if (!b->writer || !b->sources || (converts && !b->room))
+        return error_set(err, ERROR_MEMORY, "out of memory for a checkpoint");
     for (int i = 0; i < count; ++i)
         if (!safetensors_add_metadata(b->writer, metadata[i].key, metadata[i].value, err)) return false;
     return true;
 }
 
-static void *bundle_room(bundle *b, const store_entry *e, size_t bytes, error *err)
+static void bundle_free(bundle *b)
 {
-    void *values = malloc(bytes ? bytes : 1);
-    if (values) return b->values[b->count++] = values;
-    return error_null(err, ERROR_MEMORY, "out of memory for the %zu bytes of '%s' while saving", bytes,
-                      e->name);
-}
-
-static void bundle_end(bundle *b)
-{
-    for (int i = 0; i < b->count; ++i) free(b->values[i]);
-    free(b->values);
+    free(b->room);
+    free(b->sources);
     safetensors_writer_destroy(b->writer);
 }
 
-static bool save_entry(bundle *b, store *s, const store_entry *e, error *err)
+/* Under the name of `e`, the values of `entry`, as `type`. */
+static bool bundle_add(bundle *b, store *s, const store_entry *e, const store_entry *entry, dtype type,
+                       safetensors_source read, error *err)
 {
-    int64_t bytes = e->count * (int64_t)dtype_bytes(e->type);
-    void *values = bundle_room(b, e, (size_t)bytes, err);
-    return values && store_read(s, e, values, err) &&
-           safetensors_add(b->writer, e->name, e->type, e->rank, e->dim, values, bytes, err);
+    source *from = &b->sources[b->count++];
+    *from = (source){ s, entry, type, b->room };
+    return safetensors_add_source(b->writer, e->name, type, e->rank, e->dim, read, from, err);
+}
+
+static bool read_piece(void *of, int64_t first, int64_t count, void *values, error *err)
+{
+    const source *from = of;
+    return store_read_part(from->store, from->entry, first, count, values, err);
 }
 
 bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata, int count, error *err)
 {
     bundle b = { 0 };
-    bool ok = bundle_start(&b, s, metadata, count, err);
+    bool ok = bundle_start(&b, s, false, metadata, count, err);
     for (int i = 0; ok && i < store_count(s); ++i) {
         const store_entry *e = store_at(s, i);
-        if (is_saved(e)) ok = save_entry(&b, s, e, err);
+        if (is_saved(e)) ok = bundle_add(&b, s, e, e, e->type, read_piece, err);
     }
     ok = ok && safetensors_write(b.writer, path, err);
-    bundle_end(&b);
+    bundle_free(&b);
     return ok;
 }
 
-/* Converts in place of `out`; a value that the type cannot hold is an error. */
-static bool convert_checked(const store_entry *e, dtype type, void *out, const float *values, error *err)
+/* Converts values of elements `first` on; one that the type cannot hold is an error. */
+static bool convert_checked(const store_entry *e, dtype type, int64_t first, int64_t count, void *out,
+                            const float *values, error *err)
 {
-    dtype_convert(type, out, DTYPE_F32, values, e->count);
-    for (int64_t i = 0; i < e->count; ++i) {
+    dtype_convert(type, out, DTYPE_F32, values, count);
+    for (int64_t i = 0; i < count; ++i) {
         if (!isfinite(values[i]))
             return error_set(err, ERROR_MODEL,
                              "'%s' holds a value that is not finite, at element %lld of %lld", e->name,
-                             (long long)i, (long long)e->count);
+                             (long long)(first + i), (long long)e->count);
         if (!isfinite(dtype_load(type, out, i)))
             return error_set(err, ERROR_MODEL,
                              "'%s' holds %g at element %lld, more than %s can; export as F32", e->name,
-                             (double)values[i], (long long)i, dtype_name(type));
+                             (double)values[i], (long long)(first + i), dtype_name(type));
     }
     return true;
 }
 
-static bool export_entry(bundle *b, store *s, const store_entry *e, bool averages, dtype type, error *err)
+static bool read_converted(void *of, int64_t first, int64_t count, void *values, error *err)
 {
-    char name[640];
-    snprintf(name, sizeof name, "ema.%s", e->name);
-    const store_entry *average = averages && e->kind == STORE_PARAMETER ? store_find(s, name) : NULL;
-    const store_entry *source = average ? average : e;
-    int64_t bytes = e->count * (int64_t)dtype_bytes(type);
-    void *out = bundle_room(b, e, (size_t)bytes, err);
-    float *values = malloc((size_t)e->count * sizeof *values);
-    bool ok = out && values;
-    if (out && !values)
-        error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count, e->name);
-    ok = ok && store_read_f32(s, source, values, err) && convert_checked(source, type, out, values, err) &&
-         safetensors_add(b->writer, e->name, type, e->rank, e->dim, out, bytes, err);
-    free(values);
-    return ok;
+    const source *from = of;
+    return store_read_part_f32(from->store, from->entry, first, count, from->room, err) &&
+           convert_checked(from->entry, from->type, first, count, values, from->room, err);
 }
 
 bool checkpoint_export(store *s, const char *path, bool averages, dtype type, const checkpoint_text *metadata,
                        int count, error *err)
 {
     bundle b = { 0 };
-    bool ok = bundle_start(&b, s, metadata, count, err);
-    for (int i = 0; ok && i < store_count(s); ++i)
-        if (is_exported(store_at(s, i))) ok = export_entry(&b, s, store_at(s, i), averages, type, err);
+    bool ok = bundle_start(&b, s, true, metadata, count, err);
+    for (int i = 0; ok && i < store_count(s); ++i) {
+        const store_entry *e = store_at(s, i), *average = averages ? store_kin(e, STORE_AVERAGE) : NULL;
+        if (is_exported(e)) ok = bundle_add(&b, s, e, average ? average : e, type, read_converted, err);
+    }
     ok = ok && safetensors_write(b.writer, path, err);
-    bundle_end(&b);
+    bundle_free(&b);
     return ok;
 }
 
-static bool hash_entry(hash *h, store *s, const store_entry *e, error *err)
+static bool hash_entry(hash *h, store *s, const store_entry *e, float *values, uint16_t *halves, error *err)
 {
-    float *values = malloc((size_t)e->count * sizeof *values + 1);
-    uint16_t *halves = malloc((size_t)e->count * sizeof *halves + 1);
-    bool ok = values && halves;
-    if (!ok)
-        error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count, e->name);
-    ok = ok && store_read_f32(s, e, values, err);
-    if (ok) {
-        dtype_convert(DTYPE_F16, halves, DTYPE_F32, values, e->count);
-        hash_text(h, e->name);
-        hash_bytes(h, e->dim, (size_t)e->rank * sizeof *e->dim);
-        hash_bytes(h, halves, (size_t)e->count * sizeof *halves);
+    hash_text(h, e->name);
+    hash_bytes(h, e->dim, (size_t)e->rank * sizeof *e->dim);
+    for (int64_t first = 0, now; first < e->count; first += now) {
+        now = e->count - first < STORE_PIECE ? e->count - first : STORE_PIECE;
+        if (!store_read_part_f32(s, e, first, now, values, err)) return false;
+        dtype_convert(DTYPE_F16, halves, DTYPE_F32, values, now);
+        hash_bytes(h, halves, (size_t)now * sizeof *halves);
     }
-    free(values);
-    free(halves);
-    return ok;
+    return true;
 }
 
 bool checkpoint_fingerprint(store *s, char hex[65], error *err)
 {
     hash h;
     hash_start(&h);
-    for (int i = 0; i < store_count(s); ++i)
-        if (is_exported(store_at(s, i)) && !hash_entry(&h, s, store_at(s, i), err)) return false;
-    hash_finish(&h, hex);
-    return true;
+    float *values = malloc(STORE_PIECE * sizeof *values);
+    uint16_t *halves = malloc(STORE_PIECE * sizeof *halves);
+    bool ok =
+        values && halves ? true : error_set(err, ERROR_MEMORY, "out of memory for a model's fingerprint");
+    for (int i = 0; ok && i < store_count(s); ++i)
+        if (is_exported(store_at(s, i))) ok = hash_entry(&h, s, store_at(s, i), values, halves, err);
+    if (ok) hash_finish(&h, hex);
+    free(values);
+    free(halves);
+    return ok;
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------- */
@@ -240,8 +236,8 @@ static const safetensors_tensor *find_tensor(const safetensors *file, const char
 {
     const safetensors_tensor *t = NULL;
     if (average && e->kind == STORE_PARAMETER) {
-        char name[640];
-        snprintf(name, sizeof name, "ema.%s", e->name);
+        char name[STORE_NAME_MAX];
+        store_kin_name(STORE_AVERAGE, e->name, name);
         t = safetensors_find(file, name);
     }
     if (!t) t = safetensors_find(file, e->name);
@@ -304,12 +300,15 @@ static bool import_entry(store *s, store_entry *e, const safetensors_tensor *t, 
         return error_set(err, ERROR_FORMAT, "'%s': tensor '%s' is stored as %s, which cannot become %s", path,
                          e->name, t->type_name, dtype_name(e->type));
     if (t->type == e->type) return store_write(s, e, t->data, err);
-    void *values = malloc((size_t)e->count * dtype_bytes(e->type) + 1);
-    if (!values)
-        return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
-                         e->name);
-    dtype_convert(e->type, values, t->type, t->data, e->count);
-    bool ok = store_write(s, e, values, err);
+    int64_t most = e->count < STORE_PIECE ? e->count : STORE_PIECE;
+    void *values = malloc((size_t)most * dtype_bytes(e->type) + 1);
+    bool ok = values ? true : error_set(err, ERROR_MEMORY, "out of memory for values of '%s'", e->name);
+    for (int64_t first = 0, now; ok && first < e->count; first += now) {
+        now = e->count - first < most ? e->count - first : most;
+        const char *stored = (const char *)t->data + first * (int64_t)dtype_bytes(t->type);
+        dtype_convert(e->type, values, t->type, stored, now);
+        ok = store_write_part(s, e, first, now, values, err);
+    }
     free(values);
     return ok;
 }

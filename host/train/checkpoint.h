@@ -9,7 +9,8 @@ typedef struct checkpoint_text {
     const char *key, *value;
 } checkpoint_text;
 
-/* Saves parameters, moments, averages and state, with the metadata given. */
+/* Saves parameters, moments, averages and state, with the metadata given.  Here as in what follows, values are
+ * read from the device and written piece by piece: the host holds one piece (store.h: STORE_PIECE). */
 bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata, int count, error *err);
 
 /* Loads every entry of those kinds that the store has; a missing, misshapen or surplus tensor is an
@@ -23,8 +24,7 @@ const char *checkpoint_metadata_get(const checkpoint_metadata *m, const char *ke
 void checkpoint_metadata_free(checkpoint_metadata *m);
 
 /* Saves parameters alone for a model folder: the averages where the store has them (`averages`),
- * converted to `type` (F32 or F16; values that overflow F16 are an error), plus STORE_STATE entries
- * whose names end in "codebook". */
+ * converted to `type` (F32 or F16; values that overflow F16 are an error), plus STORE_LEARNT entries. */
 bool checkpoint_export(store *s, const char *path, bool averages, dtype type, const checkpoint_text *metadata,
                        int count, error *err);
 /* SHA-256 of what an export holds: names, shapes and values, these rounded to 16 bits, so that a run and what was

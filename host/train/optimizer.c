@@ -16,22 +16,14 @@ enum { CONTROL_COUNT = 8, CONTROL_DECAY = 4 };
 struct optimizer {
     graph *graph;
     optimizer_settings settings;
-    store_entry *control;
-    tensor *status;
+    tensor *control, *status;
 };
 
 typedef struct update {
-    const store_entry *entry;
+    store_entry *entry;
     tensor *parameter, *gradient;
     int number; /* in order of first use */
 } update;
-
-static store_entry *declare_like(graph *g, const char *prefix, store_kind kind, const store_entry *e)
-{
-    char name[640];
-    snprintf(name, sizeof name, "%s%s", prefix, e->name);
-    return graph_declare(g, name, kind, DTYPE_F32, e->rank, e->dim);
-}
 
 static bool is_known(const update *updates, int count, const tensor *parameter)
 {
@@ -81,8 +73,7 @@ static int find_updates(graph *g, update **updates)
         const node *n = graph_node_at(g, i);
         for (int k = 0; k < n->in_count; ++k) {
             tensor *t = n->in[k];
-            const store_entry *e =
-                t && !t->poison && !t->from && t->needs_gradient ? graph_entry_of(t) : NULL;
+            store_entry *e = t && !t->poison && !t->from && t->needs_gradient ? graph_entry_of(t) : NULL;
             if (!e) continue;
             tensor *gradient = is_known(*updates, count, t) ? NULL : graph_gradient(g, t);
             if (!gradient) continue;
@@ -113,9 +104,9 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
 {
     graph *g = o->graph;
     const optimizer_settings *s = &o->settings;
-    store_entry *mean = declare_like(g, "adam.mean.", STORE_MOMENT, u->entry);
-    store_entry *variance = declare_like(g, "adam.variance.", STORE_MOMENT, u->entry);
-    store_entry *average = s->ema ? declare_like(g, "ema.", STORE_AVERAGE, u->entry) : NULL;
+    store_entry *mean = graph_declare_kin(g, u->entry, STORE_MEAN, DTYPE_F32);
+    store_entry *variance = graph_declare_kin(g, u->entry, STORE_VARIANCE, DTYPE_F32);
+    store_entry *average = s->ema ? graph_declare_kin(g, u->entry, STORE_AVERAGE, DTYPE_F32) : NULL;
     if (!mean || !variance || (s->ema && !average)) return;
     tensor *next =
         op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance), schedule,
@@ -124,13 +115,38 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
-static void append_updates(optimizer *o, tensor *loss, const update *updates, int count)
+/* The parts' gradients become the batch's. */
+static void average_parts(const division *d, graph *g, update *updates, int count)
+{
+    for (int i = 0; i < count; ++i) {
+        char name[STORE_NAME_MAX];
+        snprintf(name, sizeof name, "gradient.%s", updates[i].entry->name);
+        updates[i].gradient = division_mean(d, name, updates[i].gradient);
+    }
+    division_end(d, g);
+}
+
+/* All of them, by name: every rank has the same order. */
+static void pass_through(const exchange *x, graph *g, update *updates, int count)
+{
+    const store_entry **of = graph_allocate(g, (size_t)count * sizeof(const store_entry *));
+    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
+    if (!of || !gradients) return;
+    for (int i = 0; i < count; ++i) {
+        of[i] = updates[i].entry;
+        gradients[i] = updates[i].gradient;
+    }
+    exchange_append(x, g, count, of, gradients);
+    for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
+}
+
+static void append_updates(optimizer *o, tensor *loss, update *updates, int count)
 {
     graph *g = o->graph;
     graph_push(g, "optimizer");
-    tensor *control = graph_entry(g, o->control);
-    tensor *schedule = op_slice(control, 0, 0, CONTROL_DECAY),
-           *decay = op_slice(control, 0, CONTROL_DECAY, 1);
+    tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
+           *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
+    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, count);
     o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
@@ -139,15 +155,24 @@ static void append_updates(optimizer *o, tensor *loss, const update *updates, in
 
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings)
 {
+    const division undivided = { .parts = 1 };
+    return optimizer_append_divided(g, loss, settings, &undivided);
+}
+
+optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_settings *settings,
+                                    const division *d)
+{
     optimizer *o = graph_allocate(g, sizeof *o);
     if (!o) return NULL;
     *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
-    o->control =
+    store_entry *control =
         graph_declare(g, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
     update *updates = NULL;
-    int count = o->control ? find_updates(g, &updates) : 0;
+    int count = control ? find_updates(g, &updates) : 0;
     if (count < 0) graph_no_memory(g);
-    if (o->control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
+    if (control) o->control = graph_entry(g, control);
+    if (control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
+    if (count > 0) average_parts(d, g, updates, count);
     if (count > 0) append_updates(o, loss, updates, count);
     free(updates);
     return o;
@@ -157,19 +182,8 @@ bool optimizer_reset_averages(optimizer *o, error *err)
 {
     store *s = graph_store(o->graph);
     for (int i = 0, count = store_count(s); i < count; ++i) {
-        const store_entry *e = store_at(s, i);
-        if (e->kind != STORE_PARAMETER) continue;
-        char name[640];
-        snprintf(name, sizeof name, "ema.%s", e->name);
-        store_entry *average = store_find(s, name);
-        if (!average) continue;
-        float *values = malloc((size_t)e->count * sizeof *values);
-        if (!values)
-            return error_set(err, ERROR_MEMORY, "out of memory for %lld values of '%s'", (long long)e->count,
-                             e->name);
-        bool ok = store_read_f32(s, e, values, err) && store_write_f32(s, average, values, err);
-        free(values);
-        if (!ok) return false;
+        store_entry *e = store_at(s, i);
+        if (e->kind == STORE_AVERAGE && e->of && !store_copy(s, e, e->of, err)) return false;
     }
     return true;
 }
@@ -186,7 +200,7 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
         0.0f,
         (float)ema_decay,
     };
-    return store_write(graph_store(o->graph), o->control, values, err);
+    return graph_write(o->control, values, err);
 }
 
 tensor *optimizer_status(const optimizer *o)

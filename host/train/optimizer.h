@@ -4,25 +4,31 @@
 #ifndef DALLE_CL_TRAIN_OPTIMIZER_H
 #define DALLE_CL_TRAIN_OPTIMIZER_H
 
-#include "host/graph/graph.h"
+#include "host/train/division.h"
+#include "host/train/exchange.h"
 
 typedef struct optimizer_settings {
     float beta1, beta2, epsilon, decay;
-    float clip; /* global norm; 0 = none */
-    bool ema;   /* keep averages "ema.<parameter>" */
+    float clip;               /* global norm; 0 = none */
+    bool ema;                 /* keep an average of every parameter */
+    const exchange *exchange; /* what gradients pass through before their norm is taken; NULL: nothing */
 } optimizer_settings;
 
 typedef struct optimizer optimizer;
 
-/* After graph_backward(loss).  Declares moments "adam.mean.*", "adam.variance.*" and averages, and appends
- * the nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's arena. */
+/* After graph_backward(loss).  Declares moments and averages, as kin of the parameters, and appends the
+ * nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's arena. */
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
+/* The same for a graph that is a part's: gradients are averaged over the parts, and what is appended here and later
+ * runs once after all of them.  `loss` is already the mean over the parts; figures must be so, too. */
+optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_settings *settings,
+                                    const division *d);
 
 /* Makes the averages equal to the parameters. */
 bool optimizer_reset_averages(optimizer *o, error *err);
 
-/* Before each run: step counts from 0; ema_decay 1 leaves the averages alone in this step.  Step 0 also resets
- * the averages. */
+/* Before each run, without waiting for earlier ones: step counts from 0; ema_decay 1 leaves the averages alone
+ * in this step.  Step 0 also resets the averages. */
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
 
 /* F32 [4] = {clip scale, gradient norm, finite, 0}; kept.  The finite flag covers loss and gradients. */

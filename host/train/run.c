@@ -72,7 +72,7 @@ static json_t *describe(const train_task *task, const train_options *options)
     if (!gemm_choices_hash(store_device(task->store), tuning, NULL)) return NULL;
     device_kernels_hash(kernels);
     json_t *hardware = json_pack("{s:o, s:o, s:o, s:o, s:i, s:i}", "name", plain_text(d->name), "platform",
-                                 plain_text(d->platform), "version", plain_text(d->version), "driver",
+                                 plain_text(d->runtime), "version", plain_text(d->version), "driver",
                                  plain_text(d->driver), "lanes", d->lanes, "vec", d->vec);
     json_t *info = json_pack("{s:i, s:s, s:s, s:o, s:s, s:s}", "format", 1, "kind", task->kind, "program",
                              DALLE_CL_VERSION, "device", hardware, "kernels", kernels, "tuning", tuning);
@@ -135,13 +135,20 @@ static const char *same_key(const char *text, const char *line)
     return NULL;
 }
 
-static void compare_config(differences *d, const char *before, const char *now)
+static bool same_line(const char *a, const char *b)
+{
+    return a && line_length(a) == line_length(b) && strncmp(a, b, line_length(b)) == 0;
+}
+
+/* A setting that the run does not know, because it is newer, had its default's value. */
+static void compare_config(differences *d, const char *before, const char *now, const char *defaults)
 {
     for (const char *line = now; *line; line += line_length(line), line += *line == '\n') {
         size_t length = line_length(line), key = strcspn(line, "=\n");
         if (length == 0 || *line == '#' || line[key] != '=') continue;
         const char *old = same_key(before, line);
-        if (old && line_length(old) == length && strncmp(old, line, length) == 0) continue;
+        if (same_line(old, line)) continue;
+        if (!old && defaults && same_line(same_key(defaults, line), line)) continue;
         char name[128], was[160], is[160];
         size_t name_length = key;
         while (name_length && line[name_length - 1] == ' ') --name_length;
@@ -182,7 +189,7 @@ static bool check_same(run *r, const json_t *now, const train_options *options, 
     differences d = { .count = 0 };
     if (ok) {
         compare_json(&d, "", before, now);
-        compare_config(&d, config, options->config_text);
+        compare_config(&d, config, options->config_text, options->config_defaults);
     }
     if (ok && d.count)
         ok = error_set(

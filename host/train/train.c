@@ -1,5 +1,6 @@
 /* train.c -- the loop: step, log, evaluate, draw, save, in this order, so that a checkpoint of `step`
- * steps holds all that those steps left behind and a resumed run repeats none of it.
+ * steps holds all that those steps left behind and a resumed run repeats none of it.  A step's figures are
+ * read when the next one has begun, unless something is to be done after it that comes after its figures.
  * SPDX-License-Identifier: MIT */
 #include "host/train/train.h"
 
@@ -24,7 +25,8 @@ typedef struct loop {
     const train_options *options;
     run run;
     progress progress;
-    int64_t step;    /* steps done */
+    int64_t step;    /* steps begun */
+    int64_t known;   /* steps whose figures are known: all, or all but the last begun */
     int64_t saved;   /* steps done at the last save; -1: none */
     double best;     /* lowest validation figure; INFINITY: none yet */
     int64_t waited;  /* evaluations since then */
@@ -136,7 +138,7 @@ static bool restore(loop *l, error *err)
     bool ok =
         read_metadata(l, &metadata, err) || error_prefix(err, "cannot resume from '%s'", l->run.checkpoint);
     checkpoint_metadata_free(&metadata);
-    if (ok) l->saved = l->step;
+    if (ok) l->saved = l->known = l->step;
     return ok;
 }
 
@@ -144,7 +146,7 @@ static bool restore(loop *l, error *err)
 
 static bool write_line(loop *l, const char *kind, const train_metrics *m, error *err)
 {
-    char *line = run_metrics_line(kind, l->step, m);
+    char *line = run_metrics_line(kind, l->known, m);
     if (!line) return error_set(err, ERROR_MEMORY, "out of memory for a line of metrics");
     bool ok = run_metrics_write(&l->run, line, err);
     if (l->options->json && fputs(line, stdout) >= 0) fflush(stdout);
@@ -152,9 +154,15 @@ static bool write_line(loop *l, const char *kind, const train_metrics *m, error 
     return ok;
 }
 
-static bool is_due(const loop *l, int64_t every)
+static bool is_due(int64_t step, int64_t every)
 {
-    return every > 0 && l->step % every == 0;
+    return every > 0 && step % every == 0;
+}
+
+/* The same, and at the end in any case. */
+static bool is_due_or_last(const loop *l, int64_t every)
+{
+    return is_due(l->step, every) || (every > 0 && l->step == l->options->steps);
 }
 
 static void figures_text(const train_metrics *m, char *text, size_t room)
@@ -176,7 +184,7 @@ static bool diverged(const loop *l, error *err)
     return error_set(err, ERROR_DIVERGED,
                      "loss or gradients were not finite in %" PRId64 " steps in a row, up to step %" PRId64
                      " (last finite figures: %s); lower the learning rate, or clip harder",
-                     l->bad, l->step, figures);
+                     l->bad, l->known, figures);
 }
 
 /* Counts a skipped step, and ends the run after too many. */
@@ -185,7 +193,7 @@ static bool judge(loop *l, const train_metrics *m, error *err)
     if (m->finite) {
         l->bad = 0;
         l->last_finite = *m;
-        l->last_finite_step = l->step;
+        l->last_finite_step = l->known;
         return true;
     }
     ++l->bad;
@@ -194,7 +202,7 @@ static bool judge(loop *l, const train_metrics *m, error *err)
         progress_line(&l->progress,
                       "step %" PRId64 ": loss or gradients are not finite; the step was skipped (%" PRId64
                       " so far)",
-                      l->step, l->skipped);
+                      l->known, l->skipped);
     if (l->options->stop_after_bad > 0 && l->bad >= l->options->stop_after_bad) return diverged(l, err);
     return true;
 }
@@ -202,9 +210,9 @@ static bool judge(loop *l, const train_metrics *m, error *err)
 static bool log_step(loop *l, const train_metrics *m, error *err)
 {
     const train_task *t = l->task;
-    if (!is_due(l, l->options->log_every) && l->step != l->options->steps && m->finite) return true;
+    if (!is_due(l->known, l->options->log_every) && l->known != l->options->steps && m->finite) return true;
     if (!write_line(l, NULL, m, err)) return false;
-    if (!l->options->json) progress_report(&l->progress, l->step, m, l->skipped);
+    if (!l->options->json) progress_report(&l->progress, l->known, m, l->skipped);
     const char *warning = t->warn && m->finite ? t->warn(t->self, m) : NULL;
     /* Said once, until it has passed. */
     if (warning && !l->warned) progress_line(&l->progress, "warning: %s", warning);
@@ -215,9 +223,7 @@ static bool log_step(loop *l, const train_metrics *m, error *err)
 static bool evaluate(loop *l, error *err)
 {
     const train_task *t = l->task;
-    bool due =
-        is_due(l, l->options->eval_every) || (l->options->eval_every > 0 && l->step == l->options->steps);
-    if (!t->evaluate || !due) return true;
+    if (!t->evaluate || !is_due_or_last(l, l->options->eval_every)) return true;
     train_metrics m = { .finite = true };
     if (!t->evaluate(t->self, l->step, &m, err) || !write_line(l, "eval", &m, err)) return false;
     bool better = m.count && m.at[0].value < l->best; /* not-a-number is never better */
@@ -233,9 +239,7 @@ static bool evaluate(loop *l, error *err)
 static bool draw(loop *l, error *err)
 {
     const train_task *t = l->task;
-    bool due =
-        is_due(l, l->options->sample_every) || (l->options->sample_every > 0 && l->step == l->options->steps);
-    if (!t->draw || !due) return true;
+    if (!t->draw || !is_due_or_last(l, l->options->sample_every)) return true;
     char name[64];
     snprintf(name, sizeof name, "step-%06" PRId64 ".png", l->step);
     char *path = file_join(l->run.samples, name);
@@ -250,18 +254,42 @@ static void reached(const loop *l, train_stage stage)
     if (l->options->reached) l->options->reached(stage);
 }
 
+/* Takes figures until those of the first `steps` steps are known. */
+static bool settle(loop *l, int64_t steps, error *err)
+{
+    const train_task *t = l->task;
+    while (l->known < steps) {
+        train_metrics m = { .finite = true };
+        if (!t->end(t->self, l->known, &m, err)) return false;
+        ++l->known;
+        if (!l->stepped++) {
+            reached(l, TRAIN_STEPPED);
+            progress_first_step(&l->progress, l->known);
+        }
+        if (!log_step(l, &m, err) || !judge(l, &m, err)) return false;
+    }
+    return true;
+}
+
+/* Whether something is done between this step and the next: the first step's time is taken. */
+static bool is_rest(const loop *l)
+{
+    const train_options *o = l->options;
+    return !l->stepped || l->step == o->steps || is_due(l->step, o->eval_every) ||
+           is_due(l->step, o->sample_every) || is_due(l->step, o->save_every);
+}
+
 static bool one_step(loop *l, error *err)
 {
     const train_task *t = l->task;
-    train_metrics m = { .finite = true };
-    if (!t->begin(t->self, l->step, err) || !t->end(t->self, l->step, &m, err)) return false;
-    ++l->step;
-    if (!l->stepped++) {
-        reached(l, TRAIN_STEPPED);
-        progress_first_step(&l->progress, l->step);
+    if (!t->begin(t->self, l->step, err)) {
+        (void)settle(l, l->step, NULL); /* what the step before told is not lost */
+        return false;
     }
-    if (!log_step(l, &m, err) || !judge(l, &m, err) || !evaluate(l, err) || !draw(l, err)) return false;
-    return !is_due(l, l->options->save_every) || save(l, err);
+    ++l->step;
+    if (!is_rest(l)) return settle(l, l->step - 1, err);
+    if (!settle(l, l->step, err) || !evaluate(l, err) || !draw(l, err)) return false;
+    return !is_due(l->step, l->options->save_every) || save(l, err);
 }
 
 /* ---- The run ----------------------------------------------------------------------------------- */
@@ -273,7 +301,7 @@ static bool is_interrupted(const loop *l)
 
 static bool stop_interrupted(loop *l, error *err)
 {
-    if (!save(l, err)) return false;
+    if (!settle(l, l->step, err) || !save(l, err)) return false;
     const train_options *o = l->options;
     if (o->resume_command)
         return error_set(err, ERROR_INTERRUPTED,
@@ -301,7 +329,7 @@ static bool go(loop *l, error *err)
         if (is_interrupted(l)) return stop_interrupted(l, err);
         if (!one_step(l, err)) return false;
     }
-    if (!save(l, err)) return false;
+    if (!settle(l, l->step, err) || !save(l, err)) return false;
     char took[32];
     progress_duration(l->seconds + timing_now() - l->progress.started, took);
     const char *why = l->step >= l->options->steps ? "done"

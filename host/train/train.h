@@ -38,9 +38,12 @@ typedef struct train_task {
     const char *kind; /* "dvae", "prior" */
     void *self;
     store *store;
-    /* Takes the batch of step `step` (from 0), writes inputs and schedules, enqueues the step; does not wait. */
+    /* Takes the batch of step `step` (from 0), writes inputs and schedules, enqueues the step and the reading of its
+     * figures (graph_read_begin); does not wait. */
     bool (*begin)(void *self, int64_t step, error *err);
-    /* Waits for the step begun last and gives its figures. */
+    /* Gives the figures of step `step`, which the device may still be at.  Steps end in the order in which they began,
+     * each after the next has begun, so that the device never waits for the host; but before anything below is called,
+     * all have ended. */
     bool (*end)(void *self, int64_t step, train_metrics *out, error *err);
     /* Validation figures after `step` steps; at[0] is the one to minimise.  NULL: none. */
     bool (*evaluate)(void *self, int64_t step, train_metrics *out, error *err);
@@ -64,8 +67,10 @@ typedef struct train_options {
     bool resume;
     bool force; /* resume although device, driver, kernels or settings differ; or overwrite nothing else */
     const char *config_text; /* the resolved configuration, stored and compared on resume */
-    json_t *provenance;      /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
-    int64_t steps;           /* total */
+    const char
+        *config_defaults; /* what a setting was in a run older than it; NULL: a new one is a difference */
+    json_t *provenance;   /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
+    int64_t steps;        /* total */
     int64_t log_every, save_every, eval_every, sample_every; /* steps; 0 = never (the end always saves) */
     int64_t stop_after_bad; /* that many skipped steps in a row end the run with ERROR_DIVERGED */
     int64_t patience;       /* evaluations without a better figure that end the run; 0 = never */

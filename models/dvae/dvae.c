@@ -8,6 +8,7 @@
 #include "models/dvae/dvae.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- Pixels ---- */
 
@@ -110,10 +111,17 @@ tensor *dvae_decoder(graph *g, const dvae_config *c, tensor *z)
     return stats;
 }
 
+static const char codebook_name[] = "codebook";
+
+bool dvae_is_codebook(const char *name)
+{
+    return strcmp(name, codebook_name) == 0;
+}
+
 static tensor *codebook_of(graph *g, const dvae_config *c)
 {
-    parameter_spec spec = { STORE_STATE, DTYPE_F32, STORE_NORMAL, 1.0f, false };
-    return graph_parameter(g, "codebook", spec, 2, (int64_t[]){ c->codes, c->code_channels });
+    parameter_spec spec = { STORE_LEARNT, DTYPE_F32, STORE_NORMAL, 1.0f, false };
+    return graph_parameter(g, codebook_name, spec, 2, (int64_t[]){ c->codes, c->code_channels });
 }
 
 tensor *dvae_tokens(graph *g, const dvae_config *c, tensor *encoded)
@@ -175,7 +183,8 @@ static tensor *pixel_error(const dvae_config *c, tensor *stats, tensor *target)
 }
 
 /* KL(mean posterior || uniform) in nats.  The paper's KL flattens each token's posterior and leaves it
- * open whether all tokens share the same few codes; this one asks only that codes share the work. */
+ * open whether all tokens share the same few codes; this one asks only that codes share the work.  The mean is over
+ * what is computed at once: where `accumulate` divides a batch, a part's, which is the one thing that then differs. */
 static tensor *imbalance(tensor *logits)
 {
     int64_t k = tensor_last(logits);

@@ -23,6 +23,9 @@ extern const config_table dvae_config_table;
 /* Settings that make the shape of its parameters, for request_take_sizes. */
 extern const char *const dvae_sizes[];
 
+/* Settings that are left to the data set, for one of so many pictures; *chosen (may be NULL) says whether the
+ * number of steps was among them. */
+void dvae_fit(dvae_config *c, int64_t pictures, bool *chosen);
 /* Checks what single ranges cannot: image_size divisible by 2^(groups-1), and the like. */
 bool dvae_config_check(const dvae_config *c, error *err);
 int64_t dvae_tokens_side(const dvae_config *c);
@@ -62,6 +65,8 @@ typedef struct dvae_losses {
 /* pixels U8 [B,Y,X,3].  Declares every parameter. */
 dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae_controls *controls);
 
+/* Whether a tensor of a model's file is vq's codebook, which no gradient trains. */
+bool dvae_is_codebook(const char *name);
 /* vq: the moving-average codebook's update (A.1 of arXiv 1711.00937), to be appended after the
  * optimizer, whose `finite` (I32 [1]) skips it. */
 void dvae_update_codebook(graph *g, const dvae_config *c, const dvae_losses *l, tensor *random,

@@ -9,12 +9,14 @@
 
 typedef struct dvae_step {
     graph *graph;
-    tensor *pixels, *schedule, *random; /* inputs: U8 [B,S,S,3], F32 [2] {temperature, KL weight}, I32 [4] */
-    dvae_losses losses;
+    /* inputs: U8 [b,S,S,3] of a part, F32 [2] {temperature, KL weight}, I32 [4] */
+    tensor *pixels, *schedule, *random;
+    dvae_losses losses; /* of the whole batch */
+    division division;
     optimizer *optimizer;
 } dvae_step;
 
-#define DVAE_STEP_KNOB "`batch`, or set recompute=yes" /* what graph_compile advises to lower */
+#define DVAE_STEP_KNOB TRAINING_KNOB
 
 /* Makes the graph, not yet compiled.  On failure, too, s->graph is the caller's to destroy. */
 bool dvae_step_build(dvae_step *s, store *st, const dvae_config *c, error *err);

@@ -21,7 +21,8 @@ typedef struct dvae_trainer {
     trainer base;
     dvae_config config;
     dvae_step step;
-    dvae_codec *codec; /* over the averaged parameters; made when first needed */
+    const uint8_t *pixels; /* of the step's batch */
+    dvae_codec *codec;     /* over the averaged parameters; made when first needed */
     code_counter *counter;
     int32_t *tokens;
     char warning[256];
@@ -47,16 +48,32 @@ static double temperature_at(const dvae_config *c, int64_t step)
     return schedule_cosine(c->temperature_start, c->temperature_end, c->temperature_steps, step);
 }
 
+static bool write_part(void *self, int64_t first, error *err)
+{
+    dvae_trainer *t = self;
+    int64_t size = t->config.image_size;
+    return graph_write(t->step.pixels, t->pixels + first * size * size * 3, err);
+}
+
+/* What a step tells the host, besides what every kind's does. */
+static bool read_begin(const dvae_step *s, error *err)
+{
+    return graph_read_begin(s->losses.loss, err) && graph_read_begin(s->losses.reconstruction, err) &&
+           graph_read_begin(s->losses.regulariser, err) && graph_read_begin(s->losses.squared_error, err) &&
+           graph_read_begin(s->losses.tokens, err);
+}
+
 static bool begin(void *self, int64_t step, error *err)
 {
     dvae_trainer *t = self;
     const dvae_config *c = &t->config;
     const float schedule[2] = { (float)temperature_at(c, step), (float)kl_weight_at(c, step) };
+    const trainer_graph g = { t->step.graph, &t->step.division, t->step.optimizer, write_part };
     const loader_batch *batch = training_data_next(t->base.data, step, err);
-    return batch && graph_write(t->step.pixels, batch->pixels, err) &&
-           graph_write(t->step.schedule, schedule, err) &&
-           trainer_write(&t->base, step, learning_rate_at(c, step), t->step.random, t->step.optimizer, err) &&
-           graph_run(t->step.graph, err);
+    if (!batch) return false;
+    t->pixels = batch->pixels;
+    return graph_write(t->step.schedule, schedule, err) &&
+           trainer_step(&t->base, &g, step, learning_rate_at(c, step), t, err) && read_begin(&t->step, err);
 }
 
 static bool end(void *self, int64_t step, train_metrics *out, error *err)
@@ -64,11 +81,11 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
     dvae_trainer *t = self;
     const dvae_config *c = &t->config;
     float loss, reconstruction, regulariser, squared_error;
-    if (!graph_read(t->step.losses.loss, &loss, err) ||
-        !graph_read(t->step.losses.reconstruction, &reconstruction, err) ||
-        !graph_read(t->step.losses.regulariser, &regulariser, err) ||
-        !graph_read(t->step.losses.squared_error, &squared_error, err) ||
-        !graph_read(t->step.losses.tokens, t->tokens, err))
+    if (!graph_read_end(t->step.losses.loss, &loss, err) ||
+        !graph_read_end(t->step.losses.reconstruction, &reconstruction, err) ||
+        !graph_read_end(t->step.losses.regulariser, &regulariser, err) ||
+        !graph_read_end(t->step.losses.squared_error, &squared_error, err) ||
+        !graph_read_end(t->step.losses.tokens, t->tokens, err))
         return false;
     /* Codes are counted over the steps since the last metric line. */
     t->ended = step;
@@ -207,7 +224,7 @@ static bool fit(dvae_trainer *t, error *err)
     char what[128];
     bool chosen;
     int64_t pictures = training_data_selection(t->base.data, false)->count;
-    fit_dvae(&t->config, pictures, &chosen);
+    dvae_fit(&t->config, pictures, &chosen);
     training_data_set_batch(t->base.data, t->config.batch);
     if (!dvae_config_check(&t->config, err) || !chosen) return dvae_config_check(&t->config, err);
     snprintf(what, sizeof what, "%lld picture%s, %lld codes, %lld steps of %lld", (long long)pictures,

@@ -15,7 +15,8 @@ static bool build(void *self, store *s, workload_step *out, error *err)
 {
     made_up *m = self;
     bool ok = dvae_step_build(&m->step, s, &m->config, err);
-    *out = (workload_step){ m->step.graph, m->step.optimizer, m->step.losses.loss, DVAE_STEP_KNOB };
+    *out = (workload_step){ m->step.graph, m->step.optimizer, m->step.losses.loss, &m->step.division,
+                            DVAE_STEP_KNOB };
     return ok;
 }
 

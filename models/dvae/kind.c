@@ -6,7 +6,6 @@
 #include "models/dvae/dvae_part.h"
 #include "models/dvae/dvae_train.h"
 #include "models/dvae/dvae_workload.h"
-#include "models/fit.h"
 
 #include <stdio.h>
 
@@ -14,7 +13,7 @@
 
 static void fit(void *config, int64_t pictures)
 {
-    fit_dvae(config, pictures, NULL);
+    dvae_fit(config, pictures, NULL);
 }
 
 static workload *step(device *d, const void *config, const int64_t *given, error *err)
@@ -78,6 +77,7 @@ const model_kind dvae_kind = {
     .cases = cases,
     .open = open_part,
     .close = close_part,
+    .is_learnt = dvae_is_codebook,
     .figures = figures,
     .tell = tell,
     .use = { "see what it keeps of pictures with", "reconstruct", "PICTURE..." },

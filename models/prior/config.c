@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/prior.h"
 
+#include "models/fit.h"
+
 static const config_field fields[] = {
 #define CONFIG_AS_TABLE
 #define CONFIG_OF prior_config
@@ -15,6 +17,13 @@ const config_table prior_config_table = { "prior", fields, (int)(sizeof fields /
 
 const char *const prior_sizes[] = { "layers",         "size", "heads",     "mlp_factor", "attention",
                                     "tie_embeddings", "",     "row_reach", "window",     NULL };
+
+void prior_fit(prior_config *c, int64_t pictures, bool *chosen)
+{
+    enum { STEPS = 3000, LEAST = 300, GRIDS = 3 };
+    bool steps = fit_training(&c->training, STEPS, LEAST, GRIDS, pictures);
+    if (chosen) *chosen = steps;
+}
 
 bool prior_config_check(const prior_config *c, const prior_shape *shape, error *err)
 {
@@ -32,5 +41,5 @@ bool prior_config_check(const prior_config *c, const prior_shape *shape, error *
     if (shape && shape->side < 1)
         return error_set(err, ERROR_USAGE, "prior: %lld image tokens a side; the dVAE gives none",
                          (long long)shape->side);
-    return true;
+    return training_check(&c->training, "prior", err);
 }

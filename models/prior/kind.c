@@ -23,7 +23,7 @@ static const kind_need needs[] = {
 static void fit(void *config, int64_t pictures)
 {
     prior_config *c = config;
-    fit_prior(c, pictures, NULL);
+    prior_fit(c, pictures, NULL);
     if (c->text_tokens == 0) c->text_tokens = fit_text_tokens(0);
 }
 

@@ -33,6 +33,9 @@ typedef struct prior_shape {
     int64_t codes; /* image vocabulary */
 } prior_shape;
 
+/* Settings that are left to the data set, but for text_tokens, for one of so many pictures; *chosen (may be
+ * NULL) says whether the number of steps was among them. */
+void prior_fit(prior_config *c, int64_t pictures, bool *chosen);
 bool prior_config_check(const prior_config *c, const prior_shape *shape, error *err);
 
 /* Layer i (from 1) of L: column if (i - 2) mod 4 = 0, else row; the last one convolution (B.1). */
@@ -93,11 +96,17 @@ prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shap
 
 typedef struct prior_sampler prior_sampler;
 
-/* Builds the prefill graph (one caption) and the one-token graph (`batch` pictures) over a store that holds, or will be
- * loaded with, the parameters: those for the guidance of the settings at once, the others when first asked for. */
+/* Draws from a store that holds, or will be loaded with, the parameters.  The graphs that draw `batch`
+ * pictures at once with the guidance of the settings are built now, others when they are first asked for;
+ * some are kept, and go when memory does not suffice for another beside them. */
 prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior_shape *shape, int64_t batch,
                                     bool averages, error *err);
 void prior_sampler_destroy(prior_sampler *p);
+/* From now on so many pictures at once, if that succeeds; free of cost where the graphs are kept. */
+bool prior_sampler_prepare(prior_sampler *p, int64_t batch, error *err);
+/* Gives back the device memory of all that is kept; what is needed next is built anew. */
+void prior_sampler_drop(prior_sampler *p);
+int prior_sampler_built(const prior_sampler *p);   /* how often graphs for a number of pictures were built */
 bool prior_sampler_joined(const prior_sampler *p); /* whether a token is one launch (device.h, joining) */
 
 typedef struct prior_draw {

@@ -71,10 +71,8 @@ void prior_part_close(prior_part *p)
 
 bool prior_part_prepare(prior_part *p, int64_t batch, error *err)
 {
-    if (p->sampler && p->batch == batch) return true;
-    prior_sampler_destroy(p->sampler);
+    if (p->sampler) return prior_sampler_prepare(p->sampler, batch, err);
     p->sampler = prior_sampler_create(p->store, &p->config, &p->shape, batch, false, err);
-    p->batch = p->sampler ? batch : 0;
     return p->sampler != NULL;
 }
 

@@ -11,14 +11,13 @@ typedef struct prior_part {
     prior_shape shape;
     store *store;
     prior_sampler *sampler;
-    int64_t batch;
     tokenizer *tokenizer;
     words *words; /* of the training captions; NULL if the folder has no list */
     checkpoint_metadata metadata;
 } prior_part;
 prior_part *prior_part_open(device *d, const char *folder, const prior_shape *shape, error *err);
 void prior_part_close(prior_part *p);
-/* Makes the sampler draw `batch` pictures at once, building graphs if that is new. */
+/* Makes the sampler draw `batch` pictures at once, building graphs if they are not kept. */
 bool prior_part_prepare(prior_part *p, int64_t batch, error *err);
 /* A caption as [text_tokens] ids with -1 behind its end; too long is cut, *cut says by how many tokens. */
 bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, int *cut, error *err);

@@ -9,16 +9,17 @@
 
 typedef struct prior_step {
     graph *graph;
-    tensor *text, *image, *targets; /* inputs: I32 [B,T], [B,N], [B,T-1]; -1 where no token is */
-    tensor *read;                   /* I32 [B,N], the image tokens with noise; `image` where there is none */
-    tensor *share;                  /* F32 [1]: 1 / number of text targets */
+    tensor *text, *image, *targets; /* inputs, of a part: I32 [b,T], [b,N], [b,T-1]; -1 where no token is */
+    tensor *read;                   /* I32 [b,N], the image tokens with noise; `image` where there is none */
+    tensor *share;                  /* F32 [1]: parts / number of text targets in the whole batch */
     tensor *random;                 /* I32 [4]; NULL when only the loss is wanted */
     prior_places places;            /* to be written once, after graph_compile */
-    prior_losses losses;
+    prior_losses losses;            /* when training, of the whole batch; else of the part */
+    division division;
     optimizer *optimizer; /* NULL when only the loss is wanted */
 } prior_step;
 
-#define PRIOR_STEP_KNOB "`batch`, or set recompute=yes" /* what graph_compile advises to lower */
+#define PRIOR_STEP_KNOB TRAINING_KNOB
 
 /* Make the graph, not yet compiled: of a training step; of the loss of a validation batch, without dropout
  * and with the averaged parameters if there are any.  On failure, too, s->graph is the caller's to destroy. */

@@ -80,36 +80,53 @@ static bool picture_tokens(prior_trainer *t, const loader_batch *b, error *err)
 
 /* ---- One step ---- */
 
-static bool write_batch(prior_trainer *t, const prior_step *in, int64_t step, error *err)
+/* The part of the batch that begins with sample `first`, but for what noise has made of its image. */
+static bool write_inputs(const prior_trainer *t, const prior_step *in, int64_t first, error *err)
 {
-    if (in->read != in->image) {
-        prior_noise(&t->config, &t->shape, step, t->image, t->read);
-        if (!graph_write(in->read, t->read, err)) return false;
-    }
-    return graph_write(in->text, t->batch.ids, err) && graph_write(in->image, t->image, err) &&
-           graph_write(in->targets, t->batch.targets, err) && graph_write(in->share, &t->batch.share, err);
+    int64_t text = t->config.text_tokens;
+    float share = t->batch.share * (float)in->division.parts;
+    return graph_write(in->text, t->batch.ids + first * text, err) &&
+           graph_write(in->image, t->image + first * image_tokens(t), err) &&
+           graph_write(in->targets, t->batch.targets + first * (text - 1), err) &&
+           graph_write(in->share, &share, err);
+}
+
+static bool write_part(void *self, int64_t first, error *err)
+{
+    prior_trainer *t = self;
+    const prior_step *in = &t->train;
+    return (in->read == in->image || graph_write(in->read, t->read + first * image_tokens(t), err)) &&
+           write_inputs(t, in, first, err);
+}
+
+/* What a step tells the host, besides what every kind's does. */
+static bool read_begin(const prior_step *s, error *err)
+{
+    return graph_read_begin(s->losses.loss, err) && graph_read_begin(s->losses.text, err) &&
+           graph_read_begin(s->losses.image, err);
 }
 
 static bool begin(void *self, int64_t step, error *err)
 {
     prior_trainer *t = self;
+    const trainer_graph g = { t->train.graph, &t->train.division, t->train.optimizer, write_part };
     const loader_batch *b = training_data_next(t->base.data, step, err);
     if (!b || !picture_tokens(t, b, err)) return false;
     for (int i = 0; i < b->count; ++i)
         if (!text_fill(t->text, &t->batch, i, b->samples[i], step, err)) return false;
     text_finish(t->text, &t->batch);
-    return write_batch(t, &t->train, step, err) &&
-           trainer_write(&t->base, step, trainer_rate(&t->base, step), t->train.random, t->train.optimizer,
-                         err) &&
-           graph_run(t->train.graph, err);
+    if (t->train.read != t->train.image) prior_noise(&t->config, &t->shape, step, t->image, t->read);
+    return trainer_step(&t->base, &g, step, trainer_rate(&t->base, step), t, err) &&
+           read_begin(&t->train, err);
 }
 
 static bool end(void *self, int64_t step, train_metrics *out, error *err)
 {
     prior_trainer *t = self;
     float loss, of_text, of_image;
-    if (!graph_read(t->train.losses.loss, &loss, err) || !graph_read(t->train.losses.text, &of_text, err) ||
-        !graph_read(t->train.losses.image, &of_image, err))
+    if (!graph_read_end(t->train.losses.loss, &loss, err) ||
+        !graph_read_end(t->train.losses.text, &of_text, err) ||
+        !graph_read_end(t->train.losses.image, &of_image, err))
         return false;
     train_metrics_add(out, "loss", loss, "%.4f");
     train_metrics_add(out, "text", of_text, "%.3f");
@@ -123,7 +140,8 @@ static bool need_check_graph(prior_trainer *t, error *err)
 {
     if (t->check.graph) return true;
     return prior_step_build_loss(&t->check, t->base.store, &t->config, &t->shape, err) &&
-           graph_compile(t->check.graph, (uint64_t)t->config.seed, "`batch`", err) &&
+           graph_compile(t->check.graph, (uint64_t)t->config.seed, "`batch`, or set a higher `accumulate`",
+                         err) &&
            prior_write_places(&t->check.places, &t->shape, err);
 }
 
@@ -144,38 +162,55 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
     return ok;
 }
 
+/* Validation pictures from number `first` on, and again from the start, as a batch. */
+static bool fill_validation(prior_trainer *t, int64_t first, int64_t count, error *err)
+{
+    int64_t n = image_tokens(t);
+    for (int64_t i = 0; i < t->config.batch; ++i) {
+        int64_t which = (first + i) % count, index = training_data_validation_index(t->base.data, which);
+        if (!text_fill(t->text, &t->batch, i, index, -1, err) ||
+            !validation_tokens(t, which, t->image + i * n, err))
+            return false;
+    }
+    text_finish(t->text, &t->batch);
+    return true;
+}
+
+/* Adds an `of`-th of the losses of the part that begins with sample `first`. */
+static bool add_losses(prior_trainer *t, int64_t first, double of, double sums[3], error *err)
+{
+    const prior_losses *l = &t->check.losses;
+    tensor *const figures[3] = { l->loss, l->text, l->image };
+    if (!write_inputs(t, &t->check, first, err) || !graph_run(t->check.graph, err)) return false;
+    for (int i = 0; i < 3; ++i) {
+        float value;
+        if (!graph_read(figures[i], &value, err)) return false;
+        sums[i] += value / of;
+    }
+    return true;
+}
+
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
+    (void)step;
     prior_trainer *t = self;
-    int64_t count, batch = t->config.batch, n = image_tokens(t);
+    int64_t count, batch = t->config.batch;
     if (!training_data_validation_count(t->base.data, TRAINER_VALIDATED, &count, err)) return false;
     int64_t batches = (count + batch - 1) / batch;
-    double loss = 0, of_text = 0, of_image = 0;
+    double sums[3] = { 0, 0, 0 };
     bool ok = need_check_graph(t, err);
     for (int64_t k = 0; ok && k < batches; ++k) {
-        for (int64_t i = 0; ok && i < batch; ++i) {
-            int64_t which = (k * batch + i) % count;
-            ok = text_fill(t->text, &t->batch, i, training_data_validation_index(t->base.data, which), -1,
-                           err) &&
-                 validation_tokens(t, which, t->image + i * n, err);
-        }
-        text_finish(t->text, &t->batch);
-        float values[3];
-        ok = ok && write_batch(t, &t->check, step, err) && graph_run(t->check.graph, err) &&
-             graph_read(t->check.losses.loss, &values[0], err) &&
-             graph_read(t->check.losses.text, &values[1], err) &&
-             graph_read(t->check.losses.image, &values[2], err);
-        if (!ok) break;
-        loss += values[0] / (double)batches;
-        of_text += values[1] / (double)batches;
-        of_image += values[2] / (double)batches;
+        ok = fill_validation(t, k * batch, count, err);
+        const division *d = &t->check.division;
+        for (int64_t i = 0; ok && i < batch; i += d->samples)
+            ok = add_losses(t, i, (double)(batches * d->parts), sums, err);
     }
     if (!ok) return false;
-    trainer_observe(&t->base, loss);
-    out->finite = isfinite(loss);
-    train_metrics_add(out, "loss", loss, "%.4f");
-    train_metrics_add(out, "text", of_text, "%.3f");
-    train_metrics_add(out, "image", of_image, "%.4f");
+    trainer_observe(&t->base, sums[0]);
+    out->finite = isfinite(sums[0]);
+    train_metrics_add(out, "loss", sums[0], "%.4f");
+    train_metrics_add(out, "text", sums[1], "%.3f");
+    train_metrics_add(out, "image", sums[2], "%.4f");
     return true;
 }
 
@@ -261,7 +296,7 @@ static bool fit(prior_trainer *t, const train_request *r, const part_files *from
     int64_t pictures = training_data_selection(t->base.data, false)->count;
     char what[128];
     bool chosen;
-    fit_prior(c, pictures, &chosen);
+    prior_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
     text_options text = { .request = r, .batch = c->batch, .seed = (uint64_t)c->seed };
     if (from->weights) text.from = from;
@@ -342,8 +377,7 @@ bool prior_train(const train_request *r, error *err)
               prior_config_check(&t.config, NULL, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (dvae = request_path(r, "dvae", request_part(r, &dvae_kind), "--dvae", err)) &&
-              set_up(&t, r, data, dvae, err) &&
-              (parts = parts_origin(&t, dvae, r, err)) &&
+              set_up(&t, r, data, dvae, err) && (parts = parts_origin(&t, dvae, r, err)) &&
               trainer_run(&t.base, &task, &prior_config_table, &t.config, data, parts, err);
     free(data);
     free(dvae);

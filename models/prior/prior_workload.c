@@ -34,7 +34,8 @@ static bool build(void *self, store *s, workload_step *out, error *err)
 {
     made_up *m = self;
     bool ok = prior_step_build(&m->step, s, &m->config, &m->shape, err);
-    *out = (workload_step){ m->step.graph, m->step.optimizer, m->step.losses.loss, PRIOR_STEP_KNOB };
+    *out = (workload_step){ m->step.graph, m->step.optimizer, m->step.losses.loss, &m->step.division,
+                            PRIOR_STEP_KNOB };
     return ok;
 }
 
@@ -51,7 +52,7 @@ static bool fill(void *self, error *err)
         return error_set(err, ERROR_MEMORY, "out of memory for %lld tokens", (long long)(2 * text + image));
     workload_tokens(ids, text, c->text_vocabulary, 1);
     workload_tokens(targets + text, image, m->shape.codes, 2);
-    for (int64_t b = 0; b < c->batch; ++b)
+    for (int64_t b = 0; b < s->text->dim[0]; ++b)
         memcpy(targets + b * (c->text_tokens - 1), ids + b * c->text_tokens + 1,
                (size_t)(c->text_tokens - 1) * sizeof *ids);
     bool ok = prior_write_places(&s->places, &m->shape, err) && graph_write(s->text, ids, err) &&

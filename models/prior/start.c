@@ -91,8 +91,8 @@ typedef struct origin {
 /* The averaged parameter where the file has one. */
 static const safetensors_tensor *find_parameter(const origin *o, const char *name, error *err)
 {
-    char average[640];
-    snprintf(average, sizeof average, "ema.%s", name);
+    char average[STORE_NAME_MAX];
+    store_kin_name(STORE_AVERAGE, name, average);
     const safetensors_tensor *t = safetensors_find(o->file, average);
     if (!t) t = safetensors_find(o->file, name);
     if (t && t->loadable && dtype_is_float(t->type)) return t;

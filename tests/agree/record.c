@@ -29,7 +29,7 @@ bool recording_add_store(recording *r, const char *model, const char *when, stor
     bool ok = true;
     for (int i = 0; ok && i < store_count(s); ++i) {
         const store_entry *e = store_at(s, i);
-        if (e->kind != STORE_PARAMETER && e->kind != STORE_STATE) continue;
+        if (e->kind != STORE_PARAMETER && e->kind != STORE_LEARNT && e->kind != STORE_STATE) continue;
         float *values = arena_alloc(r->memory, (size_t)e->count * sizeof *values);
         char *name = arena_printf(r->memory, "%s.%s", when, e->name);
         if (!values || !name) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", e->name);

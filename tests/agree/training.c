@@ -152,7 +152,9 @@ static bool dvae_build(dvae_training *t, error *err)
                                t->base.random };
     t->losses = dvae_loss(g, c, t->pixels, &controls);
     t->base.loss = t->losses.loss;
-    optimizer_settings s = { (float)c->beta1, (float)c->beta2, (float)c->adam_epsilon, 0.01f, 1.0f, true };
+    optimizer_settings s = {
+        (float)c->beta1, (float)c->beta2, (float)c->adam_epsilon, 0.01f, 1.0f, true, NULL
+    };
     append_update(&t->base, &s);
     if (dvae_is_vq(c) && t->base.optimizer) {
         tensor *finite = op_cast(op_slice(optimizer_status(t->base.optimizer), 0, 2, 1), DTYPE_I32);
@@ -231,7 +233,9 @@ static bool prior_build(prior_training *t, error *err)
     t->base.loss = prior_loss(g, c, &t->shape, t->text, t->image, t->image, t->targets, t->share, &t->places,
                               t->base.random)
                        .loss;
-    optimizer_settings s = { (float)c->beta1, (float)c->beta2, (float)c->adam_epsilon, 0.01f, 4.0f, true };
+    optimizer_settings s = {
+        (float)c->beta1, (float)c->beta2, (float)c->adam_epsilon, 0.01f, 4.0f, true, NULL
+    };
     append_update(&t->base, &s);
     arena *a = t->base.recording->memory;
     t->ids = arena_alloc(a, (size_t)(c->batch * c->text_tokens) * sizeof *t->ids);

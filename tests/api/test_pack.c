@@ -31,6 +31,8 @@ static void test_pack_equals_run(void **state)
               prior_part_prepare(prior, 4, &err) && prior_sampler_draw(prior->sampler, &how, tokens, &err);
     if (!ok) fail_msg("%s", err.message);
     assert_memory_equal(packed->tokens, tokens, sizeof tokens);
+    for (int64_t batch = 1; batch <= 4; batch += 3) assert_true(prior_part_prepare(prior, batch, &err));
+    assert_int_equal(prior_sampler_built(prior->sampler), 2); /* for 1 when it was opened, and for 4 */
     dalle_pictures_free(packed);
     prior_part_close(prior);
     dalle_close(m);

@@ -45,6 +45,10 @@ loss_at() { sed -n "s/^{\"step\":$1,.*\"loss\":\([0-9.e-]*\).*/\1/p" run/metrics
 first=$(loss_at 10) last=$(loss_at 60)
 awk -v a="$first" -v b="$last" 'BEGIN { exit !(a > 0 && b > 0 && b < a / 4) }' ||
     fail "its loss goes from '$first' to '$last': it learns nothing"
+refuses plan toy --set accumulate=3 && says "toy: batch 8 is not divisible"
+does train toy --preset small --data mine --run halves -s accumulate=2 -q
+awk -v a="$(sed -n 's/^{"step":60,.*"loss":\([0-9.e-]*\).*/\1/p' halves/metrics.jsonl)" -v b="$last" \
+    'BEGIN { exit !(a > 0.99 * b && a < 1.01 * b) }' || fail "a batch in two halves is another"
 refuses train toy --preset small --data mine --run run && says "already holds a run"
 refuses train toy --preset small --run other && says "--data"
 

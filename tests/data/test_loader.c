@@ -49,8 +49,7 @@ static int remove_set(void **state)
 static void load(const set *s, int threads, int64_t start, bool shuffle, record *out)
 {
     loader_config config = { .batch = BATCH,
-                             .size = SIZE,
-                             .augment = AUGMENT_LISTING1,
+                             .views = { { .size = SIZE, .augment = AUGMENT_LISTING1 } },
                              .seed = 42,
                              .threads = threads,
                              .start_step = start,
@@ -150,7 +149,9 @@ static void load_around(const dataset *d, const dataset_selection *all, int thre
     error err;
     skips *skipped = skips_create(d, 5, &err);
     loader_config config = { .batch = BATCH,
-                             .size = SIZE,
+                             .views = { { .size = SIZE },
+                                        { .name = "half", .size = SIZE / 2 },
+                                        { .name = "again", .size = SIZE / 2, .same_as = "half" } },
                              .seed = 3,
                              .threads = threads,
                              .start_step = start,
@@ -164,7 +165,13 @@ static void load_around(const dataset *d, const dataset_selection *all, int thre
         memcpy(samples[step], b->samples, sizeof samples[step]);
         for (int i = 0; i < BATCH; ++i) {
             image expected = noise(16, 16, (uint32_t)b->samples[i]);
+            image half;
+            size_t at_half = (size_t)(i * SIZE / 2 * SIZE / 2 * 3);
             assert_memory_equal(b->pixels + i * SIZE * SIZE * 3, expected.pixels, SIZE * SIZE * 3);
+            assert_true(image_resize_area(&expected, SIZE / 2, SIZE / 2, false, &half, &err));
+            assert_memory_equal(loader_pixels(b, "half") + at_half, half.pixels, SIZE / 2 * SIZE / 2 * 3);
+            assert_memory_equal(loader_pixels(b, "again") + at_half, half.pixels, SIZE / 2 * SIZE / 2 * 3);
+            image_free(&half);
             image_free(&expected);
         }
         loader_release(l, b);
@@ -206,7 +213,9 @@ static void repeats_draw_anew(void **state)
     dataset_selection all;
     dataset *d = make_broken(&r, 4, "", &all);
     error err = { 0 };
-    loader_config config = { .batch = 6, .size = 8, .augment = AUGMENT_LISTING1, .seed = 4, .threads = 2 };
+    loader_config config = {
+        .batch = 6, .views = { { .size = 8, .augment = AUGMENT_LISTING1 } }, .seed = 4, .threads = 2
+    };
     loader *l = loader_open(d, &all, &config, &err);
     loader_batch *b;
     if (!loader_next(l, &b, &err)) fail_msg("%s", err.message);
@@ -240,7 +249,7 @@ static void not_too_many(void **state)
         dataset *d = make_broken(&r, 6, cases[i].broken, &all);
         error err = { 0 };
         skips *skipped = skips_create(d, cases[i].most, &err);
-        loader_config config = { .batch = 8, .size = 8, .threads = 3, .skips = skipped };
+        loader_config config = { .batch = 8, .views = { { .size = 8 } }, .threads = 3, .skips = skipped };
         loader *l = loader_open(d, &all, &config, &err);
         loader_batch *b;
         bool done = loader_next(l, &b, &err);
@@ -320,7 +329,7 @@ static void errors_reach_the_user(void **state)
     dataset_selection all;
     assert_true(dataset_select(d, NULL, 0, 0, false, &all, &err));
     for (int threads = 1; threads <= 4; ++threads) {
-        loader_config config = { .batch = 4, .size = 8, .threads = threads };
+        loader_config config = { .batch = 4, .views = { { .size = 8 } }, .threads = threads };
         loader *l = loader_open(d, &all, &config, &err);
         loader_batch *b;
         assert_true(loader_next(l, &b, &err));
@@ -332,13 +341,13 @@ static void errors_reach_the_user(void **state)
         }
         loader_close(l);
     }
-    loader_config bad[] = { { .batch = 0, .size = 8 },
+    loader_config bad[] = { { .batch = 0, .views = { { .size = 8 } } },
                             { .batch = 1 },
-                            { .batch = 1, .size = 8, .threads = 65 },
-                            { .batch = 1, .size = 8, .start_step = -1 } };
+                            { .batch = 1, .views = { { .size = 8 } }, .threads = 65 },
+                            { .batch = 1, .views = { { .size = 8 } }, .start_step = -1 } };
     for (int i = 0; i < 4; ++i) assert_null(loader_open(d, &all, &bad[i], &err));
     dataset_selection none = { 0 };
-    assert_null(loader_open(d, &none, &(loader_config){ .batch = 1, .size = 8 }, &err));
+    assert_null(loader_open(d, &none, &(loader_config){ .batch = 1, .views = { { .size = 8 } } }, &err));
     loader_close(NULL);
     dataset_selection_free(&all);
     dataset_close(d);

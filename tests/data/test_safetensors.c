@@ -82,6 +82,81 @@ static void round_trip(void **state)
     safetensors_close(NULL);
 }
 
+/* Elements count up from *of; it fails at the element after *of, if that is negative. */
+static bool count_up(void *of, int64_t first, int64_t count, void *values, error *err)
+{
+    int32_t start = *(const int32_t *)of, *to = values;
+    assert_true(count > 0 && count <= SAFETENSORS_PIECE);
+    if (start < 0 && first + count > -start) return error_set(err, ERROR_DEVICE, "the device is gone");
+    for (int64_t i = 0; i < count; ++i) to[i] = start + (int32_t)(first + i);
+    return true;
+}
+
+static void write_counts(const char *path, int32_t *start, int64_t count, bool source)
+{
+    error err = { 0 };
+    safetensors_writer *w = safetensors_writer_create();
+    int32_t *values = malloc((size_t)count * sizeof *values);
+    for (int64_t i = 0; i < count; ++i) values[i] = *start + (int32_t)i;
+    assert_true(safetensors_add(w, "first", DTYPE_U8, 1, (int64_t[]){ 4 }, "abc", 4, &err));
+    if (source)
+        assert_true(
+            safetensors_add_source(w, "counted", DTYPE_I32, 1, &count, count_up, start, &err) &&
+            safetensors_add_source(w, "empty", DTYPE_I32, 1, (int64_t[]){ 0 }, count_up, start, &err));
+    else
+        assert_true(safetensors_add(w, "counted", DTYPE_I32, 1, &count, values, count * 4, &err) &&
+                    safetensors_add(w, "empty", DTYPE_I32, 1, (int64_t[]){ 0 }, NULL, 0, &err));
+    assert_true(safetensors_write(w, path, &err));
+    safetensors_writer_destroy(w);
+    free(values);
+}
+
+/* Byte for byte the file that the same data in memory makes. */
+static void data_from_a_source(void **state)
+{
+    int32_t start = 7;
+    error err = { 0 };
+    static const int64_t counts[] = { 1, SAFETENSORS_PIECE, 2 * SAFETENSORS_PIECE + 3 };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i) {
+        size_t size, same;
+        write_counts(*state, &start, counts[i], false);
+        char *whole = file_read(*state, &size, &err);
+        write_counts(*state, &start, counts[i], true);
+        char *streamed = file_read(*state, &same, &err);
+        assert_int_equal(size, same);
+        assert_memory_equal(whole, streamed, size);
+        free(whole);
+        free(streamed);
+    }
+}
+
+/* The file before stays, and nothing else. */
+static void a_source_that_fails(void **state)
+{
+    write_sample(*state);
+    error err = { 0 };
+    size_t size, same;
+    char *before = file_read(*state, &size, &err), temporary[300];
+    static const int32_t limits[] = { -1, -SAFETENSORS_PIECE - 5 };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; ++i) {
+        int32_t limit = limits[i];
+        safetensors_writer *w = safetensors_writer_create();
+        assert_true(safetensors_add_source(w, "x", DTYPE_I32, 1, (int64_t[]){ 3 * SAFETENSORS_PIECE },
+                                           count_up, &limit, &err));
+        assert_false(safetensors_write(w, *state, &err));
+        assert_string_equal(err.message, "the device is gone");
+        assert_int_equal(err.code, ERROR_DEVICE);
+        safetensors_writer_destroy(w);
+        char *after = file_read(*state, &same, &err);
+        assert_int_equal(size, same);
+        assert_memory_equal(before, after, size);
+        free(after);
+        file_atomic_name(*state, temporary, sizeof temporary);
+        assert_false(file_exists(temporary));
+    }
+    free(before);
+}
+
 static void no_tensors_at_all(void **state)
 {
     error err = { 0 };
@@ -251,6 +326,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(round_trip),
+        TEST(data_from_a_source),
+        TEST(a_source_that_fails),
         TEST(no_tensors_at_all),
         TEST(foreign_types_and_unaligned_files),
         TEST(malformed_headers),

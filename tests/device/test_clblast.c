@@ -106,8 +106,36 @@ static const gemm_case cases[] = {
       8,
       16,
       3 },
-    { "one row", 1, 33, 17, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, 0, ACTIVATION_IDENTITY, 0, 0, 0, 0, 0 },
-    { "one k", 5, 7, 1, { 1, 1 }, DTYPE_F32, DTYPE_F32, DTYPE_F32, A_COLUMNS, ACTIVATION_IDENTITY, 0, 0, 0, 0, 0 },
+    { "one row",
+      1,
+      33,
+      17,
+      { 1, 1 },
+      DTYPE_F32,
+      DTYPE_F32,
+      DTYPE_F32,
+      0,
+      ACTIVATION_IDENTITY,
+      0,
+      0,
+      0,
+      0,
+      0 },
+    { "one k",
+      5,
+      7,
+      1,
+      { 1, 1 },
+      DTYPE_F32,
+      DTYPE_F32,
+      DTYPE_F32,
+      A_COLUMNS,
+      ACTIVATION_IDENTITY,
+      0,
+      0,
+      0,
+      0,
+      0 },
     { "two batch axes",
       9,
       8,
@@ -304,11 +332,12 @@ static void free_operand(operand *o)
 static double element(const operand *o, const gemm_operand *g, int64_t batch, int64_t row, int64_t column)
 {
     const gemm_image *im = &g->image;
-    if (im->kernel == 0)
+    const int64_t kernel = im->window.size[0];
+    if (kernel == 0)
         return (double)dtype_load(g->type, o->host, OFFSET + batch + row * g->row + column * g->column);
-    int64_t c = column % im->channels, kx = column / im->channels % im->kernel;
-    int64_t ky = column / im->channels / im->kernel;
-    int64_t x = row % im->width + kx - im->kernel / 2, y = row / im->width % im->height + ky - im->kernel / 2;
+    int64_t c = column % im->channels, kx = column / im->channels % kernel;
+    int64_t ky = column / im->channels / kernel;
+    int64_t x = row % im->width + kx - kernel / 2, y = row / im->width % im->height + ky - kernel / 2;
     if (x < 0 || y < 0 || x >= im->width || y >= im->height) return 0;
     int64_t picture = row / im->width / im->height;
     return (double)dtype_load(g->type, o->host,
@@ -351,8 +380,8 @@ static void run_case(device *d, const gemm_case *t, const char *way)
     g.a = lay_out(t, t->a, t->m, t->k, t->flags & A_COLUMNS);
     g.b = lay_out(t, t->b, t->k, t->n, t->flags & B_COLUMNS);
     g.c = lay_out(t, t->c, t->m, t->n, t->flags & C_COLUMNS);
-    g.a.image = (gemm_image){ t->image_a, t->height, t->width, t->channels };
-    g.b.image = (gemm_image){ t->image_b, t->height, t->width, t->channels };
+    g.a.image = gemm_image_same(t->image_a, t->height, t->width, t->channels);
+    g.b.image = gemm_image_same(t->image_b, t->height, t->width, t->channels);
     g.accumulate = t->flags & ACCUMULATE;
     g.bias = t->flags & BIAS;
     g.preactivation = t->flags & PREACTIVATION;

@@ -43,7 +43,7 @@ static void the_list_is_filled_in(void **state)
     for (int i = 0; i < count; ++i) {
         const device_info *info = &infos[i];
         assert_int_equal(info->index, i);
-        assert_true(info->name[0] && info->vendor_word[0] && info->platform[0] && info->driver[0]);
+        assert_true(info->name[0] && info->vendor_word[0] && info->runtime[0] && info->driver[0]);
         assert_true(info->compute_units >= 1 && info->max_group >= 1);
         assert_true(info->memory_bytes > 0 && info->max_buffer_bytes > 0);
         assert_true(info->usable == (info->reason[0] == 0));

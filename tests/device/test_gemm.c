@@ -134,6 +134,76 @@ static void test_convolution_weights(void **state)
     }
 }
 
+/* Windows of every kind: size, strides, padding before and after. */
+typedef struct window_case {
+    int pictures, height, width, channels, filters;
+    window window;
+} window_case;
+
+static const window_case window_cases[] = {
+    { 2, 7, 9, 3, 5, { { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1 } } },
+    { 1, 6, 8, 4, 9, { { 4, 4 }, { 2, 2 }, { 1, 1 }, { 1, 1 } } },
+    { 2, 5, 9, 3, 4, { { 1, 7 }, { 1, 1 }, { 0, 3 }, { 0, 3 } } },
+    { 1, 9, 4, 5, 17, { { 7, 1 }, { 1, 1 }, { 3, 0 }, { 3, 0 } } },
+    { 1, 5, 6, 2, 33, { { 4, 4 }, { 1, 1 }, { 1, 2 }, { 2, 1 } } },
+    { 1, 28, 42, 3, 20, { { 14, 14 }, { 14, 14 }, { 0, 0 }, { 0, 0 } } },
+    { 3, 9, 11, 2, 8, { { 2, 3 }, { 3, 2 }, { 0, 1 }, { 1, 0 } } },
+    { 2, 8, 9, 6, 7, { { 1, 1 }, { 2, 2 }, { 0, 0 }, { 0, 0 } } },
+    { 1, 9, 10, 3, 4, { { 3, 5 }, { 1, 2 }, { -2, -1 }, { 1, -3 } } },
+    { 1, 3, 3, 5, 3, { { 1, 1 }, { 1, 1 }, { 2, 1 }, { 0, 1 } } },
+    { 2, 40, 37, 30, 5, { { 5, 5 }, { 2, 3 }, { 2, 0 }, { 1, 4 } } },
+    { 1, 1, 1, 1, 1, { { 2, 2 }, { 5, 5 }, { 1, 0 }, { 0, 1 } } },
+};
+
+static void test_windows(void **state)
+{
+    (void)state;
+    const int count = (int)(sizeof window_cases / sizeof window_cases[0]);
+    for (int i = 0; i < count; i += tiny() ? 4 : 1) {
+        const window_case *t = &window_cases[i];
+        const int64_t places =
+            t->pictures * window_places(&t->window, 0, t->height) * window_places(&t->window, 1, t->width);
+        const int64_t taps = (int64_t)t->window.size[0] * t->window.size[1] * t->channels;
+        gemm_operand seen = { .type = types[i % 3],
+                              .image = { t->window, t->height, t->width, t->channels } };
+        gemm_desc s = plain_desc(places, t->filters, taps, DTYPE_F32);
+        s.a = seen;
+        s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
+        s.bias = i % 2;
+        s.activation = i % 2 ? ACTIVATION_RELU : ACTIVATION_IDENTITY;
+        check("window", &s);
+        gemm_desc w = plain_desc(t->filters, taps, places, DTYPE_F32);
+        w.a = matrix(DTYPE_F32, COLUMNS, w.m, w.k);
+        w.b = seen;
+        w.accumulate = i % 2;
+        check("weight gradient of a window", &w);
+    }
+}
+
+/* Only what it is made for is done by Winograd's method. */
+static void test_windows_that_are_not_winograds(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; ++i) {
+        gemm_desc s = plain_desc(64, 32, 9 * 32, DTYPE_F32);
+        s.a = image(DTYPE_F32, 3, 8, 8, 32);
+        s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
+        window *w = &s.a.image.window;
+        if (i == 1) w->stride[0] = w->stride[1] = 2;
+        if (i == 2) w->before[0] = 2;
+        if (i == 2) w->after[0] = 0;
+        if (i == 3) w->before[1] = w->after[1] = 0;
+        if (i == 4) w->stride[1] = 3;
+        s.m = window_places(w, 0, 8) * window_places(w, 1, 8);
+        error err = { 0 };
+        gemm_plan *p = gemm_plan_create_with(open_device, "winograd", &s, &err);
+        const bool cpu = device_get_info(open_device)->kind != DEVICE_GPU;
+        assert_int_equal(p != NULL, i == 0 && cpu);
+        if (!p) assert_int_equal(err.code, ERROR_USAGE);
+        gemm_plan_destroy(p);
+    }
+}
+
 /* Parts of tiles, channels below and above what is multiplied at once, many strips and one; all that ends elements. */
 static void test_convolution_winograd(void **state)
 {
@@ -317,8 +387,16 @@ static void test_wrong_descriptors(void **state)
     s.c.row = 0;
     expect_refusal(&s, ERROR_MODEL, "stride of 0");
     s = plain_desc(12, 4, 18, DTYPE_F32);
-    s.a = image(DTYPE_F32, 2, 3, 4, 2);
-    expect_refusal(&s, ERROR_MODEL, "odd");
+    s.a = image(DTYPE_F32, 3, 3, 4, 2);
+    s.a.image.window.stride[1] = 0;
+    expect_refusal(&s, ERROR_MODEL, "strides must be");
+    s.a.image.window = window_same(-3, 3);
+    expect_refusal(&s, ERROR_MODEL, "from 1 to");
+    s.a.image.window = window_same(3, 3);
+    s.a.image.window.before[0] = 1 << 21;
+    expect_refusal(&s, ERROR_MODEL, "padding 2097152");
+    s.a.image.window.before[0] = -2;
+    expect_refusal(&s, ERROR_MODEL, "no place in 3 x 4");
     s.a = image(DTYPE_F32, 3, 3, 5, 2);
     expect_refusal(&s, ERROR_MODEL, "whole number");
     s.a = image(DTYPE_F32, 3, 3, 4, 3);
@@ -356,6 +434,8 @@ int main(void)
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_convolution_forward),
         cmocka_unit_test(test_convolution_weights),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_windows_that_are_not_winograds),
         cmocka_unit_test(test_convolution_winograd),
         cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_long_products_of_short_lines),

@@ -52,6 +52,26 @@ static void test_shapes_tell_products_apart(void **state)
         gemm_shape_text(&other, b);
         assert_string_not_equal(a, b);
     }
+    /* Windows too; the longest text has room. */
+    s.a = image(DTYPE_F32, 3, 8, 8, 600 / 9);
+    gemm_shape_text(&s, a);
+    assert_string_equal(a, "64x32x600 A F32 image 8x8x66 k3 B F32 rows C F32 rows");
+    for (int i = 0; i < 4; ++i) {
+        gemm_desc other = s;
+        window *w = &other.a.image.window;
+        *(i == 0 ? &w->stride[1] : i == 1 ? &w->before[0] : i == 2 ? &w->after[1] : &w->size[1]) += 2;
+        gemm_shape_text(&other, b);
+        assert_string_not_equal(a, b);
+    }
+    const int32_t wide = -(1 << 20), most = INT32_MAX;
+    s.a.image =
+        (gemm_image){ { { wide, wide }, { wide, wide }, { wide, wide }, { wide, wide } }, most, most, most };
+    s.b.image = s.a.image;
+    s.a.type = s.b.type = s.c.type = DTYPE_BF16;
+    s.m = s.n = s.k = s.batch[0] = s.batch[1] = most;
+    s.c.column = most;
+    gemm_shape_text(&s, a);
+    assert_non_null(strstr(a, " C BF16 spaced"));
 }
 
 /* C of ones times ones is k in every way, whatever the order of the sum. */

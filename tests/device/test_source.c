@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "tests/support/device_or_skip.h"
 #include "host/device/opencl/opencl.h"
+#include "host/device/source.h"
 #include "host/base/embedded.h"
 
 #include <ctype.h>
@@ -80,14 +81,14 @@ static void compile(const char *file, const char *name, const char *source)
 {
     cl_int status;
     if (strncmp(file, "graph/", 6) == 0) return; /* without their options these have no kernel */
-    cl_program made = clCreateProgramWithSource(compiler->context, 1, &source, NULL, &status);
+    cl_program made = clCreateProgramWithSource(opencl(compiler)->context, 1, &source, NULL, &status);
     assert_int_equal(status, CL_SUCCESS);
     error err = { 0 };
     /* Of the products' kernels some take four at a time alone, which is what all do by themselves. */
     const char *options =
         strncmp(file, "gemm/", 5) == 0 ? "-cl-std=CL1.2" : "-cl-std=CL1.2 -DLANES=1 -DVEC=16";
-    status = clCompileProgram(made, 1, &compiler->id, options, 0, NULL, NULL, NULL, NULL);
-    if (status != CL_SUCCESS) program_add_log(made, compiler->id, &err);
+    status = clCompileProgram(made, 1, &opencl(compiler)->id, options, 0, NULL, NULL, NULL, NULL);
+    if (status != CL_SUCCESS) program_add_log(made, opencl(compiler)->id, &err);
     if (status != CL_SUCCESS) fail_msg("%s: '%s' as a function: %s", file, name, err.message);
     clReleaseProgram(made);
 }

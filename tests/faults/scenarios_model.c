@@ -84,8 +84,8 @@ static bool regress(const char *folder, bool resume, error *err)
     if (ok) {
         train_task task = regression_task(&r);
         train_options options = regression_options(&r, folder);
-        options.steps = 3;
-        options.save_every = options.eval_every = 1;
+        options.steps = 4; /* the second ends after the third has begun */
+        options.save_every = options.eval_every = 3;
         options.sample_every = 0;
         options.resume = resume;
         ok = train_run(&task, &options, err);
@@ -124,7 +124,8 @@ void scenario_train_finish(void)
 
 /* ---- The presets ---- */
 
-static const char *const dvae_sets[] = { "steps=2", "save_every=1", "batch=2", "sample_every=2", NULL };
+static const char *const dvae_sets[] = { "steps=2",        "save_every=1", "batch=2",
+                                         "sample_every=2", "accumulate=2", NULL };
 static const char *const prior_sets[] = { "steps=2",  "save_every=1",        "batch=2", "sample_every=0",
                                           "layers=1", "text_vocabulary=288", NULL };
 

@@ -159,9 +159,12 @@ static bool run_loader(error *err)
     const char *path = path_of("odd.tar");
     dataset_selection all = { 0 };
     loader *l = NULL;
-    loader_config config = {
-        .batch = 3, .size = 12, .augment = AUGMENT_LISTING1, .threads = 2, .shuffle = true
-    };
+    loader_config config = { .batch = 3,
+                             .views = { { .name = "cut", .size = 12, .augment = AUGMENT_LISTING1 },
+                                        { .name = "small", .size = 5, .same_as = "cut" },
+                                        { .name = "whole", .size = 9 } },
+                             .threads = 2,
+                             .shuffle = true };
     dataset *d = dataset_open(&path, 1, true, err);
     bool ok = d && dataset_select(d, NULL, 0, 7, false, &all, err) &&
               (config.skips = skips_create(d, 2, err)) && (l = loader_open(d, &all, &config, err));
@@ -236,6 +239,13 @@ static bool check_emoji(bool ok, error *err)
 
 /* ---- Tensor files ------------------------------------------------------------------------------ */
 
+static bool fives(void *of, int64_t first, int64_t count, void *values, error *err)
+{
+    (void)of, (void)first, (void)err;
+    memset(values, 5, (size_t)count);
+    return true;
+}
+
 static bool run_safetensors(error *err)
 {
     static const float values[6] = { 1, 2, 3, 4, 5, 6 };
@@ -246,10 +256,11 @@ static bool run_safetensors(error *err)
     ok = ok && safetensors_add_metadata(w, "step", "12", err) &&
          safetensors_add(w, "a", DTYPE_F32, 2, (int64_t[]){ 2, 3 }, values, sizeof values, err) &&
          safetensors_add(w, "b", DTYPE_I32, 1, (int64_t[]){ 3 }, whole, sizeof whole, err) &&
+         safetensors_add_source(w, "c", DTYPE_U8, 1, (int64_t[]){ 9 }, fives, NULL, err) &&
          safetensors_write(w, path, err);
     safetensors_writer_destroy(w);
     safetensors *f = ok ? safetensors_open(path, err) : NULL;
-    ok = f && safetensors_count(f) == 2 && strcmp(safetensors_metadata(f, "step"), "12") == 0;
+    ok = f && safetensors_count(f) == 3 && strcmp(safetensors_metadata(f, "step"), "12") == 0;
     safetensors_close(f);
     return ok;
 }
@@ -316,7 +327,7 @@ static const alloc_scene scenes[] = {
     { "tar", NULL, run_tar, NULL, 0, NULL },
     { "packed tar", NULL, run_packed_tar, NULL, 0, NULL },
     { "folder", NULL, run_folder, NULL, 0, NULL },
-    { "loader", NULL, run_loader, NULL, 600, loader_without },
+    { "loader", empty_out, run_loader, NULL, 600, loader_without },
     { "pictures", empty_out, run_pictures, check_pictures, 800, pictures_without },
     { "emoji", empty_out, run_emoji, check_emoji, 800, emoji_without },
     { "safetensors", empty_out, run_safetensors, check_safetensors, 0, NULL },

@@ -281,18 +281,81 @@ static void test_the_host_acts_between_segments(void **state)
     assert_close(got, (double[]){ 32, 64, 96 }, 3);
 }
 
+/* An update made last runs as soon as it can, and what comes after it in a segment of its own stays behind it. */
+static void test_updates_are_advanced(void **state)
+{
+    fixture *f = *state;
+    graph *g = f->graph;
+    int64_t three = 3;
+    tensor *x = graph_input(g, "x", DTYPE_F32, 1, &three);
+    tensor *random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
+    tensor *kept = graph_entry(g, graph_declare(g, "sum", STORE_CACHE, DTYPE_F32, 1, &three));
+    tensor *twice = op_scale(x, 2), *later = op_add(op_scale(x, 3), twice);
+    graph_segment(g);
+    tensor *sum = op_part_add(kept, twice, random, 1.0f);
+    graph_update(sum);
+    graph_advance(sum);
+    assert_int_equal(sum->from->index, twice->from->index + 1);
+    assert_int_equal(later->from->index, graph_node_count(g) - 1);
+    for (int i = 0; i < graph_node_count(g); ++i) assert_int_equal(graph_node_at(g, i)->index, i);
+    tensor *last = op_add(sum, later);
+    graph_keep(last);
+    compile(g);
+    assert_int_equal(graph_segments(g), 2);
+    error err = { 0 };
+    float got[3];
+    for (int part = 0; part < 2; ++part) {
+        assert_true(graph_write(random, (int32_t[]){ 0, 0, 0, part }, &err));
+        set(x, (float[]){ 1, 2, (float)part });
+        assert_true(graph_run_segment(g, 0, &err));
+    }
+    assert_true(graph_run_segment(g, 1, &err));
+    get(last, got);
+    assert_close(got, (double[]){ 4 + 5, 8 + 10, 2 + 5 }, 3);
+}
+
 /* A parameter asked for as its average, where there is one. */
 static void test_averages_stand_in(void **state)
 {
     fixture *f = *state;
     graph *g = f->graph;
     int64_t four = 4;
-    assert_non_null(store_declare(f->store, "ema.a", STORE_AVERAGE, DTYPE_F32, 1, &four));
+    store_entry *of = store_declare(f->store, "a", STORE_PARAMETER, DTYPE_F32, 1, &four),
+                *average = store_declare_kin(f->store, of, STORE_AVERAGE, DTYPE_F32);
+    assert_non_null(store_declare(f->store, "ema.b", STORE_STATE, DTYPE_F32, 1, &four));
     graph_set_averages(g, true);
     tensor *a = parameter(g, "a", 1, &four), *b = parameter(g, "b", 1, &four);
-    assert_string_equal(graph_entry_of(a)->name, "ema.a");
+    assert_ptr_equal(graph_entry_of(a), average);
     assert_string_equal(graph_entry_of(b)->name, "b");
     assert_false(a->needs_gradient);
+}
+
+/* What was read is what the run before left, whatever has run since. */
+static void test_reads_begin_and_end_later(void **state)
+{
+    fixture *f = *state;
+    graph *g = f->graph;
+    tensor *x = graph_input(g, "x", DTYPE_F32, 1, (int64_t[]){ 3 });
+    tensor *y = op_scale(x, 2), *part = op_slice(y, 0, 1, 1);
+    graph_keep(y);
+    graph_keep(part);
+    compile(g);
+    error err = { 0 };
+    float got[3], one;
+    for (int k = 0; k < 5; ++k) {
+        float v = (float)k;
+        set(x, (float[]){ v, v + 10, v + 20 });
+        run(g);
+        assert_true(graph_read_begin(y, &err) && graph_read_begin(part, &err));
+        if (!k) continue;
+        assert_true(graph_read_end(y, got, &err) && graph_read_end(part, &one, &err));
+        double before = 2.0 * (k - 1);
+        assert_close(got, (double[]){ before, before + 20, before + 40 }, 3);
+        assert_true(one == (float)before + 20);
+    }
+    assert_true(graph_read_end(y, got, &err));
+    assert_close(got, (double[]){ 8, 28, 48 }, 3);
+    /* The read of `part` is left to graph_destroy. */
 }
 
 static void test_writes_are_copied_at_once(void **state)
@@ -331,9 +394,11 @@ int main(void)
         FIXTURE_TEST(test_updates_happen_in_order),
         FIXTURE_TEST(test_only_what_is_wanted_runs),
         FIXTURE_TEST(test_recomputation_changes_memory_only),
+        FIXTURE_TEST(test_updates_are_advanced),
         FIXTURE_TEST(test_the_host_acts_between_segments),
         FIXTURE_TEST(test_averages_stand_in),
         FIXTURE_TEST(test_writes_are_copied_at_once),
+        FIXTURE_TEST(test_reads_begin_and_end_later),
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; ++i) tests[i].initial_state = &f;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* test_store.c -- named entries: declaration, memory, initial values, conversion.
  * SPDX-License-Identifier: MIT */
+#include "host/base/philox.h"
 #include "tests/graph/fixture.h"
 
 #include <math.h>
@@ -33,7 +34,7 @@ static void test_many_entries_are_found(void **state)
     for (int i = 0; i < 1000; ++i) {
         snprintf(name, sizeof name, "block.%d.weight", i);
         assert_non_null(
-            store_declare(f->store, name, i % 2 ? STORE_PARAMETER : STORE_MOMENT, DTYPE_F32, 1, &one));
+            store_declare(f->store, name, i % 2 ? STORE_PARAMETER : STORE_STATE, DTYPE_F32, 1, &one));
     }
     for (int i = 0; i < 1000; ++i) {
         snprintf(name, sizeof name, "block.%d.weight", i);
@@ -131,15 +132,90 @@ static void test_values_are_converted(void **state)
     store_entry *whole = store_declare(f->store, "whole", STORE_STATE, DTYPE_I32, 1, &four);
     assert_true(store_allocate(f->store, 1, &err));
     float values[4] = { 1.0f / 3, -65504, 0, 1e-7f }, got[4];
-    int64_t version = half->version;
     assert_true(store_write_f32(f->store, half, values, &err));
-    assert_int_equal(half->version, version + 1);
     assert_true(store_read_f32(f->store, half, got, &err));
     assert_true(fabsf(got[0] - values[0]) < 2e-4f && got[1] == values[1] && got[2] == 0.0f && got[3] != 0.0f);
     int32_t integers[4] = { -5, 0, 7, 1 << 30 }, back[4];
     assert_true(store_write(f->store, whole, integers, &err));
     assert_true(store_read(f->store, whole, back, &err));
     assert_memory_equal(integers, back, sizeof back);
+}
+
+/* What belongs to a parameter is found through it, whatever else is there and however it is named. */
+static void test_kin_are_found_through_their_parameter(void **state)
+{
+    fixture *f = *state;
+    store *s = f->store;
+    int64_t dim[2] = { 3, 5 }, six = 6;
+    store_entry *w = store_declare(s, "w", STORE_PARAMETER, DTYPE_F16, 2, dim),
+                *v = store_declare(s, "v", STORE_PARAMETER, DTYPE_F32, 1, &six);
+    assert_non_null(store_declare(s, "ema.of.nobody", STORE_STATE, DTYPE_F32, 1, &six));
+    assert_non_null(store_declare(s, "ema.v", STORE_STATE, DTYPE_F32, 1, &six));
+    assert_null(store_kin(w, STORE_MEAN));
+    store_entry *mean = store_declare_kin(s, w, STORE_MEAN, DTYPE_F32),
+                *average = store_declare_kin(s, w, STORE_AVERAGE, DTYPE_F16),
+                *variance = store_declare_kin(s, w, STORE_VARIANCE, DTYPE_F32);
+    assert_true(mean && average && variance);
+    assert_true(mean->rank == 2 && mean->dim[0] == 3 && mean->dim[1] == 5 && mean->kind == STORE_MEAN);
+    assert_true(mean->type == DTYPE_F32 && average->type == DTYPE_F16);
+    assert_true(mean->of == w && average->of == w && variance->of == w && !w->of);
+    assert_ptr_equal(store_kin(w, STORE_MEAN), mean);
+    assert_ptr_equal(store_kin(w, STORE_VARIANCE), variance);
+    assert_ptr_equal(store_kin(w, STORE_AVERAGE), average);
+    assert_null(store_kin(v, STORE_AVERAGE)); /* although something has the name */
+    assert_null(store_declare_kin(s, v, STORE_AVERAGE, DTYPE_F32));
+    assert_ptr_equal(store_declare_kin(s, w, STORE_MEAN, DTYPE_F32), mean);
+    assert_null(store_declare_kin(s, w, STORE_MEAN, DTYPE_F16));
+}
+
+/* Files have names alone, and those of runs made long ago must stay good. */
+static void test_kin_are_named_as_ever(void **state)
+{
+    (void)state;
+    static const struct {
+        store_kind kind;
+        const char *name;
+    } kin[] = { { STORE_MEAN, "adam.mean.a.b" },
+                { STORE_VARIANCE, "adam.variance.a.b" },
+                { STORE_AVERAGE, "ema.a.b" } };
+    for (size_t i = 0; i < sizeof kin / sizeof *kin; ++i) {
+        char name[STORE_NAME_MAX];
+        store_kin_name(kin[i].kind, "a.b", name);
+        assert_string_equal(name, kin[i].name);
+        assert_int_equal(store_kin_named(name), kin[i].kind);
+    }
+    assert_int_equal(store_kin_named("a.b"), STORE_PARAMETER);
+    assert_int_equal(store_kin_named("adamant"), STORE_PARAMETER);
+    assert_int_equal(store_kin_named("schema.a"), STORE_PARAMETER);
+}
+
+/* Entries of more than one piece: starts, conversions and copies are as if there were no pieces. */
+static void test_pieces_make_a_whole(void **state)
+{
+    fixture *f = *state;
+    error err = { 0 };
+    const int64_t count = STORE_PIECE + 1234, at = STORE_PIECE - 5;
+    store_entry *whole = normal(f->store, "whole", count);
+    store_entry *half = store_declare(f->store, "half", STORE_STATE, DTYPE_F16, 1, &count),
+                *copy = store_declare(f->store, "copy", STORE_STATE, DTYPE_F32, 1, &count);
+    assert_true(store_allocate(f->store, 3, &err));
+    float *values = malloc((size_t)count * sizeof *values), part[10];
+    assert_true(store_read_f32(f->store, whole, values, &err));
+    philox p = { .seed = 3, .stream = philox_stream("whole") };
+    for (int64_t i = at; i < count; ++i) assert_true(values[i] == 0.5f * philox_normal(&p, (uint32_t)i));
+    assert_true(store_read_part(f->store, whole, at, 10, part, &err));
+    assert_memory_equal(part, values + at, sizeof part);
+
+    for (int64_t i = 0; i < count; ++i) values[i] = (float)(i % 2048);
+    assert_true(store_write_f32(f->store, half, values, &err) && store_copy(f->store, copy, half, &err));
+    float *got = malloc((size_t)count * sizeof *got);
+    assert_true(store_read_f32(f->store, copy, got, &err));
+    assert_memory_equal(got, values, (size_t)count * sizeof *got);
+    assert_true(store_write_part_f32(f->store, half, at, 10, (float[10]){ 7, 8 }, &err));
+    assert_true(store_read_part_f32(f->store, half, at - 1, 4, part, &err));
+    assert_true(part[0] == values[at - 1] && part[1] == 7 && part[2] == 8 && part[3] == 0);
+    free(values);
+    free(got);
 }
 
 static void test_an_entry_larger_than_the_device_allows(void **state)
@@ -163,6 +239,9 @@ int main(void)
         FIXTURE_TEST(test_awaited_values_start_at_zero),
         FIXTURE_TEST(test_later_entries_leave_earlier_ones_alone),
         FIXTURE_TEST(test_values_are_converted),
+        FIXTURE_TEST(test_kin_are_found_through_their_parameter),
+        FIXTURE_TEST(test_kin_are_named_as_ever),
+        FIXTURE_TEST(test_pieces_make_a_whole),
         FIXTURE_TEST(test_an_entry_larger_than_the_device_allows),
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; ++i) tests[i].initial_state = &f;

@@ -1,9 +1,8 @@
-/* dry_device.c -- see dry_device.h.  CLBlast's calls are doubled too: its own kernels are not ours.
+/* dry_device.c -- see dry_device.h.
  * SPDX-License-Identifier: MIT */
 #include "tests/kernels/dry_device.h"
-#include "host/device/opencl/opencl.h"
+#include "host/device/backend.h"
 
-#include <clblast_c.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,174 +17,137 @@ static const device_info models[] = {
 };
 #define MODEL_COUNT (sizeof models / sizeof *models)
 
-struct device_event {
-    int nothing;
-};
-struct device_launches {
-    device *owner;
-    int count;
-};
-
 static FILE *record; /* a test double may have state */
-static device_event the_event;
 
 void dry_device_record(FILE *to)
 {
     record = to;
 }
 
+static const device_backend dry_backend;
+const device_backend *const device_backends[] = { &dry_backend, NULL };
+
 /* ---- Devices ---- */
 
-static device_info info_of(size_t i)
+static bool dry_list(device_listing *l, error *err)
 {
-    device_info info = models[i];
-    info.index = (int)i;
-    info.memory_bytes = info.max_buffer_bytes = INT64_C(1) << 50;
-    info.local_bytes = 32 << 10;
-    info.max_group = info.kind == DEVICE_GPU ? 256 : 4096;
-    info.usable = info.half_storage = true;
-    return info;
-}
-
-int device_list(device_info **infos, bool measure, error *err)
-{
-    (void)measure;
-    *infos = calloc(MODEL_COUNT, sizeof **infos);
-    if (!*infos) {
-        error_set(err, ERROR_MEMORY, "out of memory for a list of devices");
-        return -1;
+    for (size_t i = 0; i < MODEL_COUNT; ++i) {
+        device_entry *e = device_listing_add(l, &dry_backend, err);
+        if (!e) return false;
+        device_info *info = &e->info;
+        const int index = info->index;
+        *info = models[i];
+        info->index = index;
+        info->memory_bytes = info->max_buffer_bytes = INT64_C(1) << 50;
+        info->local_bytes = 32 << 10;
+        info->max_group = info->kind == DEVICE_GPU ? 256 : 4096;
+        info->usable = info->half_storage = true;
     }
-    for (size_t i = 0; i < MODEL_COUNT; ++i) (*infos)[i] = info_of(i);
-    return (int)MODEL_COUNT;
-}
-
-device *device_open(const char *selector, error *err)
-{
-    const char *name = selector && *selector ? selector : getenv("DALLE_CL_DEVICE");
-    for (size_t i = 0; name && i < MODEL_COUNT; ++i) {
-        if (strcmp(name, models[i].name) != 0) continue;
-        device *d = calloc(1, sizeof *d);
-        if (!d) return error_null(err, ERROR_MEMORY, "out of memory for a device");
-        d->info = info_of(i);
-        return d;
-    }
-    return error_null(err, ERROR_USAGE, "no dry device '%s'; there are gpu32, gpu64, cpu16, cpu8, cpu4",
-                      name ? name : "");
-}
-
-void device_close(device *d)
-{
-    if (d) device_buffer_destroy(d->scratch);
-    free(d);
-}
-
-const device_info *device_get_info(const device *d)
-{
-    return &d->info;
-}
-
-const char *device_choice_reason(const device *d)
-{
-    (void)d;
-    return "asked for";
-}
-
-bool device_set_shape(device *d, int lanes, int vec)
-{
-    (void)d;
-    (void)lanes;
-    (void)vec;
     return true;
+}
+
+/* It remembers nothing: what is launched must not depend on what was tuned here. */
+static device *dry_open(const device_entry *at, error *err)
+{
+    device *d = calloc(1, sizeof *d);
+    if (!d) return error_null(err, ERROR_MEMORY, "out of memory for a device");
+    if (!device_begin(d, at, err)) {
+        device_close(d);
+        return NULL;
+    }
+    free(d->cache_folder);
+    d->cache_folder = NULL;
+    return d;
+}
+
+static void dry_close(device *d)
+{
+    (void)d;
 }
 
 /* ---- Buffers and transfers ---- */
 
-device_buffer *device_buffer_create(device *d, int64_t bytes, error *err)
+static device_buffer *dry_buffer(device *d, int64_t bytes, error *err)
 {
+    (void)d;
+    (void)bytes;
     device_buffer *b = calloc(1, sizeof *b);
-    if (!b) return error_null(err, ERROR_MEMORY, "out of memory for a buffer");
-    b->owner = d;
-    b->bytes = bytes;
-    d->allocated += bytes;
-    return b;
+    return b ? b : error_null(err, ERROR_MEMORY, "out of memory for a buffer");
 }
 
-void device_buffer_destroy(device_buffer *b)
+static void dry_buffer_release(device_buffer *b)
 {
-    if (b) b->owner->allocated -= b->bytes;
-    free(b);
+    (void)b;
 }
 
-int64_t device_buffer_bytes(const device_buffer *b)
-{
-    return b->bytes;
-}
-
-int64_t device_allocated_bytes(const device *d)
-{
-    return d->allocated;
-}
-
-bool device_write(device *d, device_buffer *to, int64_t offset_bytes, const void *from, int64_t bytes,
-                  error *err)
+static bool dry_write(device *d, device_buffer *to, int64_t offset, const void *from, int64_t bytes,
+                      error *err)
 {
     (void)d;
     (void)to;
-    (void)offset_bytes;
+    (void)offset;
     (void)from;
     (void)bytes;
     (void)err;
     return true;
 }
 
-bool device_read(device *d, const device_buffer *from, int64_t offset_bytes, void *to, int64_t bytes,
-                 error *err)
+static bool dry_read(device *d, const device_buffer *from, int64_t offset, void *to, int64_t bytes,
+                     error *err)
 {
     (void)d;
     (void)from;
-    (void)offset_bytes;
+    (void)offset;
     (void)err;
     memset(to, 0, (size_t)bytes);
     return true;
 }
 
-device_event *device_write_begin(device *d, device_queue q, device_buffer *to, int64_t offset_bytes,
-                                 const void *from, int64_t bytes, device_event *after, error *err)
-{
-    (void)q;
-    (void)after;
-    return device_write(d, to, offset_bytes, from, bytes, err) ? &the_event : NULL;
-}
-
-device_event *device_read_begin(device *d, device_queue q, const device_buffer *from, int64_t offset_bytes,
-                                void *to, int64_t bytes, device_event *after, error *err)
-{
-    (void)q;
-    (void)after;
-    return device_read(d, from, offset_bytes, to, bytes, err) ? &the_event : NULL;
-}
-
-bool device_fill(device *d, device_buffer *b, int64_t offset_bytes, int64_t bytes, uint32_t pattern,
-                 error *err)
+static bool dry_fill(device *d, device_buffer *b, int64_t offset, int64_t bytes, uint32_t pattern, error *err)
 {
     (void)d;
     (void)b;
-    (void)offset_bytes;
+    (void)offset;
     (void)bytes;
     (void)pattern;
     (void)err;
     return true;
 }
 
-device_event *device_event_record(device *d, device_queue q, error *err)
+static device_event *dry_event(device *d, device_queue q, device_event *after, error *err)
 {
     (void)d;
     (void)q;
-    (void)err;
-    return &the_event;
+    (void)after;
+    device_event *e = calloc(1, sizeof *e);
+    return e ? e : error_null(err, ERROR_MEMORY, "out of memory for an event");
 }
 
-bool device_queue_wait(device *d, device_queue q, device_event *e, error *err)
+static device_event *dry_write_begin(device *d, device_queue q, device_buffer *to, int64_t offset,
+                                     const void *from, int64_t bytes, device_event *after, error *err)
+{
+    return dry_write(d, to, offset, from, bytes, err) ? dry_event(d, q, after, err) : NULL;
+}
+
+static device_event *dry_read_begin(device *d, device_queue q, const device_buffer *from, int64_t offset,
+                                    void *to, int64_t bytes, device_event *after, error *err)
+{
+    return dry_read(d, from, offset, to, bytes, err) ? dry_event(d, q, after, err) : NULL;
+}
+
+static bool dry_event_wait(device_event *e, error *err)
+{
+    (void)e;
+    (void)err;
+    return true;
+}
+
+static void dry_event_release(device_event *e)
+{
+    (void)e;
+}
+
+static bool dry_queue_wait(device *d, device_queue q, device_event *e, error *err)
 {
     (void)d;
     (void)q;
@@ -194,40 +156,7 @@ bool device_queue_wait(device *d, device_queue q, device_event *e, error *err)
     return true;
 }
 
-bool device_event_wait(device_event *e, error *err)
-{
-    (void)e;
-    (void)err;
-    return true;
-}
-
-void device_event_release(device_event *e)
-{
-    (void)e;
-}
-
-gemm_choices *device_gemm_choices(device *d)
-{
-    return &d->choices;
-}
-
-bool device_cache_file(const device *d, const char *kind, const char *key, char **path, error *err)
-{
-    (void)d;
-    (void)kind;
-    (void)key;
-    (void)err;
-    *path = NULL;
-    return true;
-}
-
-void device_free_host(device *d, void *memory)
-{
-    (void)d;
-    free(memory);
-}
-
-bool device_finish(device *d, error *err)
+static bool dry_finish(device *d, error *err)
 {
     (void)d;
     (void)err;
@@ -236,25 +165,19 @@ bool device_finish(device *d, error *err)
 
 /* ---- Launches ---- */
 
-device_launches *device_launches_create(device *d, error *err)
+static device_launches *dry_launches(device *d, error *err)
 {
+    (void)d;
     device_launches *list = calloc(1, sizeof *list);
-    if (!list) return error_null(err, ERROR_MEMORY, "out of memory for a list of launches");
-    list->owner = d;
-    return list;
+    return list ? list : error_null(err, ERROR_MEMORY, "out of memory for a list of launches");
 }
 
-void device_launches_destroy(device_launches *list)
+static void dry_launches_release(device_launches *list)
 {
-    free(list);
+    (void)list;
 }
 
-int device_launches_count(const device_launches *list)
-{
-    return list->count;
-}
-
-bool device_launches_add(device_launches *list, const device_launch *l, error *err)
+static bool dry_add(device_launches *list, const device_launch *l, error *err)
 {
     (void)err;
     size_t items = 1;
@@ -267,32 +190,30 @@ bool device_launches_add(device_launches *list, const device_launch *l, error *e
     return true;
 }
 
-bool device_launches_add_copy(device_launches *list, const char *label, device_buffer *to,
-                              int64_t to_offset_bytes, const device_buffer *from, int64_t from_offset_bytes,
-                              int64_t bytes, error *err)
+static bool dry_add_copy(device_launches *list, const char *label, device_buffer *to, int64_t to_offset,
+                         const device_buffer *from, int64_t from_offset, int64_t bytes, error *err)
 {
     (void)label;
     (void)to;
-    (void)to_offset_bytes;
+    (void)to_offset;
     (void)from;
-    (void)from_offset_bytes;
+    (void)from_offset;
     (void)bytes;
     (void)err;
     ++list->count;
     return true;
 }
 
-bool device_launches_add_fill(device_launches *list, const char *label, device_buffer *to,
-                              int64_t offset_bytes, int64_t bytes, uint32_t pattern, error *err)
+static bool dry_add_fill(device_launches *list, const char *label, device_buffer *to, int64_t offset,
+                         int64_t bytes, uint32_t pattern, error *err)
 {
     (void)label;
-    (void)pattern;
     ++list->count;
-    return device_fill(list->owner, to, offset_bytes, bytes, pattern, err);
+    return dry_fill(list->owner, to, offset, bytes, pattern, err);
 }
 
-bool device_launches_add_call(device_launches *list, const char *label, device_call call, void *context,
-                              error *err)
+static bool dry_add_call(device_launches *list, const char *label, device_call call, void *context,
+                         error *err)
 {
     (void)label;
     (void)call;
@@ -302,89 +223,62 @@ bool device_launches_add_call(device_launches *list, const char *label, device_c
     return true;
 }
 
-bool device_launches_run(device_launches *list, int first, int count, error *err)
+static bool dry_repeat(device_launches *list, int first, int count, int times, error *err)
 {
+    (void)list;
     (void)first;
-    (void)err;
-    CHECK(count <= list->count, "%d of %d launches", count, list->count);
-    return true;
-}
-
-void device_launches_defer(device_launches *list)
-{
-    (void)list;
-}
-
-bool device_launches_join(device_launches *list, const int *ends, int end_count, error *err)
-{
-    (void)list;
-    (void)ends;
-    (void)end_count;
-    (void)err;
-    return true;
-}
-
-bool device_launches_joined(const device_launches *list)
-{
-    (void)list;
-    return false;
-}
-
-bool device_launches_repeat(device_launches *list, int first, int count, int times, error *err)
-{
-    (void)times;
-    return device_launches_run(list, first, count, err);
-}
-
-bool device_profile_start(device *d, error *err)
-{
-    (void)d;
-    (void)err;
-    return true;
-}
-
-char *device_profile_report(device *d, error *err)
-{
-    (void)d;
-    (void)err;
-    return strdup("");
-}
-
-/* ---- CLBlast, as far as planning and recording a product ask it ---- */
-
-CLBlastStatusCode CLBlastOverrideParameters(const cl_device_id id, const char *kernel,
-                                            const CLBlastPrecision precision, const size_t count,
-                                            const char **names, const size_t *values)
-{
-    (void)id;
-    (void)kernel;
-    (void)precision;
     (void)count;
-    (void)names;
-    (void)values;
-    return CLBlastSuccess;
+    (void)times;
+    (void)err;
+    return true;
 }
 
-CLBlastStatusCode CLBlastSGemmTempBufferSize(const CLBlastLayout order, const CLBlastTranspose a_transpose,
-                                             const CLBlastTranspose b_transpose, const size_t m,
-                                             const size_t n, const size_t k, const size_t a_offset,
-                                             const size_t a_ld, const size_t b_offset, const size_t b_ld,
-                                             const size_t c_offset, const size_t c_ld,
-                                             cl_command_queue *queue, size_t *bytes)
+/* ---- Products: a GPU's by a library, whose own kernels are not ours ---- */
+
+static bool dry_product(device *d, const gemm_sgemm *s, error *err)
 {
-    (void)order;
-    (void)a_transpose;
-    (void)b_transpose;
-    (void)m;
-    (void)n;
-    (void)k;
-    (void)a_offset;
-    (void)a_ld;
-    (void)b_offset;
-    (void)b_ld;
-    (void)c_offset;
-    (void)c_ld;
-    (void)queue;
-    *bytes = 0;
-    return CLBlastSuccess;
+    (void)d;
+    (void)s;
+    (void)err;
+    return true;
 }
+
+static const gemm_library library = { "library", dry_product, dry_product };
+static const gemm_provider by_library = { "library", gemm_library_supports, gemm_library_plan,
+                                          gemm_library_record, gemm_library_variant };
+static const gemm_provider *const products[] = { &gemm_winograd, &gemm_tile,  &by_library,
+                                                 &gemm_thin,     &gemm_plain, NULL };
+
+static const gemm_provider *product(device *d, const gemm_desc *desc)
+{
+    return gemm_usual(d, desc, d->info.kind == DEVICE_CPU ? &gemm_tile : &by_library);
+}
+
+static const device_backend dry_backend = {
+    .name = "dry",
+    .list = dry_list,
+    .open = dry_open,
+    .close = dry_close,
+    .buffer_create = dry_buffer,
+    .buffer_release = dry_buffer_release,
+    .write = dry_write,
+    .read = dry_read,
+    .fill = dry_fill,
+    .write_begin = dry_write_begin,
+    .read_begin = dry_read_begin,
+    .event_record = dry_event,
+    .event_wait = dry_event_wait,
+    .event_release = dry_event_release,
+    .queue_wait = dry_queue_wait,
+    .finish = dry_finish,
+    .launches_create = dry_launches,
+    .launches_release = dry_launches_release,
+    .add = dry_add,
+    .add_copy = dry_add_copy,
+    .add_fill = dry_add_fill,
+    .add_call = dry_add_call,
+    .repeat = dry_repeat,
+    .products = products,
+    .product = product,
+    .library = &library,
+};

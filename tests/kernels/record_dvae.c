@@ -10,10 +10,11 @@ bool record_dvae(const char *preset, const char *on, error *err)
 {
     static const int64_t batches[] = RECORD_BATCHES;
     dvae_trainer t = { 0 };
+    trainer_init(&t.base, &(train_request){ .device = on }, &t.config.training, NULL);
     config_defaults(&dvae_config_table, &t.config);
     bool ok = preset_read(&dvae_config_table, preset, &t.config, err);
-    fit_dvae(&t.config, RECORD_SET, NULL);
-    ok = ok && dvae_config_check(&t.config, err) && (t.base.device = device_open(on, err));
+    dvae_fit(&t.config, RECORD_SET, NULL);
+    ok = ok && dvae_config_check(&t.config, err) && trainer_open_device(&t.base, err);
     if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
     ok = ok && build(&t, err) && need_codec(&t, err);
     for (size_t i = 0; ok && i < sizeof batches / sizeof *batches; ++i) {

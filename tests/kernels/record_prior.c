@@ -29,11 +29,12 @@ static bool draw_each(prior_trainer *t, dtype weights, error *err)
 bool record_prior(const char *preset, const dvae_config *dvae, const char *on, error *err)
 {
     prior_trainer t = { .shape = { dvae_tokens_side(dvae), dvae->codes } };
+    trainer_init(&t.base, &(train_request){ .device = on }, &t.config.training, &t.config.pace);
     config_defaults(&prior_config_table, &t.config);
     bool ok = preset_read(&prior_config_table, preset, &t.config, err);
-    fit_prior(&t.config, RECORD_SET, NULL);
+    prior_fit(&t.config, RECORD_SET, NULL);
     if (t.config.text_tokens == 0) t.config.text_tokens = fit_text_tokens(RECORD_CAPTION);
-    ok = ok && prior_config_check(&t.config, &t.shape, err) && (t.base.device = device_open(on, err));
+    ok = ok && prior_config_check(&t.config, &t.shape, err) && trainer_open_device(&t.base, err);
     if (t.config.batch > RECORD_PICTURES) t.config.batch = RECORD_PICTURES;
     if (t.config.layers > RECORD_LAYERS) t.config.layers = RECORD_LAYERS;
     ok = ok && build(&t, err) && need_check_graph(&t, err) &&

@@ -31,7 +31,7 @@ static bool record_product(device *d, const char *provider, const gemm_desc *s, 
 
 static bool record_products(device *d, dtype type, error *err)
 {
-    const gemm_operand image = { .type = type, .image = { 3, 4, 5, 6 } };
+    const gemm_operand image = { .type = type, .image = gemm_image_same(3, 4, 5, 6) };
     for (int64_t m = 1; m <= 16; m *= 2)
         for (int columns = 0; columns < 2; ++columns) {
             gemm_desc s = product(type, m, columns);
@@ -47,6 +47,12 @@ static bool record_products(device *d, dtype type, error *err)
     if (!record_product(d, "plain", &s, err)) return false;
     s.slope = ACTIVATION_RELU;
     s.residual = true;
+    if (!record_product(d, "plain", &s, err)) return false;
+    s = product(type, 20, true);
+    s.a = image;
+    s.a.image.window = (window){ { 2, 3 }, { 2, 1 }, { 1, 0 }, { 0, -1 } };
+    s.m = 2 * 2;
+    s.k = 2 * 3 * 6;
     if (!record_product(d, "plain", &s, err)) return false;
     s = product(type, 20, false);
     s.b = image;

@@ -16,23 +16,24 @@ endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/recorded/table.c CONTENT
 "${declared}const struct { const char *name; int (*main)(void); } operator_tests[] = {\n${listed}    { 0, 0 }\n};\n" @ONLY)
 
-# host/device without OpenCL: what plans launches, on a device that only writes them down.
-file(GLOB planners CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/device/*.c)
+# Without OpenCL: its only backend is one that writes down what it is asked to launch.
 set(objects)
-foreach(room base graph ops cases nn data train models)
+foreach(room base device graph ops cases nn data train models)
     list(APPEND objects $<TARGET_OBJECTS:room_${room}>)
 endforeach()
 add_executable(record_kernels kernels/record.c kernels/record_dvae.c kernels/record_prior.c kernels/record_rest.c
     kernels/dry_device.c
-    support/op_check.c ${wrappers} ${CMAKE_CURRENT_BINARY_DIR}/recorded/table.c ${planners}
-    ${PROJECT_SOURCE_DIR}/host/device/opencl/gemm_clblast.c ${PROJECT_SOURCE_DIR}/host/device/opencl/status.c
-    ${PROJECT_SOURCE_DIR}/host/device/opencl/source.c ${objects} $<TARGET_OBJECTS:embedded>)
+    support/op_check.c ${wrappers} ${CMAKE_CURRENT_BINARY_DIR}/recorded/table.c ${objects} $<TARGET_OBJECTS:embedded>)
 target_include_directories(record_kernels PRIVATE ${PROJECT_SOURCE_DIR})
-target_link_libraries(record_kernels PRIVATE ${DALLE_LIBRARIES})
-target_link_options(record_kernels PRIVATE -Wl,--wrap=philox_normal)
+target_link_libraries(record_kernels PRIVATE ${DALLE_COMMON_LIBRARIES})
+target_link_options(record_kernels PRIVATE -Wl,--wrap=philox_normal,--wrap=device_set_shape)
 
 add_test(NAME kernels_launched COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/kernels/launched.sh $<TARGET_FILE:record_kernels>)
 set_tests_properties(kernels_launched PROPERTIES LABELS kernels TIMEOUT 900)
+
+# A program without a backend needs none of its libraries.
+add_test(NAME kernels_need_no_opencl COMMAND sh -c "! readelf -d '$<TARGET_FILE:record_kernels>' | grep -iE 'NEEDED.*(opencl|clblast)'")
+set_tests_properties(kernels_need_no_opencl PROPERTIES LABELS kernels)
 
 # One target of each vendor here; `ci/dev kernels` compiles for all.
 add_test(NAME kernels_compile COMMAND sh ${PROJECT_SOURCE_DIR}/ci/kernels.sh --out ${CMAKE_CURRENT_BINARY_DIR}/kernels

@@ -1,7 +1,7 @@
 # The lint tests: shell scripts over the sources.  77 = the tool it needs is not there.
 # SPDX-License-Identifier: MIT
-set(HEADER_FLAGS -D_GNU_SOURCE -DCL_TARGET_OPENCL_VERSION=120 -Wall -Wextra -Wpedantic -Werror -I. -Itests)
-foreach(folder IN LISTS DEPS_INCLUDE_DIRS SHAPING_INCLUDE_DIRS OpenCL_INCLUDE_DIRS)
+set(HEADER_FLAGS -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -I. -Itests)
+foreach(folder IN LISTS DEPS_INCLUDE_DIRS CLBLAST_INCLUDE_DIRS SHAPING_INCLUDE_DIRS OpenCL_INCLUDE_DIRS)
     list(APPEND HEADER_FLAGS -isystem ${folder})
 endforeach()
 
@@ -14,6 +14,7 @@ lint_test(rooms)
 lint_test(kinds)
 lint_test(operators)
 lint_test(files)
+lint_test(kin)
 lint_test(locale)
 lint_test(format)
 lint_test(kernels)

@@ -30,6 +30,7 @@ static training_data *open_data(const room *r, double holdout, double share, boo
     static char set[512], run[512];
     snprintf(set, sizeof set, "%s", at(r, "set.tar"));
     snprintf(run, sizeof run, "%s", at(r, "run"));
+    static const loader_view half = { .name = "half", .size = SIZE / 2, .same_as = "picture" };
     const training_data_options options = { .path = set,
                                             .split = "train",
                                             .holdout = holdout,
@@ -37,6 +38,8 @@ static training_data *open_data(const room *r, double holdout, double share, boo
                                             .batch = 7,
                                             .augment = AUGMENT_NONE,
                                             .flip = AUGMENT_FLIP_OFF,
+                                            .views = &half,
+                                            .view_count = 1,
                                             .seed = 5,
                                             .threads = 2,
                                             .skip_share = share,
@@ -53,6 +56,15 @@ static void assert_pixels(const uint8_t *pixels, int64_t sample)
     image_free(&expected);
 }
 
+static void assert_half(const uint8_t *pixels, int64_t sample)
+{
+    image whole = noise(SIZE, SIZE, (uint32_t)sample), half;
+    assert_true(image_resize_area(&whole, SIZE / 2, SIZE / 2, false, &half, NULL));
+    assert_memory_equal(pixels, half.pixels, SIZE / 2 * SIZE / 2 * 3);
+    image_free(&half);
+    image_free(&whole);
+}
+
 static void broken_pictures_are_in_no_part(void **state)
 {
     (void)state;
@@ -67,7 +79,10 @@ static void broken_pictures_are_in_no_part(void **state)
         for (int64_t step = 0; step < 12; ++step) {
             const loader_batch *b = training_data_next(d, step, &err);
             if (!b) fail_msg("%s", err.message);
-            for (int i = 0; i < b->count; ++i) assert_pixels(b->pixels + i * SIZE * SIZE * 3, b->samples[i]);
+            for (int i = 0; i < b->count; ++i) {
+                assert_pixels(b->pixels + i * SIZE * SIZE * 3, b->samples[i]);
+                assert_half(loader_pixels(b, "half") + i * SIZE / 2 * SIZE / 2 * 3, b->samples[i]);
+            }
         }
         int64_t count, few, seen[COUNT] = { 0 };
         assert_true(training_data_validation_count(d, 3, &few, &err));

@@ -42,7 +42,7 @@ static trainer trainer_open(dvae_config c)
     dvae_controls controls = { op_slice(t.schedule, 0, 0, 1), op_slice(t.schedule, 0, 1, 1), t.random };
     t.losses = dvae_loss(g, &c, t.pixels, &controls);
     graph_backward(g, t.losses.loss);
-    optimizer_settings s = { 0.9f, 0.99f, 1e-8f, 0.0f, 1.0f, false };
+    optimizer_settings s = { 0.9f, 0.99f, 1e-8f, 0.0f, 1.0f, false, NULL };
     t.optimizer = optimizer_append(g, t.losses.loss, &s);
     if (dvae_is_vq(&c)) {
         tensor *finite = op_cast(op_slice(optimizer_status(t.optimizer), 0, 2, 1), DTYPE_I32);
@@ -209,7 +209,7 @@ static void test_names(void **state)
         assert_int_equal(e->kind, STORE_PARAMETER);
     }
     assert_non_null(store_find(t.store, "codebook"));
-    assert_int_equal(store_find(t.store, "codebook")->kind, STORE_STATE);
+    assert_int_equal(store_find(t.store, "codebook")->kind, STORE_LEARNT);
     trainer_close(&t);
 }
 

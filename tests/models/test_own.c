@@ -2,7 +2,9 @@
  * starting from a model of other words and longer captions.
  * SPDX-License-Identifier: MIT */
 #include "data/safetensors.h"
+#include "models/dvae/dvae.h"
 #include "models/fit.h"
+#include "models/prior/prior.h"
 #include "tests/models/drawings.h"
 #include "tests/support/device_or_skip.h"
 
@@ -34,9 +36,9 @@ static void test_fit(void **state)
         config_defaults(&prior_config_table, &p);
         if (!preset_read(&dvae_config_table, "small", &d, &err)) fail_msg("%s", err.message);
         if (!preset_read(&prior_config_table, "small", &p, &err)) fail_msg("%s", err.message);
-        fit_dvae(&d, cases[i].pictures, &chosen);
+        dvae_fit(&d, cases[i].pictures, &chosen);
         assert_true(chosen && dvae_config_check(&d, &err));
-        fit_prior(&p, cases[i].pictures, &chosen);
+        prior_fit(&p, cases[i].pictures, &chosen);
         assert_true(chosen);
         assert_int_equal(d.steps, cases[i].dvae_steps);
         assert_int_equal(d.batch, cases[i].dvae_batch);
@@ -47,7 +49,7 @@ static void test_fit(void **state)
         assert_true(d.warmup < d.steps && p.warmup < p.steps && p.eval_every == 0 && p.sample_every > 0);
         /* Chosen once: a resumed run changes nothing. */
         dvae_config again = d;
-        fit_dvae(&again, 7, &chosen);
+        dvae_fit(&again, 7, &chosen);
         assert_true(!chosen && memcmp(&again, &d, sizeof d) == 0);
     }
 }
@@ -65,7 +67,7 @@ static void test_fit_leaves_settings(void **state)
     d.codes = 40;
     d.save_every = 5;
     d.sample_every = 0;
-    fit_dvae(&d, 3, &chosen);
+    dvae_fit(&d, 3, &chosen);
     assert_true(!chosen && d.steps == 77 && d.codes == 40 && d.save_every == 5 && d.sample_every == 0);
     assert_int_equal(d.batch, 8);
     d.codes = 1;

@@ -24,10 +24,19 @@ static room base;
 static char data[100], dvae[100];
 
 /* What makes a step depend on more than its number, if anything is wrong. */
-static const char *const dvae_sets[] = { "steps=23",         "batch=3",       "threads=2",
-                                         "augment=listing1", "save_every=9",  "sample_every=0",
-                                         "eval_every=6",     "image_size=16", "holdout=0.2",
-                                         "quantiser=gumbel", "log_every=4",   NULL };
+static const char *const dvae_sets[] = { "steps=23",
+                                         "batch=3",
+                                         "threads=2",
+                                         "augment=listing1",
+                                         "save_every=9",
+                                         "sample_every=0",
+                                         "eval_every=6",
+                                         "image_size=16",
+                                         "holdout=0.2",
+                                         "quantiser=gumbel",
+                                         "log_every=4",
+                                         "accumulate=3",
+                                         NULL };
 static const char *const prior_sets[] = { "text_vocabulary=300",
                                           "steps=23",
                                           "batch=3",

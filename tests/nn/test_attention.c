@@ -97,17 +97,23 @@ static void reference_self(const op_case *c, const op_array *in, op_array *out)
 #define CASE(title, role, batch, queries, size, keys, width, heads, counts, ...) \
     { \
         .name = title, \
-        .in = { { 3, { batch, queries, size } }, { 3, { batch, keys, width }, role }, { 2, { size, size } }, \
-                { 2, { size, width } }, { 2, { size, width } }, \
-                { 1, { batch }, OP_INTEGER, .values = counts }, __VA_ARGS__ }, \
+        .in = { { 3, { batch, queries, size } }, \
+                { 3, { batch, keys, width }, role }, \
+                { 2, { size, size } }, \
+                { 2, { size, width } }, \
+                { 2, { size, width } }, \
+                { 1, { batch }, OP_INTEGER, .values = counts }, \
+                __VA_ARGS__ }, \
         .ints = { heads }, .tol = 3e-5, .tol16 = 4 \
     }
 
 static const op_case cross[] = {
     CASE("another stream", OP_VALUE, 2, 5, 8, 7, 6, 2, ((double[]){ 7, 7 }), { 0 }),
     CASE("valid keys", OP_VALUE, 3, 3, 8, 7, 6, 1, ((double[]){ 4, 1, 0 }), { 0 }),
-    CASE("own keys after the text's", OP_VALUE, 2, 9, 8, 5, 6, 2, ((double[]){ 5, 3 }), { 2, { 8, 8 } }, { 2, { 8, 8 } }),
-    CASE("own keys alone are left", OP_VALUE, 2, 4, 8, 5, 6, 2, ((double[]){ 0, 0 }), { 2, { 8, 8 } }, { 2, { 8, 8 } }),
+    CASE("own keys after the text's", OP_VALUE, 2, 9, 8, 5, 6, 2, ((double[]){ 5, 3 }), { 2, { 8, 8 } },
+         { 2, { 8, 8 } }),
+    CASE("own keys alone are left", OP_VALUE, 2, 4, 8, 5, 6, 2, ((double[]){ 0, 0 }), { 2, { 8, 8 } },
+         { 2, { 8, 8 } }),
 };
 static const op_case self[] = {
     CASE("no mask", OP_FIXED, 2, 9, 8, 1, 8, 2, ((double[]){ 9, 9 }), { 0 }),
@@ -149,7 +155,8 @@ static int check_step(int shape)
     rig_close(&r);
     for (int i = 0; i < BATCH * SIZE; ++i) {
         if (fabsf(got[0][i] - got[1][i]) <= 1e-5f) continue;
-        fprintf(stderr, "nn_cross_attention_step: %d is %g, not %g\n", i, (double)got[1][i], (double)got[0][i]);
+        fprintf(stderr, "nn_cross_attention_step: %d is %g, not %g\n", i, (double)got[1][i],
+                (double)got[0][i]);
         return 1;
     }
     return 0;
@@ -185,7 +192,8 @@ int main(void)
 {
     int wrong = check_names();
     for (int shape = 0; shape < RIG_SHAPES; ++shape) wrong += check_step(shape);
-    int status = op_check_all(2, (op_test[]){ { "nn_cross_attention", build_cross, reference, OP_CASES(cross) },
-                                              { "nn_attention", build_self, reference_self, OP_CASES(self) } });
+    int status =
+        op_check_all(2, (op_test[]){ { "nn_cross_attention", build_cross, reference, OP_CASES(cross) },
+                                     { "nn_attention", build_self, reference_self, OP_CASES(self) } });
     return status ? status : wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -100,19 +100,21 @@ static void reference_fixed(const op_case *c, const op_array *in, op_array *out)
     }
 #define READ(title, batch, heads, length, head, role, ...) \
     { \
-        .name = title, .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
-                               { 4, { batch, heads, length, head }, role }, \
-                               { 4, { batch, heads, length, head }, role } }, \
+        .name = title, \
+        .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                { 4, { batch, heads, length, head }, role }, \
+                { 4, { batch, heads, length, head }, role } }, \
         .ints = { \
             __VA_ARGS__ \
         } \
     }
 #define READ_COUNTED(title, batch, heads, length, head, counts, ...) \
     { \
-        .name = title, .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
-                               { 4, { batch, heads, length, head }, OP_FIXED }, \
-                               { 4, { batch, heads, length, head }, OP_FIXED }, \
-                               { 1, { batch }, OP_INTEGER, .values = counts } }, \
+        .name = title, \
+        .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                { 4, { batch, heads, length, head }, OP_FIXED }, \
+                { 4, { batch, heads, length, head }, OP_FIXED }, \
+                { 1, { batch }, OP_INTEGER, .values = counts } }, \
         .ints = { \
             __VA_ARGS__ \
         } \
@@ -126,7 +128,8 @@ static const op_case fixed[] = {
     READ_COUNTED("valid keys", 3, 2, 21, 8, ((double[]){ 5, 1, 21 }), MASK_BIDIRECTIONAL, 21, 0, 0),
     READ_COUNTED("no valid key", 2, 2, 21, 8, ((double[]){ 0, 17 }), MASK_BIDIRECTIONAL, 21, 0, 0),
     READ_COUNTED("counts out of range", 2, 2, 21, 8, ((double[]){ -3, 99 }), MASK_BIDIRECTIONAL, 21, 0, 0),
-    READ_COUNTED("text before the picture", 3, 2, 21, 8, ((double[]){ 4, 0, 9 }), MASK_BIDIRECTIONAL, 9, 0, 0),
+    READ_COUNTED("text before the picture", 3, 2, 21, 8, ((double[]){ 4, 0, 9 }), MASK_BIDIRECTIONAL, 9, 0,
+                 0),
     { .name = "counts of another batch",
       .in = { { 4, { 2, 2, 1, 8 }, OP_FIXED },
               { 4, { 2, 2, 9, 8 }, OP_FIXED },
@@ -211,7 +214,8 @@ int main(void)
 {
     int wrong = 0;
     for (int shape = 0; shape < RIG_SHAPES; ++shape) wrong += check_batch(shape);
-    int status = op_check_all(2, (op_test[]){ { "attention_decode", build, reference, OP_CASES(cases) },
-                                              { "attention_decode", build_fixed, reference_fixed, OP_CASES(fixed) } });
+    int status =
+        op_check_all(2, (op_test[]){ { "attention_decode", build, reference, OP_CASES(cases) },
+                                     { "attention_decode", build_fixed, reference_fixed, OP_CASES(fixed) } });
     return status ? status : wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,5 +1,5 @@
-/* test_pool.c -- maxima and means of windows: overlapping, with padding, apart, as large as the picture; ties.
- * ints: window's number, and for means whether padding counts.
+/* test_pool.c -- maxima and means of windows: overlapping, with padding, apart, as large as the picture;
+ * ties. ints: window's number, and for means whether padding counts.
  * SPDX-License-Identifier: MIT */
 #include "tests/support/op_check.h"
 

@@ -14,6 +14,7 @@
 #ifndef DALLE_CL_TESTS_SUPPORT_CL_LAYER_H
 #define DALLE_CL_TESTS_SUPPORT_CL_LAYER_H
 
+#define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <stdint.h>
 

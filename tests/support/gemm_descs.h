@@ -63,7 +63,7 @@ static inline gemm_desc plain_desc(int64_t m, int64_t n, int64_t k, dtype type)
 
 static inline gemm_operand image(dtype type, int kernel, int height, int width, int channels)
 {
-    return (gemm_operand){ .type = type, .image = { kernel, height, width, channels } };
+    return (gemm_operand){ .type = type, .image = gemm_image_same(kernel, height, width, channels) };
 }
 
 #endif

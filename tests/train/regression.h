@@ -25,6 +25,7 @@ typedef struct regression {
     graph *graph;
     tensor *x, *y, *loss;
     optimizer *optimizer;
+    exchange exchange; /* leaves gradients as they are */
     schedule_plateau plateau;
     double factor;
     /* Faults and delays. */
@@ -33,6 +34,9 @@ typedef struct regression {
     int64_t fail_at;          /* begin fails in this step; -1: never */
     int64_t worse_from;       /* evaluations get worse after this step; -1: never */
     long pause_ns;
+    int64_t begun, ended; /* steps */
+    int64_t late;         /* steps whose figures were asked for when the next had begun */
+    bool hasty;           /* something came between steps before all figures were asked for */
     volatile sig_atomic_t interrupted;
     int draws;
 } regression;
@@ -57,7 +61,8 @@ static inline bool regression_begin(void *self, int64_t step, error *err)
     return graph_write(r->x, x, err) && graph_write(r->y, y, err) &&
            optimizer_schedule(r->optimizer, step, 0.05 * r->factor * schedule_warmup(5, step),
                               step % 2 ? 0.9 : 1.0, err) &&
-           graph_run(r->graph, err);
+           graph_run(r->graph, err) && graph_read_begin(r->loss, err) &&
+           graph_read_begin(optimizer_status(r->optimizer), err) && ++r->begun;
 }
 
 static inline bool regression_end(void *self, int64_t step, train_metrics *out, error *err)
@@ -65,8 +70,9 @@ static inline bool regression_end(void *self, int64_t step, train_metrics *out, 
     (void)step;
     regression *r = self;
     float loss, status[4];
-    if (!graph_read_f32(r->loss, &loss, err) || !graph_read_f32(optimizer_status(r->optimizer), status, err))
+    if (!graph_read_end(r->loss, &loss, err) || !graph_read_end(optimizer_status(r->optimizer), status, err))
         return false;
+    if (r->begun - ++r->ended == 1) ++r->late;
     train_metrics_add(out, "loss", (double)loss, "%.4f");
     train_metrics_add(out, "norm", (double)status[1], NULL);
     out->finite = status[2] != 0.0f;
@@ -77,7 +83,9 @@ static inline bool regression_evaluate(void *self, int64_t step, train_metrics *
 {
     regression *r = self;
     float w[REGRESSION_WIDTH], wrong = 0;
-    if (!store_read_f32(r->store, store_find(r->store, "ema.weight"), w, err)) return false;
+    r->hasty |= r->begun != r->ended;
+    store_entry *average = store_kin(store_find(r->store, "weight"), STORE_AVERAGE);
+    if (!store_read_f32(r->store, average, w, err)) return false;
     for (int i = 0; i < REGRESSION_WIDTH; ++i) wrong += fabsf(w[i] - (float)(i + 1) * 0.5f);
     double figure = r->worse_from >= 0 && step > r->worse_from ? 100.0 + (double)step : (double)wrong;
     train_metrics_add(out, "distance", figure, "%.3f");
@@ -89,13 +97,16 @@ static inline bool regression_draw(void *self, int64_t step, const char *path, e
 {
     regression *r = self;
     (void)step;
+    r->hasty |= r->begun != r->ended;
     ++r->draws;
     return file_write(path, "a picture", 9, err);
 }
 
 static inline json_t *regression_save(void *self)
 {
-    return schedule_plateau_save(&((regression *)self)->plateau);
+    regression *r = self;
+    r->hasty |= r->begun != r->ended;
+    return schedule_plateau_save(&r->plateau);
 }
 
 static inline bool regression_load(void *self, const json_t *state, error *err)
@@ -103,6 +114,13 @@ static inline bool regression_load(void *self, const json_t *state, error *err)
     regression *r = self;
     if (!schedule_plateau_load(&r->plateau, state, err)) return false;
     r->factor = ldexp(1.0, -r->plateau.halvings);
+    return true;
+}
+
+static inline bool regression_exchange(void *self, const store_entry *of, float *gradient, int64_t count,
+                                       error *err)
+{
+    (void)self, (void)of, (void)gradient, (void)count, (void)err;
     return true;
 }
 
@@ -118,6 +136,7 @@ static inline tensor *regression_parameter(graph *g, const char *name, int64_t c
 static inline bool regression_open_on(regression *r, device *d, int64_t ballast, error *err)
 {
     *r = (regression){ .device = d, .interrupt_at = -1, .fail_at = -1, .worse_from = -1, .factor = 1.0 };
+    r->exchange = (exchange){ regression_exchange, r };
     r->plateau = (schedule_plateau){ .threshold = 0.05, .patience = 2, .most = 3 };
     schedule_plateau_start(&r->plateau);
     if (!d || !(r->store = store_create(d, err)) || !(r->graph = graph_create(r->store, err))) return false;
@@ -131,7 +150,7 @@ static inline bool regression_open_on(regression *r, device *d, int64_t ballast,
     r->loss = op_mean_all(op_square(op_sub(guess, r->y)));
     graph_keep(r->loss);
     graph_backward(g, r->loss);
-    optimizer_settings settings = { 0.9f, 0.96f, 1e-8f, 0.01f, 4.0f, true };
+    optimizer_settings settings = { 0.9f, 0.96f, 1e-8f, 0.01f, 4.0f, true, &r->exchange };
     r->optimizer = optimizer_append(g, r->loss, &settings);
     return graph_compile(g, 7, "batch", err);
 }

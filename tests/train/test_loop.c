@@ -131,6 +131,36 @@ static void other_settings(regression *r, train_options *o)
     o->config_text = "rate = 0.1\nwidth = 5\n";
 }
 
+static void newer_setting(regression *r, train_options *o)
+{
+    (void)r;
+    o->resume = true;
+    o->config_text = "rate = 0.05\nwidth = 5\nparts = 1\n";
+    o->config_defaults = "rate = 0.1\nwidth = 3\nparts = 1\n";
+}
+
+static void newer_setting_changed(regression *r, train_options *o)
+{
+    newer_setting(r, o);
+    o->config_text = "rate = 0.05\nwidth = 5\nparts = 2\n";
+}
+
+/* A run from before a setting was there goes on as long as that has its default. */
+static void test_older_run(void **state)
+{
+    fixture *f = *state;
+    error err;
+    expect_failure(f->folder, interrupt_at_17, ERROR_INTERRUPTED, "step 18");
+    expect_failure(f->folder, newer_setting_changed, ERROR_USAGE, "parts was not set, is 2");
+    regression r;
+    open_task(&r);
+    train_task t = regression_task(&r);
+    train_options o = regression_options(&r, f->folder);
+    newer_setting(&r, &o);
+    if (!train_run(&t, &o, &err)) fail_msg("%s", err.message);
+    regression_close(&r);
+}
+
 static void test_refusals(void **state)
 {
     fixture *f = *state;
@@ -172,6 +202,44 @@ static void test_failure_keeps_checkpoint(void **state)
     run_to_end(f->folder, true);
     run_to_end(f->other, false);
     assert_same_run(f->folder, f->other);
+}
+
+/* The step before the one that could not begin is in the metrics. */
+static void test_failure_keeps_figures(void **state)
+{
+    fixture *f = *state;
+    expect_failure(f->folder, fail_at_23, ERROR_DEVICE, "the device is gone");
+    char *lines = content(f->folder, "metrics.jsonl");
+    assert_non_null(strstr(lines, "{\"step\":23,\"loss\":"));
+    assert_null(strstr(lines, "{\"step\":24,"));
+    free(lines);
+}
+
+/* Figures are asked for when the next step has begun, so that the device does not wait; but whoever looks at what
+ * steps left behind finds all of them ended. */
+static void test_figures_come_late(void **state)
+{
+    fixture *f = *state;
+    error err;
+    regression r;
+    open_task(&r);
+    train_task t = regression_task(&r);
+    train_options o = regression_options(&r, f->folder);
+    o.steps = 38;
+    if (!train_run(&t, &o, &err)) fail_msg("%s", err.message);
+    assert_int_equal(r.begun, 38);
+    assert_int_equal(r.ended, 38);
+    assert_int_equal(r.late, 38 - 1 - 7 - 1); /* not the first, those before an evaluation, the last */
+    assert_false(r.hasty);
+    regression_close(&r);
+    int64_t due = 1;
+    char *lines = content(f->folder, "metrics.jsonl");
+    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n")) {
+        if (strstr(line, "\"kind\"")) continue;
+        assert_int_equal(strtoll(line + strlen("{\"step\":"), NULL, 10), due++);
+    }
+    assert_int_equal(due, 39);
+    free(lines);
 }
 
 static void bad_for_a_while(regression *r, train_options *o)
@@ -270,10 +338,16 @@ int main(void)
 #function, function, setup, NULL, &f \
     }
     const struct CMUnitTest tests[] = {
-        TEST(test_whole_run),  TEST(test_interrupted),
-        TEST(test_refusals),   TEST(test_failure_keeps_checkpoint),
-        TEST(test_not_finite), TEST(test_disk),
+        TEST(test_whole_run),
+        TEST(test_interrupted),
+        TEST(test_refusals),
+        TEST(test_older_run),
+        TEST(test_failure_keeps_checkpoint),
+        TEST(test_not_finite),
+        TEST(test_disk),
         TEST(test_patience),
+        TEST(test_failure_keeps_figures),
+        TEST(test_figures_come_late),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     scratch_remove(f.base);

@@ -121,7 +121,7 @@ static void one_step(fixture *f, const optimizer_settings *s, reference *w, refe
 
 static void check(fixture *f, float clip)
 {
-    optimizer_settings s = { 0.9f, 0.96f, 1e-8f, 0.045f, clip, true };
+    optimizer_settings s = { 0.9f, 0.96f, 1e-8f, 0.045f, clip, true, NULL };
     reference w, v;
     open_fixture(f, &s);
     start(f, "w", &w);
@@ -146,7 +146,7 @@ static void test_skipped(void **state)
 {
     fixture *f = *state;
     error err;
-    optimizer_settings s = { 0.9f, 0.96f, 1e-8f, 0.045f, 4.0f, true };
+    optimizer_settings s = { 0.9f, 0.96f, 1e-8f, 0.045f, 4.0f, true, NULL };
     open_fixture(f, &s);
     float x[COUNT] = { 1, 2, INFINITY }, before[COUNT], after[COUNT], status[4];
     read_values(f, "w", before);
@@ -170,7 +170,7 @@ static void test_nothing_to_train(void **state)
     f->graph = graph_create(f->store, &err);
     tensor *x = graph_input(f->graph, "x", DTYPE_F32, 1, (int64_t[]){ COUNT }), *loss = op_sum_all(x);
     graph_backward(f->graph, loss);
-    optimizer_settings s = { 0.9f, 0.96f, 1e-8f, 0, 0, false };
+    optimizer_settings s = { 0.9f, 0.96f, 1e-8f, 0, 0, false, NULL };
     optimizer_append(f->graph, loss, &s);
     assert_false(graph_compile(f->graph, 1, "batch", &err));
     assert_int_equal(err.code, ERROR_MODEL);

@@ -39,7 +39,7 @@ static void remove_tree(const char *path)
     nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-void device_leave(void)
+void driver_home_leave(void)
 {
     if (!temporary || owner != getpid()) return;
     remove_tree(temporary);
@@ -127,7 +127,7 @@ static void use_temporary(const error *why)
         return;
     }
     owner = getpid();
-    atexit(device_leave);
+    atexit(driver_home_leave);
     use_folder(temporary);
     log_info("%s: compiled kernels are not kept; set DALLE_CL_CACHE to a folder that can be written",
              why->message);

@@ -54,9 +54,9 @@ static int64_t put_binary(cl_program built, int64_t offset)
 static int64_t build(device *d, const char *source, const char *options, int64_t offset)
 {
     cl_int status;
-    cl_program made = clCreateProgramWithSource(d->context, 1, &source, NULL, &status);
+    cl_program made = clCreateProgramWithSource(opencl(d)->context, 1, &source, NULL, &status);
     if (status != CL_SUCCESS) return 0;
-    const bool ok = clBuildProgram(made, 1, &d->id, options, NULL, NULL) == CL_SUCCESS;
+    const bool ok = clBuildProgram(made, 1, &opencl(d)->id, options, NULL, NULL) == CL_SUCCESS;
     const int64_t bytes = ok ? put_binary(made, offset) : 0;
     clReleaseProgram(made);
     return bytes;
@@ -78,14 +78,13 @@ static bool work(device *d)
     return true;
 }
 
-int device_help(int argc, char **argv)
+int helper_serve(const device_entry *at, const char *identity)
 {
-    char identity[65];
-    if (argc != 4) return 2;
-    device *d = device_connect_listed(atoi(argv[2]), NULL);
+    char own[65];
+    device *d = connect_device(at, NULL);
     if (!d) return 1;
-    program_cache_key(d, "", "", identity);
-    const bool ok = strcmp(identity, argv[3]) == 0 && work(d);
+    device_key(d, "", "", own);
+    const bool ok = strcmp(own, identity) == 0 && work(d);
     device_close(d);
     return ok ? 0 : 1;
 }

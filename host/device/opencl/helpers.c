@@ -73,7 +73,7 @@ helpers *helpers_create(device *d)
     h->device = d;
     h->most = cores() - 1 < HELPERS_MAX ? cores() - 1 : HELPERS_MAX;
     h->jobs[0] = h->jobs[1] = h->texts = -1;
-    program_cache_key(d, "", "", h->identity);
+    device_key(d, "", "", h->identity);
     return h;
 }
 

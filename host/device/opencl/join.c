@@ -4,6 +4,7 @@
  * options and helpers.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/launches.h"
+#include "host/device/source.h"
 #include "host/base/hash.h"
 #include "host/base/log.h"
 
@@ -37,7 +38,7 @@ struct joined {
 };
 
 typedef struct maker {
-    const device_launches *list;
+    const opencl_launches *list;
     int first, count;
     stage stages[JOIN_STAGES_MAX];
     int stage_count;
@@ -208,15 +209,15 @@ static bool write_sources(maker *m, error *err)
 static cl_program compile(device *d, const char *source, const char *options, error *err)
 {
     cl_int status;
-    cl_program part = clCreateProgramWithSource(d->context, 1, &source, NULL, &status);
+    cl_program part = clCreateProgramWithSource(opencl(d)->context, 1, &source, NULL, &status);
     if (status != CL_SUCCESS) {
         status_error(err, status, "clCreateProgramWithSource(joined, '%.200s')", options);
         return NULL;
     }
-    status = clCompileProgram(part, 1, &d->id, options, 0, NULL, NULL, NULL, NULL);
+    status = clCompileProgram(part, 1, &opencl(d)->id, options, 0, NULL, NULL, NULL, NULL);
     if (status == CL_SUCCESS) return part;
     status_error(err, status, "clCompileProgram('%.200s')", options);
-    program_add_log(part, d->id, err);
+    program_add_log(part, opencl(d)->id, err);
     clReleaseProgram(part);
     return NULL;
 }
@@ -237,7 +238,7 @@ static cl_program compile_stage(device *d, const stage *s, error *err)
 
 static cl_program compile_all(maker *m, error *err)
 {
-    device *d = m->list->owner;
+    device *d = m->list->common.owner;
     cl_program parts[JOIN_STAGES_MAX + 1], whole = NULL;
     int count = 0;
     cl_int status;
@@ -245,10 +246,11 @@ static cl_program compile_all(maker *m, error *err)
         if (!(parts[count] = compile_stage(d, &m->stages[count], err))) goto cleanup;
     if (!(parts[count] = compile(d, m->caller, STANDARD, err))) goto cleanup;
     ++count;
-    whole = clLinkProgram(d->context, 1, &d->id, "", (cl_uint)count, parts, NULL, NULL, &status);
+    whole =
+        clLinkProgram(opencl(d)->context, 1, &opencl(d)->id, "", (cl_uint)count, parts, NULL, NULL, &status);
     if (status != CL_SUCCESS) {
         status_error(err, status, "clLinkProgram(%d parts)", count);
-        program_add_log(whole, d->id, err);
+        program_add_log(whole, opencl(d)->id, err);
         if (whole) clReleaseProgram(whole);
         whole = NULL;
     }
@@ -272,13 +274,13 @@ static void key_of(const maker *m, char key[65])
 /* Owned by the device. */
 static cl_program program_of(maker *m, error *err)
 {
-    device *d = m->list->owner;
+    device *d = m->list->common.owner;
     char content[65], key[65];
     key_of(m, content);
     const program_name name = { "device/join", "join", content, true };
     cl_program built = program_find(d, &name);
     if (built) return built;
-    program_cache_key(d, content, STANDARD, key);
+    device_key(d, content, STANDARD, key);
     built = program_cache_load(d, key, STANDARD);
     if (!built) {
         program_announce(d, m->stages[0].like->file);
@@ -344,18 +346,19 @@ static bool make_kernel(const maker *m, joined *j, cl_program built, error *err)
         j->kernel = NULL;
         return status_error(err, status, "clCreateKernel(join in device/join.cl)");
     }
-    status = clSetKernelArg(j->kernel, 0, sizeof(cl_mem), &j->table->memory);
-    if (status == CL_SUCCESS) status = clSetKernelArg(j->kernel, 1, sizeof(cl_mem), &j->state->memory);
+    const cl_mem fixed[2] = { opencl_memory(j->table), opencl_memory(j->state) };
+    for (cl_uint i = 0; status == CL_SUCCESS && i < 2; ++i)
+        status = clSetKernelArg(j->kernel, i, sizeof fixed[i], &fixed[i]);
     if (status == CL_SUCCESS) status = clSetKernelArg(j->kernel, 2, sizeof launches, &launches);
     for (int i = 0; status == CL_SUCCESS && i < m->buffer_count; ++i) {
-        cl_mem memory = m->buffers[i] ? m->buffers[i]->memory : NULL;
+        cl_mem memory = m->buffers[i] ? opencl_memory(m->buffers[i]) : NULL;
         status = clSetKernelArg(j->kernel, (cl_uint)(JOIN_FIXED + i), sizeof memory, &memory);
     }
     if (status != CL_SUCCESS) return status_error(err, status, "clSetKernelArg(join)");
     return set_times(j, 1, err);
 }
 
-joined *joined_create(const device_launches *list, int first, int count, error *err)
+joined *joined_create(const opencl_launches *list, int first, int count, error *err)
 {
     maker *m = calloc(1, sizeof *m);
     joined *j = calloc(1, sizeof *j);
@@ -365,7 +368,7 @@ joined *joined_create(const device_launches *list, int first, int count, error *
         m->list = list;
         m->first = j->first = first;
         m->count = j->count = count;
-        j->owner = list->owner;
+        j->owner = list->common.owner;
         ok = collect(m, err) && write_sources(m, err) && (built = program_of(m, err)) != NULL &&
              fill_table(m, j, err) && make_kernel(m, j, built, err);
     }
@@ -404,8 +407,8 @@ bool joined_enqueue(joined *j, int times, error *err)
     while (times > 0) {
         const int now = times < most ? times : most;
         if (!set_times(j, now, err)) return false;
-        cl_int status = clEnqueueNDRangeKernel(j->owner->queue[DEVICE_COMPUTE], j->kernel, 1, NULL, &units,
-                                               &one, 0, NULL, NULL);
+        cl_int status = clEnqueueNDRangeKernel(opencl(j->owner)->queue[DEVICE_COMPUTE], j->kernel, 1, NULL,
+                                               &units, &one, 0, NULL, NULL);
         if (status != CL_SUCCESS)
             return status_error(err, status, "clEnqueueNDRangeKernel(join, %d launches)", j->count);
         times -= now;

@@ -9,12 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-device_launches *device_launches_create(device *d, error *err)
+static opencl_launches *launches_of(const device_launches *list)
 {
-    device_launches *list = calloc(1, sizeof *list);
+    return (opencl_launches *)list;
+}
+
+device_launches *launch_list(device *d, error *err)
+{
+    opencl_launches *list = calloc(1, sizeof *list);
+    (void)d;
     if (!list) return error_null(err, ERROR_MEMORY, "out of memory for a list of launches");
-    list->owner = d;
-    return list;
+    return &list->common;
 }
 
 static void described_free(device_launch *l)
@@ -52,27 +57,22 @@ static void launch_clear(launch *item)
     free(item->context);
 }
 
-void device_launches_destroy(device_launches *list)
+void launch_release(device_launches *released)
 {
-    if (!list) return;
-    for (int i = 0; i < list->count; ++i) launch_clear(&list->items[i]);
+    opencl_launches *list = launches_of(released);
+    for (int i = 0; i < released->count; ++i) launch_clear(&list->items[i]);
     for (int i = 0; i < list->joined_count; ++i) joined_destroy(list->joined[i]);
     free(list->joined);
     free(list->items);
-    free(list);
-}
-
-int device_launches_count(const device_launches *list)
-{
-    return list->count;
 }
 
 /* Moves *item into the list, or clears it. */
-static bool append(device_launches *list, launch *item, const char *label, error *err)
+static bool append(device_launches *to, launch *item, const char *label, error *err)
 {
+    opencl_launches *list = launches_of(to);
     item->label = strdup(label ? label : "unnamed");
     bool ok = item->label != NULL;
-    if (ok && list->count == list->capacity) {
+    if (ok && to->count == list->capacity) {
         int capacity = list->capacity ? 2 * list->capacity : 64;
         launch *items = realloc(list->items, (size_t)capacity * sizeof *items);
         if (items) {
@@ -82,7 +82,7 @@ static bool append(device_launches *list, launch *item, const char *label, error
         ok = items != NULL;
     }
     if (ok) {
-        list->items[list->count++] = *item;
+        list->items[to->count++] = *item;
         return true;
     }
     launch_clear(item);
@@ -121,7 +121,7 @@ static bool set_args(cl_kernel kernel, const device_launch *l, error *err)
     bool ok = true;
     for (int i = 0; ok && i < l->arg_count; ++i) {
         const device_arg *a = &l->args[i];
-        cl_mem memory = a->kind == DEVICE_ARG_BUFFER && a->buffer ? a->buffer->memory : NULL;
+        cl_mem memory = a->kind == DEVICE_ARG_BUFFER && a->buffer ? opencl_memory(a->buffer) : NULL;
         cl_long wide = a->integer;
         cl_int narrow = (cl_int)a->integer;
         switch (a->kind) {
@@ -156,15 +156,15 @@ static bool check_sizes(const device *d, cl_kernel kernel, const device_launch *
     for (int i = 0; i < l->rank; ++i) {
         CHECK(l->local[i] > 0 && l->global[i] > 0 && l->global[i] % l->local[i] == 0, "%s: %s", l->kernel,
               sizes);
-        if (d->max_items[i] > 0 && l->local[i] > d->max_items[i])
+        if (opencl(d)->max_items[i] > 0 && l->local[i] > opencl(d)->max_items[i])
             return error_set(err, ERROR_DEVICE, "kernel %s (%s): '%s' allows %zu work-items along axis %d",
-                             l->kernel, sizes, d->info.name, d->max_items[i], i);
+                             l->kernel, sizes, d->info.name, opencl(d)->max_items[i], i);
         items *= l->local[i];
     }
-    cl_int status =
-        clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    cl_int status = clGetKernelWorkGroupInfo(kernel, opencl(d)->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit,
+                                             &limit, NULL);
     if (status == CL_SUCCESS)
-        status = clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes,
+        status = clGetKernelWorkGroupInfo(kernel, opencl(d)->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local_bytes,
                                           &local_bytes, NULL);
     if (status != CL_SUCCESS) return status_error(err, status, "clGetKernelWorkGroupInfo(%s)", l->kernel);
     if (items > limit)
@@ -218,12 +218,12 @@ static bool make_described(device *d, launch *item, error *err)
     return item->kind != LAUNCH_KERNEL || item->kernel || make_kernel(d, item, item->described, err);
 }
 
-bool device_launches_add(device_launches *list, const device_launch *l, error *err)
+bool launch_add(device_launches *list, const device_launch *l, error *err)
 {
     launch item = { .kind = LAUNCH_KERNEL, .rank = (cl_uint)l->rank };
     bool ok;
     const program_name name = program_of(l);
-    item.joinable = list->joining && name.single;
+    item.joinable = launches_of(list)->joining && name.single;
     if (item.joinable || program_later(list->owner, &name)) {
         item.described = describe(l);
         ok = item.described || error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", l->kernel);
@@ -238,13 +238,13 @@ bool device_launches_add(device_launches *list, const device_launch *l, error *e
 
 /* ---- Joining --------------------------------------------------------------------------------- */
 
-void device_launches_defer(device_launches *list)
+void launch_defer(device_launches *list)
 {
-    list->joining = list->owner->info.joins;
+    launches_of(list)->joining = list->owner->info.joins;
 }
 
 /* Where the driver cannot join them, the kernels are launched one by one, which gives the same. */
-static bool join_span(device_launches *list, int first, int count, error *err)
+static bool join_span(opencl_launches *list, int first, int count, error *err)
 {
     error why = { 0 };
     joined **more = realloc(list->joined, (size_t)(list->joined_count + 1) * sizeof *more);
@@ -258,16 +258,18 @@ static bool join_span(device_launches *list, int first, int count, error *err)
     if (count > 1 && why.code == ERROR_MEMORY) return error_set(err, why.code, "%s", why.message);
     if (count > 1) log_verbose("launches of '%s' stay apart: %s", list->items[first].label, why.message);
     for (int i = first; i < first + count; ++i)
-        if (!make_described(list->owner, &list->items[i], err)) return false;
+        if (!make_described(list->common.owner, &list->items[i], err)) return false;
     return true;
 }
 
-bool device_launches_join(device_launches *list, const int *ends, int end_count, error *err)
+bool launch_join(device_launches *joining, const int *ends, int end_count, error *err)
 {
+    opencl_launches *list = launches_of(joining);
+    const int count = joining->count;
     if (!list->joining) return true;
     list->joining = false;
-    for (int first = 0, next; first < list->count; first = next) {
-        int end = list->count;
+    for (int first = 0, next; first < count; first = next) {
+        int end = count;
         for (int i = 0; i < end_count; ++i)
             if (ends[i] > first && ends[i] < end) end = ends[i];
         for (next = first; next < end && list->items[next].joinable; ++next) continue;
@@ -277,33 +279,23 @@ bool device_launches_join(device_launches *list, const int *ends, int end_count,
     return true;
 }
 
-bool device_launches_joined(const device_launches *list)
+bool launch_joined(const device_launches *list)
 {
-    return list->joined_count > 0;
-}
-
-static void check_range(const device_buffer *b, int64_t offset, int64_t bytes, const char *label)
-{
-    CHECK(offset >= 0 && bytes > 0 && offset <= b->bytes - bytes,
-          "%s: %lld bytes at %lld of a buffer of %lld", label, (long long)bytes, (long long)offset,
-          (long long)b->bytes);
+    return launches_of(list)->joined_count > 0;
 }
 
 /* A reference of the launch's own. */
 static bool hold(cl_mem *memory, const device_buffer *b, const char *label, error *err)
 {
-    cl_int status = clRetainMemObject(b->memory);
+    cl_int status = clRetainMemObject(opencl_memory(b));
     if (status != CL_SUCCESS) return status_error(err, status, "%s: clRetainMemObject", label);
-    *memory = b->memory;
+    *memory = opencl_memory(b);
     return true;
 }
 
-bool device_launches_add_copy(device_launches *list, const char *label, device_buffer *to,
-                              int64_t to_offset_bytes, const device_buffer *from, int64_t from_offset_bytes,
-                              int64_t bytes, error *err)
+bool launch_add_copy(device_launches *list, const char *label, device_buffer *to, int64_t to_offset_bytes,
+                     const device_buffer *from, int64_t from_offset_bytes, int64_t bytes, error *err)
 {
-    check_range(to, to_offset_bytes, bytes, label);
-    check_range(from, from_offset_bytes, bytes, label);
     launch item = { .kind = LAUNCH_COPY,
                     .to_offset = (size_t)to_offset_bytes,
                     .from_offset = (size_t)from_offset_bytes,
@@ -314,20 +306,16 @@ bool device_launches_add_copy(device_launches *list, const char *label, device_b
     return false;
 }
 
-bool device_launches_add_fill(device_launches *list, const char *label, device_buffer *to,
-                              int64_t offset_bytes, int64_t bytes, uint32_t pattern, error *err)
+bool launch_add_fill(device_launches *list, const char *label, device_buffer *to, int64_t offset_bytes,
+                     int64_t bytes, uint32_t pattern, error *err)
 {
-    check_range(to, offset_bytes, bytes, label);
-    CHECK(offset_bytes % 4 == 0 && bytes % 4 == 0, "%s: fill of %lld bytes at %lld", label, (long long)bytes,
-          (long long)offset_bytes);
     launch item = {
         .kind = LAUNCH_FILL, .to_offset = (size_t)offset_bytes, .bytes = (size_t)bytes, .pattern = pattern
     };
     return hold(&item.to, to, label, err) && append(list, &item, label, err);
 }
 
-bool device_launches_add_call(device_launches *list, const char *label, device_call call, void *context,
-                              error *err)
+bool launch_add_call(device_launches *list, const char *label, device_call call, void *context, error *err)
 {
     launch item = { .kind = LAUNCH_CALL, .call = call, .context = context };
     return append(list, &item, label, err);
@@ -337,7 +325,7 @@ bool device_launches_add_call(device_launches *list, const char *label, device_c
 
 static bool enqueue(device *d, const launch *item, cl_event *event, error *err)
 {
-    cl_command_queue queue = d->queue[DEVICE_COMPUTE];
+    cl_command_queue queue = opencl(d)->queue[DEVICE_COMPUTE];
     char sizes[160];
     cl_int status = CL_SUCCESS;
     switch (item->kind) {
@@ -373,7 +361,7 @@ static bool run_timed(device *d, const launch *item, error *err)
     cl_ulong start = 0, end = 0;
     double before = timing_now();
     if (!enqueue(d, item, &event, err)) return false;
-    cl_int status = event ? clWaitForEvents(1, &event) : clFinish(d->queue[DEVICE_COMPUTE]);
+    cl_int status = event ? clWaitForEvents(1, &event) : clFinish(opencl(d)->queue[DEVICE_COMPUTE]);
     double milliseconds = 1e3 * (timing_now() - before);
     if (status == CL_SUCCESS && event &&
         clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) ==
@@ -390,7 +378,7 @@ static bool run_timed(device *d, const launch *item, error *err)
 }
 
 /* The joined launches that begin at `first` and end by `end`, or NULL. */
-static joined *joined_at(const device_launches *list, int first, int end)
+static joined *joined_at(const opencl_launches *list, int first, int end)
 {
     for (int i = 0; i < list->joined_count; ++i)
         if (joined_first(list->joined[i]) == first && first + joined_launches(list->joined[i]) <= end)
@@ -398,9 +386,9 @@ static joined *joined_at(const device_launches *list, int first, int end)
     return NULL;
 }
 
-static bool run_once(device_launches *list, int first, int end, error *err)
+static bool run_once(opencl_launches *list, int first, int end, error *err)
 {
-    device *d = list->owner;
+    device *d = list->common.owner;
     for (int i = first; i < end;) {
         joined *j = d->profile ? NULL : joined_at(list, i, end);
         launch *item = &list->items[i];
@@ -413,11 +401,10 @@ static bool run_once(device_launches *list, int first, int end, error *err)
     return true;
 }
 
-bool device_launches_repeat(device_launches *list, int first, int count, int times, error *err)
+bool launch_repeat(device_launches *repeated, int first, int count, int times, error *err)
 {
-    device *d = list->owner;
-    CHECK(first >= 0 && count >= 0 && first <= list->count - count && times >= 0, "launches %d+%d of %d",
-          first, count, list->count);
+    opencl_launches *list = launches_of(repeated);
+    device *d = repeated->owner;
     joined *whole = d->profile || !count ? NULL : joined_at(list, first, first + count);
     if (whole && joined_launches(whole) == count) {
         if (!joined_enqueue(whole, times, err)) return false;
@@ -425,11 +412,6 @@ bool device_launches_repeat(device_launches *list, int first, int count, int tim
         for (int i = 0; i < times; ++i)
             if (!run_once(list, first, first + count, err)) return false;
     }
-    cl_int status = clFlush(d->queue[DEVICE_COMPUTE]);
+    cl_int status = clFlush(opencl(d)->queue[DEVICE_COMPUTE]);
     return status == CL_SUCCESS || status_error(err, status, "clFlush");
-}
-
-bool device_launches_run(device_launches *list, int first, int count, error *err)
-{
-    return device_launches_repeat(list, first, count, 1, err);
 }

@@ -27,17 +27,17 @@ typedef struct launch {
 
 typedef struct joined joined; /* join.c: launches that one kernel does */
 
-struct device_launches {
-    device *owner;
+typedef struct opencl_launches {
+    device_launches common;
     launch *items;
-    int count, capacity;
+    int capacity;
     bool joining;
     joined **joined;
     int joined_count;
-};
+} opencl_launches;
 
 /* join.c.  Created from described launches first .. first+count-1; NULL with *err where that cannot be. */
-joined *joined_create(const device_launches *list, int first, int count, error *err);
+joined *joined_create(const opencl_launches *list, int first, int count, error *err);
 void joined_destroy(joined *j); /* NULL is harmless */
 int joined_first(const joined *j);
 int joined_launches(const joined *j);

@@ -4,62 +4,107 @@
 #ifndef DALLE_CL_DEVICE_OPENCL_H
 #define DALLE_CL_DEVICE_OPENCL_H
 
-#include "host/device/device.h"
-#include "host/device/gemm_choice.h"
+#define CL_TARGET_OPENCL_VERSION 120
+#include "host/device/backend.h"
 #include <CL/cl.h>
 
 typedef struct program program; /* program.c: compiled programs by file and options */
 typedef struct helpers helpers; /* helpers.c: processes that build kernels, too */
-typedef struct profile profile; /* profile.c: milliseconds by label */
 
-struct device {
-    device_info info;
-    char choice[256]; /* why it was chosen */
+typedef struct opencl_device {
+    device common; /* comes first, here and below */
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
     cl_command_queue queue[2]; /* by device_queue */
-    int64_t allocated;         /* bytes of the buffers alive */
     size_t max_items[3];       /* work-items per axis of a work-group */
-    char *cache_folder;        /* NULL: no disk cache */
     program *programs;
     helpers *helpers;        /* NULL: kernels are built here, at once */
     bool announced;          /* that kernels are being built */
-    bool lost;               /* waiting failed: a transfer may still be under way */
-    profile *profile;        /* not NULL while profiling */
-    gemm_choices choices;    /* gemm_choice.c's */
-    device_buffer *scratch;  /* gemm_clblast.c's, shared by its calls */
-    bool clblast_parameters; /* gemm_clblast.c has overridden this device's parameters */
-};
+    device_buffer *scratch;  /* clblast.c's, shared by its calls */
+    bool clblast_parameters; /* clblast.c has overridden this device's parameters */
+} opencl_device;
 
-struct device_buffer {
-    device *owner;
+typedef struct opencl_buffer {
+    device_buffer common;
     cl_mem memory;
-    int64_t bytes;
-};
+} opencl_buffer;
 
-/* driver_home.c */
+/* What a handle of this backend's is. */
+static inline opencl_device *opencl(const device *d)
+{
+    return (opencl_device *)d;
+}
+static inline cl_mem opencl_memory(const device_buffer *b)
+{
+    return ((const opencl_buffer *)b)->memory;
+}
+
+/* opencl.c: the table of what follows. */
+extern const device_backend opencl_backend;
+
+/* platforms.c */
+bool platforms_list(device_listing *l, error *err);
+
+/* connect.c */
+/* A context and queues on a listed device, unprobed and without helpers. */
+device *connect_device(const device_entry *at, error *err);
+device *connect_open(const device_entry *at, error *err);
+void connect_close(device *d);
+
+/* process.c, driver_home.c, helper.c: for the process */
+void process_prepare(void);
 /* Before the loader is first called: gives PoCL a folder where its own cannot be written. */
 void driver_home_prepare(void);
+void driver_home_leave(void);
+int helper_serve(const device_entry *at, const char *identity);
 
-/* devices.c */
-/* A context and queues on one listed device; `info` is copied. */
-device *device_connect(cl_platform_id platform, cl_device_id id, const device_info *info, error *err);
+/* buffer.c */
+device_buffer *buffer_create(device *d, int64_t bytes, error *err);
+void buffer_release(device_buffer *b);
 
-/* The device at this place of the list, unprobed. */
-device *device_connect_listed(int index, error *err);
+/* queue.c */
+bool queue_create(device *d, device_queue q, bool timed, error *err);
+bool queue_timing(device *d, bool on, error *err);
+bool queue_write(device *d, device_buffer *to, int64_t offset, const void *from, int64_t bytes, error *err);
+bool queue_read(device *d, const device_buffer *from, int64_t offset, void *to, int64_t bytes, error *err);
+bool queue_fill(device *d, device_buffer *b, int64_t offset, int64_t bytes, uint32_t pattern, error *err);
+device_event *queue_write_begin(device *d, device_queue q, device_buffer *to, int64_t offset,
+                                const void *from, int64_t bytes, device_event *after, error *err);
+device_event *queue_read_begin(device *d, device_queue q, const device_buffer *from, int64_t offset, void *to,
+                               int64_t bytes, device_event *after, error *err);
+device_event *queue_record(device *d, device_queue q, device_event *after, error *err);
+bool queue_event_wait(device_event *e, error *err);
+void queue_event_release(device_event *e);
+bool queue_wait(device *d, device_queue q, device_event *e, error *err);
+bool queue_finish(device *d, error *err);
 
-void device_default_shape(device_info *info); /* lanes and vec from kind and multiple */
+/* launch.c */
+device_launches *launch_list(device *d, error *err);
+void launch_release(device_launches *list);
+bool launch_add(device_launches *list, const device_launch *launch, error *err);
+bool launch_add_copy(device_launches *list, const char *label, device_buffer *to, int64_t to_offset,
+                     const device_buffer *from, int64_t from_offset, int64_t bytes, error *err);
+bool launch_add_fill(device_launches *list, const char *label, device_buffer *to, int64_t offset,
+                     int64_t bytes, uint32_t pattern, error *err);
+bool launch_add_call(device_launches *list, const char *label, device_call call, void *context, error *err);
+bool launch_repeat(device_launches *list, int first, int count, int times, error *err);
+void launch_defer(device_launches *list);
+bool launch_join(device_launches *list, const int *ends, int end_count, error *err);
+bool launch_joined(const device_launches *list);
+
+/* clblast.c */
+extern const gemm_provider gemm_clblast;
+extern const gemm_library clblast;
 
 /* status.c */
 const char *status_name(cl_int status);
 /* Fills *err with "call: CL_NAME" and, for a lack of memory, what can be done; returns false. */
 bool status_error(error *err, cl_int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* probe.c */
-/* Fills in what is found by running code, with `all` also what only the list shows; what is remembered in the
- * cache folder is used.  A failure is not an error: it makes the device unusable and says why in `reason`. */
-void probe_device(cl_platform_id platform, cl_device_id id, bool all, device_info *info);
+/* probe.c: what is remembered in the cache folder is used. */
+void probe_device(device_entry *at, bool all);
+double probe_measure_rate(device *d, error *err);
 
 /* program.c: a program is one kernel of a file, with options: drivers compile whatever a program has, and the binary of
  * one may have all of it compiled again (PoCL).  It stays owned by the device. */
@@ -89,26 +134,11 @@ cl_program program_build(device *d, const program_recipe *r, error *err); /* and
 cl_program program_from_binary(device *d, const program_recipe *r, const void *binary,
                                size_t bytes); /* likewise */
 
-/* source.c: the whole text of "ops/softmax", includes inlined, to be freed; and blanking its other kernels, so that
- * lines keep their numbers.  False: no kernel of it has this name, and nothing was blanked. */
-char *source_load(const char *file, error *err);
-bool source_keep(char *source, const char *kernel);
-/* The same with the kernel calling a function, which is never inlined, for all it does (cl/device/apart.cl); to be freed.
- * NULL without an error: no caller can be written for it. */
-char *source_apart(char *source, const char *kernel, error *err);
 /* program_cache.c: binaries on disk; see there. */
-void program_cache_key(const device *d, const char *source, const char *options, char hex[65]);
 cl_program program_cache_load(device *d, const char key[65], const char *options);
 cl_program program_cache_binary(device *d, const void *binary, size_t bytes,
                                 const char *options); /* built, or NULL */
 void program_cache_save(device *d, const char key[65], cl_program built);
 void program_cache_keep(device *d, const char key[65], const void *binary, size_t bytes);
-
-/* queue.c */
-bool queue_create(device *d, device_queue q, bool timed, error *err);
-
-/* profile.c: adds one launch's time; a new label makes a new row. */
-void profile_add(profile *p, const char *label, double milliseconds);
-void profile_destroy(profile *p);
 
 #endif

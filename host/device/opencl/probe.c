@@ -3,6 +3,7 @@
  * as <cache folder>/device-<key>.json, the key being a hash of device, driver and probe source.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/probe.h"
+#include "host/device/source.h"
 #include "host/base/timing.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
@@ -27,7 +28,7 @@ static char *memory_path(const device *d)
         return NULL;
     }
     char key[65], name[80];
-    program_cache_key(d, source, "probe", key);
+    device_key(d, source, "probe", key);
     free(source);
     snprintf(name, sizeof name, "device-%.32s.json", key);
     return file_join(d->cache_folder, name);
@@ -195,7 +196,7 @@ static double measure(device *d, device_buffer *out, device_buffer *in, error *e
     return elapsed > 0 ? flops / elapsed * 1e-9 : 0;
 }
 
-double device_measure_rate(device *d, error *err)
+double probe_measure_rate(device *d, error *err)
 {
     enum { TRIES = 5 };
     double best = 0, rate = 1;
@@ -221,7 +222,7 @@ static bool probe_multiple(device *d, error *err)
     cl_kernel kernel = clCreateKernel(built, "probe_half_storage", &status);
     if (status != CL_SUCCESS)
         return status_error(err, status, "clCreateKernel(probe_half_storage in device/probe.cl)");
-    status = clGetKernelWorkGroupInfo(kernel, d->id, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE,
+    status = clGetKernelWorkGroupInfo(kernel, opencl(d)->id, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE,
                                       sizeof multiple, &multiple, NULL);
     clReleaseKernel(kernel);
     if (status != CL_SUCCESS)
@@ -245,13 +246,14 @@ static void run_all(device *d, device_buffer *out, device_buffer *in, bool *pass
     *passing = half.code == ERROR_MEMORY;
 }
 
-void probe_device(cl_platform_id platform, cl_device_id id, bool all, device_info *info)
+void probe_device(device_entry *at, bool all)
 {
     error err = { 0 };
+    device_info *info = &at->info;
     device_buffer *out = NULL, *in = NULL;
     char *path = NULL;
     bool known = false, passing = false;
-    device *d = device_connect(platform, id, info, &err);
+    device *d = connect_device(at, &err);
     if (!d) goto cleanup;
     path = memory_path(d);
     known = recall(path, info);

@@ -21,16 +21,6 @@
 
 /* ---- Matrix units ---------------------------------------------------------------------------- */
 
-const char *device_unit_name(device_unit unit)
-{
-    static const char *const names[] = {
-#define DEVICE_UNIT_TEXT(name, text) text,
-        DEVICE_UNITS(DEVICE_UNIT_TEXT)
-#undef DEVICE_UNIT_TEXT
-    };
-    return names[unit];
-}
-
 /* One way to reach a unit: how cl/device/matrix.cl is built, in which group, and what of C it makes. */
 typedef struct unit_form {
     device_unit unit;
@@ -108,7 +98,7 @@ static void probe_subgroup_sizes(device *d, device_buffer *out, device_buffer *i
 /* An extension's function, by name; the two pointer types cannot be cast into each other in ISO C. */
 static void extension_function(const device *d, const char *name, void *pointer, size_t size)
 {
-    void *address = clGetExtensionFunctionAddressForPlatform(d->platform, name);
+    void *address = clGetExtensionFunctionAddressForPlatform(opencl(d)->platform, name);
     memcpy(pointer, &address, size);
 }
 
@@ -129,7 +119,7 @@ static bool replay_works(device *d, cl_kernel kernel, device_buffer *out)
     cl_int status;
     size_t global = PROBE_VALUES, local = 1;
     uint16_t got[PROBE_VALUES];
-    cl_command_queue queue = d->queue[DEVICE_COMPUTE];
+    cl_command_queue queue = opencl(d)->queue[DEVICE_COMPUTE];
     cl_command_buffer_khr commands = create(1, &queue, NULL, &status);
     if (!commands || status != CL_SUCCESS) return false;
     bool ok =
@@ -156,10 +146,11 @@ static void probe_command_buffers(device *d, device_buffer *out, device_buffer *
     cl_program built = program_get(d, &PROBE_PLAIN, NULL);
     cl_kernel kernel = built ? clCreateKernel(built, "probe_half_storage", &status) : NULL;
     if (!kernel) return;
+    const cl_mem to = opencl_memory(out), from = opencl_memory(in);
     bool ok = device_write(d, in, 0, ones, sizeof ones, NULL) &&
-              clSetKernelArg(kernel, 0, sizeof out->memory, &out->memory) == CL_SUCCESS &&
+              clSetKernelArg(kernel, 0, sizeof to, &to) == CL_SUCCESS &&
               clSetKernelArg(kernel, 1, sizeof offset, &offset) == CL_SUCCESS &&
-              clSetKernelArg(kernel, 2, sizeof in->memory, &in->memory) == CL_SUCCESS &&
+              clSetKernelArg(kernel, 2, sizeof from, &from) == CL_SUCCESS &&
               clSetKernelArg(kernel, 3, sizeof offset, &offset) == CL_SUCCESS &&
               clSetKernelArg(kernel, 4, sizeof count, &count) == CL_SUCCESS;
     if (ok && replay_works(d, kernel, out)) d->info.command_buffers = DEVICE_PRESENT;

@@ -50,7 +50,7 @@ bool probe_run(device *d, const char *file, const char *kernel, const char *opti
 bool probe_extension_listed(const device *d, const char *extension)
 {
     char text[8192] = "";
-    return clGetDeviceInfo(d->id, CL_DEVICE_EXTENSIONS, sizeof text - 1, text, NULL) == CL_SUCCESS &&
+    return clGetDeviceInfo(opencl(d)->id, CL_DEVICE_EXTENSIONS, sizeof text - 1, text, NULL) == CL_SUCCESS &&
            strstr(text, extension) != NULL;
 }
 

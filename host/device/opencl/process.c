@@ -1,4 +1,4 @@
-/* process.c -- what the program asks of drivers for its whole process; see device.h.
+/* process.c -- what the program asks of drivers for its whole process; see device_prepare_process.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/opencl.h"
 
@@ -8,7 +8,7 @@
 /* PoCL compiles a kernel for the launch's sizes when it is first launched, and for any sizes when its binary is asked
  * for, both as long as the other.  Kernels name the size of their groups, so the second gives the same results as fast:
  * once is enough, and then the binary is all that the next start needs. */
-void device_prepare_process(void)
+void process_prepare(void)
 {
     char path[4096];
     setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);

@@ -2,6 +2,7 @@
  * Every program is built as OpenCL C 1.2 and without relaxed mathematics, so that devices agree.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/helpers.h"
+#include "host/device/source.h"
 #include "host/base/log.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@ struct program {
 
 cl_program program_find(const device *d, const program_name *n)
 {
-    for (const program *p = d->programs; p; p = p->next)
+    for (const program *p = opencl(d)->programs; p; p = p->next)
         if (p->single == n->single && strcmp(p->file, n->file) == 0 && strcmp(p->kernel, n->kernel) == 0 &&
             strcmp(p->options, n->options) == 0)
             return p->built;
@@ -57,14 +58,14 @@ static cl_program build_from_source(device *d, const char *file, const char *opt
                                     const char *source, error *err)
 {
     cl_int status;
-    cl_program built = clCreateProgramWithSource(d->context, 1, &source, NULL, &status);
+    cl_program built = clCreateProgramWithSource(opencl(d)->context, 1, &source, NULL, &status);
     if (status != CL_SUCCESS) {
         status_error(err, status, "clCreateProgramWithSource(%s)", file);
         return NULL;
     }
-    status = clBuildProgram(built, 1, &d->id, full, NULL, NULL);
+    status = clBuildProgram(built, 1, &opencl(d)->id, full, NULL, NULL);
     char text[700];
-    if (!build_log(built, d->id, text, sizeof text) && status == CL_SUCCESS) {
+    if (!build_log(built, opencl(d)->id, text, sizeof text) && status == CL_SUCCESS) {
         error_set(err, ERROR_MEMORY, "out of memory for the compiler's words about '%s'", file);
         clReleaseProgram(built);
         return NULL;
@@ -74,7 +75,7 @@ static cl_program build_from_source(device *d, const char *file, const char *opt
         return built;
     }
     status_error(err, status, "clBuildProgram(%s.cl, '%.200s') on '%s'", file, options, d->info.name);
-    program_add_log(built, d->id, err);
+    program_add_log(built, opencl(d)->id, err);
     clReleaseProgram(built);
     return NULL;
 }
@@ -104,8 +105,8 @@ cl_program program_remember(device *d, const program_name *n, cl_program built, 
         return NULL;
     }
     p->built = built;
-    p->next = d->programs;
-    d->programs = p;
+    p->next = opencl(d)->programs;
+    opencl(d)->programs = p;
     return built;
 }
 
@@ -113,8 +114,8 @@ cl_program program_remember(device *d, const program_name *n, cl_program built, 
  * kernels are quick and nobody's concern. */
 void program_announce(device *d, const char *file)
 {
-    if (d->announced || strncmp(file, "device/", 7) == 0) return;
-    d->announced = true;
+    if (opencl(d)->announced || strncmp(file, "device/", 7) == 0) return;
+    opencl(d)->announced = true;
     log_info("building kernels for '%s': once for this device and driver, then they are kept", d->info.name);
 }
 
@@ -149,7 +150,7 @@ bool program_recipe_make(device *d, program_recipe *r, const program_name *n, er
         r->source = apart;
     }
     snprintf(r->full, size, "-cl-std=CL1.2 %s", n->options);
-    program_cache_key(d, r->source, r->full, r->key);
+    device_key(d, r->source, r->full, r->key);
     return true;
 }
 
@@ -179,13 +180,13 @@ cl_program program_from_binary(device *d, const program_recipe *r, const void *b
 bool program_later(device *d, const program_name *n)
 {
     program_recipe r;
-    if (!d->helpers || program_find(d, n)) return false;
-    if (helpers_know(d->helpers, n)) return true;
+    if (!opencl(d)->helpers || program_find(d, n)) return false;
+    if (helpers_know(opencl(d)->helpers, n)) return true;
     if (!program_recipe_make(d, &r, n, NULL)) return false;
     cl_program kept = program_cache_load(d, r.key, r.full);
     if (kept) program_remember(d, n, kept, NULL);
     if (!kept) program_announce(d, n->file);
-    const bool later = !kept && helpers_ask(d->helpers, &r);
+    const bool later = !kept && helpers_ask(opencl(d)->helpers, &r);
     program_recipe_free(&r);
     return later;
 }
@@ -197,7 +198,7 @@ cl_program program_get(device *d, const program_name *n, error *err)
     cl_program built = program_find(d, n);
     if (built) return built;
     if (!program_recipe_make(d, &r, n, err)) return NULL;
-    if (d->helpers) built = helpers_take(d->helpers, &r, &why);
+    if (opencl(d)->helpers) built = helpers_take(opencl(d)->helpers, &r, &why);
     if (!built && why.code == ERROR_NONE) {
         built = program_cache_load(d, r.key, r.full);
         if (!built) {
@@ -212,9 +213,9 @@ cl_program program_get(device *d, const program_name *n, error *err)
 
 void program_release_all(device *d)
 {
-    while (d->programs) {
-        program *p = d->programs;
-        d->programs = p->next;
+    while (opencl(d)->programs) {
+        program *p = opencl(d)->programs;
+        opencl(d)->programs = p->next;
         clReleaseProgram(p->built);
         program_free(p);
     }

@@ -1,5 +1,5 @@
 /* program_cache.c -- program binaries on disk, under <cache folder>/programs/<key>.bin.
- * Key: SHA-256 of everything the compiler's output depends on, the driver's version included (drivers
+ * Key: device_key of everything the compiler's output depends on, the driver's version included (drivers
  * accept stale binaries and then compute nonsense).  File: magic, version, length, checksum, binary;
  * written under a temporary name and renamed, so that two processes at once are safe.  Any failure
  * deletes the entry and the program is compiled from source: the cache is never a reason to fail.
@@ -30,19 +30,6 @@ static const char MAGIC[8] = "DALLECLB";
 static bool caches(const device *d)
 {
     return d->cache_folder != NULL;
-}
-
-void program_cache_key(const device *d, const char *source, const char *options, char hex[65])
-{
-    hash h;
-    hash_start(&h);
-    char version[32];
-    snprintf(version, sizeof version, "%d", FORMAT_VERSION);
-    const char *fields[] = { version,        source,           options,
-                             d->info.name,   d->info.vendor,   d->info.version,
-                             d->info.driver, d->info.platform, d->info.platform_version };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; ++i) hash_text(&h, fields[i]);
-    hash_finish(&h, hex);
 }
 
 static char *entry_path(const device *d, const char key[65])
@@ -79,9 +66,10 @@ cl_program program_cache_binary(device *d, const void *bytes, size_t length, con
 {
     const unsigned char *binary = bytes;
     cl_int status, loaded;
-    cl_program built = clCreateProgramWithBinary(d->context, 1, &d->id, &length, &binary, &loaded, &status);
+    cl_program built =
+        clCreateProgramWithBinary(opencl(d)->context, 1, &opencl(d)->id, &length, &binary, &loaded, &status);
     if (status != CL_SUCCESS) return NULL;
-    if (loaded == CL_SUCCESS && clBuildProgram(built, 1, &d->id, options, NULL, NULL) == CL_SUCCESS)
+    if (loaded == CL_SUCCESS && clBuildProgram(built, 1, &opencl(d)->id, options, NULL, NULL) == CL_SUCCESS)
         return built;
     clReleaseProgram(built);
     return NULL;

@@ -130,7 +130,7 @@ static const op_case cases[] = {
       .no_gradient = true },
     CASE("bidirectional", 2, 21, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
     CROSS("fewer queries than keys", 2, 7, 21, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
-    CROSS("more queries than keys", 1, 37, 5, 2, 5, MASK_BIDIRECTIONAL, 0, 0, 0),
+    CROSS("more queries than keys", 1, 37, 5, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
     { .name = "one key",
       .in = { SHAPE(2, 5, 2, 8), SHAPE(2, 1, 2, 8), SHAPE(2, 1, 2, 8) },
       .ints = { MASK_BIDIRECTIONAL, 0, 0, 0 },

@@ -20,8 +20,8 @@ typedef struct gemm_array {
 static inline int64_t gemm_reference_extent(const gemm_operand *o, int64_t rows, int64_t columns,
                                             const int64_t batch[2])
 {
-    const int64_t last =
-        o->image.kernel ? rows * o->image.channels - 1 : (rows - 1) * o->row + (columns - 1) * o->column;
+    const int64_t last = gemm_is_image(o) ? gemm_image_pixels(&o->image, rows) * o->image.channels - 1
+                                          : (rows - 1) * o->row + (columns - 1) * o->column;
     return last + (batch[0] - 1) * o->batch[0] + (batch[1] - 1) * o->batch[1] + 1;
 }
 
@@ -34,13 +34,15 @@ static inline double gemm_reference_place(const gemm_array *h, int64_t i)
 static inline double gemm_reference_operand(const gemm_operand *o, const gemm_array *h, int64_t row,
                                             int64_t column, int64_t base)
 {
-    if (!o->image.kernel) return gemm_reference_place(h, base + row * o->row + column * o->column);
+    if (!gemm_is_image(o)) return gemm_reference_place(h, base + row * o->row + column * o->column);
     const gemm_image *g = &o->image;
-    const int64_t c = column % g->channels, kx = column / g->channels % g->kernel,
-                  ky = column / g->channels / g->kernel;
-    const int64_t x = row % g->width + kx - g->kernel / 2,
-                  y = row / g->width % g->height + ky - g->kernel / 2;
-    const int64_t picture = row / g->width / g->height;
+    const window *w = &g->window;
+    const int64_t down = window_places(w, 0, g->height), across = window_places(w, 1, g->width);
+    const int64_t c = column % g->channels, kx = column / g->channels % w->size[1],
+                  ky = column / g->channels / w->size[1];
+    const int64_t x = row % across * w->stride[1] + kx - w->before[1],
+                  y = row / across % down * w->stride[0] + ky - w->before[0];
+    const int64_t picture = row / across / down;
     if (x < 0 || y < 0 || x >= g->width || y >= g->height) return 0.0;
     return gemm_reference_place(h, base + ((picture * g->height + y) * g->width + x) * g->channels + c);
 }

@@ -10,6 +10,11 @@
 
 /* ---- A step on made-up pictures ---- */
 
+static void fit(void *config, int64_t pictures)
+{
+    toy_fit(config, pictures);
+}
+
 typedef struct made_up {
     toy_config config;
     toy_step step;
@@ -19,18 +24,20 @@ static bool build(void *self, store *s, workload_step *out, error *err)
 {
     made_up *m = self;
     bool ok = toy_step_build(&m->step, s, &m->config, err);
-    *out = (workload_step){ m->step.graph, m->step.optimizer, m->step.loss, "`batch`" };
+    *out =
+        (workload_step){ m->step.graph, m->step.optimizer, m->step.loss, &m->step.division, TRAINING_KNOB };
     return ok;
 }
 
 static bool fill(void *self, error *err)
 {
     const toy_step *s = &((made_up *)self)->step;
+    const int32_t random[4] = { 0 };
     int64_t count = tensor_count(s->pixels);
     uint8_t *pixels = malloc((size_t)count);
     if (!pixels) return error_set(err, ERROR_MEMORY, "out of memory for %lld pixels", (long long)count);
     workload_pixels(pixels, count);
-    bool ok = graph_write(s->pixels, pixels, err);
+    bool ok = graph_write(s->pixels, pixels, err) && graph_write(s->random, random, err);
     free(pixels);
     return ok;
 }
@@ -40,6 +47,7 @@ static const workload_type type = { .build = build, .fill = fill, .destroy = fre
 static workload *step(device *d, const void *config, const int64_t *given, error *err)
 {
     (void)given;
+    if (!toy_config_check(config, err)) return NULL;
     made_up *m = calloc(1, sizeof *m);
     if (!m) return error_null(err, ERROR_MEMORY, "out of memory for a workload");
     m->config = *(const toy_config *)config;
@@ -116,6 +124,7 @@ const model_kind toy_kind = {
     .examples = "dalle-cl train toy --preset small --data mine --run runs/toy",
     .settings = &toy_config_table,
     .train = toy_train,
+    .fit = fit,
     .step = step,
     .cases = cases,
     .open = open_part,

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/toy/toy.h"
 
+#include "models/fit.h"
+
 #include <math.h>
 
 static const config_field fields[] = {
@@ -27,9 +29,20 @@ static tensor *autoencode(graph *g, const toy_config *c, tensor *pixels, tensor 
     return nn_linear(&out, nn_linear(&in, *wanted));
 }
 
+void toy_fit(toy_config *c, int64_t pictures)
+{
+    fit_training(&c->training, 400, 60, 3, pictures);
+}
+
+bool toy_config_check(const toy_config *c, error *err)
+{
+    return training_check(&c->training, "toy", err);
+}
+
 static tensor *pixels_input(graph *g, const toy_config *c)
 {
-    return graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ c->batch, c->image_size, c->image_size, 3 });
+    int64_t dim[4] = { training_samples(&c->training), c->image_size, c->image_size, 3 };
+    return graph_input(g, "pixels", DTYPE_U8, 4, dim);
 }
 
 bool toy_step_build(toy_step *s, store *st, const toy_config *c, error *err)
@@ -38,10 +51,13 @@ bool toy_step_build(toy_step *s, store *st, const toy_config *c, error *err)
     tensor *wanted;
     s->pixels = pixels_input(s->graph, c);
     tensor *made = autoencode(s->graph, c, s->pixels, &wanted);
-    s->loss = op_mean_all(op_square(op_sub(made, wanted)));
-    graph_backward(s->graph, s->loss);
-    optimizer_settings o = { .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f };
-    s->optimizer = optimizer_append(s->graph, s->loss, &o);
+    tensor *loss = op_mean_all(op_square(op_sub(made, wanted)));
+    s->random = graph_input(s->graph, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
+    graph_backward(s->graph, loss);
+    s->division = training_division(&c->training, s->random);
+    s->loss = division_mean(&s->division, "loss", loss);
+    const optimizer_settings o = training_optimizer(&c->training);
+    s->optimizer = optimizer_append_divided(s->graph, s->loss, &o, &s->division);
     graph_keep(s->loss);
     return true;
 }

@@ -1,10 +1,11 @@
 /* source.c -- kernel sources: embedded ones, or, while editing, files under $DALLE_CL_KERNELS (the
  * repository's cl folder), whose includes are inlined here as cmake/embed.cmake does at build time.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/source.h"
 #include "host/base/embedded.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
+#include "host/device/device.h"
 
 #include <ctype.h>
 #include <stdio.h>

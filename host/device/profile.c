@@ -1,6 +1,6 @@
-/* profile.c -- milliseconds by label, from event timestamps, and a table of them.
+/* profile.c -- milliseconds by label, as the backend times launches, and a table of them.
  * SPDX-License-Identifier: MIT */
-#include "host/device/opencl/opencl.h"
+#include "host/device/backend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,11 +48,16 @@ void profile_add(profile *p, const char *label, double milliseconds)
     p->rows[i].milliseconds += milliseconds;
 }
 
+static bool timing(device *d, bool on, error *err)
+{
+    return !d->backend->timing || d->backend->timing(d, on, err);
+}
+
 bool device_profile_start(device *d, error *err)
 {
     profile *p = calloc(1, sizeof *p);
     if (!p) return error_set(err, ERROR_MEMORY, "out of memory for a profile");
-    if (!queue_create(d, DEVICE_COMPUTE, true, err)) {
+    if (!timing(d, true, err)) {
         free(p);
         return false;
     }
@@ -94,7 +99,7 @@ char *device_profile_report(device *d, error *err)
     profile_destroy(p);
     d->profile = NULL;
     if (ok)
-        ok = queue_create(d, DEVICE_COMPUTE, false, err);
+        ok = timing(d, false, err);
     else
         error_set(err, ERROR_MEMORY, "out of memory for a profile's table");
     if (ok) return text;

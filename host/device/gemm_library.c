@@ -1,15 +1,14 @@
-/* gemm_clblast.c -- the "clblast" provider: SGEMM on plain f32 matrices, with everything else made so.
+/* gemm_library.c -- products by a library's SGEMM on plain f32 matrices, with everything else made so.
  * A and B that are 16-bit or strided on both axes are packed to f32 in the workspace, images are spread
  * out (im2col) block by block, and what SGEMM cannot write goes through an f32 product and an epilogue.
  * One loop serves all: batches in chunks, rows of C in blocks, k in blocks (only for an image as B).
  * A product of few tiles and long k would leave most of a GPU idle: its k is cut into equal parts, multiplied as
  * batches and added up in order by the epilogue.
- * CLBlast 1.5.3; everything here runs on one thread, as its caches need.
  * SPDX-License-Identifier: MIT */
+#include "host/device/backend.h"
+#include "host/device/gemm_launch.h"
 #include "host/device/gemm_provider.h"
-#include "host/device/opencl/opencl.h"
 
-#include <clblast_c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,32 +36,9 @@ typedef struct layout {
     int64_t a_at, b_at, product_at, bytes; /* workspace, in bytes */
 } layout;
 
-/* What one enqueued SGEMM needs; the list owns it. */
-typedef struct sgemm {
-    CLBlastLayout order;
-    CLBlastTranspose a_transpose, b_transpose;
-    size_t m, n, k, batches;
-    float alpha, beta;
-    cl_mem a, b, c;
-    size_t a_offset, a_ld, a_stride, b_offset, b_ld, b_stride, c_offset, c_ld, c_stride;
-} sgemm;
-
 static int64_t smaller(int64_t x, int64_t y)
 {
     return x < y ? x : y;
-}
-
-/* PoCL's devices are unknown to CLBlast's database, whose general defaults run at less than half. */
-static bool override_parameters(device *d, error *err)
-{
-    static const char *names[] = { "GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
-                                   "NDIMC", "NWG",  "SA",  "SB",  "STRM",  "STRN",  "VWM", "VWN" };
-    static const size_t values[] = { 0, 1, 32, 2, 8, 8, 64, 8, 8, 64, 1, 1, 0, 0, 4, 4 };
-    if (d->clblast_parameters || d->info.kind != DEVICE_CPU) return true;
-    CLBlastStatusCode status = CLBlastOverrideParameters(d->id, "Xgemm", CLBlastPrecisionSingle,
-                                                         sizeof names / sizeof *names, names, values);
-    d->clblast_parameters = status == CLBlastSuccess;
-    return status == CLBlastSuccess || status_error(err, (cl_int)status, "CLBlastOverrideParameters");
 }
 
 static view view_of(int64_t rows, int64_t columns, int64_t row, int64_t column, bool f32)
@@ -74,18 +50,18 @@ static view view_of(int64_t rows, int64_t columns, int64_t row, int64_t column, 
     return (view){ false, false, columns };
 }
 
-static bool clblast_supports(device *d, const gemm_desc *g)
+bool gemm_library_supports(device *d, const gemm_desc *g)
 {
     (void)d;
     bool types = dtype_is_float(g->a.type) && dtype_is_float(g->b.type) && dtype_is_float(g->c.type);
-    return types && !(g->a.image.kernel && g->b.image.kernel) && g->c.image.kernel == 0;
+    return types && !(gemm_is_image(&g->a) && gemm_is_image(&g->b)) && !gemm_is_image(&g->c);
 }
 
 /* Both batch axes are one strided axis when that holds for every operand. */
 static void plan_batches(const gemm_desc *g, layout *l)
 {
     const int64_t *strides[3] = { g->a.batch, g->b.batch, g->c.batch };
-    bool image = g->a.image.kernel || g->b.image.kernel, merge = true;
+    bool image = gemm_is_image(&g->a) || gemm_is_image(&g->b), merge = true;
     for (int i = 0; i < 3; ++i)
         merge = merge && (g->batch[0] == 1 || strides[i][0] == strides[i][1] * g->batch[1]);
     bool swap = g->batch[1] == 1; /* the only axis is the first one */
@@ -134,8 +110,8 @@ static int64_t parts_of(const layout *l, const gemm_desc *g, int64_t wanted)
 static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
 {
     layout l = { .depth = g->k, .rows = g->m };
-    l.a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == DTYPE_F32 && !g->a.image.kernel);
-    l.b = view_of(g->k, g->n, g->b.row, g->b.column, g->b.type == DTYPE_F32 && !g->b.image.kernel);
+    l.a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == DTYPE_F32 && !gemm_is_image(&g->a));
+    l.b = view_of(g->k, g->n, g->b.row, g->b.column, g->b.type == DTYPE_F32 && !gemm_is_image(&g->b));
     l.c = view_of(g->m, g->n, g->c.row, g->c.column, g->c.type == DTYPE_F32);
     l.pack_a = !l.a.direct;
     l.pack_b = !l.b.direct;
@@ -151,7 +127,7 @@ static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
     int64_t c_bytes = l.product ? g->m * g->n * 4 : 0;
     l.chunk = smaller(l.chunk, fit(d, l.inner, a_bytes + b_bytes + c_bytes));
     if (l.chunk == 1) {
-        if (g->b.image.kernel)
+        if (gemm_is_image(&g->b))
             l.depth = fit(d, g->k, 4 * (g->n + (l.pack_a ? g->m : 0)));
         else if (l.pack_a || l.product)
             l.rows = fit(d, g->m, 4 * ((l.pack_a ? g->k : 0) + (l.product ? g->n : 0)));
@@ -169,7 +145,7 @@ static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
 }
 
 /* Variants: "in 4", "in 16": k in so many parts, where that is possible. */
-static bool clblast_variant(device *d, const gemm_desc *g, int i, char name[GEMM_WAY_SIZE])
+bool gemm_library_variant(device *d, const gemm_desc *g, int i, char name[GEMM_WAY_SIZE])
 {
     static const int parts[] = { 1, 4, 16 };
     if (i >= (int)(sizeof parts / sizeof *parts) || g->k < SPLIT_DEPTH) return false;
@@ -178,63 +154,19 @@ static bool clblast_variant(device *d, const gemm_desc *g, int i, char name[GEMM
     return true;
 }
 
-static bool clblast_plan(device *d, const gemm_desc *g, const char *variant, int64_t *workspace_bytes,
-                         void **state, error *err)
+bool gemm_library_plan(device *d, const gemm_desc *g, const char *variant, int64_t *workspace_bytes,
+                       void **state, error *err)
 {
     int parts = 0;
     if (variant && (sscanf(variant, "in %d", &parts) != 1 || parts < 1 || parts > SPLITS_MAX))
-        return error_set(err, ERROR_USAGE, "clblast has no variant '%s'; there are 'in 1' to 'in %d'",
-                         variant, SPLITS_MAX);
+        return error_set(err, ERROR_USAGE, "%s has no variant '%s'; there are 'in 1' to 'in %d'",
+                         d->backend->library->name, variant, SPLITS_MAX);
     layout *l = malloc(sizeof *l);
     if (!l) return error_set(err, ERROR_MEMORY, "out of memory for a layout");
     *l = make_layout(d, g, parts);
     *workspace_bytes = l->bytes;
     *state = l;
     return true;
-}
-
-/* ---- The call -------------------------------------------------------------------------------- */
-
-/* The driver's scratch for padded copies: one per device, grown when a call needs more.  The queue is
- * in order, so calls can share it, and a buffer outgrown lives until the calls before are done. */
-static bool reserve_scratch(device *d, const sgemm *s, cl_mem *scratch, error *err)
-{
-    size_t bytes = 0;
-    *scratch = NULL;
-    CLBlastStatusCode status = CLBlastSGemmTempBufferSize(
-        s->order, s->a_transpose, s->b_transpose, s->m, s->n, s->k, s->a_offset, s->a_ld, s->b_offset,
-        s->b_ld, s->c_offset, s->c_ld, &d->queue[DEVICE_COMPUTE], &bytes);
-    if (status != CLBlastSuccess) return status_error(err, (cl_int)status, "CLBlastSGemmTempBufferSize");
-    if (bytes == 0) return true;
-    if (!d->scratch || device_buffer_bytes(d->scratch) < (int64_t)bytes) {
-        device_buffer_destroy(d->scratch);
-        d->scratch = device_buffer_create(d, (int64_t)bytes, err);
-        if (!d->scratch) return error_prefix(err, "clblast's scratch");
-    }
-    *scratch = d->scratch->memory;
-    return true;
-}
-
-static bool sgemm_call(device *d, void *context, error *err)
-{
-    const sgemm *s = context;
-    cl_command_queue *queue = &d->queue[DEVICE_COMPUTE];
-    CLBlastStatusCode status;
-    if (s->batches == 1) {
-        cl_mem scratch;
-        if (!reserve_scratch(d, s, &scratch, err)) return false;
-        status = CLBlastSgemmWithTempBuffer(s->order, s->a_transpose, s->b_transpose, s->m, s->n, s->k,
-                                            s->alpha, s->a, s->a_offset, s->a_ld, s->b, s->b_offset, s->b_ld,
-                                            s->beta, s->c, s->c_offset, s->c_ld, queue, NULL, scratch);
-    } else {
-        status = CLBlastSgemmStridedBatched(s->order, s->a_transpose, s->b_transpose, s->m, s->n, s->k,
-                                            s->alpha, s->a, s->a_offset, s->a_ld, s->a_stride, s->b,
-                                            s->b_offset, s->b_ld, s->b_stride, s->beta, s->c, s->c_offset,
-                                            s->c_ld, s->c_stride, s->batches, queue, NULL);
-    }
-    if (status == CLBlastSuccess) return true;
-    return status_error(err, (cl_int)status, "CLBlastSgemm%s(m %zu, n %zu, k %zu, batches %zu)",
-                        s->batches == 1 ? "WithTempBuffer" : "StridedBatched", s->m, s->n, s->k, s->batches);
 }
 
 /* ---- Recording ------------------------------------------------------------------------------- */
@@ -304,10 +236,12 @@ static bool add_pack(recorder *r, int operand, const block *at, int64_t to, int6
     int64_t offset =
         (operand == 0 ? r->buffers->a_offset : r->buffers->b_offset) + batch_offset(r, at, operand);
     device_arg out = arg_buffer(r->buffers->workspace, (r->buffers->workspace_offset + to) / 4);
-    char options[96];
-    if (o->image.kernel) {
-        snprintf(options, sizeof options, "-DX_STORE=STORE_%s -DX_KERNEL=%d", dtype_name(o->type),
-                 o->image.kernel);
+    char options[GEMM_OPTIONS_SIZE];
+    if (gemm_is_image(o)) {
+        int length = snprintf(options, sizeof options, "-DX_STORE=STORE_%s ", dtype_name(o->type));
+        length +=
+            gemm_launch_window(options + length, sizeof options - (size_t)length, 'X', &o->image.window);
+        options[length - 1] = 0; /* the space after the last */
         const device_arg args[] = { out,
                                     arg_buffer(from, offset),
                                     arg_int(first),
@@ -330,9 +264,10 @@ static bool add_pack(recorder *r, int operand, const block *at, int64_t to, int6
     return add_kernel(r, "pack_matrix", options, at->batches * rows * columns, args, 8, err);
 }
 
-static CLBlastTranspose transpose_if(bool yes)
+/* The list owns what the call needs. */
+static bool sgemm_call(device *d, void *context, error *err)
 {
-    return yes ? CLBlastTransposeYes : CLBlastTransposeNo;
+    return d->backend->library->multiply(d, context, err);
 }
 
 static bool add_sgemm(recorder *r, const block *at, error *err)
@@ -340,12 +275,11 @@ static bool add_sgemm(recorder *r, const block *at, error *err)
     const layout *l = &r->l;
     const gemm_desc *g = r->g;
     const gemm_buffers *b = r->buffers;
-    sgemm *s = calloc(1, sizeof *s);
+    gemm_sgemm *s = calloc(1, sizeof *s);
     if (!s) return error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", r->label);
-    bool columns_first = l->c.unit_row;
-    s->order = columns_first ? CLBlastLayoutColMajor : CLBlastLayoutRowMajor;
-    s->a_transpose = transpose_if(l->a.unit_row != columns_first);
-    s->b_transpose = transpose_if(l->b.unit_row != columns_first);
+    s->columns_first = l->c.unit_row;
+    s->a_transpose = l->a.unit_row != s->columns_first;
+    s->b_transpose = l->b.unit_row != s->columns_first;
     s->m = (size_t)at->rows;
     s->n = (size_t)g->n;
     s->k = (size_t)(at->depths / l->splits);
@@ -353,18 +287,18 @@ static bool add_sgemm(recorder *r, const block *at, error *err)
     s->alpha = g->alpha;
     s->beta = at->depth > 0 || (g->accumulate && !l->product) ? 1.0f : 0.0f;
     int64_t work = b->workspace_offset;
-    s->a = (l->pack_a ? b->workspace : b->a)->memory;
+    s->a = l->pack_a ? b->workspace : b->a;
     s->a_ld = (size_t)(l->pack_a ? at->depths : l->a.ld);
     s->a_stride = (size_t)(l->pack_a ? at->rows * at->depths : l->inner_stride[0]);
     s->a_offset = (size_t)(l->pack_a ? (work + l->a_at) / 4
                                      : b->a_offset + batch_offset(r, at, 0) + at->row * g->a.row +
                                            at->depth * g->a.column);
-    s->b = (l->pack_b ? b->workspace : b->b)->memory;
+    s->b = l->pack_b ? b->workspace : b->b;
     s->b_ld = (size_t)l->b.ld;
     s->b_stride = (size_t)(l->pack_b ? at->depths * g->n : l->inner_stride[1]);
     s->b_offset = (size_t)(l->pack_b ? (work + l->b_at) / 4
                                      : b->b_offset + batch_offset(r, at, 1) + at->depth * g->b.row);
-    s->c = (l->product ? b->workspace : b->c)->memory;
+    s->c = l->product ? b->workspace : b->c;
     s->c_ld = (size_t)l->c.ld;
     s->c_stride = (size_t)(l->product ? at->rows * g->n : l->inner_stride[2]);
     s->c_offset = (size_t)(l->product ? (work + l->product_at) / 4
@@ -373,9 +307,7 @@ static bool add_sgemm(recorder *r, const block *at, error *err)
         s->a_stride = s->k * (l->a.unit_row ? s->a_ld : 1);
         s->b_stride = s->k * (l->b.unit_row ? 1 : s->b_ld);
     }
-    /* The scratch grows while recording rather than in the first step. */
-    cl_mem scratch;
-    if (s->batches == 1 && !reserve_scratch(r->d, s, &scratch, err)) {
+    if (!r->d->backend->library->reserve(r->d, s, err)) {
         free(s);
         return false;
     }
@@ -422,12 +354,13 @@ static bool record_chunk(recorder *r, block at, error *err)
 {
     const gemm_desc *g = r->g;
     const layout *l = &r->l;
-    if (l->pack_b && !g->b.image.kernel && !add_pack(r, 1, &at, l->b_at, 0, g->k, 0, g->n, err)) return false;
+    if (l->pack_b && !gemm_is_image(&g->b) && !add_pack(r, 1, &at, l->b_at, 0, g->k, 0, g->n, err))
+        return false;
     for (at.row = 0; at.row < g->m; at.row += l->rows) {
         at.rows = smaller(l->rows, g->m - at.row);
         for (at.depth = 0; at.depth < g->k; at.depth += l->depth) {
             at.depths = smaller(l->depth, g->k - at.depth);
-            if (g->b.image.kernel && !add_pack(r, 1, &at, l->b_at, at.depth, at.depths, 0, g->n, err))
+            if (gemm_is_image(&g->b) && !add_pack(r, 1, &at, l->b_at, at.depth, at.depths, 0, g->n, err))
                 return false;
             if (l->pack_a && !add_pack(r, 0, &at, l->a_at, at.row, at.rows, at.depth, at.depths, err))
                 return false;
@@ -438,11 +371,10 @@ static bool record_chunk(recorder *r, block at, error *err)
     return true;
 }
 
-static bool clblast_record(device *d, const gemm_desc *g, void *state, device_launches *list,
-                           const char *label, const gemm_buffers *buffers, error *err)
+bool gemm_library_record(device *d, const gemm_desc *g, void *state, device_launches *list, const char *label,
+                         const gemm_buffers *buffers, error *err)
 {
     recorder r = { .d = d, .g = g, .buffers = buffers, .list = list, .label = label, .l = *(layout *)state };
-    if (!override_parameters(d, err)) return false;
     for (int64_t outer = 0; outer < r.l.outer; ++outer)
         for (int64_t first = 0; first < r.l.inner; first += r.l.chunk) {
             block at = { .outer = outer, .first = first, .batches = smaller(r.l.chunk, r.l.inner - first) };
@@ -450,6 +382,3 @@ static bool clblast_record(device *d, const gemm_desc *g, void *state, device_la
         }
     return true;
 }
-
-const gemm_provider gemm_clblast = { "clblast", clblast_supports, clblast_plan, clblast_record,
-                                     clblast_variant };
