@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { CHECK_STEPS = 5, TIMED_STEPS = 8, TIMED_SECONDS = 4 };
 
@@ -62,7 +61,7 @@ static void add_entry(workload_size *size, const store_entry *e)
         size->moment_bytes += bytes;
     } else if (e->kind == STORE_AVERAGE) {
         size->ema_bytes += bytes;
-    } else if (strncmp(e->name, "part.", 5) == 0) {
+    } else if (e->kind == STORE_SUM) {
         size->sum_bytes += bytes;
     } else {
         size->state_bytes += bytes;

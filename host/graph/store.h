@@ -21,6 +21,7 @@ typedef enum store_kind {
     STORE_LEARNT,    /* part of the model like a parameter, but updated by the model itself: a codebook */
     STORE_STATE,     /* what such an update needs and a model in use does not: saved in checkpoints alone */
     STORE_CACHE,     /* KV caches and the like: never saved */
+    STORE_SUM,       /* added up over the parts of a batch: never saved */
     STORE_CONTROL    /* schedules, flags, the step: written by the host before each step; never saved */
 } store_kind;
 

@@ -98,7 +98,8 @@ tensor *nn_cross_attention(const attention_weights *w, tensor *x, tensor *contex
 tensor *nn_cross_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
                                 const attention_fill *context, tensor *valid)
 {
-    tensor *q = nn_linear_step(&w->query, norm, x, ACTIVATION_IDENTITY, NULL); /* [B,1,C]; a token's C is its [H,D] */
+    tensor *q =
+        nn_linear_step(&w->query, norm, x, ACTIVATION_IDENTITY, NULL); /* [B,1,C]; a token's C is its [H,D] */
     const mask pattern = cross_mask(context->keys->dim[2], valid);
     tensor *mixed =
         op_attention_decode(q, NULL, NULL, context->keys, context->values, &pattern, NULL, score_scale(w));

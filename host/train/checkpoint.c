@@ -15,7 +15,7 @@
 
 static bool is_saved(const store_entry *e)
 {
-    return e->kind != STORE_CACHE && e->kind != STORE_CONTROL;
+    return e->kind != STORE_CACHE && e->kind != STORE_SUM && e->kind != STORE_CONTROL;
 }
 
 static bool is_exported(const store_entry *e)

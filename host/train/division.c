@@ -13,7 +13,7 @@ static tensor *entry_of(graph *g, const char *name, const tensor *x, int64_t par
     int64_t dim[TENSOR_RANK_MAX];
     for (int i = 0; i < x->rank; ++i) dim[i] = x->dim[i] * (i ? 1 : parts);
     snprintf(scoped, sizeof scoped, "part.%s", name);
-    store_entry *e = graph_declare(g, scoped, STORE_CACHE, x->type, x->rank, dim);
+    store_entry *e = graph_declare(g, scoped, STORE_SUM, x->type, x->rank, dim);
     return e ? graph_entry(g, e) : graph_poison(g);
 }
 

@@ -1,4 +1,5 @@
-/* activation.c -- every activation at odd sizes, far from zero and on a view.  ints[0]: which; ints[1]: a view.
+/* activation.c -- every activation at odd sizes, far from zero and on a view.  ints[0]: which; ints[1]:
+ * a view.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/cases/op_case.h"
 

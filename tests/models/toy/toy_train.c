@@ -26,7 +26,8 @@ static bool begin(void *self, int64_t step, error *err)
     const trainer_graph g = { t->step.graph, &t->step.division, t->step.optimizer, write_part };
     const loader_batch *batch = training_data_next(t->base.data, step, err);
     if (batch) t->pixels = batch->pixels;
-    return batch && trainer_step(&t->base, &g, step, t->config.learning_rate, t, err);
+    return batch && trainer_step(&t->base, &g, step, t->config.learning_rate, t, err) &&
+           graph_read_begin(t->step.loss, err);
 }
 
 static bool end(void *self, int64_t step, train_metrics *out, error *err)
@@ -34,7 +35,7 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
     toy_trainer *t = self;
     float loss;
     (void)step;
-    if (!graph_read(t->step.loss, &loss, err)) return false;
+    if (!graph_read_end(t->step.loss, &loss, err)) return false;
     train_metrics_add(out, "loss", loss, "%.5f");
     return trainer_figures(t->step.optimizer, t->config.learning_rate, out, err);
 }
