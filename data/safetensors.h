@@ -43,8 +43,8 @@ void safetensors_writer_destroy(safetensors_writer *writer);
 /* The data is borrowed until the file is written; `bytes` must be the shape's size. */
 bool safetensors_add(safetensors_writer *writer, const char *name, dtype type, int rank, const int64_t *dim,
                      const void *data, int64_t bytes, error *err);
-/* Data that is not in memory: while the file is written, `source` is asked for elements first .. first + count - 1,
- * in order, at most SAFETENSORS_PIECE at a time.  `of`, which it gets, is borrowed until then. */
+/* Data that is not in memory: while the file is written, `source` is asked for elements first .. first +
+ * count - 1, in order, at most SAFETENSORS_PIECE at a time.  `of`, which it gets, is borrowed until then. */
 #define SAFETENSORS_PIECE (1 << 20)
 typedef bool (*safetensors_source)(void *of, int64_t first, int64_t count, void *values, error *err);
 bool safetensors_add_source(safetensors_writer *writer, const char *name, dtype type, int rank,

@@ -196,9 +196,9 @@ bool graph_run_segment(graph *g, int segment, error *err);
 bool graph_write(tensor *t, const void *values, error *err);
 bool graph_read(tensor *t, void *values, error *err);
 bool graph_read_f32(tensor *t, float *values, error *err);
-/* The same without making the device wait: begin enqueues the read, behind all runs so far and before later ones;
- * end waits for the one begun first of those not ended, of which a tensor may have two.  A step's figures are read
- * so while the next step runs. */
+/* The same without making the device wait: begin enqueues the read, behind all runs so far and before later
+ * ones; end waits for the one begun first of those not ended, of which a tensor may have two.  A step's
+ * figures are read so while the next step runs. */
 bool graph_read_begin(tensor *t, error *err);
 bool graph_read_end(tensor *t, void *values, error *err);
 /* Fills all planned work memory with NaN before every run: reads of unwritten memory then show. */

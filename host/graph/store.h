@@ -80,8 +80,8 @@ bool store_read(store *s, const store_entry *e, void *values, error *err);
 /* The same, converting from or to float. */
 bool store_write_f32(store *s, store_entry *e, const float *values, error *err);
 bool store_read_f32(store *s, const store_entry *e, float *values, error *err);
-/* Elements first .. first + count - 1: what walks a whole store takes STORE_PIECE of them at a time, so that the
- * host never holds an entry as a whole. */
+/* Elements first .. first + count - 1: what walks a whole store takes STORE_PIECE of them at a time, so
+ * that the host never holds an entry as a whole. */
 #define STORE_PIECE (1 << 20)
 bool store_write_part(store *s, store_entry *e, int64_t first, int64_t count, const void *values, error *err);
 bool store_read_part(store *s, const store_entry *e, int64_t first, int64_t count, void *values, error *err);

@@ -9,8 +9,8 @@ typedef struct checkpoint_text {
     const char *key, *value;
 } checkpoint_text;
 
-/* Saves parameters, moments, averages and state, with the metadata given.  Here as in what follows, values are
- * read from the device and written piece by piece: the host holds one piece (store.h: STORE_PIECE). */
+/* Saves parameters, moments, averages and state, with the metadata given.  Here as in what follows, values
+ * are read from the device and written piece by piece: the host holds one piece (store.h: STORE_PIECE). */
 bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata, int count, error *err);
 
 /* Loads every entry of those kinds that the store has; a missing, misshapen or surplus tensor is an

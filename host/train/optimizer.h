@@ -17,7 +17,8 @@ typedef struct optimizer_settings {
 typedef struct optimizer optimizer;
 
 /* After graph_backward(loss).  Declares moments and averages, as kin of the parameters, and appends the
- * nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's arena. */
+ * nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's
+ * arena. */
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
 /* The same for a graph that is a part's: gradients are averaged over the parts, and what is appended here and later
  * runs once after all of them.  `loss` is already the mean over the parts; figures must be so, too. */
@@ -27,8 +28,8 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
 /* Makes the averages equal to the parameters. */
 bool optimizer_reset_averages(optimizer *o, error *err);
 
-/* Before each run, without waiting for earlier ones: step counts from 0; ema_decay 1 leaves the averages alone
- * in this step.  Step 0 also resets the averages. */
+/* Before each run, without waiting for earlier ones: step counts from 0; ema_decay 1 leaves the averages
+ * alone in this step.  Step 0 also resets the averages. */
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
 
 /* F32 [4] = {clip scale, gradient norm, finite, 0}; kept.  The finite flag covers loss and gradients. */

@@ -38,12 +38,12 @@ typedef struct train_task {
     const char *kind; /* "dvae", "prior" */
     void *self;
     store *store;
-    /* Takes the batch of step `step` (from 0), writes inputs and schedules, enqueues the step and the reading of its
-     * figures (graph_read_begin); does not wait. */
+    /* Takes the batch of step `step` (from 0), writes inputs and schedules, enqueues the step and the
+     * reading of its figures (graph_read_begin); does not wait. */
     bool (*begin)(void *self, int64_t step, error *err);
-    /* Gives the figures of step `step`, which the device may still be at.  Steps end in the order in which they began,
-     * each after the next has begun, so that the device never waits for the host; but before anything below is called,
-     * all have ended. */
+    /* Gives the figures of step `step`, which the device may still be at.  Steps end in the order in which
+     * they began, each after the next has begun, so that the device never waits for the host; but before
+     * anything below is called, all have ended. */
     bool (*end)(void *self, int64_t step, train_metrics *out, error *err);
     /* Validation figures after `step` steps; at[0] is the one to minimise.  NULL: none. */
     bool (*evaluate)(void *self, int64_t step, train_metrics *out, error *err);

@@ -225,8 +225,8 @@ static long most_memory(void)
     return most;
 }
 
-/* A store of 88 MB, at the borders of pieces too, is in the file as it is on the device; and the host's memory
- * grows by a few pieces at most while it is saved, exported and hashed. */
+/* A store of 88 MB, at the borders of pieces too, is in the file as it is on the device; and the host's
+ * memory grows by a few pieces at most while it is saved, exported and hashed. */
 static void test_no_copy_of_the_store(void **state)
 {
     fixture *f = *state;

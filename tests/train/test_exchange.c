@@ -1,5 +1,5 @@
-/* test_exchange.c -- gradients that pass through the host: unchanged they change nothing, changed they are what norm and
- * updates see, each is handed over once and as its own, and a failure ends the run.
+/* test_exchange.c -- gradients that pass through the host: unchanged they change nothing, changed they are
+ * what norm and updates see, each is handed over once and as its own, and a failure ends the run.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/ops.h"
 #include "host/train/optimizer.h"

@@ -215,8 +215,8 @@ static void test_failure_keeps_figures(void **state)
     free(lines);
 }
 
-/* Figures are asked for when the next step has begun, so that the device does not wait; but whoever looks at what
- * steps left behind finds all of them ended. */
+/* Figures are asked for when the next step has begun, so that the device does not wait; but whoever looks
+ * at what steps left behind finds all of them ended. */
 static void test_figures_come_late(void **state)
 {
     fixture *f = *state;
