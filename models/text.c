@@ -88,7 +88,8 @@ static bool collect_texts(const text_source *t, text_list *l, char ***captions, 
            add_templates(l, t, *captions, count, err);
 }
 
-/* The text's words that are not in the list, with blanks between them, to be freed; *joined is NULL when it has none. */
+/* The text's words that are not in the list, with blanks between them, to be freed; *joined is NULL when
+ * it has none. */
 static bool join_unseen(const words *known, const char *text, char **joined, error *err)
 {
     char **unseen = NULL;
@@ -102,7 +103,8 @@ static bool join_unseen(const words *known, const char *text, char **joined, err
     return ok;
 }
 
-/* What the model has never seen of the texts: words that it knows need no new pieces, however often they come. */
+/* What the model has never seen of the texts: words that it knows need no new pieces, however often they
+ * come. */
 typedef struct unseen_list {
     char **texts;
     int64_t count;

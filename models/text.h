@@ -26,7 +26,8 @@ text_source *text_open(text_config *c, const text_options *o, const training_dat
 void text_close(text_source *t);
 const tokenizer *text_tokenizer(const text_source *t);
 
-/* Says how many training captions are longer than text_tokens, which is the longest, and what would read it. */
+/* Says how many training captions are longer than text_tokens, which is the longest, and what would read
+ * it. */
 bool text_warn_cut(const text_source *t, error *err);
 
 /* One batch's text: ids [batch][T], targets [batch][T-1] (-1 where no token is), share = 1 / targets. */

@@ -1,5 +1,5 @@
-/* training.h -- the recipe: the settings that the training of every kind has, and what follows from them alone.
- * A kind's own struct of settings holds these as members (host/base/config_def.h, CONFIG_PART).
+/* training.h -- the recipe: the settings that the training of every kind has, and what follows from them
+ * alone. A kind's own struct of settings holds these as members (host/base/config_def.h, CONFIG_PART).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_TRAINING_H
 #define DALLE_CL_MODELS_TRAINING_H

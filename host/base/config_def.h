@@ -3,10 +3,10 @@
  * CONFIG_OF, the struct's type), include this, include the .def file, then include config_undef.h.
  * SPDX-License-Identifier: MIT */
 
-/* A list that several kinds share stands in a .def file of its own and is a struct of its own.  Where a kind's
- * list includes it, between CONFIG_PART(type, name) and CONFIG_PART_END, the kind's struct has its settings as
- * members, and all of them together, too, as the member `name`.  Its choices are lines CONFIG_SHARED_CHOICE,
- * whose enums its own header makes, once, with CONFIG_AS_SHARED_ENUMS. */
+/* A list that several kinds share stands in a .def file of its own and is a struct of its own.  Where a
+ * kind's list includes it, between CONFIG_PART(type, name) and CONFIG_PART_END, the kind's struct has its
+ * settings as members, and all of them together, too, as the member `name`.  Its choices are lines
+ * CONFIG_SHARED_CHOICE, whose enums its own header makes, once, with CONFIG_AS_SHARED_ENUMS. */
 #if defined(CONFIG_AS_STRUCT)
 #define CONFIG_INT(key, value, low, high, help)    int64_t key;
 #define CONFIG_REAL(key, value, low, high, help)   double key;

@@ -156,8 +156,8 @@ node *graph_sole_maker(const tensor *t);
 void graph_keep(tensor *t);
 /* Marks an in-place update (the node that made t) as wanted. */
 void graph_update(tensor *t);
-/* Moves the node that made t, the last so far, to directly behind those that made its inputs, so that these need not
- * be kept any longer.  For updates of entries that nothing in between uses. */
+/* Moves the node that made t, the last so far, to directly behind those that made its inputs, so that
+ * these need not be kept any longer.  For updates of entries that nothing in between uses. */
 void graph_advance(tensor *t);
 /* Starts a new segment of the step here: the host may do something between segments, or repeat one. */
 void graph_segment(graph *g);

@@ -20,8 +20,9 @@ typedef struct optimizer optimizer;
  * nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's
  * arena. */
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
-/* The same for a graph that is a part's: gradients are averaged over the parts, and what is appended here and later
- * runs once after all of them.  `loss` is already the mean over the parts; figures must be so, too. */
+/* The same for a graph that is a part's: gradients are averaged over the parts, and what is appended here
+ * and later runs once after all of them.  `loss` is already the mean over the parts; figures must be so,
+ * too. */
 optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_settings *settings,
                                     const division *d);
 

@@ -183,8 +183,9 @@ static tensor *pixel_error(const dvae_config *c, tensor *stats, tensor *target)
 }
 
 /* KL(mean posterior || uniform) in nats.  The paper's KL flattens each token's posterior and leaves it
- * open whether all tokens share the same few codes; this one asks only that codes share the work.  The mean is over
- * what is computed at once: where `accumulate` divides a batch, a part's, which is the one thing that then differs. */
+ * open whether all tokens share the same few codes; this one asks only that codes share the work.  The
+ * mean is over what is computed at once: where `accumulate` divides a batch, a part's, which is the one
+ * thing that then differs. */
 static tensor *imbalance(tensor *logits)
 {
     int64_t k = tensor_last(logits);

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/dvae/dvae_step.h"
 
-/* The figures, tokens and encoder outputs of a part become those of the batch: the codebook's update is then exactly
- * the undivided batch's. */
+/* The figures, tokens and encoder outputs of a part become those of the batch: the codebook's update is
+ * then exactly the undivided batch's. */
 static void gather(const dvae_config *c, const division *d, dvae_losses *l)
 {
     l->loss = division_mean(d, "loss", l->loss);

@@ -1,5 +1,6 @@
-/* test_accumulate.c -- a batch computed in parts is the batch: figures, gradients' norm, parameters, moments, codebook
- * and random numbers, in both models; in less memory; and it is refused where it cannot be divided.
+/* test_accumulate.c -- a batch computed in parts is the batch: figures, gradients' norm, parameters,
+ * moments, codebook and random numbers, in both models; in less memory; and it is refused where it cannot
+ * be divided.
  * SPDX-License-Identifier: MIT */
 #include "models/dvae/dvae_step.h"
 #include "models/fit.h"
@@ -161,8 +162,8 @@ static float *values_of(store *s, const store_entry *e)
     return values;
 }
 
-/* Largest difference by the largest value.  What is nothing but rounding errors counts as zero: a key's bias, whose
- * gradient is 0 in exact arithmetic. */
+/* Largest difference by the largest value.  What is nothing but rounding errors counts as zero: a key's
+ * bias, whose gradient is 0 in exact arithmetic. */
 static double difference(store *a, store *b, const store_entry *e)
 {
     const store_entry *f = store_find(b, e->name);

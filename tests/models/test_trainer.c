@@ -1,5 +1,5 @@
-/* test_trainer.c -- what the training of every kind shares: step sizes, and state that survives a restart, that of
- * checkpoints written before among it.
+/* test_trainer.c -- what the training of every kind shares: step sizes, and state that survives a
+ * restart, that of checkpoints written before among it.
  * SPDX-License-Identifier: MIT */
 #include "models/trainer.h"
 
