@@ -194,7 +194,8 @@ __kernel void attention_forward(TENSOR_OUT(Y_STORE, y), TENSOR_OUT(STORE_F32, ls
     const int tiles = tile_count(queries), item = (int)get_global_id(0);
     if (item >= pairs * tiles) return;
     const int pair = item / tiles, tile = tiles - 1 - item % tiles; /* those that see most come first */
-    const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach, block };
+    const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach,
+                           block };
     const int first = tile * MR, last = min(first + MR, queries) - 1, shift = query_begin(m, queries);
     const int2 common = mask_common_keys(m, first + shift, last + shift);
     TENSOR_BEGIN(y);
@@ -279,14 +280,15 @@ __kernel void attention_delta(TENSOR_OUT(STORE_F32, delta), TENSOR_IN(DY_STORE, 
 
 __kernel void attention_backward_q(TENSOR_OUT(DQ_STORE, dq), TENSOR_IN(STORE_F32, q), TENSOR_IN(STORE_F32, dy),
                                    TENSOR_IN(STORE_F32, k_rows), TENSOR_IN(STORE_F32, k), TENSOR_IN(STORE_F32, v),
-                                   TENSOR_IN(STORE_F32, lse), TENSOR_IN(STORE_F32, delta),
-                                   MASK_VALID(valid) const int pairs, const int heads, const int queries, MASK_ARGUMENTS,
+                                   TENSOR_IN(STORE_F32, lse), TENSOR_IN(STORE_F32, delta), MASK_VALID(valid)
+                                   const int pairs, const int heads, const int queries, MASK_ARGUMENTS,
                                    const float scale)
 {
     const int tiles = tile_count(queries), item = (int)get_global_id(0);
     if (item >= pairs * tiles) return;
     const int pair = item / tiles, tile = tiles - 1 - item % tiles;
-    const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach, block };
+    const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach,
+                           block };
     const int first = tile * MR, last = min(first + MR, queries) - 1, shift = query_begin(m, queries);
     const int2 common = mask_common_keys(m, first + shift, last + shift);
     TENSOR_BEGIN(dq);
@@ -343,7 +345,8 @@ __kernel void attention_backward_kv(TENSOR_OUT(DK_STORE, dk), TENSOR_OUT(DV_STOR
     const int tiles = tile_count(length), item = (int)get_global_id(0);
     if (item >= pairs * tiles) return;
     const int pair = item / tiles, first = item % tiles * MR, last = min(first + MR, length) - 1;
-    const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach, block };
+    const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach,
+                           block };
     const int shift = query_begin(m, queries), final = queries - 1 + shift;
     const int2 common = mask_common_queries(m, first, last, final);
     TENSOR_BEGIN(dk);

@@ -1,4 +1,4 @@
-/* attention_decode.cl -- attention of one query a pair over a cache of keys and values, of those that a mask shows it; a
+/* attention_decode.cl -- attention of one query a pair over a cache of keys and values, those that a mask shows it; a
  * new token's key and value are put into the cache first.  q, key, value, y [pairs, HEAD]; keys, values
  * [pairs, length, HEAD], pair = (batch, head).  A work-group owns one pair.  A query that sees no key gets 0.
  * The visible keys are walked TILE at a time with a running maximum (online softmax): each lane scores
@@ -70,7 +70,8 @@ void attention_decode(TENSOR_OUT(Y_STORE, y), TENSOR_IN(Q_STORE, q), TOKEN_ARGUM
     __local float query[VECTORS * VEC], weight[TILE];
     __local int place[TILE];
     const int pair = (int)get_group_id(0), lane = (int)get_local_id(0);
-    const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach, block };
+    const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach,
+                           block };
 #if HAVE_POSITION
     const int place_of = position[position_offset], at = clamp(place_of, 0, length - 1);
 #else

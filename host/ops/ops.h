@@ -107,8 +107,8 @@ tensor *op_cross_entropy(tensor *logits, tensor *targets);
 
 /* ---- Attention masks, analytic (host/ops/mask.h says which key each query sees) ----------------- */
 struct mask;
-/* scores [.., Tq, Tk] + (0 where visible, -inf where not), whatever the mask's `valid`.  `position` (I32 [1]) is the first
- * query's place in the stream, or NULL where the queries are its last. */
+/* scores [.., Tq, Tk] + (0 where visible, -inf where not), whatever the mask's `valid`.  `position` (I32 [1]) is the
+ * first query's place in the stream, or NULL where the queries are its last. */
 tensor *op_mask(tensor *scores, const struct mask *pattern, tensor *position);
 /* softmax(scale q k^T + mask) v without storing scores: q [B,Tq,H,D], k and v [B,Tk,H,D] -> like q */
 tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern, float scale);

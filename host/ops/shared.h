@@ -41,8 +41,8 @@ void gemm_end(const node *n, gemm_desc *desc);
 int64_t gemm_workspace(device *d, const gemm_desc *desc, error *err);
 bool gemm_record(binder *b, const node *n, const gemm_desc *desc);
 
-/* mask.c: whether a node can have this mask over so many queries and keys, else says so; and the arguments MASK_ARGUMENTS
- * and MASK_VALID of a kernel (cl/mask.clh). */
+/* mask.c: whether a node can have this mask over so many queries and keys, else says so; and the arguments
+ * MASK_ARGUMENTS and MASK_VALID of a kernel (cl/mask.clh). */
 struct mask_bands;
 bool mask_expect(const node *n, const struct mask *m, int64_t queries, int64_t keys);
 void mask_call(kernel_call *c, const struct mask_bands *b);
