@@ -1,4 +1,5 @@
 /* dataset_link.h -- hard and symbolic links within a tar.
+ * Names: link_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_DATASET_LINK_H
 #define DALLE_CL_DATA_DATASET_LINK_H

@@ -1,4 +1,5 @@
 /* dataset_pair.h -- which members of tars and folders make a sample, for dataset.c.
+ * Names: pair_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_DATASET_PAIR_H
 #define DALLE_CL_DATA_DATASET_PAIR_H

@@ -1,4 +1,5 @@
 /* dataset_sample.h -- what a picture's KEY.txt and KEY.json say, checked and copied, for dataset.c.
+ * Names: sample_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_DATASET_SAMPLE_H
 #define DALLE_CL_DATA_DATASET_SAMPLE_H

@@ -1,4 +1,5 @@
 /* dataset_source.h -- lists what a tar or a folder holds, for dataset.c.
+ * Names: source_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_DATASET_SOURCE_H
 #define DALLE_CL_DATA_DATASET_SOURCE_H

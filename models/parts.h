@@ -5,6 +5,7 @@
  * or in the folder of the run that trained it (config.cfg, best.safetensors or, as the kind says,
  * checkpoint.safetensors, further files), where the averaged parameters are taken; a checkpoint file in a
  * run's folder may be named instead of the folder.
+ * Names: part_, pack_, text_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PARTS_H
 #define DALLE_CL_MODELS_PARTS_H

@@ -1,4 +1,5 @@
 /* request.h -- what `dalle-cl train` asks for, and settling a run's settings from it.
+ * Names: request_, preset_, ema_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_REQUEST_H
 #define DALLE_CL_MODELS_REQUEST_H

@@ -2,6 +2,7 @@
  * A function that can fail because of its environment (file, device, memory) takes `error *err` last
  * and returns false or NULL after filling it in.  A message says where, what, with which numbers and
  * what to do, in lower case.  Bugs in this program abort through CHECK, with values.
+ * Names: error_, check_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_BASE_ERROR_H
 #define DALLE_CL_BASE_ERROR_H

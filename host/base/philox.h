@@ -5,6 +5,7 @@
  *   key     = { seed low, seed high }
  *   counter = { element / 4, step, stream, 0 };  word element % 4 of the result is used.
  * `stream` is philox_stream("scoped name of the operator or purpose").
+ * Names: philox_, philox4x32.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_BASE_PHILOX_H
 #define DALLE_CL_BASE_PHILOX_H

@@ -96,12 +96,12 @@ static tensor *twin_of(tensor *t)
     return twin ? twin : t;
 }
 
-/* Appends copies of the nodes of recomputation segment `segment`. */
-static void copy_segment(graph *g, int segment, int before)
+/* Appends copies of the nodes of recomputed stretch `stretch`. */
+static void copy_stretch(graph *g, int stretch, int before)
 {
     for (int i = 0; i < before; ++i) {
         node *n = g->nodes[i];
-        if (n->segment != segment) continue;
+        if (n->stretch != stretch) continue;
         tensor *in[NODE_INPUTS_MAX];
         for (int k = 0; k < n->in_count; ++k) in[k] = twin_of(n->in[k]);
         node *copy = arena_alloc(g->arena, sizeof *copy);
@@ -112,7 +112,7 @@ static void copy_segment(graph *g, int segment, int before)
         *copy = *n;
         memcpy(copy->in, in, sizeof in);
         copy->out_count = 0;
-        copy->segment = NODE_RECOMPUTED;
+        copy->stretch = NODE_RECOMPUTED;
         copy->live = false;
         copy->workspace = NULL;
         copy->index = g->node_count;
@@ -147,7 +147,7 @@ void graph_backward(graph *g, tensor *loss)
         return;
     }
     int count = g->node_count;
-    bool *copied = calloc((size_t)g->segment_count + 1, sizeof *copied);
+    bool *copied = calloc((size_t)g->stretch_count + 1, sizeof *copied);
     if (!copied) {
         graph_no_memory(g);
         return;
@@ -157,13 +157,13 @@ void graph_backward(graph *g, tensor *loss)
         node *n = g->nodes[i];
         tensor *dout[NODE_OUTPUTS_MAX] = { 0 }, *din[NODE_INPUTS_MAX] = { 0 };
         if (!n->def->grad || !any_gradient(g, n, dout)) continue;
-        if (n->segment && !copied[n->segment]) {
-            copied[n->segment] = true;
-            copy_segment(g, n->segment, count);
+        if (n->stretch && !copied[n->stretch]) {
+            copied[n->stretch] = true;
+            copy_stretch(g, n->stretch, count);
             if (g->failed) break;
         }
         node *from = n;
-        if (n->segment && record_of(n->out[0])->twin) from = record_of(n->out[0])->twin->from;
+        if (n->stretch && record_of(n->out[0])->twin) from = record_of(n->out[0])->twin->from;
         char scope[sizeof g->scope];
         memcpy(scope, g->scope, sizeof scope);
         snprintf(g->scope, sizeof g->scope, "%.400s.backward", n->name);

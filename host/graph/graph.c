@@ -333,7 +333,7 @@ node *graph_node(graph *g, const op_def *def, int in_count, tensor *const *in, c
     int number = count_name(g, base);
     n->name = number ? arena_printf(g->arena, "%s.%d", base, number) : base;
     if (!n->name) return graph_no_memory(g) ? NULL : NULL;
-    n->segment = g->segment;
+    n->stretch = g->stretch;
     n->index = g->node_count;
     if (!def->infer(n) || g->failed) { /* an output may be missing for want of memory */
         if (!g->failed) graph_fail(g, "%s: refused its inputs", def->name);
@@ -408,13 +408,13 @@ tensor *node_output_in_place(node *n, int input)
 
 void graph_recompute_begin(graph *g)
 {
-    CHECK(!g->segment, "recomputed stretches do not nest (%d)", g->segment);
-    g->segment = ++g->segment_count;
+    CHECK(!g->stretch, "recomputed stretches do not nest (%d)", g->stretch);
+    g->stretch = ++g->stretch_count;
 }
 
 void graph_recompute_end(graph *g)
 {
-    g->segment = 0;
+    g->stretch = 0;
 }
 
 void graph_keep(tensor *t)

@@ -12,6 +12,7 @@
  *
  * Ownership: tensors and nodes live in the graph's arena; every pointer is borrowed until
  * graph_destroy.  One thread.
+ * Names: graph_, tensor_, node_, binder_, call_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_GRAPH_GRAPH_H
 #define DALLE_CL_GRAPH_GRAPH_H
@@ -68,8 +69,8 @@ struct node {
     void *attributes; /* the operator's own struct, in the arena */
     int addend; /* set by infer: an input, so far NULL, that would be added to out[0]; 0 = none.  Sums of gradients
                          then need no pass of their own */
-    int segment; /* recomputation segment, 0 = none, or NODE_RECOMPUTED: a copy made for the gradient */
-    bool live;   /* kept by graph_compile */
+    int stretch; /* recomputed with others of this number, 0 = not, or NODE_RECOMPUTED: a copy made for the gradient */
+    bool live; /* kept by graph_compile */
     storage *workspace;
     int index;
 };

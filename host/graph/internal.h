@@ -1,4 +1,5 @@
 /* internal.h -- what the files of the graph room share.
+ * Names: storage_, staging_, plan_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_GRAPH_INTERNAL_H
 #define DALLE_CL_GRAPH_INTERNAL_H
@@ -67,7 +68,7 @@ struct graph {
     int scope_marks[32], scope_depth;
     name_count *names;
     int name_count, name_slots;
-    int segment, segment_count; /* recomputation */
+    int stretch, stretch_count; /* recomputed ones */
     int *breaks;                /* node indices that start a new step segment */
     int break_count, break_capacity;
     bool trainable, averages, failed, compiled, poison_memory, join;

@@ -24,7 +24,7 @@ static bool activation_bind(const node *n, binder *b)
     return call_elements(&c, count);
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool activation_backward_bind(const node *n, binder *b)
 {
     const activation *f = n->attributes;
     int64_t count = tensor_count(n->out[0]);
@@ -39,7 +39,7 @@ static bool backward_bind(const node *n, binder *b)
 
 static const op_def backward[] = {
 #define BACKWARD_DEF(f, word) \
-    { .name = #word "_backward", .infer = activation_infer, .bind = backward_bind },
+    { .name = #word "_backward", .infer = activation_infer, .bind = activation_backward_bind },
     ACTIVATIONS(BACKWARD_DEF)
 #undef BACKWARD_DEF
 };

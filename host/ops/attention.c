@@ -201,7 +201,7 @@ static bool forward_bind(const node *n, binder *b)
 
 /* ---- Backward: dq, dk, dv from q, k, v, y, lse, dy ---- */
 
-static bool backward_infer(node *n)
+static bool attention_backward_infer(node *n)
 {
     for (int i = QUERY; i <= VALUES; ++i)
         if (node_output(n, n->in[i]->type, 4, n->in[i]->dim)->poison) return false;
@@ -278,7 +278,7 @@ static bool bind_keys(const node *n, binder *b, const backward_places *p)
     return run_tiles(&c, b, n->in[KEYS]);
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool attention_backward_bind(const node *n, binder *b)
 {
     const attention_attributes *a = n->attributes;
     const backward_places p = places_of(n, binder_device(b));
@@ -289,8 +289,8 @@ static bool backward_bind(const node *n, binder *b)
 }
 
 static const op_def backward = { .name = "attention_backward",
-                                 .infer = backward_infer,
-                                 .bind = backward_bind,
+                                 .infer = attention_backward_infer,
+                                 .bind = attention_backward_bind,
                                  .workspace = backward_workspace,
                                  .flops = backward_flops };
 

@@ -31,13 +31,13 @@ static bool categorical_kl_bind(const node *n, binder *b)
 }
 
 /* Inputs logits, kl, lse, dkl. */
-static bool backward_infer(node *n)
+static bool categorical_kl_backward_infer(node *n)
 {
     node_output(n, n->in[0]->type, n->in[0]->rank, n->in[0]->dim);
     return true;
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool categorical_kl_backward_bind(const node *n, binder *b)
 {
     kernel_call c = call_begin(b, n, "categorical_kl_backward");
     call_tensor(&c, "X", n->out[0]);
@@ -51,8 +51,8 @@ static bool backward_bind(const node *n, binder *b)
 }
 
 static const op_def kl_backward = { .name = "categorical_kl",
-                                    .infer = backward_infer,
-                                    .bind = backward_bind };
+                                    .infer = categorical_kl_backward_infer,
+                                    .bind = categorical_kl_backward_bind };
 
 static void categorical_kl_grad(node *n, tensor *const *dout, tensor **din)
 {

@@ -82,7 +82,7 @@ static gemm_desc conv2d_describe(const node *n)
     desc.a = (gemm_operand){ .type = x->type, .image = image_of(x, &at->window) };
     desc.b = (gemm_operand){ .type = w->type, .row = 1, .column = taps };
     desc.c = (gemm_operand){ .type = y->type, .row = w->dim[0], .column = 1 };
-    gemm_end(n, &desc);
+    gemm_epilogue(n, &desc);
     return desc;
 }
 
@@ -176,7 +176,7 @@ static gemm_desc weight_describe(const node *n)
     desc.a = (gemm_operand){ .type = dy->type, .row = 1, .column = dy->dim[3] };
     desc.b = (gemm_operand){ .type = x->type, .image = image_of(x, &at->window) };
     desc.c = (gemm_operand){ .type = dw->type, .row = taps, .column = 1 };
-    gemm_end(n, &desc);
+    gemm_epilogue(n, &desc);
     return desc;
 }
 

@@ -29,13 +29,13 @@ static bool cross_entropy_bind(const node *n, binder *b)
 }
 
 /* Inputs logits, targets, lse, dloss. */
-static bool backward_infer(node *n)
+static bool cross_entropy_backward_infer(node *n)
 {
     node_output(n, n->in[0]->type, n->in[0]->rank, n->in[0]->dim);
     return true;
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool cross_entropy_backward_bind(const node *n, binder *b)
 {
     kernel_call c = call_begin(b, n, "cross_entropy_backward");
     call_tensor(&c, "X", n->out[0]); /* dlogits has the type of the logits */
@@ -48,8 +48,8 @@ static bool backward_bind(const node *n, binder *b)
 }
 
 static const op_def cross_entropy_backward = { .name = "cross_entropy",
-                                               .infer = backward_infer,
-                                               .bind = backward_bind };
+                                               .infer = cross_entropy_backward_infer,
+                                               .bind = cross_entropy_backward_bind };
 
 static void cross_entropy_grad(node *n, tensor *const *dout, tensor **din)
 {

@@ -69,7 +69,7 @@ typedef struct backward_attributes {
     dtype type;
 } backward_attributes;
 
-static bool backward_infer(node *n)
+static bool embedding_backward_infer(node *n)
 {
     const backward_attributes *a = n->attributes;
     node_output(n, a->type, 2, (int64_t[]){ a->count, tensor_last(n->in[0]) });
@@ -83,7 +83,7 @@ static int64_t backward_workspace(const node *n, device *d, error *err)
     return sort_ids_bytes(tensor_count(n->in[1]), n->out[0]->dim[0]);
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool embedding_backward_bind(const node *n, binder *b)
 {
     int64_t count = n->out[0]->dim[0];
     if (!sort_ids_bind(n, b, n->in[1], count)) return false;
@@ -96,9 +96,10 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, count);
 }
 
-static const op_def embedding_backward = {
-    .name = "embedding", .infer = backward_infer, .bind = backward_bind, .workspace = backward_workspace
-};
+static const op_def embedding_backward = { .name = "embedding",
+                                           .infer = embedding_backward_infer,
+                                           .bind = embedding_backward_bind,
+                                           .workspace = backward_workspace };
 
 tensor *embedding_table_gradient(tensor *dy, tensor *ids, int64_t count, dtype type)
 {

@@ -36,13 +36,13 @@ static bool embedding_padded_bind(const node *n, binder *b)
 }
 
 /* Inputs dy, ids, padding; the last gives only shape and type. */
-static bool backward_infer(node *n)
+static bool embedding_padded_backward_infer(node *n)
 {
     node_output(n, n->in[2]->type, 2, n->in[2]->dim);
     return true;
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool embedding_padded_backward_bind(const node *n, binder *b)
 {
     const tensor *dpadding = n->out[0];
     kernel_call c = call_begin(b, n, "embedding_padded_backward");
@@ -56,8 +56,8 @@ static bool backward_bind(const node *n, binder *b)
 }
 
 static const op_def padding_backward = { .name = "embedding_padded",
-                                         .infer = backward_infer,
-                                         .bind = backward_bind };
+                                         .infer = embedding_padded_backward_infer,
+                                         .bind = embedding_padded_backward_bind };
 
 static void embedding_padded_grad(node *n, tensor *const *dout, tensor **din)
 {

@@ -1,5 +1,6 @@
 /* expect.h -- what an operator's infer asks of its inputs, with the message when it is not so.
  * Each returns false after latching the mistake.
+ * Names: expect_, shape_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_OPS_EXPECT_H
 #define DALLE_CL_OPS_EXPECT_H

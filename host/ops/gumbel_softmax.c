@@ -39,13 +39,13 @@ static bool gumbel_softmax_bind(const node *n, binder *b)
 }
 
 /* Inputs y, dy, tau. */
-static bool backward_infer(node *n)
+static bool gumbel_softmax_backward_infer(node *n)
 {
     node_output(n, n->in[0]->type, n->in[0]->rank, n->in[0]->dim);
     return true;
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool gumbel_softmax_backward_bind(const node *n, binder *b)
 {
     kernel_call c = call_begin(b, n, "gumbel_softmax_backward");
     call_tensor(&c, "X", n->out[0]);
@@ -57,8 +57,8 @@ static bool backward_bind(const node *n, binder *b)
 }
 
 static const op_def gumbel_backward = { .name = "gumbel_softmax",
-                                        .infer = backward_infer,
-                                        .bind = backward_bind };
+                                        .infer = gumbel_softmax_backward_infer,
+                                        .bind = gumbel_softmax_backward_bind };
 
 static void gumbel_softmax_grad(node *n, tensor *const *dout, tensor **din)
 {

@@ -40,13 +40,13 @@ static bool layer_norm_bind(const node *n, binder *b)
 
 /* ---- Gradient of x: inputs dy, x, mean, rstd, gain ---- */
 
-static bool backward_infer(node *n)
+static bool layer_norm_backward_infer(node *n)
 {
     const tensor *x = n->in[1];
     return !node_output(n, x->type, x->rank, x->dim)->poison;
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool layer_norm_backward_bind(const node *n, binder *b)
 {
     kernel_call c = call_begin_in(b, n, "ops/layer_norm", "layer_norm_backward");
     call_tensor(&c, "Y", n->out[0]);
@@ -60,8 +60,8 @@ static bool backward_bind(const node *n, binder *b)
 }
 
 static const op_def backward = { .name = "layer_norm_backward",
-                                 .infer = backward_infer,
-                                 .bind = backward_bind };
+                                 .infer = layer_norm_backward_infer,
+                                 .bind = layer_norm_backward_bind };
 
 /* ---- Gradients of gain and bias: inputs dy, x, mean, rstd; in two stages, like sum_rows ---- */
 

@@ -40,7 +40,7 @@ static gemm_desc describe(const node *n)
     desc.a = (gemm_operand){ .type = x->type, .row = in, .column = 1 };
     desc.b = (gemm_operand){ .type = w->type, .row = 1, .column = in };
     desc.c = (gemm_operand){ .type = y->type, .row = out, .column = 1 };
-    gemm_end(n, &desc);
+    gemm_epilogue(n, &desc);
     return desc;
 }
 
@@ -63,7 +63,7 @@ static tensor *made_again(tensor *x)
     const node *from = x->from;
     if (!from || from->def->bind != linear_bind || from->out_count < 2) return x;
     const product_end *end = from->attributes;
-    return from->segment != NODE_RECOMPUTED ? op_activation(from->out[1], end->activation) : x;
+    return from->stretch != NODE_RECOMPUTED ? op_activation(from->out[1], end->activation) : x;
 }
 
 static void linear_grad(node *n, tensor *const *dout, tensor **din)

@@ -23,7 +23,7 @@ static bool log_softmax_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(x));
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool log_softmax_backward_bind(const node *n, binder *b)
 {
     const tensor *dx = n->out[0];
     kernel_call c = call_begin_in(b, n, "ops/log_softmax", "log_softmax_backward");
@@ -36,7 +36,7 @@ static bool backward_bind(const node *n, binder *b)
 
 static const op_def backward = { .name = "log_softmax_backward",
                                  .infer = log_softmax_infer,
-                                 .bind = backward_bind };
+                                 .bind = log_softmax_backward_bind };
 
 static void log_softmax_grad(node *n, tensor *const *dout, tensor **din)
 {

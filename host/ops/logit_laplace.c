@@ -30,13 +30,13 @@ static bool logit_laplace_bind(const node *n, binder *b)
 }
 
 /* Inputs x, stats, dloss. */
-static bool backward_infer(node *n)
+static bool logit_laplace_backward_infer(node *n)
 {
     node_output(n, n->in[1]->type, n->in[1]->rank, n->in[1]->dim);
     return true;
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool logit_laplace_backward_bind(const node *n, binder *b)
 {
     kernel_call c = call_begin(b, n, "logit_laplace_backward");
     call_tensor(&c, "STATS", n->out[0]);
@@ -48,8 +48,8 @@ static bool backward_bind(const node *n, binder *b)
 }
 
 static const op_def laplace_backward = { .name = "logit_laplace",
-                                         .infer = backward_infer,
-                                         .bind = backward_bind };
+                                         .infer = logit_laplace_backward_infer,
+                                         .bind = logit_laplace_backward_bind };
 
 static void logit_laplace_grad(node *n, tensor *const *dout, tensor **din)
 {

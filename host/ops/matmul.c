@@ -99,7 +99,7 @@ static bool describe_node(const node *n, gemm_desc *desc)
 {
     const matmul_attributes *at = n->attributes;
     if (!describe(n->in[0], n->in[1], n->out[0], at->ta, at->tb, desc)) return false;
-    gemm_end(n, desc);
+    gemm_epilogue(n, desc);
     return true;
 }
 
@@ -255,7 +255,7 @@ bool expect_residual(node *n)
                       tensor_shape_text(y));
 }
 
-void gemm_end(const node *n, gemm_desc *desc)
+void gemm_epilogue(const node *n, gemm_desc *desc)
 {
     const product_end *end = n->attributes;
     const tensor *bias = input(n, PRODUCT_BIAS);

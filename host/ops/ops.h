@@ -4,6 +4,7 @@
  * masks, random states and control values never get gradients.
  * Letters: B batch, T tokens, C channels, H heads, D head size, V vocabulary, K codes, Y X pixels.
  * Adding an operator: CONTRIBUTING.md.
+ * Names: op_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_OPS_OPS_H
 #define DALLE_CL_OPS_OPS_H

@@ -1,5 +1,6 @@
 /* shared.h -- what operators offer each other: gradients with a kernel of their own, strided copies,
  * matrix products with a chosen result type.
+ * Names: op_, gemm_, product_, split_, copy_, tensor_, and what an operator lends others.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_OPS_SHARED_H
 #define DALLE_CL_OPS_SHARED_H
@@ -37,7 +38,7 @@ typedef struct product_end {
 bool product_take_slope(tensor *dy, tensor *point, activation f);
 /* Completes a descriptor of sizes and operands with all else.  Then: the bytes of its workspace or -1; and recording. */
 bool expect_residual(node *n); /* if there is one, it is like out[0] */
-void gemm_end(const node *n, gemm_desc *desc);
+void gemm_epilogue(const node *n, gemm_desc *desc);
 int64_t gemm_workspace(device *d, const gemm_desc *desc, error *err);
 bool gemm_record(binder *b, const node *n, const gemm_desc *desc);
 

@@ -25,7 +25,7 @@ static bool softmax_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(x));
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool softmax_backward_bind(const node *n, binder *b)
 {
     const tensor *dx = n->out[0];
     kernel_call c = call_begin_in(b, n, "ops/softmax", "softmax_backward");
@@ -36,7 +36,9 @@ static bool backward_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(dx));
 }
 
-static const op_def backward = { .name = "softmax_backward", .infer = softmax_infer, .bind = backward_bind };
+static const op_def backward = { .name = "softmax_backward",
+                                 .infer = softmax_infer,
+                                 .bind = softmax_backward_bind };
 
 static void softmax_grad(node *n, tensor *const *dout, tensor **din)
 {

@@ -38,12 +38,14 @@ static bool unary_bind(const node *n, binder *b)
     return record(n, b, "unary_forward");
 }
 
-static bool backward_bind(const node *n, binder *b)
+static bool unary_backward_bind(const node *n, binder *b)
 {
     return record(n, b, "unary_backward");
 }
 
-static const op_def backward = { .name = "unary_backward", .infer = unary_infer, .bind = backward_bind };
+static const op_def backward = { .name = "unary_backward",
+                                 .infer = unary_infer,
+                                 .bind = unary_backward_bind };
 
 static void unary_grad(node *n, tensor *const *dout, tensor **din)
 {

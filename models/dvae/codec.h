@@ -1,4 +1,5 @@
 /* codec.h -- a trained dVAE at work: pictures to tokens and back, any number of them.
+ * Names: dvae_codec_, code_, psnr_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_DVAE_CODEC_H
 #define DALLE_CL_MODELS_DVAE_CODEC_H

@@ -1,4 +1,5 @@
 /* launches.h -- a list of launches, as launch.c and join.c know it.
+ * Names: joined_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DEVICE_OPENCL_LAUNCHES_H
 #define DALLE_CL_DEVICE_OPENCL_LAUNCHES_H
