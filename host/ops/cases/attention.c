@@ -128,6 +128,8 @@ static const op_case cases[] = {
               SHAPE(1, 21, 1, 8) },
       .ints = { MASK_CAUSAL, 5, 4, 3 },
       .no_gradient = true },
+    CASE("causal, text alone", 1, 19, 1, 8, MASK_CAUSAL, 19, 0, 0),
+    CASE("causal, of no text", 1, 19, 1, 8, MASK_CAUSAL, 0, 0, 0),
     CASE("bidirectional", 2, 21, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
     CROSS("fewer queries than keys", 2, 7, 21, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
     CROSS("more queries than keys", 1, 37, 5, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
