@@ -1,7 +1,7 @@
 /* bench.h -- what `dalle-cl bench` can run: cases by name, each checked before it is timed.
  *   gemm:nn:MxNxK  gemm:nt:...  gemm:tn:...          C[M,N] = A B; B, or A, lies transposed
  *   conv:forward:BxHxWxC->N,kK  conv:data:...  conv:weights:...   both: +bias+relu+residual.. after it
- *   attention:forward|train:full|row|column|conv:BxTEXT+SIDE^2,hHEADS,dSIZE
+ *   attention:forward|train:causal|row|column|conv|bidirectional:BxTEXT+SIDE^2,hHEADS,dSIZE
  *   op:gelu|softmax|layer_norm|add:ROWSxCOLUMNS      rows:MxNxK: a linear layer of M rows, as in decoding
  *   dvae:..., prior:..., sample:...                  whole steps and drawings (bench_model.c)
  *   start                                            a fresh process that draws one picture with the shipped model

@@ -110,9 +110,9 @@ static bool parse_rows(op_bench *b, const char *name)
 
 static bool parse_attention(op_bench *b, const char *name, bool *train)
 {
-    char form[8], kind[8], rest;
+    char form[8], kind[16], rest;
     int batch, text, side, heads, head;
-    if (sscanf(name, "attention:%7[a-z]:%7[a-z]:%dx%d+%d^2,h%d,d%d%c", form, kind, &batch, &text, &side,
+    if (sscanf(name, "attention:%7[a-z]:%15[a-z]:%dx%d+%d^2,h%d,d%d%c", form, kind, &batch, &text, &side,
                &heads, &head, &rest) != 7 ||
         batch < 1 || text < 0 || side < 1 || heads < 1 || head < 1 || batch > 4096 || text > 65536 ||
         side > 256 || heads > 1024 || head > 1024)
@@ -120,10 +120,10 @@ static bool parse_attention(op_bench *b, const char *name, bool *train)
     *train = strcmp(form, "train") == 0;
     if (!*train && strcmp(form, "forward") != 0) return false;
     int found = -1;
-    for (int k = MASK_FULL; k <= MASK_CONV; ++k)
+    for (int k = 0; k < MASK_KINDS; ++k)
         if (strcmp(mask_kind_name((mask_kind)k), kind) == 0) found = k;
     if (found < 0) return false;
-    b->pattern = (mask){ (mask_kind)found, text, side, 11, 0 };
+    b->pattern = (mask){ (mask_kind)found, text, side, 11, 0, NULL };
     b->batch = batch;
     b->heads = heads;
     b->head = head;
@@ -238,7 +238,7 @@ static double reference_attention(const op_bench *b, int64_t batch, int64_t t, i
     const int64_t step = b->heads * b->head, base = batch * b->rows * step + h * b->head;
     const float *q = b->values[0] + base + t * step, *k = b->values[1] + base, *v = b->values[2] + base;
     double total = 0, sum = 0;
-    for (int64_t s = 0; s <= t; ++s) {
+    for (int64_t s = 0; s < b->rows; ++s) {
         if (!mask_visible(&b->pattern, (int32_t)t, (int32_t)s)) continue;
         double dot = 0;
         for (int64_t i = 0; i < b->head; ++i) dot += (double)q[i] * (double)k[s * step + i];
@@ -285,10 +285,11 @@ bool bench_open_op(bench_case *c, const char *name, const bench_options *o, erro
     b->weights = o->type;
     if (!parse_rows(b, name) && !parse_linear(b, name) && !parse_attention(b, name, &train)) {
         free(b);
-        return error_set(err, ERROR_USAGE,
-                         "bench: '%s' is none of op:gelu|softmax|layer_norm|add:ROWSxCOLUMNS, rows:MxNxK, "
-                         "attention:forward|train:full|row|column|conv:BxTEXT+SIDE^2,hHEADS,dSIZE",
-                         name);
+        return error_set(
+            err, ERROR_USAGE,
+            "bench: '%s' is none of op:gelu|softmax|layer_norm|add:ROWSxCOLUMNS, rows:MxNxK, "
+            "attention:forward|train:causal|row|column|conv|bidirectional:BxTEXT+SIDE^2,hHEADS,dSIZE",
+            name);
     }
     double wrong = 0, flops = 0;
     bool ok = prepare(b, train, err);

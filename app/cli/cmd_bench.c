@@ -30,7 +30,7 @@ static const char *const convolutions[] = {
 };
 
 static const char *const operators[] = {
-    "attention:forward:full:1x256+32^2,h8,d64",
+    "attention:forward:causal:1x256+32^2,h8,d64",
     "attention:forward:row:1x256+32^2,h8,d64",
     "attention:train:row:1x256+32^2,h8,d64",
     "attention:train:column:1x256+32^2,h8,d64",

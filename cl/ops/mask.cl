@@ -1,6 +1,6 @@
 /* mask.cl -- y = x where the query sees the key, `fill` elsewhere (-inf; 0 for the gradient).
  * x, y [batches, queries, keys].  A work-group owns one query in SHARED batches: which keys it sees is the
- * same in all of them and is worked out once per block of keys.  Queries start at position[0], or 0.
+ * same in all of them and is worked out once per block of keys.  Queries start at place `first` + position[0].
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "mask.clh"
@@ -39,25 +39,26 @@ void mask_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x),
 #if HAVE_POSITION
                   TENSOR_IN(POSITION_STORE, position),
 #endif
-                  const int batches, const int queries, const int keys, const int kind, const int text,
-                  const int side, const int window, const float fill)
+                  const int batches, const int queries, const int first, MASK_ARGUMENTS, const float fill)
 {
+    const mask_bands m = { length, text, text, causal, step, bands, reach, block };
     TENSOR_BEGIN(y);
     TENSOR_BEGIN(x);
     int query = (int)get_group_id(0) % queries;
     const int first_batch = (int)get_group_id(0) / queries * SHARED;
     const int end_batch = min(first_batch + SHARED, batches);
     const long row0 = query;
+    query += first;
 #if HAVE_POSITION
     query += position[position_offset];
 #endif
-    for (int start = (int)get_local_id(0) * BLOCK; start < keys; start += LANES * BLOCK) {
-        const int count = min(BLOCK, keys - start), whole = count / VEC * VEC;
+    for (int start = (int)get_local_id(0) * BLOCK; start < length; start += LANES * BLOCK) {
+        const int count = min(BLOCK, length - start), whole = count / VEC * VEC;
         uint sees = 0; /* bit j: key start + j */
         for (int j = 0; j < count; ++j)
-            if (mask_visible(kind, text, side, window, query, start + j)) sees |= 1u << j;
+            if (mask_sees(m, query, start + j)) sees |= 1u << j;
         for (int b = first_batch; b < end_batch; ++b) {
-            const long at = ((long)b * queries + row0) * keys + start;
+            const long at = ((long)b * queries + row0) * length + start;
             for (int j = 0; j < whole; j += VEC) {
                 const intv seen = ((intv)((int)(sees >> j)) & BITS) != 0;
                 const floatv v = LOAD_VEC(X_STORE, x, at + j);
@@ -71,18 +72,17 @@ void mask_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x),
     }
 }
 
-/* For the test of mask.clh: out[query, key] = 1 where visible, plus 2 where the slots list the key. */
-__kernel void mask_table(__global int *out, const long out_offset, const int length, const int kind,
-                         const int text, const int side, const int window)
+/* For the test of mask.clh: out[query, key] = 1 where seen, plus 2 for every slot that lists the key. */
+__kernel void mask_table(__global int *out, const long out_offset, const int queries, MASK_ARGUMENTS)
 {
+    const mask_bands m = { length, text, text, causal, step, bands, reach, block };
     const int query = (int)get_global_id(0);
-    if (query >= length) return;
+    if (query >= queries) return;
     out += out_offset + (long)query * length;
-    for (int key = 0; key < length; ++key)
-        out[key] = mask_visible(kind, text, side, window, query, key) ? 1 : 0;
-    const int slots = mask_slots(kind, text, side, window, query);
+    for (int key = 0; key < length; ++key) out[key] = mask_sees(m, query, key) ? 1 : 0;
+    const int slots = mask_slots(m, query);
     for (int s = 0; s < slots; ++s) {
-        const int key = mask_slot_key(kind, text, side, window, query, s);
+        const int key = mask_slot_key(m, query, s);
         if (key >= 0) out[key] += 2;
     }
 }

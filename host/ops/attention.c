@@ -5,6 +5,7 @@
  *   P = exp(scale q k^T - lse),  dv = P^T dy,  dS = P (dy v^T - dy . y),  dq = scale dS k,  dk = scale dS^T q.
  * Work grows with the keys seen: tiles walk only ranges of keys that some query of theirs sees.
  * SPDX-License-Identifier: MIT */
+#include "cl/mask.clh"
 #include "host/ops/expect.h"
 #include "host/ops/mask.h"
 #include "host/ops/shared.h"
@@ -12,29 +13,11 @@
 #define ATTENTION_HEAD_MAX 1024
 
 typedef struct attention_attributes {
-    mask pattern;
+    mask pattern; /* its `valid` is an input */
     float scale;
 } attention_attributes;
 
-enum { QUERY, KEYS, VALUES, Y, LSE, DY }; /* inputs: the first three forward, all six backward */
-
-static int64_t padded(int64_t length)
-{
-    return (length + 15) / 16 * 16;
-}
-
-/* Whether the image is packed by columns: all of it is there. */
-static bool ordered(const mask *m, int64_t length)
-{
-    return m->kind == MASK_COLUMN && length == m->text + (int64_t)m->side * m->side;
-}
-
-/* Floats of one packed operand. */
-static int64_t slot_floats(const tensor *q, const device *d)
-{
-    int64_t vec = device_get_info(d)->vec, row = (q->dim[3] + vec - 1) / vec * vec;
-    return q->dim[0] * q->dim[2] * padded(q->dim[1]) * row;
-}
+enum { QUERY, KEYS, VALUES, VALID, FORWARD_INPUTS, Y = FORWARD_INPUTS, LSE, DY, BACKWARD_INPUTS };
 
 const mask *attention_mask(const node *n)
 {
@@ -42,21 +25,35 @@ const mask *attention_mask(const node *n)
     return &a->pattern;
 }
 
-/* ---- Launches ---- */
+/* ---- Packed operands ---- */
 
-static void call_stream(kernel_call *c, const node *n)
+static int64_t padded(int64_t length)
 {
-    const attention_attributes *a = n->attributes;
-    const tensor *q = n->in[QUERY];
-    call_int(c, q->dim[0] * q->dim[2]);
-    call_int(c, q->dim[2]);
-    call_int(c, q->dim[1]);
-    call_int(c, (int64_t)a->pattern.kind);
-    call_int(c, a->pattern.text);
-    call_int(c, a->pattern.side);
-    call_int(c, mask_extent(&a->pattern));
-    call_int(c, ordered(&a->pattern, q->dim[1]));
+    return (length + 15) / 16 * 16;
 }
+
+/* The geometry of packed places.  An image that is all there is packed by columns under a column mask: what a
+ * query sees is then one range of its column. */
+static mask_bands packed_bands(const node *n)
+{
+    const mask *m = attention_mask(n);
+    const int64_t queries = n->in[QUERY]->dim[1], keys = n->in[KEYS]->dim[1];
+    mask_bands b = mask_bands_of(m, keys);
+    if (m->kind != MASK_COLUMN || queries != keys || keys != m->text + (int64_t)m->side * m->side) return b;
+    b.step = b.bands = 1;
+    b.reach = MASK_FAR;
+    b.block = m->side;
+    return b;
+}
+
+/* Floats of one of them, x [B,T,H,D]. */
+static int64_t packed_floats(const tensor *x, const device *d)
+{
+    int64_t vec = device_get_info(d)->vec, row = (x->dim[3] + vec - 1) / vec * vec;
+    return x->dim[0] * x->dim[2] * padded(x->dim[1]) * row;
+}
+
+/* ---- Launches ---- */
 
 /* Neighbours a work-item owns.  A CPU's registers hold MR sums of VEC, those of a GPU's work-item one row. */
 static int tile_rows(const device *d)
@@ -73,69 +70,111 @@ static kernel_call begin(binder *b, const node *n, const char *kernel)
     return c;
 }
 
+/* The workspace from a float of it on. */
+static void call_packed(kernel_call *c, int64_t at)
+{
+    call_workspace(c, "WORK");
+    c->launch.args[c->launch.arg_count - 1].integer += at;
+}
+
+static void call_sizes(kernel_call *c, const tensor *x)
+{
+    call_int(c, x->dim[0] * x->dim[2]);
+    call_int(c, x->dim[2]);
+    call_int(c, x->dim[1]);
+}
+
+static void call_streams(kernel_call *c, const node *n)
+{
+    const mask_bands bands = packed_bands(n);
+    mask_call_valid(c, n->in[VALID]);
+    call_sizes(c, n->in[QUERY]);
+    mask_call(c, &bands);
+}
+
 static bool run(kernel_call *c, binder *b, int64_t items)
 {
     int64_t lanes = device_get_info(binder_device(b))->lanes;
     return call_rows(c, (items + lanes - 1) / lanes);
 }
 
-static bool run_tiles(kernel_call *c, binder *b, const node *n)
+/* A work-item for each tile of x. */
+static bool run_tiles(kernel_call *c, binder *b, const tensor *x)
 {
-    const tensor *q = n->in[QUERY];
     int64_t rows = tile_rows(binder_device(b));
-    return run(c, b, q->dim[0] * q->dim[2] * ((q->dim[1] + rows - 1) / rows));
+    return run(c, b, x->dim[0] * x->dim[2] * ((x->dim[1] + rows - 1) / rows));
 }
 
-static bool pack(binder *b, const node *n, const tensor *x, int row_slot, int panel_slot, float factor)
+enum { NOT_WANTED = -1 };
+
+/* x, times factor, as rows and as panels, to these places of the workspace. */
+static bool pack(binder *b, const node *n, const tensor *x, int64_t rows, int64_t panels, float factor)
 {
+    const mask_bands bands = packed_bands(n);
     kernel_call c = begin(b, n, "attention_pack");
-    call_workspace(&c, "WORK");
+    call_packed(&c, rows == NOT_WANTED ? 0 : rows);
+    call_packed(&c, panels == NOT_WANTED ? 0 : panels);
     call_tensor(&c, "X", x);
-    call_stream(&c, n);
-    call_int(&c, row_slot);
-    call_int(&c, panel_slot);
+    call_sizes(&c, x);
+    call_int(&c, bands.text);
+    call_int(&c, bands.block);
+    call_int(&c, rows != NOT_WANTED);
+    call_int(&c, panels != NOT_WANTED);
     call_float(&c, factor);
     return run(&c, b, x->dim[0] * x->dim[2] * padded(x->dim[1]) / device_get_info(binder_device(b))->vec);
 }
 
 /* ---- Forward ---- */
 
-static bool attention_infer(node *n)
+static bool expect_shapes(const node *n)
 {
-    const attention_attributes *a = n->attributes;
-    const tensor *q = n->in[QUERY];
-    if (!expect_float(n, QUERY, "q") || !expect_float(n, KEYS, "k") || !expect_float(n, VALUES, "v") ||
-        !expect_like(n, KEYS, "k", QUERY, false) || !expect_like(n, VALUES, "v", QUERY, false))
-        return false;
+    const tensor *q = n->in[QUERY], *k = n->in[KEYS];
     if (q->rank != 4) return graph_fail(n->graph, "attention: q %s must be [B,T,H,D]", tensor_shape_text(q));
+    if (k->rank != 4 || k->dim[0] != q->dim[0] || k->dim[2] != q->dim[2] || k->dim[3] != q->dim[3])
+        return graph_fail(n->graph, "attention: k %s must be like q %s but for the number of keys",
+                          tensor_shape_text(k), tensor_shape_text(q));
     if (q->dim[3] > ATTENTION_HEAD_MAX)
         return graph_fail(n->graph, "attention: head size %lld is above %d", (long long)q->dim[3],
                           ATTENTION_HEAD_MAX);
-    if (a->pattern.side < 1 || a->pattern.text < 0 || a->pattern.window < 1)
-        return graph_fail(n->graph, "attention: impossible mask (text %d, side %d, window %d)",
-                          (int)a->pattern.text, (int)a->pattern.side, (int)a->pattern.window);
+    return expect_like(n, VALUES, "v", KEYS, false) &&
+           (!n->in[VALID] || expect_control(n, VALID, "valid", DTYPE_I32, q->dim[0])) &&
+           mask_expect(n, attention_mask(n), q->dim[1], k->dim[1]);
+}
+
+static bool attention_infer(node *n)
+{
+    const tensor *q = n->in[QUERY];
+    if (!expect_float(n, QUERY, "q") || !expect_float(n, KEYS, "k") || !expect_float(n, VALUES, "v") ||
+        !expect_shapes(n))
+        return false;
     return !node_output(n, q->type, 4, q->dim)->poison &&
            !node_output(n, DTYPE_F32, 2, (int64_t[]){ q->dim[0] * q->dim[2], padded(q->dim[1]) })->poison;
 }
 
+/* Rows of q, panels of k, rows of v. */
 static int64_t forward_workspace(const node *n, device *d, error *err)
 {
     (void)err;
-    return 3 * slot_floats(n->in[QUERY], d) * (int64_t)sizeof(float);
+    return (packed_floats(n->in[QUERY], d) + 2 * packed_floats(n->in[KEYS], d)) * (int64_t)sizeof(float);
 }
 
 static bool forward_bind(const node *n, binder *b)
 {
     const attention_attributes *a = n->attributes;
-    if (!pack(b, n, n->in[QUERY], 0, -1, a->scale) || !pack(b, n, n->in[KEYS], -1, 1, 1.0f) ||
-        !pack(b, n, n->in[VALUES], 2, -1, 1.0f))
+    const tensor *q = n->in[QUERY], *k = n->in[KEYS];
+    const int64_t keys = packed_floats(q, binder_device(b)),
+                  values = keys + packed_floats(k, binder_device(b));
+    if (!pack(b, n, q, 0, NOT_WANTED, a->scale) || !pack(b, n, k, NOT_WANTED, keys, 1.0f) ||
+        !pack(b, n, n->in[VALUES], values, NOT_WANTED, 1.0f))
         return false;
     kernel_call c = begin(b, n, "attention_forward");
     call_tensor(&c, "Y", n->out[0]);
     call_tensor(&c, "LSE", n->out[1]);
-    call_workspace(&c, "WORK");
-    call_stream(&c, n);
-    return run_tiles(&c, b, n);
+    call_packed(&c, 0);
+    call_packed(&c, keys);
+    call_packed(&c, values);
+    call_streams(&c, n);
+    return run_tiles(&c, b, q);
 }
 
 /* ---- Backward: dq, dk, dv from q, k, v, y, lse, dy ---- */
@@ -147,49 +186,84 @@ static bool backward_infer(node *n)
     return true;
 }
 
-/* Rows and panels of q, k, v and dy, then delta. */
+/* Rows and panels of each operand, and delta: where they are in the workspace. */
+typedef struct backward_places {
+    int64_t q_rows, q, dy_rows, dy, k_rows, k, v_rows, v, delta, end;
+} backward_places;
+
+static backward_places places_of(const node *n, const device *d)
+{
+    const int64_t query = packed_floats(n->in[QUERY], d), key = packed_floats(n->in[KEYS], d);
+    backward_places p = { .q = query, .dy_rows = 2 * query, .dy = 3 * query, .k_rows = 4 * query };
+    p.k = p.k_rows + key;
+    p.v_rows = p.k + key;
+    p.v = p.v_rows + key;
+    p.delta = p.v + key;
+    p.end = p.delta + tensor_count(n->in[LSE]);
+    return p;
+}
+
 static int64_t backward_workspace(const node *n, device *d, error *err)
 {
     (void)err;
-    return (8 * slot_floats(n->in[QUERY], d) + tensor_count(n->in[LSE])) * (int64_t)sizeof(float);
+    return places_of(n, d).end * (int64_t)sizeof(float);
 }
 
-static void call_delta(kernel_call *c, binder *b, const node *n)
+static bool bind_delta(const node *n, binder *b, const backward_places *p)
 {
-    call_workspace(c, "DELTA");
-    c->launch.args[c->launch.arg_count - 1].integer += 8 * slot_floats(n->in[QUERY], binder_device(b));
+    const mask_bands bands = packed_bands(n);
+    kernel_call c = begin(b, n, "attention_delta");
+    call_packed(&c, p->delta);
+    call_tensor(&c, "DY", n->in[DY]);
+    call_tensor(&c, "Y", n->in[Y]);
+    call_sizes(&c, n->in[QUERY]);
+    call_int(&c, bands.text);
+    call_int(&c, bands.block);
+    return run(&c, b, tensor_count(n->in[LSE]));
+}
+
+static bool bind_queries(const node *n, binder *b, const backward_places *p)
+{
+    const attention_attributes *a = n->attributes;
+    kernel_call c = begin(b, n, "attention_backward_q");
+    call_tensor(&c, "DQ", n->out[0]);
+    call_packed(&c, p->q_rows);
+    call_packed(&c, p->dy_rows);
+    call_packed(&c, p->k_rows);
+    call_packed(&c, p->k);
+    call_packed(&c, p->v);
+    call_tensor(&c, "LSE", n->in[LSE]);
+    call_packed(&c, p->delta);
+    call_streams(&c, n);
+    call_float(&c, a->scale);
+    return run_tiles(&c, b, n->in[QUERY]);
+}
+
+static bool bind_keys(const node *n, binder *b, const backward_places *p)
+{
+    kernel_call c = begin(b, n, "attention_backward_kv");
+    call_tensor(&c, "DK", n->out[1]);
+    call_tensor(&c, "DV", n->out[2]);
+    call_packed(&c, p->q_rows);
+    call_packed(&c, p->q);
+    call_packed(&c, p->dy_rows);
+    call_packed(&c, p->dy);
+    call_packed(&c, p->k_rows);
+    call_packed(&c, p->v_rows);
+    call_tensor(&c, "LSE", n->in[LSE]);
+    call_packed(&c, p->delta);
+    call_streams(&c, n);
+    return run_tiles(&c, b, n->in[KEYS]);
 }
 
 static bool backward_bind(const node *n, binder *b)
 {
     const attention_attributes *a = n->attributes;
-    if (!pack(b, n, n->in[QUERY], 0, 1, a->scale) || !pack(b, n, n->in[KEYS], 2, 3, 1.0f) ||
-        !pack(b, n, n->in[VALUES], 4, 5, 1.0f) || !pack(b, n, n->in[DY], 6, 7, 1.0f))
-        return false;
-    kernel_call c = begin(b, n, "attention_delta");
-    call_delta(&c, b, n);
-    call_tensor(&c, "DY", n->in[DY]);
-    call_tensor(&c, "Y", n->in[Y]);
-    call_stream(&c, n);
-    if (!run(&c, b, tensor_count(n->in[LSE]))) return false;
-
-    c = begin(b, n, "attention_backward_q");
-    call_tensor(&c, "DQ", n->out[0]);
-    call_workspace(&c, "WORK");
-    call_tensor(&c, "LSE", n->in[LSE]);
-    call_delta(&c, b, n);
-    call_stream(&c, n);
-    call_float(&c, a->scale);
-    if (!run_tiles(&c, b, n)) return false;
-
-    c = begin(b, n, "attention_backward_kv");
-    call_tensor(&c, "DK", n->out[1]);
-    call_tensor(&c, "DV", n->out[2]);
-    call_workspace(&c, "WORK");
-    call_tensor(&c, "LSE", n->in[LSE]);
-    call_delta(&c, b, n);
-    call_stream(&c, n);
-    return run_tiles(&c, b, n);
+    const backward_places p = places_of(n, binder_device(b));
+    return pack(b, n, n->in[QUERY], p.q_rows, p.q, a->scale) &&
+           pack(b, n, n->in[KEYS], p.k_rows, p.k, 1.0f) && pack(b, n, n->in[VALUES], p.v_rows, p.v, 1.0f) &&
+           pack(b, n, n->in[DY], p.dy_rows, p.dy, 1.0f) && bind_delta(n, b, &p) && bind_queries(n, b, &p) &&
+           bind_keys(n, b, &p);
 }
 
 static const op_def backward = { "attention_backward", backward_infer, backward_bind, NULL,
@@ -198,8 +272,10 @@ static const op_def backward = { "attention_backward", backward_infer, backward_
 static void attention_grad(node *n, tensor *const *dout, tensor **din)
 {
     if (!dout[0]) return;
-    tensor *in[] = { n->in[QUERY], n->in[KEYS], n->in[VALUES], n->out[0], n->out[1], op_contiguous(dout[0]) };
-    const node *all = graph_node(n->graph, &backward, 6, in, n->attributes, sizeof(attention_attributes));
+    tensor *in[] = { n->in[QUERY], n->in[KEYS], n->in[VALUES],         n->in[VALID],
+                     n->out[0],    n->out[1],   op_contiguous(dout[0]) };
+    const node *all =
+        graph_node(n->graph, &backward, BACKWARD_INPUTS, in, n->attributes, sizeof(attention_attributes));
     for (int i = QUERY; all && i <= VALUES; ++i) din[i] = all->out[i];
 }
 
@@ -209,6 +285,8 @@ static const op_def attention = { "attention", attention_infer, forward_bind, at
 tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern, float scale)
 {
     attention_attributes a = { *pattern, scale };
-    tensor *in[] = { op_contiguous(q), op_contiguous(k), op_contiguous(v) };
-    return graph_node1(q->graph, &attention, 3, in, &a, sizeof a);
+    a.pattern.valid = NULL;
+    tensor *in[] = { op_contiguous(q), op_contiguous(k), op_contiguous(v),
+                     pattern->valid ? op_contiguous(pattern->valid) : NULL };
+    return graph_node1(q->graph, &attention, FORWARD_INPUTS, in, &a, sizeof a);
 }

@@ -6,11 +6,12 @@
 
 #include <string.h>
 
-/* Pairs of a query and a key it sees, over a stream of `length`. */
-static double seen_pairs(const mask *m, int64_t length)
+/* Pairs of a query and a key it sees. */
+static double seen_pairs(const mask *m, int64_t queries, int64_t keys)
 {
     int64_t pairs = 0;
-    for (int32_t q = 0; q < length; ++q) pairs += mask_seen(m, q);
+    const int32_t first = mask_first_query(m, queries, keys);
+    for (int32_t q = 0; q < queries; ++q) pairs += mask_seen(m, first + q, (int32_t)keys);
     return (double)pairs;
 }
 
@@ -18,15 +19,16 @@ static double attention_flops(const node *n, int products)
 {
     const tensor *q = n->in[0];
     return 2.0 * products * (double)(q->dim[0] * q->dim[2] * q->dim[3]) *
-           seen_pairs(attention_mask(n), q->dim[1]);
+           seen_pairs(attention_mask(n), q->dim[1], n->in[1]->dim[1]);
 }
 
 /* Of one query at the end of the stream: the most that a step of drawing costs. */
 static double decode_flops(const node *n)
 {
     const tensor *keys = n->in[3];
+    const int32_t length = (int32_t)keys->dim[2];
     return 4.0 * (double)(keys->dim[0] * keys->dim[1] * keys->dim[3]) *
-           (double)mask_seen(attention_decode_mask(n), (int32_t)keys->dim[2] - 1);
+           (double)mask_seen(attention_decode_mask(n), length - 1, length);
 }
 
 double op_flops(const node *n)

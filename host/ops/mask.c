@@ -2,49 +2,103 @@
  * Gradient: passes where the key is visible, 0 elsewhere.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/mask.h"
+#include "cl/mask.clh"
 #include "host/ops/expect.h"
-#include "host/ops/ops.h"
+#include "host/ops/shared.h"
 
 #include <math.h>
 
-int32_t mask_extent(const mask *m)
+mask_bands mask_bands_of(const mask *m, int64_t keys)
 {
-    return m->kind != MASK_ROW ? m->window : m->reach ? m->reach : m->side;
+    mask_bands b = { .length = keys > MASK_FAR ? MASK_FAR : (int)keys,
+                     .text = m->text,
+                     .valid = m->text,
+                     .causal = m->kind != MASK_BIDIRECTIONAL,
+                     .step = 1,
+                     .bands = 1,
+                     .reach = MASK_FAR };
+    switch (m->kind) {
+    case MASK_CAUSAL:
+    case MASK_BIDIRECTIONAL:
+        break;
+    case MASK_ROW:
+        b.reach = mask_least(m->reach ? m->reach : m->side, MASK_FAR);
+        break;
+    case MASK_COLUMN:
+        b.step = b.bands = m->side;
+        b.reach = 0;
+        break;
+    case MASK_CONV:
+        b.step = m->side;
+        b.reach = m->window / 2;
+        b.bands = b.reach + 1;
+        break;
+    }
+    return b;
 }
 
 bool mask_visible(const mask *m, int32_t query, int32_t key)
 {
-    if (key < 0 || key > query) return false;
-    if (key < m->text) return true;
-    int32_t distance = query - key, half = m->window / 2;
-    switch (m->kind) {
-    case MASK_FULL:
-        return true;
-    case MASK_ROW:
-        return distance <= mask_extent(m);
-    case MASK_COLUMN:
-        return distance % m->side == 0;
-    case MASK_CONV:
-        break;
-    }
-    /* The row dy in 0..half whose tap dx = 0 is nearest: below the distance, or the next one. */
-    int32_t row = distance / m->side < half ? distance / m->side : half;
-    return distance - row * m->side <= half || (row < half && (row + 1) * m->side - distance <= half);
+    return mask_sees(mask_bands_of(m, MASK_FAR), query, key) != 0;
 }
 
-int32_t mask_seen(const mask *m, int32_t query)
+int32_t mask_seen(const mask *m, int32_t query, int32_t keys)
 {
+    if (m->kind == MASK_BIDIRECTIONAL) return keys;
     if (query < m->text) return query + 1;
+    const mask_bands b = mask_bands_of(m, keys);
     int32_t seen = m->text;
-    for (int32_t key = m->text; key <= query; ++key) seen += mask_visible(m, query, key);
+    for (int32_t key = m->text; key <= query; ++key) seen += mask_sees(b, query, key);
     return seen;
+}
+
+int32_t mask_first_query(const mask *m, int64_t queries, int64_t keys)
+{
+    return m->kind == MASK_BIDIRECTIONAL ? 0 : (int32_t)(keys - queries);
 }
 
 const char *mask_kind_name(mask_kind kind)
 {
-    static const char *const names[] = { "full", "row", "column", "conv" };
+    static const char *const names[] = { "causal", "row", "column", "conv", "bidirectional" };
     return names[kind];
 }
+
+/* ---- What operators with a mask share ---- */
+
+bool mask_expect(const node *n, const mask *m, int64_t queries, int64_t keys)
+{
+    const bool shaped = m->kind != MASK_CAUSAL && m->kind != MASK_BIDIRECTIONAL;
+    if ((int)m->kind < 0 || m->kind >= MASK_KINDS || m->text < 0 ||
+        (shaped && (m->side < 1 || m->window < 1 || m->reach < 0)))
+        return graph_fail(n->graph, "%s: impossible mask (kind %d, text %d, side %d, window %d)",
+                          n->def->name, (int)m->kind, (int)m->text, (int)m->side, (int)m->window);
+    if (m->kind != MASK_BIDIRECTIONAL && queries > keys)
+        return graph_fail(n->graph,
+                          "%s: k has %lld keys, fewer than the %lld queries that a causal mask "
+                          "takes for the last of them",
+                          n->def->name, (long long)keys, (long long)queries);
+    return true;
+}
+
+void mask_call(kernel_call *c, const mask_bands *b)
+{
+    call_int(c, b->length);
+    call_int(c, b->text);
+    call_int(c, b->causal);
+    call_int(c, b->step);
+    call_int(c, b->bands);
+    call_int(c, b->reach);
+    call_int(c, b->block);
+}
+
+void mask_call_valid(kernel_call *c, const tensor *valid)
+{
+    if (!valid) return;
+    call_define(c, "HAVE_VALID=1");
+    call_tensor(c, "VALID", valid);
+}
+
+/* ---- The operator ---- */
 
 /* Queries of one (batch, head) times this many are done per work-group, so that visibility, which is
  * the same for all of them, is worked out once. */
@@ -62,12 +116,10 @@ static bool mask_infer(node *n)
     if (!expect_float(n, 0, "scores")) return false;
     if (x->rank < 2)
         return graph_fail(n->graph, "mask: scores %s have no query and key axes", tensor_shape_text(x));
-    if (a->pattern.side < 1 || a->pattern.text < 0 || a->pattern.window < 1 || (int)a->pattern.kind < 0 ||
-        a->pattern.kind > MASK_CONV)
-        return graph_fail(n->graph, "mask: impossible pattern (kind %d, text %d, side %d, window %d)",
-                          (int)a->pattern.kind, (int)a->pattern.text, (int)a->pattern.side,
-                          (int)a->pattern.window);
-    if (n->in_count > 1 && n->in[1] && !expect_control(n, 1, "position", DTYPE_I32, 1)) return false;
+    const bool placed = n->in[1] != NULL;
+    if (!mask_expect(n, &a->pattern, placed ? 1 : x->dim[x->rank - 2], placed ? 1 : tensor_last(x)))
+        return false;
+    if (placed && !expect_control(n, 1, "position", DTYPE_I32, 1)) return false;
     node_output(n, x->type, x->rank, x->dim);
     return true;
 }
@@ -75,9 +127,10 @@ static bool mask_infer(node *n)
 static bool mask_bind(const node *n, binder *b)
 {
     const mask_attributes *a = n->attributes;
-    const tensor *x = n->in[0], *position = n->in_count > 1 ? n->in[1] : NULL;
-    int64_t queries = x->dim[x->rank - 2], keys = x->dim[x->rank - 1];
-    int64_t batches = tensor_rows(x) / queries;
+    const tensor *x = n->in[0], *position = n->in[1];
+    const int64_t queries = x->dim[x->rank - 2], keys = tensor_last(x);
+    const int64_t batches = tensor_rows(x) / queries;
+    const mask_bands bands = mask_bands_of(&a->pattern, keys);
     kernel_call c = call_begin(b, n, "mask_forward");
     call_define(&c, "SHARED=%d", MASK_SHARED);
     call_define(&c, "HAVE_POSITION=%d", position ? 1 : 0);
@@ -86,11 +139,8 @@ static bool mask_bind(const node *n, binder *b)
     if (position) call_tensor(&c, "POSITION", position);
     call_int(&c, batches);
     call_int(&c, queries);
-    call_int(&c, keys);
-    call_int(&c, (int64_t)a->pattern.kind);
-    call_int(&c, a->pattern.text);
-    call_int(&c, a->pattern.side);
-    call_int(&c, mask_extent(&a->pattern));
+    call_int(&c, position ? 0 : mask_first_query(&a->pattern, queries, keys));
+    mask_call(&c, &bands);
     call_float(&c, a->fill);
     return call_rows(&c, queries * ((batches + MASK_SHARED - 1) / MASK_SHARED));
 }

@@ -95,10 +95,10 @@ tensor *op_cross_entropy(tensor *logits, tensor *targets);
 
 /* ---- Attention masks, analytic (host/ops/mask.h says which key each query sees) ----------------- */
 struct mask;
-/* scores [.., Tq, Tk] + (0 where visible, -inf where not).  `position` (I32 [1]) is the first query's
- * place in the stream, or NULL for 0. */
+/* scores [.., Tq, Tk] + (0 where visible, -inf where not), whatever the mask's `valid`.  `position` (I32 [1]) is the
+ * first query's place in the stream, or NULL where the queries are its last. */
 tensor *op_mask(tensor *scores, const struct mask *pattern, tensor *position);
-/* softmax(scale q k^T + mask) v without storing scores: q, k, v [B,T,H,D], the whole stream -> [B,T,H,D] */
+/* softmax(scale q k^T + mask) v without storing scores: q [B,Tq,H,D], k and v [B,Tk,H,D] -> like q */
 tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern, float scale);
 
 /* ---- Random numbers ---------------------------------------------------------------------------- */
@@ -149,7 +149,8 @@ tensor *op_cache_write(tensor *cache, tensor *x, tensor *position);
 /* {position in the stream, number of the image token, row, column} of the next token, in place; returns it */
 tensor *op_next_place(tensor *place, int64_t side);
 /* One token against a cache: q, key, value, [B,H,D] in any shape; keys, values [B,H,T,D], which get key and value at
- * position[0] -> like q, attention over the mask's visible keys up to there; sums in an order independent of B. */
+ * position[0] -> like q, attention over the keys that the mask shows at position[0]; sums in an order independent of B.
+ * Without key and value (NULL) keys and values are read only; without position the token's place is T - 1. */
 tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys, tensor *values, const struct mask *pattern, tensor *position, float scale);
 /* Draws one token per row: logits [B,V]; settings F32 [4] = {temperature (0: argmax), top-k (0: all), top-p (1: all),
  * guidance (op_sample_into only)};

@@ -42,7 +42,14 @@ void gemm_end(const node *n, gemm_desc *desc);
 int64_t gemm_workspace(device *d, const gemm_desc *desc, error *err);
 bool gemm_record(binder *b, const node *n, const gemm_desc *desc);
 
-/* attention.c, attention_decode.c: the mask of such a node. */
+/* mask.c: whether a node can have this mask over so many queries and keys, else says so; and the arguments
+ * MASK_ARGUMENTS and MASK_VALID of a kernel (cl/mask.clh). */
+struct mask_bands;
+bool mask_expect(const node *n, const struct mask *m, int64_t queries, int64_t keys);
+void mask_call(kernel_call *c, const struct mask_bands *b);
+void mask_call_valid(kernel_call *c, const tensor *valid); /* NULL: none */
+
+/* attention.c, attention_decode.c: the mask of such a node, without `valid`. */
 const struct mask *attention_mask(const node *n);
 const struct mask *attention_decode_mask(const node *n);
 

@@ -11,7 +11,7 @@
 
 mask prior_mask(const prior_config *c, const prior_shape *shape, int64_t layer)
 {
-    mask m = { .kind = MASK_FULL,
+    mask m = { .kind = MASK_CAUSAL,
                .text = (int32_t)c->text_tokens,
                .side = (int32_t)shape->side,
                .window = (int32_t)c->window,

@@ -22,7 +22,7 @@ static void test_layer_order(void **state)
             assert_int_equal(m.window, 3);
         }
         memcpy(c.attention, "full", 5);
-        assert_int_equal(prior_mask(&c, &small_shape, layers).kind, MASK_FULL);
+        assert_int_equal(prior_mask(&c, &small_shape, layers).kind, MASK_CAUSAL);
     }
 }
 

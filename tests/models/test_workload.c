@@ -57,15 +57,17 @@ static void test_attention(void **state)
     (void)state;
     device *d = device_or_skip();
     store *s = store_create(d, &err);
-    for (int kind = MASK_FULL; kind <= MASK_CONV; ++kind) {
-        const mask m = { (mask_kind)kind, 5, 4, 3, 0 };
-        const int64_t length = m.text + m.side * m.side;
+    for (int i = 0; i < 2 * MASK_KINDS; ++i) {
+        const mask m = { (mask_kind)(i / 2), 5, 4, 3, 0, NULL };
+        const int64_t length = m.text + m.side * m.side, queries = i % 2 ? 9 : length;
+        const int32_t first = m.kind == MASK_BIDIRECTIONAL ? 0 : (int32_t)(length - queries);
         int64_t pairs = 0;
-        for (int32_t q = 0; q < length; ++q)
-            for (int32_t k = 0; k < length; ++k) pairs += mask_visible(&m, q, k);
+        for (int32_t q = 0; q < queries; ++q)
+            for (int32_t k = 0; k < length; ++k) pairs += mask_visible(&m, first + q, k);
         graph *g = graph_create(s, &err);
-        tensor *q = graph_input(g, "q", DTYPE_F32, 4, (int64_t[]){ 2, length, 3, 8 });
-        op_attention(q, q, q, &m, 1.0f);
+        tensor *q = graph_input(g, "q", DTYPE_F32, 4, (int64_t[]){ 2, queries, 3, 8 });
+        tensor *k = graph_input(g, "k", DTYPE_F32, 4, (int64_t[]){ 2, length, 3, 8 });
+        op_attention(q, k, k, &m, 1.0f);
         assert_true(flops_of(g) == 4.0 * 2 * 3 * 8 * (double)pairs);
         graph_destroy(g);
     }

@@ -1,5 +1,6 @@
 /* Fused attention against naive sums over mask_visible, forward and backward, at every kind of mask, with
- * streams that end before the image does, and tiles that lie across text and image; and against the composition
+ * streams that end before the image does, and tiles that lie across text and image; with other numbers of queries than of
+ * keys, and counts of valid keys, none among them; and against the composition
  * matmul, mask, softmax, matmul at a length at which one wrong tile would be a small share.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/mask.h"
@@ -8,24 +9,33 @@
 
 static mask case_mask(const op_case *c)
 {
-    return (mask){ (mask_kind)c->ints[0], (int32_t)c->ints[1], (int32_t)c->ints[2], (int32_t)c->ints[3], 0 };
+    return (mask){
+        (mask_kind)c->ints[0], (int32_t)c->ints[1], (int32_t)c->ints[2], (int32_t)c->ints[3], 0, NULL
+    };
 }
 
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
     mask m = case_mask(c);
+    m.valid = in[3];
     out[0] = op_attention(in[0], in[1], in[2], &m, 0.375f);
+}
+
+static bool sees(const mask *m, const op_array *valid, int64_t b, int64_t place, int64_t key)
+{
+    if (valid->v && key < m->text && key >= (int64_t)valid->v[b]) return false;
+    return m->kind == MASK_BIDIRECTIONAL || mask_visible(m, (int32_t)place, (int32_t)key);
 }
 
 static void one_query(const op_case *c, const op_array *in, int64_t b, int64_t t, int64_t h, double *y)
 {
     mask m = case_mask(c);
-    int64_t length = in[0].dim[1], heads = in[0].dim[2], size = in[0].dim[3];
-    const double *q = in[0].v + ((b * length + t) * heads + h) * size;
+    int64_t queries = in[0].dim[1], length = in[1].dim[1], heads = in[0].dim[2], size = in[0].dim[3];
+    const double *q = in[0].v + ((b * queries + t) * heads + h) * size;
     double total = 0.0;
     for (int64_t s = 0; s < length; ++s) {
-        if (!mask_visible(&m, (int32_t)t, (int32_t)s)) continue;
+        if (!sees(&m, &in[3], b, length - queries + t, s)) continue;
         const double *k = in[1].v + ((b * length + s) * heads + h) * size;
         const double *v = in[2].v + ((b * length + s) * heads + h) * size;
         double dot = 0.0;
@@ -34,7 +44,7 @@ static void one_query(const op_case *c, const op_array *in, int64_t b, int64_t t
         total += weight;
         for (int64_t d = 0; d < size; ++d) y[d] += weight * v[d];
     }
-    for (int64_t d = 0; d < size; ++d) y[d] /= total;
+    for (int64_t d = 0; d < size && total > 0.0; ++d) y[d] /= total;
 }
 
 static void reference(const op_case *c, const op_array *in, op_array *out)
@@ -63,8 +73,30 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
         } \
     }
 
+/* Keys of their own number; and counts of valid ones. */
+#define CROSS(title, batch, queries, keys, heads, head, ...) \
+    { \
+        .name = title, \
+        .in = { SHAPE(batch, queries, heads, head), SHAPE(batch, keys, heads, head), \
+                SHAPE(batch, keys, heads, head) }, \
+        .ints = { \
+            __VA_ARGS__ \
+        } \
+    }
+#define VALID(title, batch, queries, keys, heads, head, counts, ...) \
+    { \
+        .name = title, \
+        .in = { SHAPE(batch, queries, heads, head), \
+                SHAPE(batch, keys, heads, head), \
+                SHAPE(batch, keys, heads, head), \
+                { 1, { batch }, OP_INTEGER, .values = counts } }, \
+        .ints = { \
+            __VA_ARGS__ \
+        } \
+    }
+
 static const op_case cases[] = {
-    CASE("full", 2, 21, 2, 8, MASK_FULL, 5, 4, 3),
+    CASE("causal", 2, 21, 2, 8, MASK_CAUSAL, 5, 4, 3),
     CASE("row", 1, 41, 2, 8, MASK_ROW, 5, 6, 3),
     CASE("column", 1, 41, 2, 8, MASK_COLUMN, 5, 6, 3),
     CASE("conv", 1, 52, 1, 8, MASK_CONV, 3, 7, 5),
@@ -76,7 +108,7 @@ static const op_case cases[] = {
       .f32_only = true },
     { .name = "one token",
       .in = { SHAPE(1, 1, 1, 8), SHAPE(1, 1, 1, 8), SHAPE(1, 1, 1, 8) },
-      .ints = { MASK_FULL, 1, 1, 1 },
+      .ints = { MASK_CAUSAL, 1, 1, 1 },
       .no_gradient = true }, /* those of q and k are 0, of which no share can be wrong */
     { .name = "several chunks of keys",
       .in = { SHAPE(1, 276, 1, 8), SHAPE(1, 276, 1, 8), SHAPE(1, 276, 1, 8) },
@@ -90,15 +122,60 @@ static const op_case cases[] = {
       .in = { { 4, { 1, 21, 1, 8 }, .low = -12, .high = 12 },
               { 4, { 1, 21, 1, 8 }, .low = -12, .high = 12 },
               SHAPE(1, 21, 1, 8) },
-      .ints = { MASK_FULL, 5, 4, 3 },
+      .ints = { MASK_CAUSAL, 5, 4, 3 },
       .no_gradient = true },
-    { .name = "keys of another length",
+    CASE("causal, text alone", 1, 19, 1, 8, MASK_CAUSAL, 19, 0, 0),
+    CASE("causal, of no text", 1, 19, 1, 8, MASK_CAUSAL, 0, 0, 0),
+    CASE("bidirectional", 2, 21, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
+    CROSS("fewer queries than keys", 2, 7, 21, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
+    CROSS("more queries than keys", 1, 37, 5, 2, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
+    { .name = "one key",
+      .in = { SHAPE(2, 5, 2, 8), SHAPE(2, 1, 2, 8), SHAPE(2, 1, 2, 8) },
+      .ints = { MASK_BIDIRECTIONAL, 0, 0, 0 },
+      .no_gradient = true }, /* as with one token */
+    VALID("valid keys", 3, 6, 21, 2, 8, ((double[]){ 5, 1, 21 }), MASK_BIDIRECTIONAL, 21, 0, 0),
+    VALID("no valid key", 2, 5, 21, 1, 8, ((double[]){ 0, 17 }), MASK_BIDIRECTIONAL, 21, 0, 0),
+    VALID("counts out of range", 2, 5, 19, 1, 8, ((double[]){ -3, 99 }), MASK_BIDIRECTIONAL, 19, 0, 0),
+    VALID("text before the picture", 3, 12, 21, 1, 8, ((double[]){ 4, 0, 9 }), MASK_BIDIRECTIONAL, 9, 0, 0),
+    VALID("causal, valid text", 3, 21, 21, 1, 8, ((double[]){ 2, 5, 0 }), MASK_CAUSAL, 5, 4, 3),
+    VALID("row, valid text", 2, 57, 57, 1, 8, ((double[]){ 1, 18 }), MASK_ROW, 21, 6, 3),
+    VALID("column, valid text", 2, 57, 57, 1, 8, ((double[]){ 3, 0 }), MASK_COLUMN, 21, 6, 3),
+    VALID("conv, valid text", 2, 57, 57, 1, 8, ((double[]){ 20, 7 }), MASK_CONV, 21, 6, 5),
+    CROSS("last queries, causal", 2, 5, 21, 2, 8, MASK_CAUSAL, 5, 4, 3),
+    CROSS("last queries, row", 1, 19, 41, 1, 8, MASK_ROW, 5, 6, 3),
+    CROSS("last queries, column", 1, 7, 41, 1, 8, MASK_COLUMN, 5, 6, 3),
+    CROSS("last queries, conv", 1, 50, 52, 1, 8, MASK_CONV, 3, 7, 5),
+    VALID("last query, valid text", 2, 1, 25, 2, 8, ((double[]){ 3, 9 }), MASK_ROW, 9, 4, 3),
+    { .name = "several chunks of valid keys",
+      .in = { SHAPE(2, 37, 1, 8),
+              SHAPE(2, 300, 1, 8),
+              SHAPE(2, 300, 1, 8),
+              { 1, { 2 }, OP_INTEGER, .values = (double[]){ 131, 7 } } },
+      .ints = { MASK_BIDIRECTIONAL, 260, 0, 0 },
+      .large = true },
+    { .name = "fewer keys than a causal mask needs",
+      .in = { SHAPE(1, 9, 1, 8), SHAPE(1, 8, 1, 8), SHAPE(1, 8, 1, 8) },
+      .ints = { MASK_CAUSAL, 5, 2, 3 },
+      .fails = "attention: k has 8 keys, fewer than the 9 queries" },
+    { .name = "keys of other heads",
+      .in = { SHAPE(1, 9, 2, 8), SHAPE(1, 9, 1, 8), SHAPE(1, 9, 1, 8) },
+      .ints = { MASK_BIDIRECTIONAL },
+      .fails = "attention: k [1,9,1,8] must be like q [1,9,2,8] but for the number of keys" },
+    { .name = "values of another length",
       .in = { SHAPE(1, 9, 1, 8), SHAPE(1, 8, 1, 8), SHAPE(1, 9, 1, 8) },
-      .ints = { MASK_FULL, 5, 2, 3 },
-      .fails = "attention: k" },
+      .ints = { MASK_BIDIRECTIONAL },
+      .fails = "attention: v" },
+    { .name = "counts of another batch",
+      .in = { SHAPE(2, 9, 1, 8), SHAPE(2, 9, 1, 8), SHAPE(2, 9, 1, 8), { 1, { 3 }, OP_INTEGER, 1, 4 } },
+      .ints = { MASK_BIDIRECTIONAL, 9 },
+      .fails = "attention: valid must be [2], not [3]" },
+    { .name = "counts that are none",
+      .in = { SHAPE(2, 9, 1, 8), SHAPE(2, 9, 1, 8), SHAPE(2, 9, 1, 8), { 1, { 2 }, OP_CONTROL } },
+      .ints = { MASK_BIDIRECTIONAL, 9 },
+      .fails = "attention: valid must be I32, not F32" },
     { .name = "three axes",
       .in = { { 3, { 1, 9, 8 } }, { 3, { 1, 9, 8 } }, { 3, { 1, 9, 8 } } },
-      .ints = { MASK_FULL, 5, 2, 3 },
+      .ints = { MASK_CAUSAL, 5, 2, 3 },
       .fails = "must be [B,T,H,D]" },
     { .name = "impossible mask",
       .in = { SHAPE(1, 9, 1, 8), SHAPE(1, 9, 1, 8), SHAPE(1, 9, 1, 8) },
@@ -124,16 +201,16 @@ static tensor *composed(tensor *const *x, const mask *m)
 }
 
 /* got[0] is the result, got[1..3] the gradients of q, k and v. */
-static void run_one(const mask *m, bool fused, float *const *values, float *const *got)
+static void run_one(const mask *m, int64_t queries, bool fused, float *const *values, float *const *got)
 {
     rig r = rig_open(0);
     tensor *x[3], *gradient[3];
     for (int i = 0; i < 3; ++i) {
         char name[2] = { "qkv"[i], 0 };
         parameter_spec spec = { STORE_PARAMETER, DTYPE_F32, STORE_NORMAL, 1.0f, false };
-        x[i] = graph_parameter(r.graph, name, spec, RIG_DIM(BATCH, LENGTH, HEADS, HEAD));
+        x[i] = graph_parameter(r.graph, name, spec, RIG_DIM(BATCH, i ? LENGTH : queries, HEADS, HEAD));
     }
-    tensor *weights = rig_input(&r, "weights", DTYPE_F32, RIG_DIM(BATCH, LENGTH, HEADS, HEAD));
+    tensor *weights = rig_input(&r, "weights", DTYPE_F32, RIG_DIM(BATCH, queries, HEADS, HEAD));
     tensor *y = fused ? op_attention(x[0], x[1], x[2], m, 0.2f) : composed(x, m);
     graph_keep(y);
     graph_backward(r.graph, op_sum_all(op_mul(y, weights)));
@@ -147,25 +224,27 @@ static void run_one(const mask *m, bool fused, float *const *values, float *cons
     rig_close(&r);
 }
 
-static int check_composition(mask_kind kind)
+static int check_composition(mask_kind kind, int64_t queries)
 {
     static float values[4][VALUES], fused[4][VALUES], composition[4][VALUES];
     static const char *const names[] = { "result", "gradient of q", "gradient of k", "gradient of v" };
-    const mask m = { kind, TEXT, SIDE, 5, 0 };
+    const mask m = { kind, TEXT, SIDE, 5, 0, NULL };
     for (int i = 0; i < 4; ++i) rig_fill(values[i], VALUES, (uint32_t)i + 1, -1, 1);
     float *in[] = { values[0], values[1], values[2], values[3] };
-    run_one(&m, true, in, (float *[]){ fused[0], fused[1], fused[2], fused[3] });
-    run_one(&m, false, in, (float *[]){ composition[0], composition[1], composition[2], composition[3] });
+    run_one(&m, queries, true, in, (float *[]){ fused[0], fused[1], fused[2], fused[3] });
+    run_one(&m, queries, false, in,
+            (float *[]){ composition[0], composition[1], composition[2], composition[3] });
     int wrong = 0;
     for (int i = 0; i < 4; ++i) {
         double most = 0, off = 0;
-        for (int j = 0; j < VALUES; ++j) {
+        const int count = i <= 1 ? (int)(VALUES / LENGTH * queries) : VALUES;
+        for (int j = 0; j < count; ++j) {
             most = fmax(most, fabs((double)composition[i][j]));
             off = fmax(off, fabs((double)fused[i][j] - (double)composition[i][j]));
         }
         if (off <= 1e-5 * most) continue;
-        fprintf(stderr, "attention (%s): the %s differs from the composition's by %g of %g\n",
-                mask_kind_name(kind), names[i], off, most);
+        fprintf(stderr, "attention (%s, %lld queries): the %s differs from the composition's by %g of %g\n",
+                mask_kind_name(kind), (long long)queries, names[i], off, most);
         ++wrong;
     }
     return wrong;
@@ -174,8 +253,8 @@ static int check_composition(mask_kind kind)
 int main(void)
 {
     int wrong = 0;
-    for (int kind = MASK_FULL; kind <= MASK_CONV && !getenv("DALLE_CL_TINY"); ++kind)
-        wrong += check_composition((mask_kind)kind);
+    for (int i = 0; i < 2 * MASK_KINDS && !getenv("DALLE_CL_TINY"); ++i)
+        wrong += check_composition((mask_kind)(i / 2), i % 2 ? 101 : LENGTH);
     int status = op_check_main(&(op_test){ "attention", build, reference, OP_CASES(cases) });
     return status ? status : wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

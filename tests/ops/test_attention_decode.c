@@ -1,5 +1,5 @@
 /* One-token attention against a naive sum over mask_visible, at every kind of mask, with the token's own key and value
- * put into the cache; and that a picture's result has the same bits alone and in a batch.
+ * put into the cache or none; with counts of valid keys; and that a picture's result has the same bits alone and in a batch.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/mask.h"
 #include "tests/ops/rig.h"
@@ -10,11 +10,19 @@ static mask case_mask(const op_case *c)
     return (mask){ (mask_kind)c->ints[0], (int32_t)c->ints[1], (int32_t)c->ints[2], (int32_t)c->ints[3] };
 }
 
+/* in: q, key, value, keys, values, position, valid */
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
     mask m = case_mask(c);
+    m.valid = in[6];
     out[0] = op_attention_decode(in[0], in[1], in[2], in[3], in[4], &m, in[5], 0.375f);
+}
+
+static bool sees(const mask *m, const op_array *valid, int64_t sample, int at, int key)
+{
+    if (valid->v && key < m->text && key >= (int)valid->v[sample]) return false;
+    return m->kind == MASK_BIDIRECTIONAL || mask_visible(m, at, key);
 }
 
 static void reference(const op_case *c, const op_array *in, op_array *out)
@@ -26,7 +34,7 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
         const double *q = in[0].v + pair * head;
         double *y = out[0].v + pair * head, total = 0.0;
         for (int key = 0; key < length; ++key) {
-            if (!mask_visible(&m, at, key)) continue;
+            if (!sees(&m, &in[6], pair / in[3].dim[1], at, key)) continue;
             const double *k = key == at ? in[1].v + pair * head : in[3].v + (pair * length + key) * head;
             const double *v = key == at ? in[2].v + pair * head : in[4].v + (pair * length + key) * head;
             double dot = 0.0;
@@ -35,8 +43,33 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
             total += weight;
             for (int64_t d = 0; d < head; ++d) y[d] += weight * v[d];
         }
-        for (int64_t d = 0; d < head; ++d) y[d] /= total;
+        for (int64_t d = 0; d < head && total > 0.0; ++d) y[d] /= total;
     }
+}
+
+/* A cache that is read only, from the stream's last place: in: q, keys, values, valid */
+static void build_fixed(graph *g, const op_case *c, tensor *const *in, tensor **out)
+{
+    (void)g;
+    mask m = case_mask(c);
+    m.valid = in[3];
+    out[0] = op_attention_decode(in[0], NULL, NULL, in[1], in[2], &m, NULL, 0.375f);
+}
+
+static void reference_fixed(const op_case *c, const op_array *in, op_array *out)
+{
+    double at = (double)in[1].dim[2] - 1;
+    const op_array position = { 1, { 1 }, 1, 1, 1, &at };
+    /* Its own key and value, which the cache has already. */
+    int64_t pairs = in[0].rows, head = in[0].last, length = in[1].dim[2];
+    op_array own[2] = { in[0], in[0] };
+    for (int i = 0; i < 2; ++i) {
+        own[i].v = malloc((size_t)own[i].count * sizeof(double));
+        for (int64_t j = 0; j < pairs * head; ++j)
+            own[i].v[j] = in[1 + i].v[(j / head * length + length - 1) * head + j % head];
+    }
+    reference(c, (const op_array[]){ in[0], own[0], own[1], in[1], in[2], position, in[3] }, out);
+    for (int i = 0; i < 2; ++i) free(own[i].v);
 }
 
 #define CASE(title, batch, heads, length, head, at, ...) \
@@ -52,15 +85,74 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
         } \
     }
 
+#define COUNTED(title, batch, heads, length, head, at, counts, ...) \
+    { \
+        .name = title, .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                               { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                               { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                               { 4, { batch, heads, length, head }, OP_STATE }, \
+                               { 4, { batch, heads, length, head }, OP_STATE }, \
+                               { 1, { 1 }, OP_INTEGER, at, at }, \
+                               { 1, { batch }, OP_INTEGER, .values = counts } }, \
+        .ints = { \
+            __VA_ARGS__ \
+        } \
+    }
+#define READ(title, batch, heads, length, head, role, ...) \
+    { \
+        .name = title, \
+        .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                { 4, { batch, heads, length, head }, role }, \
+                { 4, { batch, heads, length, head }, role } }, \
+        .ints = { \
+            __VA_ARGS__ \
+        } \
+    }
+#define READ_COUNTED(title, batch, heads, length, head, counts, ...) \
+    { \
+        .name = title, \
+        .in = { { 4, { batch, heads, 1, head }, OP_FIXED }, \
+                { 4, { batch, heads, length, head }, OP_FIXED }, \
+                { 4, { batch, heads, length, head }, OP_FIXED }, \
+                { 1, { batch }, OP_INTEGER, .values = counts } }, \
+        .ints = { \
+            __VA_ARGS__ \
+        } \
+    }
+
+static const op_case fixed[] = {
+    READ("another stream", 2, 3, 21, 8, OP_FIXED, MASK_BIDIRECTIONAL, 0, 0, 0),
+    READ("another stream's cache", 2, 3, 21, 37, OP_STATE, MASK_BIDIRECTIONAL, 0, 0, 0),
+    READ("one key", 2, 3, 1, 8, OP_FIXED, MASK_BIDIRECTIONAL, 0, 0, 0),
+    READ("own stream", 2, 3, 19, 8, OP_FIXED, MASK_ROW, 5, 4, 3),
+    READ_COUNTED("valid keys", 3, 2, 21, 8, ((double[]){ 5, 1, 21 }), MASK_BIDIRECTIONAL, 21, 0, 0),
+    READ_COUNTED("no valid key", 2, 2, 21, 8, ((double[]){ 0, 17 }), MASK_BIDIRECTIONAL, 21, 0, 0),
+    READ_COUNTED("counts out of range", 2, 2, 21, 8, ((double[]){ -3, 99 }), MASK_BIDIRECTIONAL, 21, 0, 0),
+    READ_COUNTED("text before the picture", 3, 2, 21, 8, ((double[]){ 4, 0, 9 }), MASK_BIDIRECTIONAL, 9, 0,
+                 0),
+    { .name = "counts of another batch",
+      .in = { { 4, { 2, 2, 1, 8 }, OP_FIXED },
+              { 4, { 2, 2, 9, 8 }, OP_FIXED },
+              { 4, { 2, 2, 9, 8 }, OP_FIXED },
+              { 1, { 3 }, OP_INTEGER, 1, 4 } },
+      .ints = { MASK_BIDIRECTIONAL, 9 },
+      .fails = "attention_decode: valid must be [2], not [3]" },
+};
+
 static const op_case cases[] = {
     CASE("first token", 2, 3, 21, 8, 0, MASK_ROW, 5, 4, 3),
     CASE("text", 2, 3, 21, 8, 3, MASK_COLUMN, 5, 4, 3),
-    CASE("full", 2, 3, 21, 8, 18, MASK_FULL, 5, 4, 3),
+    CASE("causal", 2, 3, 21, 8, 18, MASK_CAUSAL, 5, 4, 3),
     CASE("row", 2, 3, 21, 37, 18, MASK_ROW, 5, 4, 3),
     CASE("column", 2, 3, 21, 8, 20, MASK_COLUMN, 5, 4, 3),
     CASE("conv", 1, 2, 52, 8, 45, MASK_CONV, 3, 7, 5),
     CASE("conv wider than the image", 1, 2, 19, 8, 17, MASK_CONV, 3, 4, 11),
     CASE("no text", 1, 2, 16, 16, 15, MASK_CONV, 0, 4, 3),
+    COUNTED("causal, valid text", 3, 2, 21, 8, 18, ((double[]){ 2, 5, 0 }), MASK_CAUSAL, 5, 4, 3),
+    COUNTED("text that is not valid", 3, 2, 21, 8, 3, ((double[]){ 2, 5, 0 }), MASK_ROW, 5, 4, 3),
+    COUNTED("row, valid text", 2, 2, 41, 8, 33, ((double[]){ 1, 4 }), MASK_ROW, 5, 6, 3),
+    COUNTED("column, valid text", 2, 2, 41, 8, 40, ((double[]){ 3, 0 }), MASK_COLUMN, 5, 6, 3),
+    COUNTED("conv, valid text", 2, 2, 41, 8, 38, ((double[]){ 2, 0 }), MASK_CONV, 5, 6, 5),
     { .name = "several tiles",
       .in = { { 4, { 1, 2, 1, 8 }, OP_FIXED },
               { 4, { 1, 2, 1, 8 }, OP_FIXED },
@@ -68,7 +160,7 @@ static const op_case cases[] = {
               { 4, { 1, 2, 600, 8 }, OP_STATE },
               { 4, { 1, 2, 600, 8 }, OP_STATE },
               { 1, { 1 }, OP_INTEGER, 599, 599 } },
-      .ints = { MASK_FULL, 24, 24, 3 },
+      .ints = { MASK_CAUSAL, 24, 24, 3 },
       .large = true },
     { .name = "two queries",
       .in = { { 4, { 1, 2, 2, 16 }, OP_FIXED },
@@ -77,7 +169,7 @@ static const op_case cases[] = {
               { 4, { 1, 2, 9, 16 }, OP_STATE },
               { 4, { 1, 2, 9, 16 }, OP_STATE },
               { 1, { 1 }, OP_INTEGER, 5, 5 } },
-      .ints = { MASK_FULL, 5, 2, 3 },
+      .ints = { MASK_CAUSAL, 5, 2, 3 },
       .fails = "is not one token" },
 };
 
@@ -122,6 +214,8 @@ int main(void)
 {
     int wrong = 0;
     for (int shape = 0; shape < RIG_SHAPES; ++shape) wrong += check_batch(shape);
-    int status = op_check_main(&(op_test){ "attention_decode", build, reference, OP_CASES(cases) });
+    int status =
+        op_check_all(2, (op_test[]){ { "attention_decode", build, reference, OP_CASES(cases) },
+                                     { "attention_decode", build_fixed, reference_fixed, OP_CASES(fixed) } });
     return status ? status : wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -2,6 +2,7 @@
  * definition, and the operator against a table.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/mask.h"
+#include "cl/mask.clh"
 #include "tests/ops/rig.h"
 #include "tests/support/op_check.h"
 
@@ -31,24 +32,37 @@ static void draw_conv(const mask *m, int i, bool *seen)
 
 static void draw(const mask *m, int query, bool *seen)
 {
+    if (m->kind == MASK_BIDIRECTIONAL) {
+        memset(seen, 1, (size_t)(m->text + m->side * m->side));
+        return;
+    }
     if (query < m->text) {
         for (int k = 0; k <= query; ++k) seen[k] = true;
         return;
     }
     for (int k = 0; k < m->text; ++k) seen[k] = true;
     int i = query - m->text;
-    if (m->kind == MASK_FULL)
+    if (m->kind == MASK_CAUSAL)
         for (int j = 0; j <= i; ++j) seen[m->text + j] = true;
     if (m->kind == MASK_ROW) draw_row(m, i, seen);
     if (m->kind == MASK_COLUMN) draw_column(m, i, seen);
     if (m->kind == MASK_CONV) draw_conv(m, i, seen);
 }
 
-static const mask grids[] = { { MASK_FULL, 0, 1, 11 },  { MASK_FULL, 5, 4, 3 },   { MASK_FULL, 3, 4, 11 },
-                              { MASK_FULL, 7, 13, 11 }, { MASK_FULL, 2, 12, 11 }, { MASK_FULL, 0, 11, 11 },
-                              { MASK_FULL, 4, 10, 11 }, { MASK_FULL, 1, 6, 5 },   { MASK_FULL, 3, 2, 11 },
-                              { MASK_FULL, 6, 16, 7 },  { MASK_FULL, 2, 3, 1 },   { MASK_FULL, 2, 6, 3, 4 },
-                              { MASK_FULL, 3, 4, 3, 9 } };
+/* Of each kind. */
+static const mask grids[] = { { .text = 0, .side = 1, .window = 11 },
+                              { .text = 5, .side = 4, .window = 3 },
+                              { .text = 3, .side = 4, .window = 11 },
+                              { .text = 7, .side = 13, .window = 11 },
+                              { .text = 2, .side = 12, .window = 11 },
+                              { .text = 0, .side = 11, .window = 11 },
+                              { .text = 4, .side = 10, .window = 11 },
+                              { .text = 1, .side = 6, .window = 5 },
+                              { .text = 3, .side = 2, .window = 11 },
+                              { .text = 6, .side = 16, .window = 7 },
+                              { .text = 2, .side = 3, .window = 1 },
+                              { .text = 2, .side = 6, .window = 3, .reach = 4 },
+                              { .text = 3, .side = 4, .window = 3, .reach = 9 } };
 
 static int compare_definition(const mask *m)
 {
@@ -68,6 +82,25 @@ static int compare_definition(const mask *m)
     return wrong;
 }
 
+/* A column mask over an image in column-major order is a causal one in blocks (host/ops/attention.c). */
+static int compare_blocks(const mask *m)
+{
+    int length = m->text + m->side * m->side, wrong = 0;
+    mask_bands bands = { length, m->text, m->text, 1, 1, 1, MASK_FAR, m->side };
+    for (int q = 0; q < length; ++q)
+        for (int k = 0; k < length; ++k) {
+            int place[2] = { q, k };
+            for (int i = 0; i < 2; ++i) {
+                int p = place[i] - m->text;
+                if (p >= 0) place[i] = m->text + p % m->side * m->side + p / m->side;
+            }
+            if ((mask_sees(bands, place[0], place[1]) != 0) == mask_visible(m, q, k)) continue;
+            if (wrong++ < 3)
+                fprintf(stderr, "blocks, text %d side %d: query %d key %d\n", m->text, m->side, q, k);
+        }
+    return wrong;
+}
+
 static int compare_kernel(rig *r, const mask *m)
 {
     int length = m->text + m->side * m->side, wrong = 0;
@@ -83,11 +116,13 @@ static int compare_kernel(rig *r, const mask *m)
                              .rank = 1,
                              .global = { (size_t)length },
                              .local = { 1 } };
-    int64_t values[] = { length, (int64_t)m->kind, m->text, m->side, mask_extent(m) };
+    const mask_bands bands = mask_bands_of(m, length);
+    const int values[] = { length,     bands.length, bands.text,  bands.causal,
+                           bands.step, bands.bands,  bands.reach, bands.block };
     launch.args[0] = (device_arg){ .kind = DEVICE_ARG_BUFFER, .buffer = b };
-    for (int i = 0; i < 5; ++i)
+    for (int i = 0; i < 8; ++i)
         launch.args[1 + i] = (device_arg){ .kind = DEVICE_ARG_INT, .integer = values[i] };
-    launch.arg_count = 6;
+    launch.arg_count = 9;
     rig_must(b && list && device_launches_add(list, &launch, &err) && device_launches_run(list, 0, 1, &err) &&
                  device_read(r->device, b, 0, table, (int64_t)bytes, &err),
              &err, "mask_table");
@@ -111,10 +146,11 @@ static int check_functions(void)
     int wrong = 0;
     rig r = rig_open(0);
     for (size_t i = 0; i < sizeof grids / sizeof *grids; ++i)
-        for (int kind = 0; kind <= MASK_CONV; ++kind) {
+        for (int kind = 0; kind < MASK_KINDS; ++kind) {
             mask m = grids[i];
             m.kind = (mask_kind)kind;
             wrong += compare_definition(&m);
+            if (m.kind == MASK_COLUMN) wrong += compare_blocks(&m);
             if (!getenv("DALLE_CL_TINY") || m.side < 5) wrong += compare_kernel(&r, &m);
         }
     rig_close(&r);
@@ -139,7 +175,7 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     mask m = case_mask(c);
     int64_t queries = in[0].rank > 1 ? in[0].dim[in[0].rank - 2] : 1;
-    int first = in[1].v ? (int)in[1].v[0] : 0;
+    int first = in[1].v ? (int)in[1].v[0] : mask_first_query(&m, queries, in[0].last);
     for (int64_t i = 0; i < in[0].count; ++i) {
         int key = (int)(i % in[0].last), query = (int)(i / in[0].last % queries);
         out[0].v[i] = mask_visible(&m, query + first, key) ? in[0].v[i] : -4.0;
@@ -147,7 +183,7 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 }
 
 static const op_case cases[] = {
-    { .name = "full", .in = { { 4, { 2, 3, 7, 7 } } }, .ints = { MASK_FULL, 3, 2, 3 } },
+    { .name = "causal", .in = { { 4, { 2, 3, 7, 7 } } }, .ints = { MASK_CAUSAL, 3, 2, 3 } },
     { .name = "row", .in = { { 4, { 3, 3, 21, 21 } } }, .ints = { MASK_ROW, 5, 4, 3 } },
     { .name = "column", .in = { { 3, { 9, 21, 21 } } }, .ints = { MASK_COLUMN, 5, 4, 3 } },
     { .name = "conv", .in = { { 3, { 1, 28, 28 } } }, .ints = { MASK_CONV, 3, 5, 3 } },
@@ -159,6 +195,16 @@ static const op_case cases[] = {
     { .name = "one query",
       .in = { { 4, { 2, 2, 1, 21 } }, { 1, { 1 }, OP_INTEGER, 17, 17 } },
       .ints = { MASK_ROW, 5, 4, 3 } },
+    { .name = "the last queries", .in = { { 3, { 9, 5, 21 } } }, .ints = { MASK_ROW, 5, 4, 3 } },
+    { .name = "bidirectional", .in = { { 3, { 9, 7, 5 } } }, .ints = { MASK_BIDIRECTIONAL, 2, 0, 0 } },
+    { .name = "more queries than keys",
+      .in = { { 3, { 1, 7, 5 } } },
+      .ints = { MASK_CAUSAL, 2, 1, 1 },
+      .fails = "mask: k has 5 keys, fewer than the 7 queries" },
+    { .name = "no such kind",
+      .in = { { 2, { 5, 5 } } },
+      .ints = { MASK_KINDS, 1, 1, 1 },
+      .fails = "impossible" },
     { .name = "one element", .in = { { 2, { 1, 1 } } }, .ints = { MASK_COLUMN, 0, 1, 1 } },
     { .name = "no query axis",
       .in = { { 1, { 5 } } },
