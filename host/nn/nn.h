@@ -39,11 +39,17 @@ norm_weights nn_norm_weights(graph *g, const char *name, int64_t size);
 tensor *nn_norm(const norm_weights *w, tensor *x); /* layer normalisation */
 
 typedef struct attention_weights {
-    linear_weights query, key, value, output;
+    linear_weights query, output;
+    linear_weights key, value;                 /* of the stream that asks, if it sees itself */
+    linear_weights context_key, context_value; /* of another stream, if it sees one */
     int64_t heads, head_size;
 } attention_weights;
 attention_weights nn_attention_weights(graph *g, const char *name, int64_t size, int64_t heads,
                                        float deviation, float output_deviation);
+/* Of a stream of width `size` that asks another one, of width `context`; with `own`, itself as well. */
+attention_weights nn_cross_attention_weights(graph *g, const char *name, int64_t size, int64_t context,
+                                             int64_t heads, bool own, float deviation,
+                                             float output_deviation);
 
 /* Keys and values of one layer while decoding, [B,H,T,D] each, and where the new token goes. */
 typedef struct attention_cache {
@@ -57,10 +63,19 @@ typedef struct attention_fill {
     tensor *keys, *values;
 } attention_fill;
 tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern, attention_fill *fill);
+/* Queries of x [B,Tq,C] over the keys of context [B,Tk,Cc], before the output layer -> like x; with own keys, over x's
+ * too, which come after the context's.  Every key is seen, but for the context's from valid[b] on (I32 [B], or NULL).
+ * `fill` (may be NULL) receives all those keys and values, as [B,H,Tk,D]. */
+tensor *nn_cross_attention(const attention_weights *w, tensor *x, tensor *context, tensor *valid,
+                           attention_fill *fill);
 /* One new token, x [B,1,C]: x plus attention of norm(x) over the cache, which is updated in place.  The same bits for a
  * picture whatever B is. */
 tensor *nn_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
                           const mask *pattern, const attention_cache *cache);
+/* One token, x [B,1,C], over a context's keys and values alone: x plus attention of norm(x) over them.  They are
+ * [B,H,Tk,D], as nn_cross_attention's fill gave them; the same bits for a sample whatever B is. */
+tensor *nn_cross_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
+                                const attention_fill *context, tensor *valid);
 /* The same of a linear layer: act(norm(x) W^T + bias) + residual, without what is NULL. */
 tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor *x, bool gelu,
                        tensor *residual);
