@@ -75,7 +75,7 @@ static outcome run_dvae(const char *const *sets, const char *parts, int32_t *tok
                  graph_read(l->reconstruction, &o.figures[i][1], &err) &&
                  graph_read(l->regulariser, &o.figures[i][2], &err) &&
                  graph_read(l->squared_error, &o.figures[i][3], &err) &&
-                 graph_read(optimizer_status(r.step.optimizer), status, &err) &&
+                 graph_read_end(optimizer_status(r.step.optimizer), status, &err) &&
                  graph_read(l->tokens, tokens + i * tensor_count(l->tokens), &err),
              &err);
         assert_true(status[2] == 1.0f);
@@ -142,7 +142,7 @@ static outcome run_prior(const char *const *sets, const char *parts)
         good(trainer_step(&r.base, &g, i, 1e-3, &r, &err) && graph_read(l->loss, &o.figures[i][0], &err) &&
                  graph_read(l->text, &o.figures[i][1], &err) &&
                  graph_read(l->image, &o.figures[i][2], &err) &&
-                 graph_read(optimizer_status(r.step.optimizer), status, &err),
+                 graph_read_end(optimizer_status(r.step.optimizer), status, &err),
              &err);
         assert_true(status[2] == 1.0f);
         o.figures[i][3] = status[1];
