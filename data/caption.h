@@ -8,8 +8,8 @@
 #include "host/base/philox.h"
 
 /* Texts with a place for a caption, one a line: `{}` is the caption, `{a}` the caption with its article
- * ("a", "an", or none before a plural, a proper name, "kind: thing", or a caption that has one).  An empty line or one
- * that begins with '#' is none.  May be used by any number of threads. */
+ * ("a", "an", or none before a plural, a proper name, "kind: thing", or a caption that has one).  An empty
+ * line or one that begins with '#' is none.  May be used by any number of threads. */
 typedef struct caption_templates caption_templates;
 
 caption_templates *caption_templates_read(const char *text, const char *where, error *err);
@@ -28,8 +28,8 @@ const char *caption_article(const char *caption);
 
 typedef struct caption_odds {
     double others; /* one of the further captions instead of the first */
-    double
-        keywords; /* keywords instead: shuffled, or where `others` is above 0 as often some with the caption */
+    /* keywords instead: shuffled, or where `others` is above 0 as often some with the caption */
+    double keywords;
     double templates;  /* the caption is put into a template */
     double shuffle;    /* the caption's words come in a drawn order */
     double drop_words; /* each word after the first is left out; the last that is left never is */

@@ -1,17 +1,17 @@
 /* dataset.h -- pictures with captions, from WebDataset tars, folders, or several of either.
  * A tar or folder holds KEY.png (or .jpg, .jpeg) and KEY.txt, the caption, or several, one a line.  It may
- * hold KEY.json with "split" (text), "group" (text), "keywords" (list of text), "captions" (list of text: more
- * of them) and "repeat" (1 to 64: how often an epoch shows the picture).
- *   KEY is the path up to the last dot, in a tar as in a folder, so that "cat.v1.png" and "cat.v2.png" are two
- * samples.  Where that leaves one picture, one caption, and no other, alike up to the first dot of their names,
- * they are one sample with that key, as WebDataset has it: "7.input.jpg" and "7.outputs.txt".  Beside a whole
- * sample "7.jpg" with "7.txt", a lone "7.depth.png" is left out.  So are, by name, links in a tar that lead to
- * nothing in it, names that come again (the last counts), and a "7.webp" beside "7.jpg".  Hidden files and
- * members with other endings are not looked at; pictures with endings of formats that are not read are samples
- * whose picture cannot be read.
- * Everything but the pictures is read and checked when the set is opened; pictures are read when asked
- * for.  A compressed tar is held in memory.
- * An open set never changes and may be used by any number of threads.
+ * hold KEY.json with "split" (text), "group" (text), "keywords" (list of text), "captions" (list of text:
+ * more of them) and "repeat" (1 to 64: how often an epoch shows the picture).
+ *   KEY is the path up to the last dot, in a tar as in a folder, so that "cat.v1.png" and "cat.v2.png" are
+ *   two
+ * samples.  Where that leaves one picture, one caption, and no other, alike up to the first dot of their
+ * names, they are one sample with that key, as WebDataset has it: "7.input.jpg" and "7.outputs.txt".  Beside
+ * a whole sample "7.jpg" with "7.txt", a lone "7.depth.png" is left out.  So are, by name, links in a tar
+ * that lead to nothing in it, names that come again (the last counts), and a "7.webp" beside "7.jpg".  Hidden
+ * files and members with other endings are not looked at; pictures with endings of formats that are not read
+ * are samples whose picture cannot be read. Everything but the pictures is read and checked when the set is
+ * opened; pictures are read when asked for.  A compressed tar is held in memory. An open set never changes
+ * and may be used by any number of threads.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_DATASET_H
 #define DALLE_CL_DATA_DATASET_H
@@ -37,8 +37,8 @@ typedef struct dataset_sample {
     bool captioned; /* there is a KEY.txt, though it may hold nothing but spaces */
 } dataset_sample;
 
-/* `need_captions`: a picture without a caption is an error.  Captions without a picture are left out, and an error where
- * they are more than those with one. */
+/* `need_captions`: a picture without a caption is an error.  Captions without a picture are left out, and an
+ * error where they are more than those with one. */
 dataset *dataset_open(const char *const *paths, int count, bool need_captions, error *err);
 void dataset_close(dataset *d);
 
@@ -50,7 +50,8 @@ int64_t dataset_left_out(const dataset *d);
 const char *dataset_left_out_at(const dataset *d, int64_t i);
 bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *err);
 
-/* SHA-256 over keys, captions, picture sizes in bytes, and repeats: says in a checkpoint which data made it. */
+/* SHA-256 over keys, captions, picture sizes in bytes, and repeats: says in a checkpoint which data made
+ * it. */
 void dataset_hash(const dataset *d, char hex[65]);
 
 /* Some samples of a set, by their index in it. */

@@ -21,8 +21,8 @@ typedef struct link_table {
     int64_t count, room;
 } link_table;
 
-/* The name without empty parts, "." and "..", after `link`'s folder if that is given: what a relative symbolic
- * link in the tar says.  NULL if it leads out of the tar, or (with *memory set) memory is out. */
+/* The name without empty parts, "." and "..", after `link`'s folder if that is given: what a relative
+ * symbolic link in the tar says.  NULL if it leads out of the tar, or (with *memory set) memory is out. */
 const char *link_name(arena *memory, const char *link, const char *name, bool *no_memory);
 
 bool link_add(link_table *table, const link_entry *entry, error *err);

@@ -40,8 +40,8 @@ static bool same_key(const member *a, const member *b)
     return a->source == b->source && strcmp(a->key, b->key) == 0;
 }
 
-/* Of a name that comes again the last one counts, as when the tar is unpacked; a picture of a format that is not
- * read gives way to one that is. */
+/* Of a name that comes again the last one counts, as when the tar is unpacked; a picture of a format that is
+ * not read gives way to one that is. */
 static bool drop_doubles(pairing *p)
 {
     member *m = p->list->items;
@@ -97,8 +97,8 @@ static bool take_sample(pairing *p, const parts *s, const char *key)
     return true;
 }
 
-/* WebDataset's samples, as of "7.input.jpg" and "7.outputs.txt": one picture and at most one caption, whatever
- * stands behind the first dot.  True if the members are such a one. */
+/* WebDataset's samples, as of "7.input.jpg" and "7.outputs.txt": one picture and at most one caption,
+ * whatever stands behind the first dot.  True if the members are such a one. */
 static bool is_one_sample(const member *m, int64_t count, parts *s)
 {
     int64_t pictures = 0, captions = 0;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As `combinations` has them: heart (green, brown), apple, book, circle (orange, purple), square (yellow, blue). */
+/* As `combinations` has them: heart (green, brown), apple, book, circle (orange, purple), square (yellow,
+ * blue). */
 static const char *const colours[] = { "e1f49a", "e1f90e", "e1f34f", "e1f4d9",
                                        "e1f7e0", "e1f7e3", "e1f7e8", "e1f7e6" };
 

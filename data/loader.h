@@ -28,8 +28,8 @@ typedef struct loader_view {
     augment_flip flip;
     /* Its random numbers (augment.h): views that draw alike from one stream are cut alike. */
     const char *stream;
-    /* NULL, or the name of a view before it, at least as large.  Then it shows that one's very part, brought to
-     * `size` by area, and has no augmentation, flip or stream of its own. */
+    /* NULL, or the name of a view before it, at least as large.  Then it shows that one's very part, brought
+     * to `size` by area, and has no augmentation, flip or stream of its own. */
     const char *same_as;
 } loader_view;
 
@@ -62,7 +62,8 @@ loader *loader_open(const dataset *d, const dataset_selection *selection, const 
 void loader_close(loader *l); /* also frees batches not yet released */
 
 /* The next batch, waiting for it if need be.  It stays until loader_release; at most two may be held.
- * A sample that cannot be read, and must not be skipped, is an error naming it; the loader then fails for good. */
+ * A sample that cannot be read, and must not be skipped, is an error naming it; the loader then fails for
+ * good. */
 bool loader_next(loader *l, loader_batch **batch, error *err);
 void loader_release(loader *l, loader_batch *batch);
 /* The pixels of the view of that name, which must be one of the configuration's: [count, size, size, 3]. */

@@ -1,5 +1,5 @@
-/* picture_cache.h -- decoded pictures, as small as training needs them, so that a photograph of twelve million pixels is
- * decoded once and not in every epoch.  May be used by any number of threads.
+/* picture_cache.h -- decoded pictures, as small as training needs them, so that a photograph of twelve
+ * million pixels is decoded once and not in every epoch.  May be used by any number of threads.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_PICTURE_CACHE_H
 #define DALLE_CL_DATA_PICTURE_CACHE_H

@@ -18,8 +18,8 @@ extern "C" {
 typedef struct bpe_model bpe_model; /* "sentencepiece" is the library's namespace */
 
 /* Trains byte-pair encoding: lower case, byte fallback, every character covered, no begin or end
- * tokens.  Unless `exact`, a model has fewer tokens where the captions do not allow so many.  The same captions
- * give the same bytes.  *model is to be freed with free(). */
+ * tokens.  Unless `exact`, a model has fewer tokens where the captions do not allow so many.  The same
+ * captions give the same bytes.  *model is to be freed with free(). */
 bool sentencepiece_train(const char *const *captions, int64_t count, int vocabulary, bool exact, char **model,
                          size_t *bytes, char *message, size_t size);
 

@@ -8,8 +8,8 @@
 
 typedef struct skips skips;
 
-/* How many pictures of a set of `count` may be skipped: `share` of them (0: none), and of a small set up to 10,
- * but not more than half of it. */
+/* How many pictures of a set of `count` may be skipped: `share` of them (0: none), and of a small set up to
+ * 10, but not more than half of it. */
 int64_t skips_most(int64_t count, double share);
 
 /* For a set that is borrowed. */

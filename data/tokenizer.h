@@ -19,8 +19,8 @@ typedef struct tokenizer tokenizer;
 bool tokenizer_train(const char *const *captions, int64_t count, int vocabulary, const char *model_path,
                      error *err);
 
-/* The same with about `vocabulary` tokens: fewer where the captions do not allow so many, more where their characters
- * alone need more. */
+/* The same with about `vocabulary` tokens: fewer where the captions do not allow so many, more where their
+ * characters alone need more. */
 bool tokenizer_fit(const char *const *captions, int64_t count, int vocabulary, const char *model_path,
                    error *err);
 

@@ -1,5 +1,6 @@
-/* tokenizer_grow.c -- see tokenizer_grow.h.  Pieces are appended to the model's protocol buffer with scores below all
- * others: the library merges the highest score first, so old merges come as before, then new ones in this order.
+/* tokenizer_grow.c -- see tokenizer_grow.h.  Pieces are appended to the model's protocol buffer with scores
+ * below all others: the library merges the highest score first, so old merges come as before, then new ones
+ * in this order.
  * SPDX-License-Identifier: MIT */
 #include "data/tokenizer_grow.h"
 

@@ -1,4 +1,5 @@
-/* data.h -- what the training of every kind does with a data set: batches by step, a fixed validation part, sample grids.
+/* data.h -- what the training of every kind does with a data set: batches by step, a fixed validation part,
+ * sample grids.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_DATA_H
 #define DALLE_CL_MODELS_DATA_H
@@ -48,8 +49,8 @@ const char *training_data_hash(const training_data *d);
 int64_t training_data_size(const training_data *d);   /* pixels a side */
 bool training_data_captioned(const training_data *d); /* whether every sample of its parts has a caption */
 
-/* Reads picture `index` of the set, made size x size without augmentation.  One that cannot be read and may be
- * skipped is no failure: then *good is false, and the pixels are black. */
+/* Reads picture `index` of the set, made size x size without augmentation.  One that cannot be read and may
+ * be skipped is no failure: then *good is false, and the pixels are black. */
 bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, bool *good, error *err);
 
 /* A PNG of `count` pairs of size x size pictures, each upper one above its lower one, with captions below

@@ -17,8 +17,9 @@ typedef struct train_part {
 enum { TRAIN_PARTS = 4 };
 
 typedef struct train_request {
-    const char *
-        preset; /* a preset's name or a .cfg file; NULL = the run's own with resume, "small" with init, else "paper" defaults */
+    /* a preset's name or a .cfg file; NULL = the run's own with resume, "small" with init, else "paper"
+     * defaults */
+    const char *preset;
     const char *const *sets; /* "key=value" over it */
     int set_count;
     const char *data;              /* tar or folder; with resume NULL = what the run used */

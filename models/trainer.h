@@ -1,6 +1,6 @@
 /* trainer.h -- what the training of every kind does alike: it opens device, data and store, runs steps with
- * their step size and random numbers, draws sample grids, keeps what must survive a restart, and starts the loop
- * (host/train/train.h).  A kind embeds a trainer and adds its graph, its figures and its drawings.
+ * their step size and random numbers, draws sample grids, keeps what must survive a restart, and starts the
+ * loop (host/train/train.h).  A kind embeds a trainer and adds its graph, its figures and its drawings.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_TRAINER_H
 #define DALLE_CL_MODELS_TRAINER_H
@@ -35,15 +35,16 @@ void trainer_close(trainer *t);
 
 /* The step size by `pace`. */
 double trainer_rate(const trainer *t, int64_t step);
-/* A kind's step as a graph, and how the part of its inputs is written that begins with sample `first` of the batch. */
+/* A kind's step as a graph, and how the part of its inputs is written that begins with sample `first` of the
+ * batch. */
 typedef struct trainer_graph {
     graph *graph;
     const division *division;
     optimizer *optimizer;
     bool (*write)(void *self, int64_t first, error *err);
 } trainer_graph;
-/* Runs step `step` with the random numbers (cl/random.clh) and averages that belong to it, part by part where the
- * batch is divided, and begins to read what trainer_figures gives; does not wait. */
+/* Runs step `step` with the random numbers (cl/random.clh) and averages that belong to it, part by part where
+ * the batch is divided, and begins to read what trainer_figures gives; does not wait. */
 bool trainer_step(const trainer *t, const trainer_graph *g, int64_t step, double rate, void *self,
                   error *err);
 /* The figures that every step ends with, and whether it was skipped. */
@@ -66,8 +67,9 @@ bool trainer_load(trainer *t, const json_t *state, error *err);
 
 /* ---- The run ---- */
 
-/* Trains.  `config` is the kind's settings, of `table`; `origin`, taken over, is what run.json says of where the run's
- * parts come from, besides the data at `path`; NULL: nothing.  The task's store is the trainer's. */
+/* Trains.  `config` is the kind's settings, of `table`; `origin`, taken over, is what run.json says of where
+ * the run's parts come from, besides the data at `path`; NULL: nothing.  The task's store is the
+ * trainer's. */
 bool trainer_run(trainer *t, train_task *task, const config_table *table, const void *config,
                  const char *path, json_t *origin, error *err);
 

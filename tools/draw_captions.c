@@ -1,6 +1,7 @@
 /* draw_captions.c -- draws one picture for each caption of a data set's split, always taking the likeliest
  * token, into FOLDER/KEY.png, and a contact sheet: real pictures over the drawn ones.
- *     draw_captions [-t TEMPERATURE] [-k TOP_K] [-p TOP_P] [-g GUIDANCE] [-s SEED] MODEL DATA.tar SPLIT COUNT FOLDER
+ *     draw_captions [-t TEMPERATURE] [-k TOP_K] [-p TOP_P] [-g GUIDANCE] [-s SEED] MODEL DATA.tar SPLIT COUNT
+ *     FOLDER
  *                   [SHEET.png PAIRS]
  * The options are those of `dalle-cl generate`; without -t it is 0, without the others what the model says.
  * COUNT 0 takes all; otherwise, like PAIRS, that many evenly spaced through the split.  SPLIT may be

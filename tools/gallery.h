@@ -1,6 +1,6 @@
 /* gallery.h -- which real picture of a data set a drawing comes nearest to.
- * Pictures are compared as thumbnails of 16 x 16: every value is the mean of its box, rounded to 8 bits after the
- * rows and again after the columns, as Pillow's BOX filter has it (exactly so for squares).
+ * Pictures are compared as thumbnails of 16 x 16: every value is the mean of its box, rounded to 8 bits after
+ * the rows and again after the columns, as Pillow's BOX filter has it (exactly so for squares).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TOOLS_GALLERY_H
 #define DALLE_CL_TOOLS_GALLERY_H

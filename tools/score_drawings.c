@@ -1,5 +1,6 @@
-/* score_drawings.c -- draws captions with a packed model and says how often the right picture of a data set is
- * the nearest to the drawing, or among the nearest 5 and 20; with several drawings a caption, how much they differ.
+/* score_drawings.c -- draws captions with a packed model and says how often the right picture of a data set
+ * is the nearest to the drawing, or among the nearest 5 and 20; with several drawings a caption, how much
+ * they differ.
  *     score_drawings --help
  * SPDX-License-Identifier: MIT */
 #include "host/base/file.h"

@@ -165,8 +165,8 @@ void dalle_request_init(dalle_request *request, size_t size)
     if (size >= sizeof request->size) request->size = size;
 }
 
-/* An older program's request is shorter: what it does not know is zero, which asks for nothing.  A newer one's is
- * longer, and all right as long as it asks for nothing that is not known here. */
+/* An older program's request is shorter: what it does not know is zero, which asks for nothing.  A newer
+ * one's is longer, and all right as long as it asks for nothing that is not known here. */
 static bool take_request(const dalle_request *given, dalle_request *r, error *err)
 {
     const size_t first = offsetof(dalle_request, context) + sizeof r->context, most = 65536;

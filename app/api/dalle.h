@@ -12,14 +12,14 @@
  *     dalle_pictures_free(drawn);
  *     dalle_close(model);
  *
- * Errors are values; nothing aborts on what a user passes in, and NULL where something is needed is an error too.
- * After a failure there is nothing to free, outputs of fixed size hold nothing of use, and the model is as it was
- * before: the next call may succeed.  Only after DALLE_DEVICE may the driver have lost what it held: close the model
- * and open it again.
- * A model belongs to one thread at a time.  Your locale is not used, and stays as it is.
+ * Errors are values; nothing aborts on what a user passes in, and NULL where something is needed is an error
+ * too. After a failure there is nothing to free, outputs of fixed size hold nothing of use, and the model is
+ * as it was before: the next call may succeed.  Only after DALLE_DEVICE may the driver have lost what it
+ * held: close the model and open it again. A model belongs to one thread at a time.  Your locale is not used,
+ * and stays as it is.
  *
- * A program built with this header works with later versions of the library: structures that you fill in say their
- * size, those that the library makes only grow at their end, and dalle_error never changes.
+ * A program built with this header works with later versions of the library: structures that you fill in say
+ * their size, those that the library makes only grow at their end, and dalle_error never changes.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_H
 #define DALLE_H
@@ -56,9 +56,9 @@ typedef struct dalle_error {
     char message[1024];
 } dalle_error;
 
-/* What the library says beside errors: warnings, news such as kernels being built.  By default lines on standard error;
- * with a function of yours, calls of it, from the thread that called the library, in the C locale.  For the whole
- * process: set it before anything else is called.  NULL: standard error again. */
+/* What the library says beside errors: warnings, news such as kernels being built.  By default lines on
+ * standard error; with a function of yours, calls of it, from the thread that called the library, in the C
+ * locale.  For the whole process: set it before anything else is called.  NULL: standard error again. */
 typedef enum dalle_message { DALLE_WARNING, DALLE_NEWS } dalle_message;
 typedef void dalle_listener(void *context, dalle_message what, const char *text);
 DALLE_API void dalle_listen(dalle_listener *listener, void *context);
@@ -108,8 +108,9 @@ typedef struct dalle_pictures {
     int count, side;
     uint8_t *rgb;    /* [count][side][side][3] */
     int32_t *tokens; /* [count][tokens_side * tokens_side] */
-    /* How unsure the model was, given the caption: of each picture [count], and of all of them, the mean over tokens of the
-     * entropy that each was drawn from, in nats, at temperature 1 and without guidance.  0 is certain. */
+    /* How unsure the model was, given the caption: of each picture [count], and of all of them, the mean over
+     * tokens of the entropy that each was drawn from, in nats, at temperature 1 and without guidance.  0 is
+     * certain. */
     float *entropy;
     double mean_entropy;
     bool unsure; /* mean_entropy is above the model's entropy_known: expect mush */
@@ -118,11 +119,11 @@ typedef struct dalle_pictures {
 DALLE_API dalle_pictures *dalle_generate(dalle_model *model, const dalle_request *request, dalle_error *err);
 DALLE_API void dalle_pictures_free(dalle_pictures *pictures); /* NULL is harmless */
 
-/* Words of the caption that were in no training caption, as "a, b", to be freed with dalle_free; NULL if all are
- * known or the model has no word list. */
+/* Words of the caption that were in no training caption, as "a, b", to be freed with dalle_free; NULL if all
+ * are known or the model has no word list. */
 DALLE_API char *dalle_unknown_words(const dalle_model *model, const char *caption);
-/* The caption's end that the model's text positions have no room for and that is not drawn, in lower case, from the word
- * that the cut falls into, to be freed with dalle_free; NULL if the whole caption is read. */
+/* The caption's end that the model's text positions have no room for and that is not drawn, in lower case,
+ * from the word that the cut falls into, to be freed with dalle_free; NULL if the whole caption is read. */
 DALLE_API char *dalle_lost_words(const dalle_model *model, const char *caption);
 DALLE_API void dalle_free(void *memory);
 
@@ -135,9 +136,9 @@ DALLE_API bool dalle_decode(dalle_model *model, const int32_t *tokens, int count
 /* Picture files (PNG or JPEG), each scaled to `side` by its short side and cut to the centre square:
  * [count][side][side][3], to be freed with dalle_free; NULL with *err filled in on failure. */
 DALLE_API uint8_t *dalle_read_pictures(const char *const *paths, int count, int side, dalle_error *err);
-/* `count` pictures of side x side x 3 bytes as a PNG: one as it is, more in a grid, left to right, then down, a few pixels
- * apart on white; columns 0: about as wide as high.  A file is written whole or not at all.  The bytes are to be freed
- * with dalle_free. */
+/* `count` pictures of side x side x 3 bytes as a PNG: one as it is, more in a grid, left to right, then down,
+ * a few pixels apart on white; columns 0: about as wide as high.  A file is written whole or not at all.  The
+ * bytes are to be freed with dalle_free. */
 DALLE_API bool dalle_write_png(const char *path, const uint8_t *rgb, int count, int side, int columns,
                                dalle_error *err);
 DALLE_API void *dalle_encode_png(const uint8_t *rgb, int count, int side, int columns, size_t *bytes,

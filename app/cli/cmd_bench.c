@@ -78,7 +78,8 @@ static bool change_case(const bench *bn, const char *name, bench_case *c, error 
                : print_json(json_pack("{s:o}", "failed", json_tree_string(problem.message)), err);
 }
 
-/* As many runs as the line says, back to back, and their median: the first find caches cold and threads asleep. */
+/* As many runs as the line says, back to back, and their median: the first find caches cold and threads
+ * asleep. */
 static bool pace_runs(const char *line, const bench_case *c, error *err)
 {
     enum { MOST = 100000 };
@@ -96,8 +97,8 @@ static bool pace_runs(const char *line, const bench_case *c, error *err)
            print_json(json_pack("{s:f, s:i}", "ms", 1e3 * t.median, "runs", t.runs), err);
 }
 
-/* Runs, or another case, for each line of standard input, so that another program's runs can be put between ours.
- * NULL: the first line names the case. */
+/* Runs, or another case, for each line of standard input, so that another program's runs can be put between
+ * ours. NULL: the first line names the case. */
 static bool pace(const bench *bn, const char *name, error *err)
 {
     bench_case c = { 0 };

@@ -43,8 +43,8 @@ static void duration(double seconds, char text[32])
         snprintf(text, 32, "%.3g h", seconds / 3600);
 }
 
-/* About what the step would need in memory in so many parts.  Undivided, all gradients are alive at its end; divided,
- * they are added up in memory of their own. */
+/* About what the step would need in memory in so many parts.  Undivided, all gradients are alive at its end;
+ * divided, they are added up in memory of their own. */
 static double divided_gib(const plan *p, int64_t parts)
 {
     const workload_size *s = &p->size;

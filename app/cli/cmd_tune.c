@@ -1,4 +1,5 @@
-/* cmd_tune.c -- `dalle-cl tune`: times every way of doing each matrix product of a training step, and keeps the fastest.
+/* cmd_tune.c -- `dalle-cl tune`: times every way of doing each matrix product of a training step, and keeps
+ * the fastest.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/stage.h"
 #include "app/measure/tune.h"

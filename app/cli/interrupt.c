@@ -1,7 +1,7 @@
-/* interrupt.c -- Ctrl-C, a closed terminal, a batch system's warning: work that has nothing to lose ends at once,
- * work that has is asked to stop, and a second Ctrl-C insists.
- * The signals are blocked everywhere and taken by a thread that waits for them, since a driver's compiler (LLVM, in
- * PoCL) puts handlers of its own in the place of any others.
+/* interrupt.c -- Ctrl-C, a closed terminal, a batch system's warning: work that has nothing to lose ends at
+ * once, work that has is asked to stop, and a second Ctrl-C insists. The signals are blocked everywhere and
+ * taken by a thread that waits for them, since a driver's compiler (LLVM, in PoCL) puts handlers of its own
+ * in the place of any others.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/interrupt.h"
 
@@ -56,7 +56,8 @@ static bool insists(int number)
 
 static void take(int number)
 {
-    /* The others may come twice, from the shell and the system, or before one of these, and mean it no more for that. */
+    /* The others may come twice, from the shell and the system, or before one of these, and mean it no more
+     * for that. */
     if (insists(interrupted) && insists(number)) _exit(128 + number);
     pthread_mutex_lock(&state.lock);
     if (!insists(interrupted)) interrupted = number;

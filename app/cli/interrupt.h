@@ -1,7 +1,8 @@
 /* interrupt.h -- what Ctrl-C does, by what there is to lose.
  *
- * A driver that compiles kernels cannot be stopped, so a flag that is looked at in between may not be looked at
- * for a minute.  While nothing would be lost, an interruption therefore ends the process at once, whatever it does.
+ * A driver that compiles kernels cannot be stopped, so a flag that is looked at in between may not be looked
+ * at for a minute.  While nothing would be lost, an interruption therefore ends the process at once, whatever
+ * it does.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_INTERRUPT_H
 #define DALLE_CL_CLI_INTERRUPT_H
@@ -9,8 +10,9 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* To be called before a driver starts its threads.  SIGINT and SIGTERM, of which a second one ends the process; and unless they are ignored (nohup): SIGHUP of a closed
- * terminal, SIGXCPU of a limit, SIGUSR1 and SIGUSR2 of batch systems. */
+/* To be called before a driver starts its threads.  SIGINT and SIGTERM, of which a second one ends the
+ * process; and unless they are ignored (nohup): SIGHUP of a closed terminal, SIGXCPU of a limit, SIGUSR1 and
+ * SIGUSR2 of batch systems. */
 void cli_catch_interrupts(void);
 /* Also a closed pipe behind standard output or error. */
 void cli_catch_closed_pipe(void);

@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* Where one of the three was closed, the next file opened would take its place and be written our messages.  Standard
- * output becomes one that cannot be written, so that what was to be there is missed. */
+/* Where one of the three was closed, the next file opened would take its place and be written our messages.
+ * Standard output becomes one that cannot be written, so that what was to be there is missed. */
 static void fill_standard_streams(void)
 {
     static const int modes[] = { O_RDONLY, O_RDONLY, O_WRONLY };

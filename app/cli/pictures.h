@@ -16,7 +16,8 @@ bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int si
 /* Reads picture files, each fitted to side x side: [count][side][side][3], to be freed. */
 uint8_t *pictures_read(const char *const *paths, int count, int side, error *err);
 
-/* {"side": 16, "pictures": [[...], ...]}: one array of side x side tokens a picture.  "-": standard output. */
+/* {"side": 16, "pictures": [[...], ...]}: one array of side x side tokens a picture.  "-": standard
+ * output. */
 bool pictures_write_tokens(const char *path, const int32_t *tokens, int count, int side, error *err);
 /* To be freed; every token is checked against `codes`. */
 int32_t *pictures_read_tokens(const char *path, int side, int codes, int *count, error *err);

@@ -5,7 +5,8 @@
  *   op:NAME:SIZES                                    an operator's forward pass: op_timed in host/ops/cases/
  *   rows:MxNxK                                       a linear layer of M rows, as in decoding
  *   those of the kinds of model                      whole steps and drawings (bench_model.c)
- *   start                                            a fresh process that draws one picture with the shipped model
+ *   start                                            a fresh process that draws one picture with the shipped
+ *                                                    model
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MEASURE_BENCH_H
 #define DALLE_CL_MEASURE_BENCH_H

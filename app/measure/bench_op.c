@@ -1,6 +1,6 @@
-/* bench_op.c -- operators as cases, from the tables that test them (host/ops/cases/); attention and linear layers of few
- * rows have names of their own.
- * Attention's gradient is timed with its forward pass ("train"); only the forward values are compared.
+/* bench_op.c -- operators as cases, from the tables that test them (host/ops/cases/); attention and linear
+ * layers of few rows have names of their own. Attention's gradient is timed with its forward pass ("train");
+ * only the forward values are compared.
  * SPDX-License-Identifier: MIT */
 #include "app/measure/bench.h"
 

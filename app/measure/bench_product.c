@@ -1,7 +1,8 @@
 /* bench_product.c -- matrix products and convolutions as cases of `dalle-cl bench`, on GEMM plans.
- * A convolution's data gradient is the convolution of dy with the turned weight, which is made once a step and not
- * counted; its weight gradient is dy^T times the image's patches.  After the name, what ends the elements of C:
- * "+bias", "+relu" (or another of host/base/activation.h), "+residual", "+relu'" (times the derivative).
+ * A convolution's data gradient is the convolution of dy with the turned weight, which is made once a step
+ * and not counted; its weight gradient is dy^T times the image's patches.  After the name, what ends the
+ * elements of C: "+bias", "+relu" (or another of host/base/activation.h), "+residual", "+relu'" (times the
+ * derivative).
  * SPDX-License-Identifier: MIT */
 #include "app/measure/bench.h"
 

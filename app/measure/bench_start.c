@@ -1,5 +1,5 @@
-/* bench_start.c -- the case "start" of `dalle-cl bench`: from nothing to a picture, in a fresh process, with the shipped
- * model and kernels that are kept.
+/* bench_start.c -- the case "start" of `dalle-cl bench`: from nothing to a picture, in a fresh process, with
+ * the shipped model and kernels that are kept.
  * SPDX-License-Identifier: MIT */
 #include "app/measure/bench.h"
 

@@ -1,6 +1,6 @@
 /* tune.c -- times every way of doing a matrix product; see tune.h.
- * A way's result is compared with that of the rules' way before its time counts.  The ways of a product take turns, so
- * that a slow moment of the machine meets all of them.
+ * A way's result is compared with that of the rules' way before its time counts.  The ways of a product take
+ * turns, so that a slow moment of the machine meets all of them.
  * SPDX-License-Identifier: MIT */
 #include "app/measure/tune.h"
 

@@ -20,8 +20,8 @@ typedef struct tune_result {
     char best[GEMM_WAY_SIZE], rules[GEMM_WAY_SIZE];
     double best_seconds, rules_seconds; /* of one run, medians */
 } tune_result;
-/* Measures all ways of one product, within about `seconds` and the building of kernels.  A way that is wrong is logged and
- * left out.  What is found is not kept: gemm_choose does that. */
+/* Measures all ways of one product, within about `seconds` and the building of kernels.  A way that is wrong
+ * is logged and left out.  What is found is not kept: gemm_choose does that. */
 bool tune_product(device *d, const gemm_desc *desc, double seconds, tune_result *r, error *err);
 
 #endif

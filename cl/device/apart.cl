@@ -1,5 +1,6 @@
-/* apart.cl -- put behind a kernel's file that join_stage.cl stands before, this makes the kernel again, as one that calls
- * what is now a function; see host/device/opencl/program.c, which defines the three names it needs.
+/* apart.cl -- put behind a kernel's file that join_stage.cl stands before, this makes the kernel again, as
+ * one that calls what is now a function; see host/device/opencl/program.c, which defines the three names it
+ * needs.
  * SPDX-License-Identifier: MIT */
 #undef __kernel
 #undef __local

@@ -54,8 +54,8 @@ __kernel void im2col(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int 
     }
 }
 
-/* C from the product, which alpha is already in: in its own f32 matrix, as the sum of `parts` of them that lie one
- * after the other, or (IN_PLACE) in C itself. */
+/* C from the product, which alpha is already in: in its own f32 matrix, as the sum of `parts` of them that
+ * lie one after the other, or (IN_PLACE) in C itself. */
 __kernel void gemm_epilogue(END_ARGUMENTS, __global const float *product, const long product_offset,
                             const int parts, const int batches, const int rows, const int columns, const float alpha,
                             const long c_batch, const long c_row, const long c_column)

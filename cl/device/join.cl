@@ -1,12 +1,12 @@
-/* join.cl -- does the work of many launches, one after another, `times` over; see host/device/opencl/join.c, which
- * puts the three macros below before it.
- * table: a row for each launch: its stage (a kernel with its options), its groups along three axes, its arguments.
- * state: for each launch, on a cache line each, how many of its groups have begun and how many have ended, counted on
- * from one time to the next; at the end, how many of this kernel's groups have left, the last of which clears it all.
+/* join.cl -- does the work of many launches, one after another, `times` over; see host/device/opencl/join.c,
+ * which puts the three macros below before it. table: a row for each launch: its stage (a kernel with its
+ * options), its groups along three axes, its arguments. state: for each launch, on a cache line each, how
+ * many of its groups have begun and how many have ended, counted on from one time to the next; at the end,
+ * how many of this kernel's groups have left, the last of which clears it all.
  *
- * Each of this kernel's groups takes the launch's groups one by one until all have begun, then waits for those that
- * others began.  So a group waits only for work that somebody is doing: it does not matter how many of this kernel's
- * groups run at once, and one alone does everything.
+ * Each of this kernel's groups takes the launch's groups one by one until all have begun, then waits for
+ * those that others began.  So a group waits only for work that somebody is doing: it does not matter how
+ * many of this kernel's groups run at once, and one alone does everything.
  * SPDX-License-Identifier: MIT */
 #ifndef JOIN_BUFFERS
 #define JOIN_BUFFERS , __global void *b0 /* parameters */

@@ -1,7 +1,7 @@
 /* join_stage.cl -- put before a kernel's file, this makes its kernels functions that device/join.cl can call.
- * A group is one work-item, so what a group shares is the work-item's own, and barriers wait for nobody.  Where the
- * group stands comes as an argument, `joined`: its three ids, then the numbers of groups.
- * APART: one such function is called by device/apart.cl, and stays one.
+ * A group is one work-item, so what a group shares is the work-item's own, and barriers wait for nobody.
+ * Where the group stands comes as an argument, `joined`: its three ids, then the numbers of groups. APART:
+ * one such function is called by device/apart.cl, and stays one.
  * SPDX-License-Identifier: MIT */
 #ifdef APART
 #define __kernel static __attribute__((noinline))

@@ -1,6 +1,7 @@
 /* probe.cl -- small kernels that show what a device can do; see host/device/opencl/probe.c.
  * Each option adds one kernel, because a device without the feature cannot compile it.
- * Options: VEC (probe_rate), PROBE_HALF, PROBE_SUBGROUPS with PROBE_SUBGROUP_SIZE (0: any), PROBE_LOCAL (ints).
+ * Options: VEC (probe_rate), PROBE_HALF, PROBE_SUBGROUPS with PROBE_SUBGROUP_SIZE (0: any), PROBE_LOCAL
+ * (ints).
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 

@@ -1,6 +1,6 @@
-/* probe_join.cl -- two launches that only come out right joined if every group of the second waits for all of the first,
- * and if loops may be longer than some drivers' 65,536 passes.
- * out: eight counts, and at 64 eight sums of them.
+/* probe_join.cl -- two launches that only come out right joined if every group of the second waits for all of
+ * the first, and if loops may be longer than some drivers' 65,536 passes. out: eight counts, and at 64 eight
+ * sums of them.
  * SPDX-License-Identifier: MIT */
 
 __kernel void probe_join_count(__global int *out, const long out_offset, __global const float *in, const long in_offset,

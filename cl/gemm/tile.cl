@@ -33,8 +33,8 @@ static inline void finish_whole(floatv sum[MR][NV], const int rows, const float 
         }
     }
 #else
-    /* Everything is read before anything is written: where rows are a power of two apart, a read would wait for the
-     * write before it. */
+    /* Everything is read before anything is written: where rows are a power of two apart, a read would wait
+     * for the write before it. */
     UNROLLED for (int i = 0; i < MR; ++i)
     {
         if (i < rows) {

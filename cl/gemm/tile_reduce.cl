@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "gemm_tile.clh"
 
-/* Launch: (columns, blocks of rows, batches), any size of group.  Ends C from the parts of gemm_tile_split.  Where C's
- * neighbours are along its rows' axis (a turned product), an item has many rows and writes along them. */
+/* Launch: (columns, blocks of rows, batches), any size of group.  Ends C from the parts of gemm_tile_split.
+ * Where C's neighbours are along its rows' axis (a turned product), an item has many rows and writes along
+ * them. */
 __kernel void gemm_tile_reduce(END_ARGUMENTS, TENSOR_IN(STORE_F32, partial), const int m, const int n,
                                const int parts, const int batch1, const int row_block, const float alpha,
                                const long c_row, const long c_column, const long c_batch0, const long c_batch1)

@@ -1,6 +1,6 @@
 /* winograd.cl -- a 3 x 3 convolution by Winograd's minimal filtering, for CPU devices; see winograd.clh.
- * A group transforms a strip of tiles, multiplies the 36 matrices [tiles, channels] [channels, n] with the register
- * tile of gemm_tile.clh, and transforms back, so that what lies between stays in its core's cache.
+ * A group transforms a strip of tiles, multiplies the 36 matrices [tiles, channels] [channels, n] with the
+ * register tile of gemm_tile.clh, and transforms back, so that what lies between stays in its core's cache.
  * SPDX-License-Identifier: MIT */
 #include "winograd_tile.clh"
 
@@ -61,8 +61,9 @@ static inline void finish_tile(__global const float *m, const int m_plane, const
     }
 }
 
-/* Launch: (groups).  A group takes every (number of groups)-th job; a job is a strip of tiles and `job_columns` columns,
- * `column_block` at a time.  u: winograd_filter.cl.  channels and n are multiples of VEC, the column counts of NR. */
+/* Launch: (groups).  A group takes every (number of groups)-th job; a job is a strip of tiles and
+ * `job_columns` columns, `column_block` at a time.  u: winograd_filter.cl.  channels and n are multiples of
+ * VEC, the column counts of NR. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm_winograd(TENSOR_IN(A_STORE, a), TENSOR_IN(STORE_F32, u), END_ARGUMENTS, TENSOR_OUT(STORE_F32, scratch),
               const int n, const float alpha, const long c_row, const int height, const int width,

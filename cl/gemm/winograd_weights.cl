@@ -1,6 +1,6 @@
-/* winograd_weights.cl -- the gradient of a 3 x 3 convolution's weight by Winograd's minimal filtering, for CPU devices;
- * see winograd.clh.  A group owns a block of the weight's outputs and inputs and a part of the tiles, and walks these
- * strip by strip; its 36 sums [outputs, inputs] stay in its core's cache.
+/* winograd_weights.cl -- the gradient of a 3 x 3 convolution's weight by Winograd's minimal filtering, for
+ * CPU devices; see winograd.clh.  A group owns a block of the weight's outputs and inputs and a part of the
+ * tiles, and walks these strip by strip; its 36 sums [outputs, inputs] stay in its core's cache.
  * SPDX-License-Identifier: MIT */
 #include "winograd_tile.clh"
 
@@ -71,9 +71,9 @@ static inline void finish_weights(__global const float *sums, const long plane, 
     }
 }
 
-/* Launch: (groups).  A group takes every (number of groups)-th job; a job is a block of outputs, a block of inputs and a
- * part of the tiles.  a: the image, b: dy [pixels][n].  channels and n are multiples of VEC, in_block of NR.
- * partial: [part][n][9][channels]. */
+/* Launch: (groups).  A group takes every (number of groups)-th job; a job is a block of outputs, a block of
+ * inputs and a part of the tiles.  a: the image, b: dy [pixels][n].  channels and n are multiples of VEC,
+ * in_block of NR. partial: [part][n][9][channels]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm_winograd_weights(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), TENSOR_OUT(STORE_F32, partial),
                       TENSOR_OUT(STORE_F32, scratch), const int n, const int height, const int width,

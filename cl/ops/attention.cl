@@ -1,9 +1,9 @@
-/* attention.cl -- y = softmax(scale q k^T, keys the mask hides left out) v, forward and backward, without ever
- * storing scores.  Only the logarithm of each query's sum is kept.  A query that sees no key gets 0.
+/* attention.cl -- y = softmax(scale q k^T, keys the mask hides left out) v, forward and backward, without
+ * ever storing scores.  Only the logarithm of each query's sum is kept.  A query that sees no key gets 0.
  *
  * attention_pack first copies an operand [B, T, H, HEAD] per pair (batch, head) into two float forms: rows
- * [T][HEAD_ROW], and panels [T / VEC][HEAD][VEC] in which VEC neighbours of the stream lie side by side.  Under
- * a column mask the image is packed in column-major order, so that what a query sees is always a few
+ * [T][HEAD_ROW], and panels [T / VEC][HEAD][VEC] in which VEC neighbours of the stream lie side by side.
+ * Under a column mask the image is packed in column-major order, so that what a query sees is always a few
  * ranges of neighbours.  A work-item then owns MR neighbours of one pair:
  *   attention_forward        queries; walks the panels of the keys they see, with a running maximum
  *   attention_backward_q     queries; dS = P (dP - delta), dq = scale dS k

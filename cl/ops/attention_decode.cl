@@ -1,8 +1,8 @@
-/* attention_decode.cl -- attention of one query a pair over a cache of keys and values, those that a mask shows it; a
- * new token's key and value are put into the cache first.  q, key, value, y [pairs, HEAD]; keys, values
- * [pairs, length, HEAD], pair = (batch, head).  A work-group owns one pair.  A query that sees no key gets 0.
- * The visible keys are walked TILE at a time with a running maximum (online softmax): each lane scores
- * keys of the tile, then each lane adds up its own vectors of the output over the whole tile.
+/* attention_decode.cl -- attention of one query a pair over a cache of keys and values, those that a mask
+ * shows it; a new token's key and value are put into the cache first.  q, key, value, y [pairs, HEAD]; keys,
+ * values [pairs, length, HEAD], pair = (batch, head).  A work-group owns one pair.  A query that sees no key
+ * gets 0. The visible keys are walked TILE at a time with a running maximum (online softmax): each lane
+ * scores keys of the tile, then each lane adds up its own vectors of the output over the whole tile.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "mask.clh"

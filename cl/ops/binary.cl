@@ -66,7 +66,7 @@ void binary_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(A_STORE, a), TENSOR_IN(B_S
     }
 }
 
-/* ---- Up to six axes: the result's size, and the steps of a and b along each, 0 where one is repeated ---- */
+/* ---- Up to six axes: the result's size, and the steps of a and b along each, 0 where one is repeated */
 
 #define AXIS(n) const int size##n, const int a##n, const int b##n
 #define AXES AXIS(0), AXIS(1), AXIS(2), AXIS(3), AXIS(4), AXIS(5)

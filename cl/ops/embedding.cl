@@ -1,7 +1,7 @@
-/* embedding.cl -- rows of a table [count, columns] by id, or sums of the rows of up to three tables; and a table's
- * gradient.  Forward: a work-group owns one row of y; the second and third table's ids repeat after `period` rows.
- * Backward: a work-group owns one row of the table and adds the rows of dy that sort_ids listed for it, in their
- * order, in float.
+/* embedding.cl -- rows of a table [count, columns] by id, or sums of the rows of up to three tables; and a
+ * table's gradient.  Forward: a work-group owns one row of y; the second and third table's ids repeat after
+ * `period` rows. Backward: a work-group owns one row of the table and adds the rows of dy that sort_ids
+ * listed for it, in their order, in float.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "reduce.clh"

@@ -1,12 +1,13 @@
 /* linear_rows.cl -- a linear layer of few rows, as in decoding, with what stands around it in a block:
  *   y[p, b] = act(norm(x[b]) W_p^T + bias_p) + residual[b]      for up to three weights W_p of one size
- * norm is layer normalisation.  Weights are read once; the order of each sum depends on k, VEC and LANES alone,
- * never on how many rows there are, so that a picture is the same drawn alone or among others.
- * A group owns a stretch of columns, COLUMNS at a time; its LANES share k.  It normalises its rows once, if they fit.
+ * norm is layer normalisation.  Weights are read once; the order of each sum depends on k, VEC and LANES
+ * alone, never on how many rows there are, so that a picture is the same drawn alone or among others. A group
+ * owns a stretch of columns, COLUMNS at a time; its LANES share k.  It normalises its rows once, if they fit.
  * Rows are the inner loop, so that those after the first find the weights in the nearest cache.
  * SPDX-License-Identifier: MIT */
-/* Nothing is fused that is not written so: Intel's compiler otherwise fuses one blocking of rows unlike another, and a
- * picture would differ in its last bits between batches.  Before the headers, for it holds of what follows it. */
+/* Nothing is fused that is not written so: Intel's compiler otherwise fuses one blocking of rows unlike
+ * another, and a picture would differ in its last bits between batches.  Before the headers, for it holds of
+ * what follows it. */
 #pragma OPENCL FP_CONTRACT OFF
 #include "activation.clh"
 #include "common.clh"
@@ -87,8 +88,8 @@
 #define SEEN(r, i) LOAD(X_STORE, rows[r], i)
 #endif
 
-/* A processor foresees a stream only to the end of a page, which comes every few rows.  PoCL has no body for prefetch(),
- * and past the last weights this one does nothing. */
+/* A processor foresees a stream only to the end of a page, which comes every few rows.  PoCL has no body for
+ * prefetch(), and past the last weights this one does nothing. */
 #define AHEAD (8192 / (int)sizeof(ELEMENT(W_STORE)))
 #if defined(POCL_DEVICE_ADDRESS_BITS) && LANES == 1
 #define FETCH_AHEAD(p) __builtin_prefetch(p, 0, 3)

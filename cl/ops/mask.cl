@@ -1,6 +1,7 @@
 /* mask.cl -- y = x where the query sees the key, `fill` elsewhere (-inf; 0 for the gradient).
  * x, y [batches, queries, keys].  A work-group owns one query in SHARED batches: which keys it sees is the
- * same in all of them and is worked out once per block of keys.  Queries start at place `first` + position[0].
+ * same in all of them and is worked out once per block of keys.  Queries start at place `first` +
+ * position[0].
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "mask.clh"

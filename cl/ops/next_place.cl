@@ -1,4 +1,5 @@
-/* next_place.cl -- place {in the stream, of the image's token, its row, its column} becomes that of the next token.
+/* next_place.cl -- place {in the stream, of the image's token, its row, its column} becomes that of the next
+ * token.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 

@@ -1,14 +1,14 @@
-/* sample.cl -- draws one token per row of x [rows, columns]; a work-group owns one row.  With HISTORY, the token also
- * becomes element `position` of the row's history [length, rows], and the entropy of softmax(x), in nats, that of
- * entropies [length, rows].  With GUIDED, x has two rows for each row here,
- * what the caption says (whose entropy it is) and what is said without it; ids gets the token twice.  The order of temperature, top-k, top-p and the
- * draw, and the rules for ties, stand in host/ops/sample.c.
+/* sample.cl -- draws one token per row of x [rows, columns]; a work-group owns one row.  With HISTORY, the
+ * token also becomes element `position` of the row's history [length, rows], and the entropy of softmax(x),
+ * in nats, that of entropies [length, rows].  With GUIDED, x has two rows for each row here, what the caption
+ * says (whose entropy it is) and what is said without it; ids gets the token twice.  The order of
+ * temperature, top-k, top-p and the draw, and the rules for ties, stand in host/ops/sample.c.
  *
  * Nothing is sorted.  Floats are mapped to unsigned keys of the same order, and the largest key whose
  * followers are enough (k of them, or p of the weight) is found two bits at a time; of the elements that
  * equal it, the first ones in index order are kept.  Each pass adds up in a fixed order.
- * weights: exp((z - max) / temperature), 0 for what is not kept; with GUIDED a row's z are kept behind them, so that
- * every look at them sees the same bits.
+ * weights: exp((z - max) / temperature), 0 for what is not kept; with GUIDED a row's z are kept behind them,
+ * so that every look at them sees the same bits.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "random.clh"

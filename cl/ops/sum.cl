@@ -30,8 +30,8 @@ void sum_last(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int columns)
     if (get_local_id(0) == 0) STORE(Y_STORE, total, y, row);
 }
 
-/* y[k, c] = factor times the sum of x[r, c] over the rows of stretch k.  One work-item owns VECTORS * VEC columns of one
- * stretch; neighbours read neighbouring columns. */
+/* y[k, c] = factor times the sum of x[r, c] over the rows of stretch k.  One work-item owns VECTORS * VEC
+ * columns of one stretch; neighbours read neighbouring columns. */
 __kernel void sum_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int rows, const int columns,
                        const int stretch, const int blocks, const int chunks, const float factor)
 {
@@ -64,10 +64,11 @@ __kernel void sum_rows(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int 
     }
 }
 
-#define ROWS_AT_ONCE 1024 /* rows are summed so many at a time, and then these sums: less rounding, and no loop too long */
+/* Rows are summed so many at a time, and then these sums: less rounding, and no loop too long. */
+#define ROWS_AT_ONCE 1024
 
-/* y[o, c] = sum_r x[o, r, c].  One work-item owns VEC columns of one o; neighbours read neighbouring columns.
- * */
+/* y[o, c] = sum_r x[o, r, c].  One work-item owns VEC columns of one o; neighbours read neighbouring
+ * columns. */
 __kernel void sum_middle(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int items, const int blocks,
                          const int rows, const int columns)
 {

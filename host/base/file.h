@@ -28,8 +28,8 @@ bool file_atomic_commit(file_atomic *f, error *err); /* closes in either case */
 void file_atomic_abandon(file_atomic *f);            /* for clean-up paths; harmless after commit */
 bool file_write(const char *path, const void *bytes, size_t size, error *err); /* the three in one */
 
-/* Before long work: could `path` be written by file_atomic, or files into the folder `path`, which may have to
- * be made first?  Nothing stays, and what is there is left as it is. */
+/* Before long work: could `path` be written by file_atomic, or files into the folder `path`, which may have
+ * to be made first? Nothing stays, and what is there is left as it is. */
 bool file_check_writable(const char *path, error *err);
 bool file_check_folder(const char *path, error *err);
 

@@ -1,8 +1,8 @@
 /* plain_locale.h -- numbers and letters as C has them, whatever locale the program that uses us has set.
  *
- * A program may have a locale with a decimal comma, other digits, or a dotless i; our files, kernels' options and
- * JSON have none of that.  Every entry of libdalle therefore starts with PLAIN_LOCALE, and the rooms below read
- * and write numbers by the C library without a thought of it.  Only the calling thread is touched.
+ * A program may have a locale with a decimal comma, other digits, or a dotless i; our files, kernels' options
+ * and JSON have none of that.  Every entry of libdalle therefore starts with PLAIN_LOCALE, and the rooms
+ * below read and write numbers by the C library without a thought of it.  Only the calling thread is touched.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_BASE_PLAIN_LOCALE_H
 #define DALLE_CL_BASE_PLAIN_LOCALE_H

@@ -16,7 +16,8 @@ double timing_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Linux tells when a process began, in ticks since the machine did: the 20th number behind the program's name. */
+/* Linux tells when a process began, in ticks since the machine did: the 20th number behind the program's
+ * name. */
 double timing_of_process(void)
 {
     char text[1024] = "";

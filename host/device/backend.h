@@ -1,9 +1,10 @@
-/* backend.h -- what stands behind device.h: an implementation of devices is a table of functions, and its handles begin
- * with the parts below.  Which table serves a device is decided when the device is opened, so that one program can hold
- * several; opencl/ is one, tests/ has others.
+/* backend.h -- what stands behind device.h: an implementation of devices is a table of functions, and its
+ * handles begin with the parts below.  Which table serves a device is decided when the device is opened, so
+ * that one program can hold several; opencl/ is one, tests/ has others.
  *
- * device.c comes first: it has checked ranges and limits before it calls, fills the parts below, counts what is
- * allocated, and frees the handles.  A backend allocates them, zeroed, and gives back what it put into them alone.
+ * device.c comes first: it has checked ranges and limits before it calls, fills the parts below, counts what
+ * is allocated, and frees the handles.  A backend allocates them, zeroed, and gives back what it put into
+ * them alone.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DEVICE_BACKEND_H
 #define DALLE_CL_DEVICE_BACKEND_H
@@ -59,11 +60,11 @@ struct device_backend {
     void (*leave)(void);                                       /* (*) device_leave */
     int (*help)(const device_entry *at, const char *identity); /* (*) device_help; identity: device_key's */
 
-    /* Appends its devices by device_listing_add, unprobed.  False: it has none, with what to do about it, or, with
-     * ERROR_MEMORY, nothing can be listed. */
+    /* Appends its devices by device_listing_add, unprobed.  False: it has none, with what to do about it, or,
+     * with ERROR_MEMORY, nothing can be listed. */
     bool (*list)(device_listing *l, error *err);
-    /* (*) Finds by running code what info says of that, `all` of it or what is needed to choose.  No failure is an error:
-     * it makes the device unusable and says why. */
+    /* (*) Finds by running code what info says of that, `all` of it or what is needed to choose.  No failure
+     * is an error: it makes the device unusable and says why. */
     void (*probe)(device_entry *at, bool all);
     /* Begins with device_begin. */
     device *(*open)(const device_entry *at, error *err);
@@ -102,26 +103,29 @@ struct device_backend {
     bool (*joined)(const device_launches *list);
     bool (*timing)(device *d, bool on, error *err); /* (*) before the first and after the last launch timed */
 
-    /* Ways of multiplying, in the order in which they are named and measured; NULL ends them.  `product` chooses by
-     * shape and device alone, among them, one that can do it. */
+    /* Ways of multiplying, in the order in which they are named and measured; NULL ends them.  `product`
+     * chooses by shape and device alone, among them, one that can do it. */
     const gemm_provider *const *products;
     const gemm_provider *(*product)(device *d, const gemm_desc *desc);
     const gemm_library *library; /* (*) what gemm_library.c's provider calls */
 };
 
-/* The program's, in the order in which their devices are listed; NULL ends them.  CMake makes the table of those that
- * are built (cmake/rooms.cmake); a test may define its own. */
+/* The program's, in the order in which their devices are listed; NULL ends them.  CMake makes the table of
+ * those that are built (cmake/rooms.cmake); a test may define its own. */
 extern const device_backend *const device_backends[];
 
 /* ---- For backends ---- */
 
-/* The next entry, zeroed but for its backend, which stays where it is until the next one; NULL: out of memory. */
+/* The next entry, zeroed but for its backend, which stays where it is until the next one; NULL: out of
+ * memory. */
 device_entry *device_listing_add(device_listing *l, const device_backend *b, error *err);
 /* Lanes and vec from kind, multiple and largest group. */
 void device_default_shape(device_info *info);
-/* Fills the common part of a device that is being opened.  False: out of memory; device_close is then due all the same. */
+/* Fills the common part of a device that is being opened.  False: out of memory; device_close is then due all
+ * the same. */
 bool device_begin(device *d, const device_entry *at, error *err);
-/* A hash of what is named and of all that a compiler's output or a measurement may depend on: device and driver. */
+/* A hash of what is named and of all that a compiler's output or a measurement may depend on: device and
+ * driver. */
 void device_key(const device *d, const char *what, const char *how, char hex[65]);
 
 /* profile.c: adds one launch's time; a new label makes a new row. */

@@ -60,7 +60,8 @@ double device_measure_rate(device *d, error *err)
     return 0;
 }
 
-/* The first field is the format's version; a change of it, or of the fields, forgets all that is kept on disk. */
+/* The first field is the format's version; a change of it, or of the fields, forgets all that is kept on
+ * disk. */
 void device_key(const device *d, const char *what, const char *how, char hex[65])
 {
     hash h;

@@ -18,8 +18,8 @@
 
 typedef enum device_kind { DEVICE_CPU, DEVICE_GPU, DEVICE_OTHER } device_kind;
 
-/* Matrix units that a kernel can reach.  Each has a probe (cl/device/matrix.cl) that multiplies two matrices and
- * compares every element; no provider uses them yet. */
+/* Matrix units that a kernel can reach.  Each has a probe (cl/device/matrix.cl) that multiplies two matrices
+ * and compares every element; no provider uses them yet. */
 #define DEVICE_UNITS(X) \
     X(NVIDIA_MMA, "NVIDIA mma.sync (PTX)") \
     X(INTEL_DPAS, "Intel DPAS") \
@@ -79,8 +79,8 @@ typedef struct device_info {
  * `measure` also runs the probes, using and filling the remembered ones. */
 int device_list(device_info **infos, bool measure, error *err);
 
-/* Launches give a work-item at most so many elements to walk.  Mesa's llvmpipe ends any loop after its 65,536th
- * pass, silently, which left a large matrix half packed. */
+/* Launches give a work-item at most so many elements to walk.  Mesa's llvmpipe ends any loop after its
+ * 65,536th pass, silently, which left a large matrix half packed. */
 #define DEVICE_LONGEST_WALK 32768
 
 typedef struct device device;
@@ -93,24 +93,27 @@ device *device_open(const char *selector, error *err);
 /* The devices that a list of selectors names, in its order, as indices to be freed; how many, or -1. */
 int device_select(const char *selectors, int **indices, error *err);
 void device_close(device *d); /* after everything made from it; NULL is harmless */
-/* For a process that is about to end by _exit: removes the temporary folder that a driver may have been given. */
+/* For a process that is about to end by _exit: removes the temporary folder that a driver may have been
+ * given. */
 void device_leave(void);
 const device_info *device_get_info(const device *d);
-/* A file of the cache folder that belongs to this device and driver and to `key`: "<folder>/<kind>-<hash>.json", to be
- * freed; NULL where nothing is cached.  False: out of memory. */
+/* A file of the cache folder that belongs to this device and driver and to `key`:
+ * "<folder>/<kind>-<hash>.json", to be freed; NULL where nothing is cached.  False: out of memory. */
 bool device_cache_file(const device *d, const char *kind, const char *key, char **path, error *err);
 /* Why this device was chosen, one line: "fastest of 2 by measured multiply-add rate". */
 const char *device_choice_reason(const device *d);
-/* Billions of float operations a second in multiply-adds from registers, now: the best of a few runs.  0: error. */
+/* Billions of float operations a second in multiply-adds from registers, now: the best of a few runs.  0:
+ * error. */
 double device_measure_rate(device *d, error *err);
 /* Overrides LANES and VEC for kernels bound later; tests run every legal pair.  False if not legal:
  * lanes a power of two up to max_group, vec one of 1 2 4 8 16. */
 bool device_set_shape(device *d, int lanes, int vec);
 
-/* For the program, first in main: `device_prepare_process` asks of drivers, by variables of the environment that are not
- * set, what makes building kernels cheaper, and names the program for helpers ($DALLE_CL_HELPER), processes that build
- * kernels on a CPU's other cores; one is started with DEVICE_HELPER_WORD as its first argument, and then its status is
- * what `device_help` returns.  A library's caller may set both variables itself. */
+/* For the program, first in main: `device_prepare_process` asks of drivers, by variables of the environment
+ * that are not set, what makes building kernels cheaper, and names the program for helpers
+ * ($DALLE_CL_HELPER), processes that build kernels on a CPU's other cores; one is started with
+ * DEVICE_HELPER_WORD as its first argument, and then its status is what `device_help` returns.  A library's
+ * caller may set both variables itself. */
 #define DEVICE_HELPER_WORD "--build-kernels"
 void device_prepare_process(void);
 int device_help(int argc, char **argv);
@@ -149,8 +152,8 @@ bool device_queue_wait(device *d, device_queue q, device_event *e, error *err);
 bool device_event_wait(device_event *e, error *err);
 void device_event_release(device_event *e); /* NULL is harmless */
 bool device_finish(device *d, error *err);  /* waits for both queues */
-/* Frees host memory from malloc that a non-blocking transfer has used.  Once waiting for the device has failed, nobody
- * knows whether its driver still reads or writes there: then the memory is kept for good. */
+/* Frees host memory from malloc that a non-blocking transfer has used.  Once waiting for the device has
+ * failed, nobody knows whether its driver still reads or writes there: then the memory is kept for good. */
 void device_free_host(device *d, void *memory);
 
 /* ---- Kernels and recorded launches ----------------------------------------------------------- */
@@ -204,19 +207,21 @@ bool device_launches_add_call(device_launches *list, const char *label, device_c
 /* Enqueues launches first .. first+count-1. */
 bool device_launches_run(device_launches *list, int first, int count, error *err);
 
-/* Joining: many short kernels, one after another, become one kernel, whose groups share out the work of each in turn and
- * wait for one another.  It saves a CPU's handing over between threads, which for a token's kernels takes longer than
- * the work; the results are the same.  Only where info.joins; elsewhere both calls change nothing.
+/* Joining: many short kernels, one after another, become one kernel, whose groups share out the work of each
+ * in turn and wait for one another.  It saves a CPU's handing over between threads, which for a token's
+ * kernels takes longer than the work; the results are the same.  Only where info.joins; elsewhere both calls
+ * change nothing.
  *   device_launches_defer  before the first add: kernels of single work-items are described, not built
- *   device_launches_join   after the last: neighbours are joined, across none of `ends` (launches before which a run may
- *                          begin), and what cannot be is built */
+ *   device_launches_join   after the last: neighbours are joined, across none of `ends` (launches before
+ *                          which a run may begin), and what cannot be is built */
 void device_launches_defer(device_launches *list);
 bool device_launches_join(device_launches *list, const int *ends, int end_count, error *err);
 bool device_launches_joined(const device_launches *list); /* whether some are */
 /* As if run so many times; all at once where they are joined. */
 bool device_launches_repeat(device_launches *list, int first, int count, int times, error *err);
 
-/* Profiling: between start and report, run waits for and adds up each launch by label; none are joined then. */
+/* Profiling: between start and report, run waits for and adds up each launch by label; none are joined
+ * then. */
 bool device_profile_start(device *d, error *err);
 /* A table (label, launches, ms, share), longest first, to be freed; also ends the profile. */
 char *device_profile_report(device *d, error *err);
@@ -292,8 +297,8 @@ int64_t gemm_plan_workspace_bytes(const gemm_plan *p);
 bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, const gemm_buffers *buffers,
                       error *err);
 
-/* Choosing by measurement (`dalle-cl tune`).  What is chosen for a shape stands above gemm_plan_create's own rules, in
- * this process and, once saved, in later ones; a run records gemm_choices_hash. */
+/* Choosing by measurement (`dalle-cl tune`).  What is chosen for a shape stands above gemm_plan_create's own
+ * rules, in this process and, once saved, in later ones; a run records gemm_choices_hash. */
 #define GEMM_WAY_SIZE   32
 #define GEMM_WAYS_MAX   16
 #define GEMM_SHAPE_SIZE 384

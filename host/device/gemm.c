@@ -1,6 +1,6 @@
 /* gemm.c -- plans of matrix multiplication: checks a descriptor, simplifies it, chooses who does it.
- * The choice looks at shape, kind of device and what `dalle-cl tune` left (gemm_choice.c), never at the clock, so that
- * a resumed run does the same sums.
+ * The choice looks at shape, kind of device and what `dalle-cl tune` left (gemm_choice.c), never at the
+ * clock, so that a resumed run does the same sums.
  * SPDX-License-Identifier: MIT */
 #include "host/base/log.h"
 #include "host/device/backend.h"
@@ -136,8 +136,8 @@ static gemm_desc simplify(const gemm_desc *desc)
     return s;
 }
 
-/* With so few rows a B that is read once matters more than registers filled: 1.5 to 3 times on a CPU.  Where B is not
- * walked along k, a group reads only a stretch of each of its rows, which is slow over many. */
+/* With so few rows a B that is read once matters more than registers filled: 1.5 to 3 times on a CPU.  Where
+ * B is not walked along k, a group reads only a stretch of each of its rows, which is slow over many. */
 #define FEW_ROWS 8
 #define LONG_K   4096
 

@@ -1,5 +1,6 @@
-/* gemm_choice.c -- see gemm_choice.h.  File: "<cache folder>/gemm-<key>.json", the key being a hash of device, driver
- * and kernels, so that another driver or another version of the kernels starts without choices.
+/* gemm_choice.c -- see gemm_choice.h.  File: "<cache folder>/gemm-<key>.json", the key being a hash of
+ * device, driver and kernels, so that another driver or another version of the kernels starts without
+ * choices.
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_choice.h"
 #include "host/device/backend.h"

@@ -2,8 +2,8 @@
  * A and B that are 16-bit or strided on both axes are packed to f32 in the workspace, images are spread
  * out (im2col) block by block, and what SGEMM cannot write goes through an f32 product and an epilogue.
  * One loop serves all: batches in chunks, rows of C in blocks, k in blocks (only for an image as B).
- * A product of few tiles and long k would leave most of a GPU idle: its k is cut into equal parts, multiplied as
- * batches and added up in order by the epilogue.
+ * A product of few tiles and long k would leave most of a GPU idle: its k is cut into equal parts, multiplied
+ * as batches and added up in order by the epilogue.
  * SPDX-License-Identifier: MIT */
 #include "host/device/backend.h"
 #include "host/device/gemm_launch.h"

@@ -1,12 +1,13 @@
-/* gemm_library.h -- what a library that multiplies plain float matrices, such as a BLAS, offers to gemm_library.c, which
- * makes every product into such.
+/* gemm_library.h -- what a library that multiplies plain float matrices, such as a BLAS, offers to
+ * gemm_library.c, which makes every product into such.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DEVICE_GEMM_LIBRARY_H
 #define DALLE_CL_DEVICE_GEMM_LIBRARY_H
 
 #include "host/device/device.h"
 
-/* C = alpha A B + beta C, of float32, in so many batches.  Offsets, leading dimensions and strides are in elements. */
+/* C = alpha A B + beta C, of float32, in so many batches.  Offsets, leading dimensions and strides are in
+ * elements. */
 typedef struct gemm_sgemm {
     bool columns_first;            /* all three lie by columns, else by rows */
     bool a_transpose, b_transpose; /* the one lies the other way */
@@ -18,7 +19,8 @@ typedef struct gemm_sgemm {
 
 typedef struct gemm_library {
     const char *name;
-    /* While recording: takes the memory that the call will need, so that it is not taken in the first step. */
+    /* While recording: takes the memory that the call will need, so that it is not taken in the first
+     * step. */
     bool (*reserve)(device *d, const gemm_sgemm *s, error *err);
     bool (*multiply)(device *d, const gemm_sgemm *s, error *err); /* enqueues on the compute queue */
 } gemm_library;

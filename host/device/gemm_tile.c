@@ -3,8 +3,8 @@
  *
  * Two plans.  Rows: B is packed once, groups own blocks of rows and columns of C.  Split: k is long and
  * C small (weight gradients), groups own stretches of k and their sums are added in a fixed order.
- * When B is an image the product is done transposed, so that the image is always the first operand; a split also where
- * that wastes less of the tiles.
+ * When B is an image the product is done transposed, so that the image is always the first operand; a split
+ * also where that wastes less of the tiles.
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_launch.h"
 #include "host/device/gemm_provider.h"
@@ -193,8 +193,8 @@ static void plan_split(tile_plan *p, int units)
     const int64_t down = is_image ? gemm_places_down(image) : 0,
                   across = is_image ? gemm_places_across(image) : 0;
     if (is_image) {
-        /* Few lines, so that a panel of B stays in the first cache; not so few that sums are fetched and put back
-         * for every few pixels. */
+        /* Few lines, so that a panel of B stays in the first cache; not so few that sums are fetched and put
+         * back for every few pixels. */
         p->unit = gemm_least(lines_that_fit(image, spread_pixel(image)), gemm_most(1, K_PIECE / across));
         p->unit = gemm_least(gemm_most(p->unit, K_SHORTEST / across), down);
         p->units = gemm_ceil_div(down, p->unit) * (s->k / (down * across));

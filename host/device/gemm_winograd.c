@@ -1,12 +1,13 @@
-/* gemm_winograd.c -- 3 x 3 convolutions by Winograd's minimal filtering on CPU devices: a quarter of the products of
- * the direct sum, for two transforms; cl/winograd.clh has the method.
+/* gemm_winograd.c -- 3 x 3 convolutions by Winograd's minimal filtering on CPU devices: a quarter of the
+ * products of the direct sum, for two transforms; cl/winograd.clh has the method.
  *
- * Two plans.  Forward (and the gradient of the input, which is the same with the weight turned around): groups own
- * strips of 4 x 4 tiles of the result and columns.  Weights: groups own blocks of the weight and parts of the tiles,
- * and their results are added in a fixed order.
+ * Two plans.  Forward (and the gradient of the input, which is the same with the weight turned around):
+ * groups own strips of 4 x 4 tiles of the result and columns.  Weights: groups own blocks of the weight and
+ * parts of the tiles, and their results are added in a fixed order.
  *
- * Errors against sums in double are one to four times those of the direct sum, some 1e-6 of the largest result, for
- * uniformly distributed operands (docs/performance.md); tests/device/test_gemm.c holds it to the bound of every provider.
+ * Errors against sums in double are one to four times those of the direct sum, some 1e-6 of the largest
+ * result, for uniformly distributed operands (docs/performance.md); tests/device/test_gemm.c holds it to the
+ * bound of every provider.
  * SPDX-License-Identifier: MIT */
 #include "host/device/gemm_launch.h"
 #include "host/device/gemm_provider.h"
@@ -47,8 +48,8 @@ static tile_shape shape_of(device *d, const gemm_desc *desc)
     return gemm_tile_choose(width, desc->m, desc->b.image.channels);
 }
 
-/* Forward: A the image, B the weight [n][9][channels].  Weights: A = dy transposed, B the image, C [m][9][channels], and
- * nothing after the sum. */
+/* Forward: A the image, B the weight [n][9][channels].  Weights: A = dy transposed, B the image, C
+ * [m][9][channels], and nothing after the sum. */
 static bool layout_fits(const gemm_desc *s)
 {
     if (gemm_is_image(&s->a))
@@ -142,9 +143,9 @@ static int64_t workspace_of(const winograd_plan *p)
     return (int64_t)sizeof(float) * (p->filter_floats + p->partial_floats + p->groups * p->scratch_floats);
 }
 
-/* Measured on two cores of a Zen 3 (AVX2).  With 8 channels a weight's gradient gains, a result does not.  The weights
- * become four times as large: not where buffers are small.  How many pictures there are does not matter, so that one
- * decoded alone is the same as among others. */
+/* Measured on two cores of a Zen 3 (AVX2).  With 8 channels a weight's gradient gains, a result does not.
+ * The weights become four times as large: not where buffers are small.  How many pictures there are does not
+ * matter, so that one decoded alone is the same as among others. */
 bool gemm_winograd_pays(device *d, const gemm_desc *s)
 {
     winograd_plan p;

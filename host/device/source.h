@@ -9,8 +9,8 @@
  * lines keep their numbers.  False: no kernel of it has this name, and nothing was blanked. */
 char *source_load(const char *file, error *err);
 bool source_keep(char *source, const char *kernel);
-/* The same with the kernel calling a function, which is never inlined, for all it does (cl/device/apart.cl); to be freed.
- * NULL without an error: no caller can be written for it. */
+/* The same with the kernel calling a function, which is never inlined, for all it does (cl/device/apart.cl);
+ * to be freed. NULL without an error: no caller can be written for it. */
 char *source_apart(char *source, const char *kernel, error *err);
 
 #endif

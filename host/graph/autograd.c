@@ -1,7 +1,8 @@
 /* autograd.c -- reverse-mode differentiation: appends, for each node in reverse order, the nodes of
  * its gradient, adding up contributions where a tensor was used more than once.
  *
- * A product that makes a contribution adds the others by itself, if nothing else has seen its result (graph_sole_maker).
+ * A product that makes a contribution adds the others by itself, if nothing else has seen its result
+ * (graph_sole_maker).
  *
  * A recomputed stretch is copied, node by node, in front of its gradient: the copies take the place of
  * the originals in what their gradients read, so that the originals' activations need not be kept.

@@ -50,9 +50,8 @@ typedef struct op_def {
     const char *name;       /* stem of host/ops/<name>.c, cl/ops/<name>.cl, host/ops/cases/<name>.c */
     bool (*infer)(node *n); /* declare outputs; graph_fail and false if wrong */
     bool (*bind)(const node *n, binder *b); /* once, at compile: record launches; NULL for views */
-    void (*grad)(node *n, tensor *const *dout,
-                 tensor **din); /* append nodes; din[i] = NULL: no gradient.  dout[i]
-                                                                  may be NULL where nothing flows back.  NULL = none */
+    /* appends nodes; din[i] = NULL: no gradient; dout[i] is NULL where nothing flows back.  NULL = none */
+    void (*grad)(node *n, tensor *const *dout, tensor **din);
     int64_t (*workspace)(const node *n, device *d, error *err); /* scratch bytes, or -1; NULL = none */
     double (*flops)(const node *n); /* operations of its products, two a multiply-add; NULL = no product */
 } op_def;
@@ -67,9 +66,11 @@ struct node {
     tensor *in[NODE_INPUTS_MAX];
     tensor *out[NODE_OUTPUTS_MAX];
     void *attributes; /* the operator's own struct, in the arena */
-    int addend; /* set by infer: an input, so far NULL, that would be added to out[0]; 0 = none.  Sums of gradients
-                         then need no pass of their own */
-    int stretch; /* recomputed with others of this number, 0 = not, or NODE_RECOMPUTED: a copy made for the gradient */
+    /* set by infer: an input, so far NULL, that would be added to out[0]; 0 = none.  Sums of gradients then
+     * need no pass of their own */
+    int addend;
+    /* recomputed with others of this number, 0 = not, or NODE_RECOMPUTED: a copy made for the gradient */
+    int stretch;
     bool live; /* kept by graph_compile */
     storage *workspace;
     int index;
@@ -149,8 +150,8 @@ void graph_recompute_end(graph *g);
  * gives each trainable parameter's gradient, or NULL if the loss does not depend on it. */
 void graph_backward(graph *g, tensor *loss);
 tensor *graph_gradient(graph *g, const tensor *t);
-/* For grad: the node that has an addend and makes gradient t, or all of what t is a view of, while nothing else has seen
- * it; such a node may be given more to do.  Otherwise NULL. */
+/* For grad: the node that has an addend and makes gradient t, or all of what t is a view of, while nothing
+ * else has seen it; such a node may be given more to do.  Otherwise NULL. */
 node *graph_sole_maker(const tensor *t);
 
 /* Marks a tensor as wanted by the host: it is computed and stays readable until the next run. */

@@ -69,8 +69,8 @@ int64_t store_bytes(const store *s); /* of all entries, allocated or not */
 bool store_allocate(store *s, uint64_t seed, error *err);
 /* Every value will be read from a file: from now on all starts at zero, which takes a tenth of the time. */
 void store_await_values(store *s);
-/* How matrices of linear layers are stored that are declared from now on: F32 unless set.  Arithmetic is in float either
- * way; drawing, which reads every weight for every token, takes less time from fewer bytes. */
+/* How matrices of linear layers are stored that are declared from now on: F32 unless set.  Arithmetic is in
+ * float either way; drawing, which reads every weight for every token, takes less time from fewer bytes. */
 void store_set_weight_type(store *s, dtype type);
 dtype store_weight_type(const store *s);
 

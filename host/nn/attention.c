@@ -1,8 +1,8 @@
-/* attention.c -- multi-head attention, over a whole stream or one token at a time against a cache: of a stream to
- * itself under a mask, or to another stream (cross-attention), whose keys may stand before its own (as GLIDE has the
- * text's, arXiv 2112.10741).  The keys' bias adds the same to all of a query's scores, which softmax takes out
- * again: its gradient is 0, and what devices compute for it is rounding (1e-11 of the others').
- * B batch, T stream positions, H heads, D head size, C = H D.
+/* attention.c -- multi-head attention, over a whole stream or one token at a time against a cache: of a
+ * stream to itself under a mask, or to another stream (cross-attention), whose keys may stand before its own
+ * (as GLIDE has the text's, arXiv 2112.10741).  The keys' bias adds the same to all of a query's scores,
+ * which softmax takes out again: its gradient is 0, and what devices compute for it is rounding (1e-11 of the
+ * others'). B batch, T stream positions, H heads, D head size, C = H D.
  * SPDX-License-Identifier: MIT */
 #include "host/nn/nn.h"
 

@@ -57,23 +57,23 @@ typedef struct attention_cache {
     tensor *position; /* I32 [1] */
 } attention_cache;
 
-/* Scaled dot-product attention over the stream, before its output layer: x [B,T,C] -> [B,T,C].  `fill` (may be NULL)
- * receives the keys and values of all T positions, as [B,H,T,D]. */
+/* Scaled dot-product attention over the stream, before its output layer: x [B,T,C] -> [B,T,C].  `fill` (may
+ * be NULL) receives the keys and values of all T positions, as [B,H,T,D]. */
 typedef struct attention_fill {
     tensor *keys, *values;
 } attention_fill;
 tensor *nn_attention(const attention_weights *w, tensor *x, const mask *pattern, attention_fill *fill);
-/* Queries of x [B,Tq,C] over the keys of context [B,Tk,Cc], before the output layer -> like x; with own keys, over x's
- * too, which come after the context's.  Every key is seen, but for the context's from valid[b] on (I32 [B], or NULL).
- * `fill` (may be NULL) receives all those keys and values, as [B,H,Tk,D]. */
+/* Queries of x [B,Tq,C] over the keys of context [B,Tk,Cc], before the output layer -> like x; with own keys,
+ * over x's too, which come after the context's.  Every key is seen, but for the context's from valid[b] on
+ * (I32 [B], or NULL). `fill` (may be NULL) receives all those keys and values, as [B,H,Tk,D]. */
 tensor *nn_cross_attention(const attention_weights *w, tensor *x, tensor *context, tensor *valid,
                            attention_fill *fill);
-/* One new token, x [B,1,C]: x plus attention of norm(x) over the cache, which is updated in place.  The same bits for a
- * picture whatever B is. */
+/* One new token, x [B,1,C]: x plus attention of norm(x) over the cache, which is updated in place.  The same
+ * bits for a picture whatever B is. */
 tensor *nn_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
                           const mask *pattern, const attention_cache *cache);
-/* One token, x [B,1,C], over a context's keys and values alone: x plus attention of norm(x) over them.  They are
- * [B,H,Tk,D], as nn_cross_attention's fill gave them; the same bits for a sample whatever B is. */
+/* One token, x [B,1,C], over a context's keys and values alone: x plus attention of norm(x) over them.  They
+ * are [B,H,Tk,D], as nn_cross_attention's fill gave them; the same bits for a sample whatever B is. */
 tensor *nn_cross_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
                                 const attention_fill *context, tensor *valid);
 /* The same of a linear layer: act(norm(x) W^T + bias) + residual, without what is NULL. */

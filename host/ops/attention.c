@@ -1,8 +1,8 @@
-/* attention.c -- y[b, t, h] = sum_s softmax_s(scale q[b, t, h] . k[b, s, h]) v[b, s, h] over the keys s that the
- * mask shows to query t, without storing scores (arXiv 2205.14135, after arXiv 1805.02867).  Output 1 is
+/* attention.c -- y[b, t, h] = sum_s softmax_s(scale q[b, t, h] . k[b, s, h]) v[b, s, h] over the keys s that
+ * the mask shows to query t, without storing scores (arXiv 2205.14135, after arXiv 1805.02867).  Output 1 is
  * each query's log of its sum, by packed place (cl/ops/attention.cl), from which the backward pass makes the
  * weights again:
- *   P = exp(scale q k^T - lse),  dv = P^T dy,  dS = P (dy v^T - dy . y),  dq = scale dS k,  dk = scale dS^T q.
+ *   P = exp(scale q k^T - lse), dv = P^T dy, dS = P (dy v^T - dy . y), dq = scale dS k, dk = scale dS^T q.
  * Work grows with the keys seen: tiles walk only ranges of keys that some query of theirs sees.
  * SPDX-License-Identifier: MIT */
 #include "cl/mask.clh"
@@ -25,8 +25,8 @@ static const mask *attention_mask(const node *n)
     return &a->pattern;
 }
 
-/* Of so many products of a query and a key, or as large ones, for each pair that sees the other: what must be done, which
- * is less than what is done. */
+/* Of so many products of a query and a key, or as large ones, for each pair that sees the other: what must be
+ * done, which is less than what is done. */
 static double product_flops(const node *n, int products)
 {
     const attention_attributes *a = n->attributes;

@@ -1,4 +1,5 @@
-/* attention_decode.c -- one token of decoding: its key and value, if any, go into the cache at its position, then
+/* attention_decode.c -- one token of decoding: its key and value, if any, go into the cache at its position,
+ * then
  *   y[b, h] = sum_k softmax_k(scale q[b, h] . keys[b, h, k]) values[b, h, k]
  * over the keys that the mask shows to it.  Only those are read.  No gradient.
  * The order of every sum depends on the mask, the position and the kernel's shape, never on B.

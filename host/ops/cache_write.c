@@ -1,5 +1,5 @@
-/* cache_write.c -- cache[b, h, position + i, d] = x[b mod n, h, i, d], in place; rows past the end are left out.
- * x of n batch rows goes to every n-th row of the cache; token ids are moved too.
+/* cache_write.c -- cache[b, h, position + i, d] = x[b mod n, h, i, d], in place; rows past the end are left
+ * out. x of n batch rows goes to every n-th row of the cache; token ids are moved too.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/ops.h"

@@ -1,11 +1,10 @@
 /* codebook_update.c -- the EMA update of a codebook (A.1 of arXiv 1711.00937), in place:
  *   N = d N + (1 - d) counts;  M = d M + (1 - d) sums
  *   code = M / smoothed N, smoothed N = (N + 1e-5) / (sum N + 1e-5 K) * sum N
- * where some row came to the code.  One that none came to stays where it is: M and N fall alike, but smoothing
- * would draw it to zero, at once if none ever came (ours).
- * A code whose N falls below `revive` starts again: code = a random row of z, N = 10 revive, M = N code, so
- * that it lives on only if rows come to it at once.  The draw of code k is (seed, step, stream, k).
- * flag[0] = 0: nothing changes.  No gradient.
+ * where some row came to the code.  One that none came to stays where it is: M and N fall alike, but
+ * smoothing would draw it to zero, at once if none ever came (ours). A code whose N falls below `revive`
+ * starts again: code = a random row of z, N = 10 revive, M = N code, so that it lives on only if rows come to
+ * it at once.  The draw of code k is (seed, step, stream, k). flag[0] = 0: nothing changes.  No gradient.
  * SPDX-License-Identifier: MIT */
 #include "host/base/philox.h"
 #include "host/ops/expect.h"

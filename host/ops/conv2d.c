@@ -289,8 +289,7 @@ tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tenso
                  residual);
 }
 
-/* Whether the windows share no pixel and there is no padding: then the picture cut up is the matrix itself.
- * */
+/* Whether the windows share no pixel and there is no padding: then the picture cut up is the matrix. */
 static bool cuts_up(const tensor *x, const tensor *weight, const window *w)
 {
     bool cuts =

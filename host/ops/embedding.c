@@ -1,6 +1,6 @@
-/* embedding.c -- y[r] = table[ids[r]], or a sum of up to three such terms; an id outside its table gives NaN, which
- * the loss then shows.
- * Gradient: dtable[v] = sum of dy[r] over the rows r with ids[r] = v, in the order of rows.
+/* embedding.c -- y[r] = table[ids[r]], or a sum of up to three such terms; an id outside its table gives NaN,
+ * which the loss then shows. Gradient: dtable[v] = sum of dy[r] over the rows r with ids[r] = v, in the order
+ * of rows.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/ops.h"

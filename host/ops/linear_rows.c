@@ -69,17 +69,17 @@ typedef struct block {
     int rows, columns, depth;
 } block;
 
-/* What one work-item sums together: as much as registers hold.  A CPU reads its weights as one stream, which is what
- * its prefetcher follows best. */
+/* What one work-item sums together: as much as registers hold.  A CPU reads its weights as one stream, which
+ * is what its prefetcher follows best. */
 static block choose_block(const device_info *info, int64_t m)
 {
     if (info->lanes > 1) return (block){ m >= 4 ? 4 : m >= 2 ? 2 : 1, 2, 1 };
     return (block){ m >= 2 ? 2 : 1, 1, 2 };
 }
 
-/* How many rows are summed for one reading of the weights, and, on a CPU, how many elements of them a group keeps once
- * they are normalised: what fits the nearer caches.  A GPU's groups have few columns each, to which the room is worth
- * more. */
+/* How many rows are summed for one reading of the weights, and, on a CPU, how many elements of them a group
+ * keeps once they are normalised: what fits the nearer caches.  A GPU's groups have few columns each, to
+ * which the room is worth more. */
 static void define_slab(kernel_call *c, const device_info *info, int64_t m, int64_t k, int rows, bool norm)
 {
     enum { SLAB = 32, FLOATS = 16384 };

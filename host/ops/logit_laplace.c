@@ -1,4 +1,5 @@
-/* logit_laplace.c -- -ln f(x; mu, b), f = exp(-|logit x - mu| / b) / (2 b x (1 - x)) (A.3 of arXiv 2102.12092):
+/* logit_laplace.c -- -ln f(x; mu, b), f = exp(-|logit x - mu| / b) / (2 b x (1 - x)) (A.3 of arXiv
+ * 2102.12092):
  *   loss = ln 2 + ln b + ln x + ln(1 - x) + |logit x - mu| / b
  * Gradient: dmu = -sign(logit x - mu) / b, dln b = 1 - |logit x - mu| / b, times dloss; none for x.
  * SPDX-License-Identifier: MIT */

@@ -1,5 +1,6 @@
 /* mask.h -- which keys a query sees: the attention patterns of DALL-E, and all keys.
- * Keys are a stream: `text` text positions followed by side x side image tokens in raster order.  Under a causal mask
+ * Keys are a stream: `text` text positions followed by side x side image tokens in raster order.  Under a
+ * causal mask
  *   text query q:   keys 0..q
  *   image query at raster index i: all text, itself, and of earlier image tokens j < i
  *     CAUSAL  all
@@ -10,9 +11,11 @@
  *             row attention)": a tap (dy, dx) with dy in 0..h, |dx| <= h, h = window/2, is the raster
  *             distance i - j = dy * side - dx >= 0, so taps past a row's end continue in the next row
  * and the queries, where there are fewer of them than keys, are the stream's last.
- *     BIDIRECTIONAL  every query sees every key, whatever the number of either: they may come from two streams
- * Under any of them `valid` hides what is no text: of sample b, keys valid[b] .. text-1, from every query.  It counts
- * as 0 below 0, and as `text` above.  A query that sees no key at all gets attention 0, and gives gradient 0.
+ *     BIDIRECTIONAL  every query sees every key, whatever the number of either: they may come from two
+ *                    streams
+ * Under any of them `valid` hides what is no text: of sample b, keys valid[b] .. text-1, from every query.
+ * It counts as 0 below 0, and as `text` above.  A query that sees no key at all gets attention 0, and gives
+ * gradient 0.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_OPS_MASK_H
 #define DALLE_CL_OPS_MASK_H

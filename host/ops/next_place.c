@@ -1,5 +1,5 @@
-/* next_place.c -- {position in the stream, number of the image token, row, column} + one token, in place: a step of
- * decoding that moves on by itself needs nothing from the host.
+/* next_place.c -- {position in the stream, number of the image token, row, column} + one token, in place: a
+ * step of decoding that moves on by itself needs nothing from the host.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/ops.h"

@@ -16,7 +16,8 @@
 /* One operator a line. */
 /* clang-format off */
 /* ---- Views: no work, no memory --------------------------------------------------------------- */
-tensor *op_reshape(tensor *x, int rank, const int64_t *dim);      /* x contiguous, else copied; one dim may be -1 */
+/* x contiguous, else copied; one dim may be -1 */
+tensor *op_reshape(tensor *x, int rank, const int64_t *dim);
 tensor *op_permute(tensor *x, const int *axes);                   /* axes: a permutation of x's */
 tensor *op_slice(tensor *x, int axis, int64_t start, int64_t count);
 tensor *op_stop_gradient(tensor *x);                              /* x, through which no gradient flows */
@@ -26,7 +27,8 @@ tensor *op_contiguous(tensor *x);                                 /* x itself if
 tensor *op_cast(tensor *x, dtype type);                           /* contiguous, in another storage type */
 tensor *op_concat(int count, tensor *const *parts, int axis);     /* up to NODE_INPUTS_MAX parts */
 
-/* ---- Element-wise.  Axes are matched from the last; one of size 1, or missing, is repeated: [C] or [B,1,C] with [B,T,C] ---- */
+/* ---- Element-wise.  Axes are matched from the last; one of size 1, or missing, is repeated: [C] or [B,1,C]
+ * with [B,T,C] */
 tensor *op_add(tensor *a, tensor *b);
 tensor *op_sub(tensor *a, tensor *b);
 tensor *op_mul(tensor *a, tensor *b);
@@ -39,7 +41,8 @@ tensor *op_log(tensor *x);
 tensor *op_sigmoid(tensor *x);
 tensor *op_relu(tensor *x);
 tensor *op_gelu(tensor *x);                                       /* exact: x Phi(x) */
-tensor *op_activation(tensor *x, activation f);                   /* any of host/base/activation.h; identity: x itself */
+/* any of host/base/activation.h; identity: x itself */
+tensor *op_activation(tensor *x, activation f);
 tensor *op_clamp(tensor *x, float low, float high);               /* gradient 1 inside, 0 outside */
 
 /* ---- Reductions, deterministic ---------------------------------------------------------------- */
@@ -47,7 +50,8 @@ tensor *op_sum_last(tensor *x);                                   /* [.., C] -> 
 tensor *op_sum_rows(tensor *x);                                   /* [.., C] -> [C] */
 tensor *op_sum_all(tensor *x);                                    /* -> [1] */
 tensor *op_mean_all(tensor *x);                                   /* -> [1] */
-tensor *op_argmax_last(tensor *x);                                /* [.., C] -> I32 [..]; ties: the lowest index */
+/* [.., C] -> I32 [..]; ties: the lowest index */
+tensor *op_argmax_last(tensor *x);
 
 /* ---- Linear algebra --------------------------------------------------------------------------- */
 /* a [.., M, K], b [.., K, N] (views welcome) -> [.., M, N]; leading axes equal, or b has none. */
@@ -56,16 +60,19 @@ tensor *op_matmul_nt(tensor *a, tensor *b);                       /* a b^T: b [.
 tensor *op_matmul_tn(tensor *a, tensor *b);                       /* a^T b: a [.., K, M] */
 /* y = x W^T + bias: x [.., Cin], weight [Cout, Cin], bias [Cout] or NULL */
 tensor *op_linear(tensor *x, tensor *weight, tensor *bias);
-tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual); /* x W^T + bias + residual */
+/* x W^T + bias + residual */
+tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual);
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_activation(tensor *x, tensor *weight, tensor *bias, activation f);
-/* For decoding: act(norm(x) W^T + bias) + residual, bit for bit independent of the number of rows; no gradient.  Several
- * weights of one size give [parts, .., Cout]. */
+/* For decoding: act(norm(x) W^T + bias) + residual, bit for bit independent of the number of rows; no
+ * gradient.  Several weights of one size give [parts, .., Cout]. */
 #define LINEAR_ROWS_PARTS 3
 typedef struct linear_rows_terms {
-    tensor *weight[LINEAR_ROWS_PARTS], *bias[LINEAR_ROWS_PARTS]; /* the first NULL weight ends them; biases: all or none */
-    tensor *gain, *shift;                                        /* of the layer normalisation before; NULL: none */
+    /* the first NULL weight ends them; biases: all or none */
+    tensor *weight[LINEAR_ROWS_PARTS], *bias[LINEAR_ROWS_PARTS];
+    /* of the layer normalisation before; NULL: none */
+    tensor *gain, *shift;
     float epsilon;
     activation activation;
     tensor *residual; /* like the result, or NULL; one weight only */
@@ -75,13 +82,15 @@ tensor *op_linear_rows(tensor *x, const linear_rows_terms *terms);
  * [B,Y,X,Cout] */
 tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias);
 tensor *op_conv2d_relu(tensor *x, tensor *weight, tensor *bias);
-tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tensor *residual); /* residual + gain (conv + bias) */
+/* residual + gain (conv + bias) */
+tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tensor *residual);
 
 /* f(conv + bias) of any window, whose size is the weight's: -> [B, its places along Y, along X, Cout] */
 tensor *op_conv2d_window(tensor *x, tensor *weight, tensor *bias, const window *w, activation f);
 
 /* ---- Images ----------------------------------------------------------------------------------- */
-tensor *op_max_pool2(tensor *x);                                  /* [B,Y,X,C] -> [B,Y/2,X/2,C]; ties: the first in raster order */
+/* [B,Y,X,C] -> [B,Y/2,X/2,C]; ties: the first in raster order */
+tensor *op_max_pool2(tensor *x);
 /* Of any window, overlapping or not; padding (less than the window) is not seen: ties as above.  A mean is
  * over the pixels seen, or, if count_padding, over the whole window.  [B,Y,X,C] -> [B,Y',X',C] */
 tensor *op_max_pool(tensor *x, const window *w);
@@ -92,9 +101,10 @@ tensor *op_upsample2(tensor *x);                                  /* nearest: [B
 tensor *op_softmax(tensor *x);                                    /* over the last axis */
 tensor *op_log_softmax(tensor *x);
 tensor *op_layer_norm(tensor *x, tensor *gain, tensor *bias, float epsilon);
-tensor *op_embedding(tensor *table, tensor *ids);                 /* [V,C], I32 [..] -> [.., C]; deterministic gradient */
-/* The sum of up to three such terms, term[0] + (term[1] + term[2]).  The others' ids have one shape, a suffix of the
- * first's (B.1: the row and column embedding of every token's place). */
+/* [V,C], I32 [..] -> [.., C]; deterministic gradient */
+tensor *op_embedding(tensor *table, tensor *ids);
+/* The sum of up to three such terms, term[0] + (term[1] + term[2]).  The others' ids have one shape, a suffix
+ * of the first's (B.1: the row and column embedding of every token's place). */
 #define EMBEDDING_TERMS 3
 typedef struct embedding_term {
     tensor *table, *ids;
@@ -103,13 +113,14 @@ tensor *op_embedding_sum(int count, const embedding_term *term);
 /* Rows of `a` where ids >= 0 (the embedding of the id), rows of `b` (position t = row index mod T, b [T,C])
  * where ids < 0: the learned padding embedding per position of DALL-E (B.1).  ids I32 [B,T] -> [B,T,C] */
 tensor *op_embedding_padded(tensor *table, tensor *padding, tensor *ids);
-/* -log softmax(logits)[target] per row: [.., V], I32 [..] -> F32 [..]; a negative target gives 0 and no gradient */
+/* -log softmax(logits)[target] per row: [.., V], I32 [..] -> F32 [..]; a negative target gives 0 and no
+ * gradient */
 tensor *op_cross_entropy(tensor *logits, tensor *targets);
 
 /* ---- Attention masks, analytic (host/ops/mask.h says which key each query sees) ----------------- */
 struct mask;
-/* scores [.., Tq, Tk] + (0 where visible, -inf where not), whatever the mask's `valid`.  `position` (I32 [1]) is the
- * first query's place in the stream, or NULL where the queries are its last. */
+/* scores [.., Tq, Tk] + (0 where visible, -inf where not), whatever the mask's `valid`.  `position` (I32 [1])
+ * is the first query's place in the stream, or NULL where the queries are its last. */
 tensor *op_mask(tensor *scores, const struct mask *pattern, tensor *position);
 /* softmax(scale q k^T + mask) v without storing scores: q [B,Tq,H,D], k and v [B,Tk,H,D] -> like q */
 tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern, float scale);
@@ -117,7 +128,8 @@ tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern
 /* ---- Random numbers ---------------------------------------------------------------------------- */
 /* `random`: I32 [4] control tensor {seed low, seed high, step, first sample}.  The stream is the hash
  * of the node's scoped name; element counts from the first sample's, each sample having count/B elements. */
-tensor *op_dropout(tensor *x, float probability, tensor *random); /* x / (1-p) kept, 0 dropped; axis 0 is the batch */
+/* x / (1-p) kept, 0 dropped; axis 0 is the batch */
+tensor *op_dropout(tensor *x, float probability, tensor *random);
 /* softmax((logits + g) / tau), g standard Gumbel: [B,..,K]; tau F32 [1].  Eq. of arXiv 1611.01144. */
 tensor *op_gumbel_softmax(tensor *logits, tensor *tau, tensor *random);
 
@@ -137,8 +149,9 @@ tensor *op_straight_through(tensor *hard, tensor *soft);
  * counts F32 [K], sums F32 [K,C] */
 void op_code_statistics(tensor *ids, tensor *z, int64_t codes, tensor **counts, tensor **sums);
 /* EMA codebook update in place (A.1 of arXiv 1711.00937): N = d N + (1-d) counts, M = d M + (1-d) sums,
- * code = M / smoothed N where a row came to it; one with N < revive is replaced by a random row of z (by `random`).
- * Returns the codebook after the update (graph_update it); nothing happens when flags[0] (I32 [1]) is 0. */
+ * code = M / smoothed N where a row came to it; one with N < revive is replaced by a random row of z (by
+ * `random`). Returns the codebook after the update (graph_update it); nothing happens when flags[0] (I32 [1])
+ * is 0. */
 tensor *op_codebook_update(tensor *codebook, tensor *usage, tensor *mean, tensor *counts, tensor *sums, tensor *z,
                            tensor *random, tensor *flag, float decay, float revive);
 
@@ -149,7 +162,8 @@ tensor *op_sum_squares(int count, tensor *const *parts);
  * F32 [4] = {scale, norm, finite ? 1 : 0, 0}. */
 tensor *op_gradient_scale(tensor *sum_squares, float limit);
 /* AdamW (arXiv 1711.05101) with bias correction; schedule F32 [4] = {learning rate, 1 - beta1^t,
- * 1 - beta2^t, 0}; scale = op_gradient_scale: gradients are multiplied by scale[0]; nothing changes when scale[2] is 0. */
+ * 1 - beta2^t, 0}; scale = op_gradient_scale: gradients are multiplied by scale[0]; nothing changes when
+ * scale[2] is 0. */
 tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *variance, tensor *schedule, tensor *scale,
                  float beta1, float beta2, float epsilon, float decay);
 /* average = d average + (1-d) parameter with d = decay[0] (F32 [1], 1 = leave as is) */
@@ -162,24 +176,24 @@ tensor *op_part_add(tensor *sum, tensor *x, tensor *random, float scale);
 tensor *op_part_put(tensor *whole, tensor *x, tensor *random);
 
 /* ---- Decoding ------------------------------------------------------------------------------------ */
-/* cache [B,H,T,D] gets x [n,H,t,D], of which row b mod n goes to b (n divides B), at rows position[0].. in place;
- * both floating or both I32; returns the cache */
+/* cache [B,H,T,D] gets x [n,H,t,D], of which row b mod n goes to b (n divides B), at rows position[0].. in
+ * place; both floating or both I32; returns the cache */
 tensor *op_cache_write(tensor *cache, tensor *x, tensor *position);
 /* {position in the stream, number of the image token, row, column} of the next token, in place; returns it */
 tensor *op_next_place(tensor *place, int64_t side);
-/* One token against a cache: q, key, value, [B,H,D] in any shape; keys, values [B,H,T,D], which get key and value at
- * position[0] -> like q, attention over the keys that the mask shows at position[0]; sums in an order independent of B.
- * Without key and value (NULL) keys and values are read only; without position the token's place is T - 1. */
+/* One token against a cache: q, key, value, [B,H,D] in any shape; keys, values [B,H,T,D], which get key and
+ * value at position[0] -> like q, attention over the keys that the mask shows at position[0]; sums in an
+ * order independent of B. Without key and value (NULL) keys and values are read only; without position the
+ * token's place is T - 1. */
 tensor *op_attention_decode(tensor *q, tensor *key, tensor *value, tensor *keys, tensor *values, const struct mask *pattern, tensor *position, float scale);
-/* Draws one token per row: logits [B,V]; settings F32 [4] = {temperature (0: argmax), top-k (0: all), top-p (1: all),
- * guidance (op_sample_into only)};
- * random I32 [4] = {seed low, seed high, step, first picture}: row b draws with stream = hash(name) of the
- * operator + first picture + b, element = position[0] -> I32 [B] */
+/* Draws one token per row: logits [B,V]; settings F32 [4] = {temperature (0: argmax), top-k (0: all), top-p
+ * (1: all), guidance (op_sample_into only)}; random I32 [4] = {seed low, seed high, step, first picture}: row
+ * b draws with stream = hash(name) of the operator + first picture + b, element = position[0] -> I32 [B] */
 tensor *op_sample(tensor *logits, tensor *settings, tensor *random, tensor *position);
-/* The same, drawn into `token` I32 [B], and into row position[0] of `history` I32 [T,B], in place; an update.  The same row
- * of `entropies` F32 [T,B] gets the entropy of softmax(logits) in nats, whatever the settings.
- * Of logits [2B,V], rows 2b and 2b+1 are picture b's with and without its caption: it is drawn from
- * without + guidance (with - without), into both rows of `token` I32 [2B]; the entropy is that of its row 2b. */
+/* The same, drawn into `token` I32 [B], and into row position[0] of `history` I32 [T,B], in place; an update.
+ * The same row of `entropies` F32 [T,B] gets the entropy of softmax(logits) in nats, whatever the settings.
+ * Of logits [2B,V], rows 2b and 2b+1 are picture b's with and without its caption: it is drawn from without +
+ * guidance (with - without), into both rows of `token` I32 [2B]; the entropy is that of its row 2b. */
 void op_sample_into(tensor *logits, tensor *settings, tensor *random, tensor *position, tensor *token, tensor *history,
                     tensor *entropies);
 /* clang-format on */

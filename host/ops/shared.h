@@ -26,8 +26,8 @@ tensor *op_unslice(tensor *x, const tensor *like, int axis, int64_t start);
  * without leading axes. */
 tensor *matmul_as(tensor *a, tensor *b, bool ta, bool tb, dtype type);
 
-/* Operators that are a GEMM.  The last two inputs are for autograd (node.addend) and product_take_slope; any may be NULL
- * or missing, from the bias on.  A second output is the pre-activation. */
+/* Operators that are a GEMM.  The last two inputs are for autograd (node.addend) and product_take_slope; any
+ * may be NULL or missing, from the bias on.  A second output is the pre-activation. */
 enum { PRODUCT_A, PRODUCT_B, PRODUCT_BIAS, PRODUCT_POINT, PRODUCT_RESIDUAL, PRODUCT_INPUTS };
 /* What its attributes begin with. */
 typedef struct product_end {
@@ -36,7 +36,8 @@ typedef struct product_end {
 } product_end;
 /* Whether the product that makes gradient dy could take the derivative of f at `point` in as a factor. */
 bool product_take_slope(tensor *dy, tensor *point, activation f);
-/* Completes a descriptor of sizes and operands with all else.  Then: the bytes of its workspace or -1; and recording. */
+/* Completes a descriptor of sizes and operands with all else.  Then: the bytes of its workspace or -1; and
+ * recording. */
 bool expect_residual(node *n); /* if there is one, it is like out[0] */
 void gemm_epilogue(const node *n, gemm_desc *desc);
 int64_t gemm_workspace(device *d, const gemm_desc *desc, error *err);

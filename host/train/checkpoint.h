@@ -27,8 +27,8 @@ void checkpoint_metadata_free(checkpoint_metadata *m);
  * converted to `type` (F32 or F16; values that overflow F16 are an error), plus STORE_LEARNT entries. */
 bool checkpoint_export(store *s, const char *path, bool averages, dtype type, const checkpoint_text *metadata,
                        int count, error *err);
-/* SHA-256 of what an export holds: names, shapes and values, these rounded to 16 bits, so that a run and what was
- * packed of it in either storage are the same.  For stores whose parameters are imported. */
+/* SHA-256 of what an export holds: names, shapes and values, these rounded to 16 bits, so that a run and what
+ * was packed of it in either storage are the same.  For stores whose parameters are imported. */
 bool checkpoint_fingerprint(store *s, char hex[65], error *err);
 /* Loads parameters (and exported state) of a file into the store, converting storage types; tensors the
  * store lacks are an error unless `surplus_ok`, entries the file lacks always are.  With `surplus_ok` the

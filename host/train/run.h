@@ -27,8 +27,8 @@ bool run_metrics_write(run *r, const char *line, error *err);
 /* On the disk, so that a checkpoint never knows more than the metrics. */
 bool run_metrics_sync(run *r, error *err);
 
-/* {"step":3,"loss":0.1}, or with a kind {"step":3,"kind":"eval",...}; values that are not finite are null.  To be freed; NULL
- * when memory is out. */
+/* {"step":3,"loss":0.1}, or with a kind {"step":3,"kind":"eval",...}; values that are not finite are null.
+ * To be freed; NULL when memory is out. */
 char *run_metrics_line(const char *kind, int64_t step, const train_metrics *m);
 
 #endif

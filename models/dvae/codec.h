@@ -10,8 +10,8 @@
 typedef struct dvae_codec dvae_codec;
 
 /* Builds the two graphs, `batch` pictures at a time, over a store that holds the parameters or will be
- * loaded with them; `averages`: use the averaged ones.  Either direction can be left out.  CODEC_LATER: their kernels
- * are built when a direction is first used or prepared, for most uses are of one. */
+ * loaded with them; `averages`: use the averaged ones.  Either direction can be left out.  CODEC_LATER: their
+ * kernels are built when a direction is first used or prepared, for most uses are of one. */
 typedef enum codec_parts { CODEC_ENCODE = 1, CODEC_DECODE = 2, CODEC_BOTH = 3, CODEC_LATER = 4 } codec_parts;
 dvae_codec *dvae_codec_create(store *s, const dvae_config *c, codec_parts parts, int64_t batch, bool averages,
                               error *err);

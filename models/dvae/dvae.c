@@ -32,8 +32,8 @@ typedef enum block_place { IN_ENCODER, IN_DECODER, AFTER_UPSAMPLING } block_plac
 
 /* y = id(x) + gain * res(x); res is four convolutions, each after a ReLU, through a bottleneck of a
  * quarter of the output channels.  The encoder's branch ends with the 1x1, the decoder's begins with it.
- * AFTER_UPSAMPLING, x is still small: ReLU and 1x1 convolutions see one pixel at a time, so the same values come of
- * upsampling after them, for a quarter of the work. */
+ * AFTER_UPSAMPLING, x is still small: ReLU and 1x1 convolutions see one pixel at a time, so the same values
+ * come of upsampling after them, for a quarter of the work. */
 static tensor *block(graph *g, const dvae_config *c, tensor *x, int64_t out, block_place place)
 {
     static const int64_t encoder_kernels[4] = { 3, 3, 3, 1 }, decoder_kernels[4] = { 1, 3, 3, 3 };

@@ -233,7 +233,8 @@ static bool fit(dvae_trainer *t, error *err)
     return announce_run(dvae_workload(t->base.device, &t->config, err), t->config.steps, what, err);
 }
 
-/* A model's file has the codes but not how they were used: as if all had been alike, so that none is replaced at once. */
+/* A model's file has the codes but not how they were used: as if all had been alike, so that none is replaced
+ * at once. */
 static bool start_codebook(dvae_trainer *t, error *err)
 {
     store_entry *codes = store_find(t->base.store, "codebook"),

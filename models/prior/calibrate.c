@@ -130,8 +130,8 @@ static double distance(const float *a, const float *b)
     return sum;
 }
 
-/* Whether no other picture is nearer to the drawing in `pixels` than sample `index`, which is then read there; never if
- * that cannot be read. */
+/* Whether no other picture is nearer to the drawing in `pixels` than sample `index`, which is then read
+ * there; never if that cannot be read. */
 static bool is_right(calibrator *k, int64_t index, bool *right, error *err)
 {
     float drawn[THUMB_VALUES], own[THUMB_VALUES];

@@ -1,22 +1,23 @@
-/* calibrate.h -- what a packed model's drawings of captions that it knows look like to itself, so that it can say of
- * another caption that it is unsure.
+/* calibrate.h -- what a packed model's drawings of captions that it knows look like to itself, so that it can
+ * say of another caption that it is unsure.
  *
- * Captions that were kept aside (of the training part, where none were or too few come out right) are drawn with the
- * model's own settings.  A drawing is right if no other picture of the set, of up to 500, is nearer to it than its own.
- * The limit is the 95 % quantile of the mean entropy of the right ones' tokens, in nats; where hardly any is right, as
- * with photographs, that of all.  So about one right drawing in twenty is above it.
+ * Captions that were kept aside (of the training part, where none were or too few come out right) are drawn
+ * with the model's own settings.  A drawing is right if no other picture of the set, of up to 500, is nearer
+ * to it than its own. The limit is the 95 % quantile of the mean entropy of the right ones' tokens, in nats;
+ * where hardly any is right, as with photographs, that of all.  So about one right drawing in twenty is above
+ * it.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PRIOR_CALIBRATE_H
 #define DALLE_CL_MODELS_PRIOR_CALIBRATE_H
 
 #include "models/kinds.h"
 
-/* The data set that a prior's run (or a checkpoint file in its folder) was trained on, to be freed.  NULL with an
- * error that says why there is none: not recorded, or no longer there. */
+/* The data set that a prior's run (or a checkpoint file in its folder) was trained on, to be freed.  NULL
+ * with an error that says why there is none: not recorded, or no longer there. */
 char *calibrate_recorded_data(const char *prior_run, error *err);
 
-/* Draws up to `captions` captions of each part of the data set with the packed model in `folder`, and writes the limit
- * into its prior.cfg as `entropy_known`. */
+/* Draws up to `captions` captions of each part of the data set with the packed model in `folder`, and writes
+ * the limit into its prior.cfg as `entropy_known`. */
 bool calibrate_model(device *d, const char *folder, const char *data, int64_t captions, calibration *out,
                      error *err);
 

@@ -43,7 +43,8 @@ static char *run_folder(const char *path)
     return slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
 }
 
-/* run.json's "data": where the dVAE was, and the hash of its file.  *data is NULL if the folder is no run's. */
+/* run.json's "data": where the dVAE was, and the hash of its file.  *data is NULL if the folder is no
+ * run's. */
 static bool read_run(const char *folder, json_t **data, error *err)
 {
     file_kind kind;
@@ -59,8 +60,8 @@ static bool read_run(const char *folder, json_t **data, error *err)
     return ok;
 }
 
-/* Before fingerprints were recorded: the dVAE that was used, if its file is still the one.  That it cannot be opened
- * is no error: then nothing is known. */
+/* Before fingerprints were recorded: the dVAE that was used, if its file is still the one.  That it cannot be
+ * opened is no error: then nothing is known. */
 static bool ask_dvae(device *d, const char *folder, bool packed, origin *o, error *err)
 {
     error problem = { 0 };

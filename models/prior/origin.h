@@ -1,4 +1,5 @@
-/* origin.h -- which dVAE a prior learned the tokens of.  Another's tokens, of the same number, mean something else.
+/* origin.h -- which dVAE a prior learned the tokens of.  Another's tokens, of the same number, mean something
+ * else.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PRIOR_ORIGIN_H
 #define DALLE_CL_MODELS_PRIOR_ORIGIN_H
@@ -15,8 +16,8 @@ typedef struct origin {
     char *name;    /* the folder that it was then found in, or NULL; to be freed */
 } origin;
 
-/* Of the prior opened from `folder`: what was recorded when it was trained or packed, or, where that was before
- * fingerprints, what can be found out from the dVAE itself if it is still there. */
+/* Of the prior opened from `folder`: what was recorded when it was trained or packed, or, where that was
+ * before fingerprints, what can be found out from the dVAE itself if it is still there. */
 bool origin_of(device *d, const prior_part *prior, const char *folder, origin *out, error *err);
 void origin_free(origin *o);
 

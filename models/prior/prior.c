@@ -23,7 +23,8 @@ mask prior_mask(const prior_config *c, const prior_shape *shape, int64_t layer)
 
 static block_weights declare_block(graph *g, const prior_config *c, int64_t number)
 {
-    /* What residual branches add is scaled down by the depth, so that the sum's size does not grow with it. */
+    /* What residual branches add is scaled down by the depth, so that the sum's size does not grow with
+     * it. */
     float deviation = (float)c->initial_deviation, out = deviation / sqrtf(2.0f * (float)c->layers);
     block_weights w;
     graph_push(g, "block%lld", (long long)number);

@@ -87,7 +87,8 @@ typedef struct prior_losses {
     tensor *loss, *text, *image; /* [1] each; nats a token */
 } prior_losses;
 /* text_targets I32 [B,T-1] (-1 where no token is); text_share F32 [1] = 1 / number of text targets.  `read`
- * I32 [B,N]: the image tokens that the model reads, `image` itself but for noise; `image` is what it must predict. */
+ * I32 [B,N]: the image tokens that the model reads, `image` itself but for noise; `image` is what it must
+ * predict. */
 prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text, tensor *read,
                         tensor *image, tensor *text_targets, tensor *text_share, const prior_places *places,
                         tensor *random);
@@ -117,11 +118,11 @@ typedef struct prior_draw {
     double temperature;
     int64_t top_k;
     double top_p;
-    double
-        guidance; /* 1: none; otherwise drawn from the logits without + guidance (with - without the caption) */
-    float *
-        entropy; /* NULL, or receives [count][N]: nats of what each token was drawn from, given the caption, at
-                       temperature 1 and without guidance */
+    /* 1: none; otherwise drawn from the logits without + guidance (with - without the caption) */
+    double guidance;
+    /* NULL, or receives [count][N]: nats of what each token was drawn from, given the caption, at
+     * temperature 1 and without guidance */
+    float *entropy;
     bool (*progress)(void *context, int64_t done, int64_t total);
     void *context;
 } prior_draw;

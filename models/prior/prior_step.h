@@ -22,7 +22,8 @@ typedef struct prior_step {
 #define PRIOR_STEP_KNOB TRAINING_KNOB
 
 /* Make the graph, not yet compiled: of a training step; of the loss of a validation batch, without dropout
- * and with the averaged parameters if there are any.  On failure, too, s->graph is the caller's to destroy. */
+ * and with the averaged parameters if there are any.  On failure, too, s->graph is the caller's to
+ * destroy. */
 bool prior_step_build(prior_step *s, store *st, const prior_config *c, const prior_shape *shape, error *err);
 bool prior_step_build_loss(prior_step *s, store *st, const prior_config *c, const prior_shape *shape,
                            error *err);

@@ -128,9 +128,9 @@ static bool is_of_pieces(const char *name)
     return strcmp(name, "text_embedding") == 0 || strcmp(name, "text_logits.weight") == 0;
 }
 
-/* A model that has learnt its own set by heart is sure of every token, and on other pictures wrong: it starts at 11 nats
- * an image token where an even guess has 5.5, and unlearns for a hundred steps.  With smaller logits it keeps what it
- * prefers without being sure of it. */
+/* A model that has learnt its own set by heart is sure of every token, and on other pictures wrong: it starts
+ * at 11 nats an image token where an even guess has 5.5, and unlearns for a hundred steps.  With smaller
+ * logits it keeps what it prefers without being sure of it. */
 static const float CALMER = 0.25f;
 
 static bool is_logits(const char *name)

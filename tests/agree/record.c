@@ -2,8 +2,8 @@
  *     agree_record FOLDER full|least|prior
  *     agree_record FOLDER demo|caption MODEL
  * makes FOLDER/<vendor word>-<what>.safetensors with the device of $DALLE_CL_DEVICE, see recording.h.
- * full: training of the tiny presets.  least: of the smallest models that have all parts.  prior: of these the
- * prior alone.  demo: the likeliest tokens of a trained model for some captions.  caption: for one.
+ * full: training of the tiny presets.  least: of the smallest models that have all parts.  prior: of these
+ * the prior alone.  demo: the likeliest tokens of a trained model for some captions.  caption: for one.
  * SPDX-License-Identifier: MIT */
 #include "tests/agree/recording.h"
 

@@ -1,5 +1,5 @@
-/* test_calibrate.c -- how unsure a packed model is of captions that it knows: measured on those, kept with the model,
- * and what is told of captions by it.
+/* test_calibrate.c -- how unsure a packed model is of captions that it knows: measured on those, kept with
+ * the model, and what is told of captions by it.
  * SPDX-License-Identifier: MIT */
 #include "app/api/dalle.h"
 #include "models/prior/calibrate.h"
@@ -62,8 +62,8 @@ static calibration calibrated(int64_t captions)
     return c;
 }
 
-/* Of few known captions the limit is the largest of their entropies: of those drawn right, or of all if hardly any
- * is.  Which that is, the limit itself must bear out. */
+/* Of few known captions the limit is the largest of their entropies: of those drawn right, or of all if
+ * hardly any is.  Which that is, the limit itself must bear out. */
 static void test_limit(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_contract.c -- what dalle.h promises besides pictures: NULL is an error, structures of older and newer programs
- * are taken as far as they can be, kinds of errors, messages, PNG files.
+/* test_contract.c -- what dalle.h promises besides pictures: NULL is an error, structures of older and newer
+ * programs are taken as far as they can be, kinds of errors, messages, PNG files.
  * SPDX-License-Identifier: MIT */
 #include "host/base/log.h"
 #include "tests/api/trained.h"

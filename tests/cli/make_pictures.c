@@ -1,5 +1,5 @@
-/* make_pictures.c -- make_pictures FOLDER COUNT: small pictures with captions, for scripts that need a data set.
- * Discs and squares in four colours, no two alike, of unlike sizes.
+/* make_pictures.c -- make_pictures FOLDER COUNT: small pictures with captions, for scripts that need a data
+ * set. Discs and squares in four colours, no two alike, of unlike sizes.
  * SPDX-License-Identifier: MIT */
 #include "data/image.h"
 #include "host/base/file.h"

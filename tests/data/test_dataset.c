@@ -261,7 +261,8 @@ static void repeats(void **state)
     room_remove(&r);
 }
 
-/* Only what differs from one caption shown once enters the hash: the first is what it was before either was. */
+/* Only what differs from one caption shown once enters the hash: the first is what it was before either
+ * was. */
 static void hashes(void **state)
 {
     (void)state;

@@ -169,7 +169,8 @@ static void links_of_all_kinds(void **state)
     room_remove(&r);
 }
 
-/* Long names, macOS's extra files, a second tar behind the first, a name that comes again, a sparse member. */
+/* Long names, macOS's extra files, a second tar behind the first, a name that comes again, a sparse
+ * member. */
 static void other_writers(void **state)
 {
     (void)state;

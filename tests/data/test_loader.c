@@ -120,7 +120,8 @@ static void resuming_changes_nothing(void **state)
     }
 }
 
-/* A tar of `count` pictures, of which those in `broken` are none; its selection shows picture 2 three times. */
+/* A tar of `count` pictures, of which those in `broken` are none; its selection shows picture 2 three
+ * times. */
 static dataset *make_broken(const room *r, int count, const char *broken, dataset_selection *all)
 {
     tar_file t = tar_begin(at(r, "b.tar"), false);

@@ -1,4 +1,5 @@
-/* host_device.c -- see host_device.h.  Everything is done when it is asked for, so that queues and events are nothing.
+/* host_device.c -- see host_device.h.  Everything is done when it is asked for, so that queues and events are
+ * nothing.
  * SPDX-License-Identifier: MIT */
 #include "tests/device/host_device.h"
 

@@ -1,5 +1,5 @@
-/* host_device.h -- a backend of one device, "host memory", whose memory is malloc's: it copies and fills, has no
- * kernels and multiplies in no way but the plain one.  It shows what a backend has to bring.
+/* host_device.h -- a backend of one device, "host memory", whose memory is malloc's: it copies and fills, has
+ * no kernels and multiplies in no way but the plain one.  It shows what a backend has to bring.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_DEVICE_HOST_DEVICE_H
 #define DALLE_CL_TESTS_DEVICE_HOST_DEVICE_H

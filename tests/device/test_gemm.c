@@ -1,5 +1,6 @@
-/* test_gemm.c -- every provider against a double-precision reference: types, odd sizes, strides, batches, images as
- * matrices, epilogues; equal bits from equal work.  DALLE_CL_TINY=1: only tiny shapes, for slow checkers of memory.
+/* test_gemm.c -- every provider against a double-precision reference: types, odd sizes, strides, batches,
+ * images as matrices, epilogues; equal bits from equal work.  DALLE_CL_TINY=1: only tiny shapes, for slow
+ * checkers of memory.
  * SPDX-License-Identifier: MIT */
 #include "host/device/device.h"
 #include <math.h>
@@ -204,7 +205,8 @@ static void test_windows_that_are_not_winograds(void **state)
     }
 }
 
-/* Parts of tiles, channels below and above what is multiplied at once, many strips and one; all that ends elements. */
+/* Parts of tiles, channels below and above what is multiplied at once, many strips and one; all that ends
+ * elements. */
 static void test_convolution_winograd(void **state)
 {
     (void)state;
@@ -265,8 +267,8 @@ static void test_epilogues(void **state)
         }
 }
 
-/* Gradients of weights: few outputs, a long k, neighbours of both operands not along it. Whole tiles and parts, more
- * rows than columns and fewer, lines too long to be read in place, all that ends elements. */
+/* Gradients of weights: few outputs, a long k, neighbours of both operands not along it. Whole tiles and
+ * parts, more rows than columns and fewer, lines too long to be read in place, all that ends elements. */
 static void test_long_products_of_short_lines(void **state)
 {
     (void)state;
@@ -291,8 +293,8 @@ static void test_long_products_of_short_lines(void **state)
     }
 }
 
-/* Every slope, with a residual and without, in every storage type: whole tiles and parts of them, few rows, a long k,
- * C with gaps, turned, in batches, from an image. */
+/* Every slope, with a residual and without, in every storage type: whole tiles and parts of them, few rows, a
+ * long k, C with gaps, turned, in batches, from an image. */
 static void test_slopes_and_residuals(void **state)
 {
     (void)state;

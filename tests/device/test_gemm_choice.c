@@ -1,5 +1,5 @@
-/* test_gemm_choice.c -- ways of doing a product: each gives the same values, a chosen one is taken, kept for later
- * processes, forgotten; a damaged file is ignored.
+/* test_gemm_choice.c -- ways of doing a product: each gives the same values, a chosen one is taken, kept for
+ * later processes, forgotten; a damaged file is ignored.
  * SPDX-License-Identifier: MIT */
 #include "host/base/file.h"
 #include "host/device/device.h"

@@ -1,5 +1,6 @@
-/* test_helpers.c -- kernels built by other processes: the same results whether a helper works, dies, fails, talks
- * nonsense or cannot be started.  The helper is this program, which plays the part that $TEST_HELPER names.
+/* test_helpers.c -- kernels built by other processes: the same results whether a helper works, dies, fails,
+ * talks nonsense or cannot be started.  The helper is this program, which plays the part that $TEST_HELPER
+ * names.
  * SPDX-License-Identifier: MIT */
 #include "tests/support/device_or_skip.h"
 #include "host/device/opencl/helpers.h"

@@ -159,8 +159,8 @@ static void profile_counts_by_label(void **state)
     device_buffer_destroy(b);
 }
 
-/* Three kernels, some with two sets of options, one with groups along three axes, and a copy that nothing is joined
- * across.  Values depend on the launches before. */
+/* Three kernels, some with two sets of options, one with groups along three axes, and a copy that nothing is
+ * joined across.  Values depend on the launches before. */
 static device_launches *chain(device *d, device_buffer *b, device_buffer *to, bool joined)
 {
     error err = { 0 };

@@ -1,5 +1,5 @@
-/* test_source.c -- what becomes of a kernel file before a compiler sees it: the other kernels are blanked, and a kernel
- * is made to call a function.  Every kernel of every file is tried.
+/* test_source.c -- what becomes of a kernel file before a compiler sees it: the other kernels are blanked,
+ * and a kernel is made to call a function.  Every kernel of every file is tried.
  * SPDX-License-Identifier: MIT */
 #include "tests/support/device_or_skip.h"
 #include "host/device/opencl/opencl.h"
@@ -102,8 +102,8 @@ static void put_apart(const char *file, const char *name)
     const char *signature = strstr(strstr(source, "\n__kernel"), name);
     const size_t odd = strcspn(signature, "*#"), body = strcspn(signature, "{");
     if (!apart && err.code == ERROR_NONE && odd < body) {
-        free(
-            source); /* a pointer by itself has no name that a caller could be written with; lines cannot be joined */
+        /* A pointer by itself has no name that a caller could be written with; lines cannot be joined. */
+        free(source);
         return;
     }
     if (!apart) fail_msg("%s: '%s' stays as it is: %s", file, name, err.message);

@@ -1,5 +1,6 @@
-/* two_backends.c -- two implementations of devices in one program: OpenCL's, and one of host memory.  What a device is
- * asked for goes to its own, decided when it is opened; limits, ranges and choices are each device's.
+/* two_backends.c -- two implementations of devices in one program: OpenCL's, and one of host memory.  What a
+ * device is asked for goes to its own, decided when it is opened; limits, ranges and choices are each
+ * device's.
  * SPDX-License-Identifier: MIT */
 #include "tests/device/host_device.h"
 #include "tests/support/device_or_skip.h"

@@ -1,6 +1,6 @@
 /* scenarios_model.c -- training, checkpoints and drawing as scenarios: see scenarios.h.
- * After a run that failed, its folder holds whole checkpoints only, and resuming it gives what a run without a
- * failure gives.
+ * After a run that failed, its folder holds whole checkpoints only, and resuming it gives what a run without
+ * a failure gives.
  * SPDX-License-Identifier: MIT */
 #include "tests/faults/scenarios.h"
 

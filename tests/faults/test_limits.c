@@ -1,6 +1,6 @@
-/* test_limits.c -- a smaller device, played by the layer: the tiny presets train and draw under each limit alone
- * and under all together as they do without, once on the CPU's kernels and once on a GPU's; memory is split into
- * pieces that the device allows, and what cannot be split is refused in words.
+/* test_limits.c -- a smaller device, played by the layer: the tiny presets train and draw under each limit
+ * alone and under all together as they do without, once on the CPU's kernels and once on a GPU's; memory is
+ * split into pieces that the device allows, and what cannot be split is refused in words.
  * SPDX-License-Identifier: MIT */
 #include "app/api/dalle.h"
 #include "data/safetensors.h"
@@ -14,9 +14,9 @@
 
 enum { PICTURES = 2, TOKENS = 64, STEPS = 3 };
 
-/* Compute units decide how many pieces a sum is cut into, and so its order; loss and gradient norm of each step
- * then agree to this.  (Parameters do not: Adam makes whole steps of a gradient that is only rounding, such as
- * that of an attention key's bias.)  Under the other limits every bit is the same. */
+/* Compute units decide how many pieces a sum is cut into, and so its order; loss and gradient norm of each
+ * step then agree to this.  (Parameters do not: Adam makes whole steps of a gradient that is only rounding,
+ * such as that of an attention key's bias.) Under the other limits every bit is the same. */
 #define CLOSE 1e-4
 
 static const cl_layer *layer;

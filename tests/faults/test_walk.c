@@ -1,6 +1,6 @@
-/* test_walk.c -- `test_walk SCENARIO [all]`: fault injection over one scenario, see walk.h; `test_walk reached
- * SOURCE_FOLDER`: every OpenCL call that the device's sources name is made by some scenario.
- * The last line counts: points walked, and what was wrong.
+/* test_walk.c -- `test_walk SCENARIO [all]`: fault injection over one scenario, see walk.h; `test_walk
+ * reached SOURCE_FOLDER`: every OpenCL call that the device's sources name is made by some scenario. The last
+ * line counts: points walked, and what was wrong.
  * SPDX-License-Identifier: MIT */
 #include "tests/faults/walk.h"
 

@@ -1,10 +1,11 @@
-/* walk.h -- fault injection: a scenario is run again and again, and each time another OpenCL call of it fails.
+/* walk.h -- fault injection: a scenario is run again and again, and each time another OpenCL call of it
+ * fails.
  *
- * A point is (call, which use, code, and whether every call after it fails too).  The parent starts a child that walks the
- * points one by one in one process; when it crashes or hangs, that point is counted and a new child goes on
- * with the next.  A point passes if the scenario ends in an error that names call, symbol and remedy, or if
- * the list in allowed.c says why the failure may be absorbed; if nothing of OpenCL is alive that was not before;
- * and if what is left behind is whole.
+ * A point is (call, which use, code, and whether every call after it fails too).  The parent starts a child
+ * that walks the points one by one in one process; when it crashes or hangs, that point is counted and a new
+ * child goes on with the next.  A point passes if the scenario ends in an error that names call, symbol and
+ * remedy, or if the list in allowed.c says why the failure may be absorbed; if nothing of OpenCL is alive
+ * that was not before; and if what is left behind is whole.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_FAULTS_WALK_H
 #define DALLE_CL_TESTS_FAULTS_WALK_H
@@ -33,8 +34,8 @@ const char *walk_path(const char *name); /* in it; four results live at a time *
 /* Sets $DALLE_CL_CACHE for a scenario. */
 void walk_choose_cache(const scenario *s);
 
-/* Why a failure of `call` may be absorbed when it was called from `callers` (" inner outer "), or NULL if it must
- * end in an error. */
+/* Why a failure of `call` may be absorbed when it was called from `callers` (" inner outer "), or NULL if it
+ * must end in an error. */
 const char *allowed(const char *call, const char *callers);
 
 /* walk_child.c: walks from point `from` on and writes what happens to descriptor `out`, line by line:

@@ -102,8 +102,9 @@ static bool is_seen(const cl_layer *layer, int call, long nth, int callers)
     return false;
 }
 
-/* Each with the next code: one use of every place where the call stands, and the last use; and, of `left` points,
- * one use of every way that leads there (evenly taken if these are too many); then others, evenly spread. */
+/* Each with the next code: one use of every place where the call stands, and the last use; and, of `left`
+ * points, one use of every way that leads there (evenly taken if these are too many); then others, evenly
+ * spread. */
 static void choose_spread(points *p, const cl_layer *layer, int call, int left)
 {
     long uses = layer->uses(call), ways = 0, way = 0;

@@ -281,7 +281,8 @@ static void test_the_host_acts_between_segments(void **state)
     assert_close(got, (double[]){ 32, 64, 96 }, 3);
 }
 
-/* An update made last runs as soon as it can, and what comes after it in a segment of its own stays behind it. */
+/* An update made last runs as soon as it can, and what comes after it in a segment of its own stays behind
+ * it. */
 static void test_updates_are_advanced(void **state)
 {
     fixture *f = *state;

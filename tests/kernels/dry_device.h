@@ -1,8 +1,8 @@
 /* dry_device.h -- a device that computes nothing and writes down what it is asked to launch.
  *
- * It is the only backend (host/device/backend.h) of the program it is linked to: graphs compile on it as they do on a
- * real device, at any size, because its buffers have no memory; what is read from it is zero.  Its devices are gpu32,
- * gpu64, cpu16, cpu8 and cpu4.  Each launch becomes one line of dry_device_record's file:
+ * It is the only backend (host/device/backend.h) of the program it is linked to: graphs compile on it as they
+ * do on a real device, at any size, because its buffers have no memory; what is read from it is zero.  Its
+ * devices are gpu32, gpu64, cpu16, cpu8 and cpu4.  Each launch becomes one line of dry_device_record's file:
  *
  *     cpu ops/softmax softmax_forward 1 -DLANES=1 -DVEC=16 -DY_STORE=STORE_F32 ...
  *

@@ -101,7 +101,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: record_kernels DEVICE OUT\n");
         return 2;
     }
-    /* Freed memory is kept: initial values of the paper's size, touched anew each time, take most of the time. */
+    /* Freed memory is kept: initial values of the paper's size, touched anew each time, take most of the
+     * time. */
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
     FILE *out = fopen(argv[2], "w");

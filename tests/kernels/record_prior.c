@@ -6,7 +6,8 @@
 
 #include "tests/kernels/record.h"
 
-/* Drawing, as training's sample grids do and as a model packed with 16-bit storage does, without guidance and with. */
+/* Drawing, as training's sample grids do and as a model packed with 16-bit storage does, without guidance and
+ * with. */
 static bool draw_each(prior_trainer *t, dtype weights, error *err)
 {
     static const int64_t batches[] = RECORD_BATCHES;

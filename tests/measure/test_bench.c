@@ -1,5 +1,5 @@
-/* test_bench.c -- cases of the benchmark: the usual ones, each operator's table at small and at its usual sizes, names that
- * are none, timing.
+/* test_bench.c -- cases of the benchmark: the usual ones, each operator's table at small and at its usual
+ * sizes, names that are none, timing.
  * SPDX-License-Identifier: MIT */
 #include "app/measure/bench.h"
 #include "host/ops/cases/op_case.h"

@@ -1,5 +1,5 @@
-/* test_data.c -- what a stage sees of a data set with broken and repeated pictures: batches, a validation part,
- * and a file in the run's folder that names what was skipped.
+/* test_data.c -- what a stage sees of a data set with broken and repeated pictures: batches, a validation
+ * part, and a file in the run's folder that names what was skipped.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 

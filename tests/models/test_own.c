@@ -1,5 +1,5 @@
-/* test_own.c -- what one's own pictures need: settings chosen by the set, vocabularies that fit their captions, and
- * starting from a model of other words and longer captions.
+/* test_own.c -- what one's own pictures need: settings chosen by the set, vocabularies that fit their
+ * captions, and starting from a model of other words and longer captions.
  * SPDX-License-Identifier: MIT */
 #include "data/safetensors.h"
 #include "models/dvae/dvae.h"

@@ -162,7 +162,8 @@ static void test_same_pictures(void **state)
     same_pictures(2.5);
 }
 
-/* The margin by which `token` is the largest of what guidance makes of the logits with and without the caption. */
+/* The margin by which `token` is the largest of what guidance makes of the logits with and without the
+ * caption. */
 static double margin_of(const float *with, const float *without, double guidance, int32_t token)
 {
     double others = -INFINITY, own = 0;
@@ -176,7 +177,8 @@ static double margin_of(const float *with, const float *without, double guidance
     return own - others;
 }
 
-/* Every likeliest token with guidance is the largest of the two captions' logits, combined in double precision. */
+/* Every likeliest token with guidance is the largest of the two captions' logits, combined in double
+ * precision. */
 static void test_guidance(void **state)
 {
     (void)state;
@@ -218,7 +220,8 @@ static double entropy_of(const float *logits)
     return entropy;
 }
 
-/* The entropy that comes with a token is that of the caption's own logits, whatever it was drawn with or beside. */
+/* The entropy that comes with a token is that of the caption's own logits, whatever it was drawn with or
+ * beside. */
 static void test_entropy(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Workloads: operations counted from shapes against loops over them, a plan's bytes against what is then allocated,
- * and that the made-up data trains and draws.
+/* Workloads: operations counted from shapes against loops over them, a plan's bytes against what is then
+ * allocated, and that the made-up data trains and draws.
  * SPDX-License-Identifier: MIT */
 #include "models/request.h"
 #include "models/dvae/dvae_workload.h"

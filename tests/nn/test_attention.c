@@ -1,6 +1,7 @@
-/* Attention modules against double precision, with gradients of inputs and weights: a stream's attention to another one,
- * with its own keys after that one's and without, and with counts of valid keys; one token of it against kept keys;
- * a stream's attention to itself under no mask; and the names that weights have in a checkpoint.
+/* Attention modules against double precision, with gradients of inputs and weights: a stream's attention to
+ * another one, with its own keys after that one's and without, and with counts of valid keys; one token of it
+ * against kept keys; a stream's attention to itself under no mask; and the names that weights have in a
+ * checkpoint.
  * SPDX-License-Identifier: MIT */
 #include "host/nn/nn.h"
 #include "tests/ops/rig.h"
@@ -36,8 +37,8 @@ static double project(const op_array *x, const op_array *weight, int64_t b, int6
     return sum;
 }
 
-/* Adds head h of what one query sees, unnormalised, and returns the sum of the weights.  Keys of `from`, the first
- * `count`. */
+/* Adds head h of what one query sees, unnormalised, and returns the sum of the weights.  Keys of `from`, the
+ * first `count`. */
 static double add_stream(const op_array *q, const op_array *from, const op_array *key, const op_array *value,
                          int64_t count, const int64_t at[3], int64_t size, double *y)
 {

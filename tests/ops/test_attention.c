@@ -1,5 +1,5 @@
-/* Fused attention against the composition matmul, mask, softmax, matmul at a length at which one wrong tile would be
- * a small share, forward and backward, at every kind of mask; and host/ops/cases/attention.c.
+/* Fused attention against the composition matmul, mask, softmax, matmul at a length at which one wrong tile
+ * would be a small share, forward and backward, at every kind of mask; and host/ops/cases/attention.c.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/mask.h"
 #include "tests/ops/rig.h"

@@ -1,5 +1,6 @@
-/* One-token attention against a naive sum over mask_visible, at every kind of mask, with the token's own key and value
- * put into the cache or none; with counts of valid keys; and that a picture's result has the same bits alone and in a batch.
+/* One-token attention against a naive sum over mask_visible, at every kind of mask, with the token's own key
+ * and value put into the cache or none; with counts of valid keys; and that a picture's result has the same
+ * bits alone and in a batch.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/mask.h"
 #include "tests/ops/rig.h"

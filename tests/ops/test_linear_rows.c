@@ -1,5 +1,5 @@
-/* test_linear_rows.c -- that a row of a decoding step's linear layer has the same bits however many there are; and
- * host/ops/cases/linear_rows.c.
+/* test_linear_rows.c -- that a row of a decoding step's linear layer has the same bits however many there
+ * are; and host/ops/cases/linear_rows.c.
  * SPDX-License-Identifier: MIT */
 #include "tests/ops/rig.h"
 #include "tests/support/op_check.h"
@@ -26,8 +26,8 @@ static void apply(int shape, int64_t batch, const float *x, const float *w, cons
     rig_close(&r);
 }
 
-/* With AVX-512 Intel's CPU compiler, which does 16 of a group's items at once, rounds the last bits of one blocking of rows
- * unlike another's; a CPU's own shapes have groups of one item. */
+/* With AVX-512 Intel's CPU compiler, which does 16 of a group's items at once, rounds the last bits of one
+ * blocking of rows unlike another's; a CPU's own shapes have groups of one item. */
 static bool rounds_alike(int shape)
 {
     rig r = rig_open(shape);

@@ -215,7 +215,8 @@ static bool entropies_are(tensor *entropies, int position, const float *logits, 
     return right;
 }
 
-/* One that is certain, one that knows nothing, one of two equal ones; -infinity is no more than very unlikely. */
+/* One that is certain, one that knows nothing, one of two equal ones; -infinity is no more than very
+ * unlikely. */
 static int check_entropy(int shape)
 {
     enum { ROWS = 4, COLUMNS = 50 };
@@ -238,7 +239,8 @@ static int check_entropy(int shape)
     return wrong;
 }
 
-/* op_sample_into draws the same and keeps every token in its place; one outside the history is only the last. */
+/* op_sample_into draws the same and keeps every token in its place; one outside the history is only the
+ * last. */
 static int check_into(int shape)
 {
     enum { ROWS = 3, COLUMNS = 40, LENGTH = 4 };
@@ -268,8 +270,8 @@ static int check_into(int shape)
     return wrong;
 }
 
-/* Guidance draws what the plain operator draws from the combined logits; all are multiples of 1/32, so that no
- * rounding stands between the two. */
+/* Guidance draws what the plain operator draws from the combined logits; all are multiples of 1/32, so that
+ * no rounding stands between the two. */
 static int check_guided(int shape, int columns)
 {
     enum { ROWS = 3 };

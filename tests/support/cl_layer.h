@@ -7,9 +7,9 @@
  * A program whose build was made to fail with CL_BUILD_PROGRAM_FAILURE reports an error and a log.
  * State is the process's; calls are taken to come from one thread at a time.
  *
- * Without code: CL_LAYER_FAIL="clFinish:3:-5" makes the third use fail, "clFinish:0:-5" every one, CL_LAYER_LIMITS="group,local"
- * (or "all") lowers limits; CL_LAYER_SIGNAL="clFinish:3:2" sends the process signal 2 at the third use, and
- * CL_LAYER_STALL="clFinish:3" never returns from it.
+ * Without code: CL_LAYER_FAIL="clFinish:3:-5" makes the third use fail, "clFinish:0:-5" every one,
+ * CL_LAYER_LIMITS="group,local" (or "all") lowers limits; CL_LAYER_SIGNAL="clFinish:3:2" sends the process
+ * signal 2 at the third use, and CL_LAYER_STALL="clFinish:3" never returns from it.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_SUPPORT_CL_LAYER_H
 #define DALLE_CL_TESTS_SUPPORT_CL_LAYER_H
@@ -62,15 +62,16 @@ typedef struct cl_layer {
     long (*uses)(int call); /* since the last reset */
     /* Forgets uses and what was to fail; limits and what is alive stay. */
     void (*reset)(void);
-    /* Makes uses nth .. nth + times - 1 (the first is 1) fail with `code`; CL_LAYER_LOST times: that one, and every
-     * call of any kind after it, as when the device is gone. */
+    /* Makes uses nth .. nth + times - 1 (the first is 1) fail with `code`; CL_LAYER_LOST times: that one, and
+     * every call of any kind after it, as when the device is gone. */
     void (*fail)(int call, long nth, long times, cl_int code);
     long (*failed)(void); /* uses that were made to fail since the last reset */
     /* The functions that the first of them was called from, innermost first, as " name name "; those that are
      * not exported, and so have no name at run time, are left out. */
     const char *(*failed_in)(void);
-    /* Keeps, or no longer keeps, from where each use comes.  place(call, nth, 1) is the place of the call itself, 3
-     * also its caller's and that one's, the loader left out; equal numbers are equal places; 0: not kept. */
+    /* Keeps, or no longer keeps, from where each use comes.  place(call, nth, 1) is the place of the call
+     * itself, 3 also its caller's and that one's, the loader left out; equal numbers are equal places; 0: not
+     * kept. */
     void (*watch)(int on);
     uint64_t (*place)(int call, long nth, int callers);
     long (*alive)(cl_layer_kind kind); /* references: made and retained, less released */

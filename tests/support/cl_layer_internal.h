@@ -8,9 +8,10 @@
 #include <CL/cl_layer.h>
 
 /* Every entry point that is wrapped; the others go straight to the driver.
- * CALL(name, by, parameters, arguments) returns a status; MAKE(kind, type, name, by, ...) returns an object and
- * has `status` last; ENQUEUE(name, by, ...) has an `event` that may be NULL; RETAIN and RELEASE take one object.
- * `by` answers: the driver, or the smaller device before it.  clBuildProgram is written out in cl_layer.c. */
+ * CALL(name, by, parameters, arguments) returns a status; MAKE(kind, type, name, by, ...) returns an object
+ * and has `status` last; ENQUEUE(name, by, ...) has an `event` that may be NULL; RETAIN and RELEASE take one
+ * object. `by` answers: the driver, or the smaller device before it.  clBuildProgram is written out in
+ * cl_layer.c. */
 #define CL_LAYER_CALLS(CALL, MAKE, ENQUEUE, RETAIN, RELEASE) \
     CALL(clGetPlatformIDs, layer_below.clGetPlatformIDs, (cl_uint n, cl_platform_id * ids, cl_uint * count), \
          (n, ids, count)) \

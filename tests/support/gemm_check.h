@@ -1,6 +1,6 @@
-/* gemm_check.h -- a product by every provider beside the double-precision reference, and twice for equal bits.
- * Include after <cmocka.h>, once in a program, whose tests' group sets open_device.
- * DALLE_CL_TINY=1: only tiny shapes, for slow checkers of memory.
+/* gemm_check.h -- a product by every provider beside the double-precision reference, and twice for equal
+ * bits. Include after <cmocka.h>, once in a program, whose tests' group sets open_device. DALLE_CL_TINY=1:
+ * only tiny shapes, for slow checkers of memory.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_GEMM_CHECK_H
 #define DALLE_CL_TESTS_GEMM_CHECK_H

@@ -8,8 +8,8 @@
  *   refusals    cases with `fails` must latch a message containing that text
  * The error of a tensor is max|a-b| / max|b|.  All work memory is NaN before each run.
  *
- * Tables are described in host/ops/cases/op_case.h, where those of most operators are; a test has no more of its own than
- * what they do not fit:
+ * Tables are described in host/ops/cases/op_case.h, where those of most operators are; a test has no more of
+ * its own than what they do not fit:
  *
  *     int main(void) { return op_check_main(&(op_test){ "ema", build, reference, OP_CASES(cases) }); }
  *

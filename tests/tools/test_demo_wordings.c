@@ -1,6 +1,6 @@
-/* test_demo_wordings.c -- the wordings that test the demo model keep their rules: two for each of 50 emoji that training
- * shows, of words that emoji's names or keywords have, and none of them a name, a keyword, or a name turned round.
- * Skipped where Unicode's lists are not installed.
+/* test_demo_wordings.c -- the wordings that test the demo model keep their rules: two for each of 50 emoji
+ * that training shows, of words that emoji's names or keywords have, and none of them a name, a keyword, or a
+ * name turned round. Skipped where Unicode's lists are not installed.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 

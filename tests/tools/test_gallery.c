@@ -4,8 +4,8 @@
 
 #include "tools/gallery.h"
 
-/* Of noise(width, height, 7), resized to 16 x 16 by Pillow 13 with its BOX filter: the first and the last four values,
- * their sum, and the sum of value i times i + 1. */
+/* Of noise(width, height, 7), resized to 16 x 16 by Pillow 13 with its BOX filter: the first and the last
+ * four values, their sum, and the sum of value i times i + 1. */
 typedef struct golden {
     int width, height, first[4], last[4];
     int64_t sum, weighted;

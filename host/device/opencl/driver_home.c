@@ -1,8 +1,8 @@
 /* driver_home.c -- a place for PoCL's files where the home cannot be written, as in containers and services.
- * PoCL 3.1 offers no device, or fails to compile, without a folder to write to.  It reads POCL_CACHE_DIR once, when
- * the loader opens it, so that this comes before; a value that the user has set is left alone.
- * The folder is a part of our own cache if that can be written, else a temporary one that goes with the process; what
- * a killed process left, no longer locked, goes with the next.
+ * PoCL 3.1 offers no device, or fails to compile, without a folder to write to.  It reads POCL_CACHE_DIR
+ * once, when the loader opens it, so that this comes before; a value that the user has set is left alone. The
+ * folder is a part of our own cache if that can be written, else a temporary one that goes with the process;
+ * what a killed process left, no longer locked, goes with the next.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/opencl.h"
 #include "host/base/file.h"

@@ -1,5 +1,5 @@
-/* helper.c -- the side of the process that helps; see helpers.h.  It opens the device without probing it, and builds
- * until the queue is closed, which the end of the process that it helps does, too.
+/* helper.c -- the side of the process that helps; see helpers.h.  It opens the device without probing it, and
+ * builds until the queue is closed, which the end of the process that it helps does, too.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/helpers.h"
 

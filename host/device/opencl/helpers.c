@@ -137,7 +137,8 @@ static bool add_files(posix_spawn_file_actions_t *a, const int fds[HELPER_FDS_EN
     return true;
 }
 
-/* The process that starts it may have blocked signals to answer them in a thread of its own; a helper just ends. */
+/* The process that starts it may have blocked signals to answer them in a thread of its own; a helper just
+ * ends. */
 static bool hear_signals(posix_spawnattr_t *a)
 {
     sigset_t none;
@@ -169,7 +170,8 @@ static bool spawn(const helpers *h, helper *each, int results, int binaries)
     return ok;
 }
 
-/* Descriptors that a helper gets must stand above those it finds them at, or one would be put over another. */
+/* Descriptors that a helper gets must stand above those it finds them at, or one would be put over
+ * another. */
 static int above(int fd)
 {
     if (fd < 0 || fd >= HELPER_FDS_END) return fd;

@@ -1,7 +1,7 @@
 /* join.c -- joined launches (device.h): one kernel that does the work of many.
- * Each kernel of the list with its options, a stage, is compiled by itself, as a function (cl/device/join_stage.cl);
- * cl/device/join.cl calls them by a table, and the linker puts them together.  Compiled apart, stages keep their own
- * options and helpers.
+ * Each kernel of the list with its options, a stage, is compiled by itself, as a function
+ * (cl/device/join_stage.cl); cl/device/join.cl calls them by a table, and the linker puts them together.
+ * Compiled apart, stages keep their own options and helpers.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/launches.h"
 #include "host/device/source.h"

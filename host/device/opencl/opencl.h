@@ -106,8 +106,8 @@ bool status_error(error *err, cl_int status, const char *format, ...) __attribut
 void probe_device(device_entry *at, bool all);
 double probe_measure_rate(device *d, error *err);
 
-/* program.c: a program is one kernel of a file, with options: drivers compile whatever a program has, and the binary of
- * one may have all of it compiled again (PoCL).  It stays owned by the device. */
+/* program.c: a program is one kernel of a file, with options: drivers compile whatever a program has, and the
+ * binary of one may have all of it compiled again (PoCL).  It stays owned by the device. */
 typedef struct program_name {
     const char *file, *kernel, *options;
     bool single; /* launched in groups of one work-item */
@@ -116,14 +116,15 @@ cl_program program_get(device *d, const program_name *n, error *err);
 /* Whether it is being built meanwhile, so that program_get is better called later. */
 bool program_later(device *d, const program_name *n);
 void program_release_all(device *d);
-/* What is already there, or NULL; keeping one for the device, which owns it from now on: the same, or NULL without memory;
- * saying once that kernels are built; adding the compiler's words to an error. */
+/* What is already there, or NULL; keeping one for the device, which owns it from now on: the same, or NULL
+ * without memory; saying once that kernels are built; adding the compiler's words to an error. */
 cl_program program_find(const device *d, const program_name *n);
 cl_program program_remember(device *d, const program_name *n, cl_program built, error *err);
 void program_announce(device *d, const char *file);
 void program_add_log(cl_program failed, cl_device_id id, error *err);
 
-/* All that the compiler gets: the source with its kernel alone, the options in full; and where the cache keeps it. */
+/* All that the compiler gets: the source with its kernel alone, the options in full; and where the cache
+ * keeps it. */
 typedef struct program_recipe {
     program_name name; /* its texts are the caller's */
     char *source, *full, key[65];

@@ -60,8 +60,9 @@ static int device_uint(asked *a, cl_device_info what, const char *name)
     return (int)value;
 }
 
-/* NVIDIA's driver (580.159) counts the elements of clEnqueueFillBuffer in 32 bits: a fill of the last four bytes of
- * 16 GiB stops the context, one further on lands elsewhere in the buffer, without an error.  2^31 elements are safe. */
+/* NVIDIA's driver (580.159) counts the elements of clEnqueueFillBuffer in 32 bits: a fill of the last four
+ * bytes of 16 GiB stops the context, one further on lands elsewhere in the buffer, without an error.  2^31
+ * elements are safe. */
 #define BUFFER_BYTES_MOST ((int64_t)8 << 30)
 
 #define PLATFORM_TEXT(a, what, out) platform_text(a, what, #what, out, sizeof(out))
@@ -159,7 +160,8 @@ static bool append(device_listing *l, cl_platform_id platform, cl_device_id id, 
     return true;
 }
 
-/* A platform without a device of its kind in this machine is nothing unusual: *empty says so.  False: out of memory. */
+/* A platform without a device of its kind in this machine is nothing unusual: *empty says so.  False: out of
+ * memory. */
 static bool list_platform(device_listing *l, cl_platform_id platform, error *empty, error *err)
 {
     cl_device_id ids[DEVICES_MAX];

@@ -153,9 +153,9 @@ static bool half_arithmetic(device *d, device_buffer *out, device_buffer *in, er
     return true;
 }
 
-/* Seconds of one launch of `rounds`, or 0 with *err if it cannot run.  It runs once before, because drivers compile
- * as late as the first launch of a kernel object; and its result is read, because rusticl 22.3 returns
- * from clFinish before the work is done. */
+/* Seconds of one launch of `rounds`, or 0 with *err if it cannot run.  It runs once before, because drivers
+ * compile as late as the first launch of a kernel object; and its result is read, because rusticl 22.3
+ * returns from clFinish before the work is done. */
 static double time_rate(device *d, device_buffer *out, device_buffer *in, int rounds, size_t groups,
                         size_t local, error *err)
 {

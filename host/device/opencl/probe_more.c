@@ -200,7 +200,8 @@ static void probe_local_memory(device *d, device_buffer *out, device_buffer *in)
 
 /* ---- Costs ----------------------------------------------------------------------------------- */
 
-/* Seconds of running the list, the result of its last launch read: rusticl 22.3 returns early from clFinish. */
+/* Seconds of running the list, the result of its last launch read: rusticl 22.3 returns early from
+ * clFinish. */
 static double time_list(device *d, device_launches *list, const device_buffer *out)
 {
     uint16_t last;

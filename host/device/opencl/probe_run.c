@@ -96,8 +96,8 @@ static bool add_probe(device_launches *list, const char *kernel, device_buffer *
     return device_launches_add(list, &launch, NULL);
 }
 
-/* Only on CPUs, where handing over between threads costs more than a token's kernels.  Not in Oclgrind, which would call
- * it what it is, a race on purpose. */
+/* Only on CPUs, where handing over between threads costs more than a token's kernels.  Not in Oclgrind, which
+ * would call it what it is, a race on purpose. */
 bool probe_joins(device *d, device_buffer *out, device_buffer *in)
 {
     int got[2 * JOIN_SUMS] = { 0 }, want[2 * JOIN_SUMS] = { 0 };

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* PoCL compiles a kernel for the launch's sizes when it is first launched, and for any sizes when its binary is asked
- * for, both as long as the other.  Kernels name the size of their groups, so the second gives the same results as fast:
- * once is enough, and then the binary is all that the next start needs. */
+/* PoCL compiles a kernel for the launch's sizes when it is first launched, and for any sizes when its binary
+ * is asked for, both as long as the other.  Kernels name the size of their groups, so the second gives the
+ * same results as fast: once is enough, and then the binary is all that the next start needs. */
 void process_prepare(void)
 {
     char path[4096];

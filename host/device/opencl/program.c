@@ -119,8 +119,8 @@ void program_announce(device *d, const char *file)
     log_info("building kernels for '%s': once for this device and driver, then they are kept", d->info.name);
 }
 
-/* PoCL puts all that a kernel inlines three times into its program, and compiles it as often; a function only once.  As
- * for joined launches, it must be one of single work-items. */
+/* PoCL puts all that a kernel inlines three times into its program, and compiles it as often; a function only
+ * once.  As for joined launches, it must be one of single work-items. */
 static bool worth_apart(const device *d, const program_name *n)
 {
     return n->single && strcmp(d->info.vendor_word, "pocl") == 0 && strncmp(n->file, "device/", 7) != 0;

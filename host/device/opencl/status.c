@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-/* Each remedy serves a class of statuses.  Drivers use CL_OUT_OF_RESOURCES for nearly everything that goes wrong
- * on the device, a kernel that crashed or took too long included. */
+/* Each remedy serves a class of statuses.  Drivers use CL_OUT_OF_RESOURCES for nearly everything that goes
+ * wrong on the device, a kernel that crashed or took too long included. */
 #define REMEDIES(X) \
     X(MEMORY, ERROR_MEMORY, \
       "the device or the machine is short of memory: lower the batch, use f16 storage, or " \

@@ -1,7 +1,7 @@
-/* attention.c -- fused attention against naive sums over mask_visible, at every kind of mask, with streams that end before
- * the image does, and tiles that lie across text and image; with other numbers of queries than of keys, and counts of valid
- * keys, none among them.
- * ints: the mask's kind, text, side, window; reals[0]: the scale, 0: 0.375.
+/* attention.c -- fused attention against naive sums over mask_visible, at every kind of mask, with streams
+ * that end before the image does, and tiles that lie across text and image; with other numbers of queries
+ * than of keys, and counts of valid keys, none among them. ints: the mask's kind, text, side, window;
+ * reals[0]: the scale, 0: 0.375.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/mask.h"
 #include "host/ops/cases/op_case.h"

@@ -66,8 +66,8 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
     }
 }
 
-/* A block as in the dVAE: x + gain conv(relu(conv(relu(x)))).  Its backward products take in the slopes of both ReLUs
- * and the gradient that passes by. */
+/* A block as in the dVAE: x + gain conv(relu(conv(relu(x)))).  Its backward products take in the slopes of
+ * both ReLUs and the gradient that passes by. */
 static void build_block(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;

@@ -1,5 +1,5 @@
-/* gemm_reference.h -- what a GEMM descriptor means, computed one element at a time in double precision; for the tests of
- * the products' providers and for their benchmark.
+/* gemm_reference.h -- what a GEMM descriptor means, computed one element at a time in double precision; for
+ * the tests of the products' providers and for their benchmark.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_OPS_CASES_GEMM_REFERENCE_H
 #define DALLE_CL_OPS_CASES_GEMM_REFERENCE_H

@@ -1,5 +1,6 @@
 /* linear_rows.c -- a decoding step's linear layer against a naive one, with all that can stand around it.
- * ints[0]: what there is; ints[1]: the activation; inputs are x, then those in the order of the bits, weights first.
+ * ints[0]: what there is; ints[1]: the activation; inputs are x, then those in the order of the bits, weights
+ * first.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/cases/op_case.h"
 

@@ -1,6 +1,6 @@
 /* op_case.h -- what an operator must compute: cases for it and a naive reference in double precision.
- * One table serves the operator's test (tests/support/op_check.h) and its benchmark (app/measure/bench.h); the library has
- * none of them.  host/ops/cases/<operator>.c ends with its tables:
+ * One table serves the operator's test (tests/support/op_check.h) and its benchmark (app/measure/bench.h);
+ * the library has none of them.  host/ops/cases/<operator>.c ends with its tables:
  *
  *     static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
  *     { out[0] = op_softmax(in[0]); }
@@ -82,8 +82,8 @@ typedef struct op_test {
     const char *name;
     /* Sets out[0..]; entries left NULL end the list.  out[] are kept and checked. */
     void (*build)(graph *g, const op_case *c, tensor *const *in, tensor **out);
-    /* Fills rows from..to of out[k].v, which are zeros, and no others if it is timed; shapes are those of the graph's
-     * outputs, which it checks with op_case_shape where they are of interest. */
+    /* Fills rows from..to of out[k].v, which are zeros, and no others if it is timed; shapes are those of the
+     * graph's outputs, which it checks with op_case_shape where they are of interest. */
     void (*reference)(const op_case *c, const op_array *in, op_array *out);
     const op_case *cases;
     int count;
@@ -92,7 +92,8 @@ typedef struct op_test {
 
 #define OP_CASES(cases) cases, (int)(sizeof(cases) / sizeof((cases)[0]))
 
-/* The tables of each file, <operator>_tests, which end with a NULL name; and all of them, which end with NULL. */
+/* The tables of each file, <operator>_tests, which end with a NULL name; and all of them, which end with
+ * NULL. */
 #define OP_TESTS(stem) extern const op_test stem##_tests[];
 #include "host/ops/cases/cases.def"
 #undef OP_TESTS
@@ -104,7 +105,8 @@ int op_case_inputs(const op_case *c); /* how many */
 /* The storage of an input of this role when `type` is under test. */
 dtype op_case_type(op_role role, dtype type);
 bool op_case_differentiable(op_role role);
-/* Input k as a tensor: a parameter where `trained` and its role has a gradient, an entry of the store if it is a state. */
+/* Input k as a tensor: a parameter where `trained` and its role has a gradient, an entry of the store if it
+ * is a state. */
 tensor *op_case_input(graph *g, const op_case *c, int k, dtype type, bool trained);
 /* Ends the program with a message unless the output has this shape. */
 void op_case_shape(const op_array *a, int rank, ...); /* int64_t sizes */

@@ -1,7 +1,8 @@
 /* alloc_fault.h -- a test double that makes the N-th host allocation fail.
  * The linker's --wrap (tests/faults/alloc.cmake) sends the allocating calls of our own objects here; what
  * libjansson, libpng, libjpeg, FreeType and Expat allocate for us comes through their own hooks, and the C++
- * shim's operator new too.  What a driver or the C library allocates for itself is left alone.  Any thread may allocate; one thread arms and disarms.
+ * shim's operator new too.  What a driver or the C library allocates for itself is left alone.  Any thread
+ * may allocate; one thread arms and disarms.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_SUPPORT_ALLOC_FAULT_H
 #define DALLE_CL_TESTS_SUPPORT_ALLOC_FAULT_H

@@ -1,6 +1,6 @@
 // alloc_new.cc -- operator new, steered for the C++ shim: while one of our calls into it runs, and when this
-// program's own code asks.  libsentencepiece and the protocol buffers in it do not survive a refusal of their own
-// requests (they end the process), so those are left alone.
+// program's own code asks.  libsentencepiece and the protocol buffers in it do not survive a refusal of their
+// own requests (they end the process), so those are left alone.
 // SPDX-License-Identifier: MIT
 #include "tests/support/alloc/alloc_fault.h"
 
