@@ -6,8 +6,8 @@
  * Rows are the inner loop, so that those after the first find the weights in the nearest cache.
  * SPDX-License-Identifier: MIT */
 /* Nothing is fused that is not written so: Intel's compiler otherwise fuses one blocking of rows unlike
- * another, and a picture would differ in its last bits between batches.  Before the headers, for it holds of
- * what follows it. */
+ * another, and a picture would differ in its last bits between batches.  The pragma rules what comes after
+ * it, so it stands before the headers. */
 #pragma OPENCL FP_CONTRACT OFF
 #include "activation.clh"
 #include "common.clh"

@@ -1,6 +1,6 @@
 /* dtype.h -- the storage types of tensors, one row each.
  * Storage is not arithmetic: kernels load any of these into float, compute in float, and store.
- * Adding a type is one row here and one LOAD/STORE pair in cl/common.clh.
+ * Adding a type is one row here, its conversions in dtype.c, and its LOAD and STORE in cl/common.clh.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_BASE_DTYPE_H
 #define DALLE_CL_BASE_DTYPE_H

@@ -12,7 +12,7 @@ gemm_choices *gemm_choices_create(void);
 void gemm_choices_destroy(gemm_choices *c); /* NULL is harmless */
 
 /* *way becomes the way chosen for a shape, or NULL; loads what is remembered the first time.  A damaged file
- * is said and ignored; false: out of memory. */
+ * is warned of and then not used; false: out of memory. */
 bool gemm_choice_find(device *d, const char *shape, const char **way, error *err);
 bool gemm_choice_put(device *d, const char *shape, const char *way,
                      error *err); /* way NULL: forget the shape */

@@ -240,7 +240,7 @@ typedef struct kernel_call {
 } kernel_call;
 
 kernel_call call_begin(binder *b, const node *n, const char *kernel);
-/* Another file than the operator's own: "rowwise". */
+/* Of another file than the operator's own: "ops/conv2d". */
 kernel_call call_begin_in(binder *b, const node *n, const char *file, const char *kernel);
 void call_define(kernel_call *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));                              /* "HEAD=%d" */
