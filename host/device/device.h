@@ -59,7 +59,7 @@ typedef struct device_info {
     bool joins;           /* a kernel's groups can wait for each other: device_launches_join */
     int vector_width;     /* preferred float vector, from the driver */
 
-    /* The shape of row- and element-wise kernels (docs/design.md): LANES work-items times VEC-wide vectors. */
+    /* The shape of row- and element-wise kernels (docs/design.md): LANES work-items by vectors of VEC. */
     int lanes, vec;
     double probe_gflops; /* measured multiply-add rate, remembered per device and driver; 0: not measured */
 
