@@ -88,8 +88,9 @@ static json_t *file_json(const char *path, bool tensors, error *err)
         bytes += t->bytes;
         if (tensors) json_tree_add(&list, tensor_json(t));
     }
-    json_t *o = json_pack("{s:s, s:i, s:I, s:o, s:o}", "file", path, "tensors", safetensors_count(file),
-                          "bytes", (json_int_t)bytes, "elements", groups, "metadata", metadata_json(file));
+    json_t *o = json_pack("{s:o, s:i, s:I, s:o, s:o}", "file", json_tree_string(path), "tensors",
+                          safetensors_count(file), "bytes", (json_int_t)bytes, "elements", groups, "metadata",
+                          metadata_json(file));
     if (tensors) json_tree_put(&o, "list", list);
     safetensors_close(file);
     if (!o) error_set(err, ERROR_MEMORY, "out of memory for the content of '%s'", path);

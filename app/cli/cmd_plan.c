@@ -114,10 +114,10 @@ static bool print_json(const plan *p, const device_info *d, error *err)
 {
     const workload_size *s = &p->size;
     json_t *o =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:o, "
+        json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:o, "
                   "s:f, s:f, s:I, s:I}",
-                  "model", p->kind, "preset", p->preset, "batch", (json_int_t)p->batch, "accumulate",
-                  (json_int_t)s->parts, "sum_bytes", (json_int_t)s->sum_bytes, "parameters",
+                  "model", p->kind, "preset", json_tree_string(p->preset), "batch", (json_int_t)p->batch,
+                  "accumulate", (json_int_t)s->parts, "sum_bytes", (json_int_t)s->sum_bytes, "parameters",
                   (json_int_t)s->parameters, "parameter_bytes", (json_int_t)s->parameter_bytes,
                   "moment_bytes", (json_int_t)s->moment_bytes, "average_bytes", (json_int_t)s->ema_bytes,
                   "state_bytes", (json_int_t)s->state_bytes, "input_bytes", (json_int_t)s->input_bytes,

@@ -267,6 +267,10 @@ static void test_info(void **state)
     copy_cut(path_of("model/dvae.safetensors"), path_of("cut.safetensors"), 300);
     FAILS(1, "cut.safetensors", "info", path_of("cut.safetensors"));
     FAILS(1, "set.tar", "info", path_of("set.tar"));
+    /* What is no UTF-8 in a path, JSON cannot hold. */
+    copy_cut(path_of("model/dvae.safetensors"), path_of("m\xff.safetensors"), 1 << 30);
+    SUCCEEDS("info", path_of("m\xff.safetensors"), "--json");
+    json_decref(parsed());
 }
 
 static void test_devices(void **state)
@@ -296,6 +300,9 @@ static void test_bench_and_plan(void **state)
     json_t *plan = parsed();
     assert_true(json_integer_value(json_object_get(plan, "parameters")) > 0);
     json_decref(plan);
+    write_text(path_of("p\xff.cfg"), "image_size = 16\nchannels = 8\nbatch = 4\n");
+    SUCCEEDS("plan", "dvae", "--preset", path_of("p\xff.cfg"), "--json");
+    json_decref(parsed());
     SUCCEEDS("plan", "dvae", "--preset", "paper", "--set", "batch=1");
     says("97,616,006 parameters");
     FAILS(2, "neither dvae nor prior", "plan", "clip");

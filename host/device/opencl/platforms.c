@@ -4,6 +4,7 @@
 #include "host/base/log.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -160,13 +161,23 @@ static bool append(device_listing *l, cl_platform_id platform, cl_device_id id, 
     return true;
 }
 
+/* One thread at a time: PoCL 3.1 has no device for one that asks while another is the first to. */
+static cl_int find_devices(cl_platform_id platform, cl_device_id ids[DEVICES_MAX], cl_uint *count)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    cl_int status = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, count);
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
 /* A platform without a device of its kind in this machine is nothing unusual: *empty says so.  False: out of
  * memory. */
 static bool list_platform(device_listing *l, cl_platform_id platform, error *empty, error *err)
 {
     cl_device_id ids[DEVICES_MAX];
     cl_uint count = 0;
-    cl_int status = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &count);
+    cl_int status = find_devices(platform, ids, &count);
     if (status != CL_SUCCESS) {
         status_error(empty, status, "clGetDeviceIDs");
         if (status != CL_DEVICE_NOT_FOUND) log_warn("a platform is left out: %s", empty->message);
