@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_LITTER = 8 };
+enum { MOST_LITTER = 64 };
 
 static volatile sig_atomic_t interrupted; /* the signal's number */
 
