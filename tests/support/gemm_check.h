@@ -188,13 +188,20 @@ static int check_by(const char *const *names, const char *name, const gemm_desc 
     return able;
 }
 
-/* All providers; "plain" and the chosen one must be able. */
+/* Whether the windows leave some of the picture out, which tiles do not read. */
+static bool is_cut(const gemm_operand *o)
+{
+    const window *w = &o->image.window;
+    return gemm_is_image(o) && (w->before[0] < 0 || w->before[1] < 0 || w->after[0] < 0 || w->after[1] < 0);
+}
+
+/* All providers; "plain" and the chosen one must be able, and on CPUs tiles, if they can read it. */
 static void check(const char *name, const gemm_desc *s)
 {
     static const char *const names[] = { "plain", "thin", "tile", "winograd", "clblast", NULL };
     const int able = check_by(names, name, s);
-    if (device_get_info(open_device)->kind == DEVICE_CPU && !(gemm_is_image(&s->a) && gemm_is_image(&s->b)))
-        assert_true(able >= 3);
+    const bool by_tiles = !(gemm_is_image(&s->a) && gemm_is_image(&s->b)) && !is_cut(&s->a) && !is_cut(&s->b);
+    if (device_get_info(open_device)->kind == DEVICE_CPU && by_tiles) assert_true(able >= 3);
 }
 
 #endif
