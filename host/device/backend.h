@@ -107,7 +107,7 @@ struct device_backend {
      * chooses by shape and device alone, among them, one that can do it. */
     const gemm_provider *const *products;
     const gemm_provider *(*product)(device *d, const gemm_desc *desc);
-    const gemm_library *library; /* (*) what gemm_library.c's provider calls */
+    const gemm_library *blas; /* (*) what gemm_library.c's provider calls */
 };
 
 /* The program's, in the order in which their devices are listed; NULL ends them.  CMake makes the table of

@@ -160,7 +160,7 @@ bool gemm_library_plan(device *d, const gemm_desc *g, const char *variant, int64
     int parts = 0;
     if (variant && (sscanf(variant, "in %d", &parts) != 1 || parts < 1 || parts > SPLITS_MAX))
         return error_set(err, ERROR_USAGE, "%s has no variant '%s'; there are 'in 1' to 'in %d'",
-                         d->backend->library->name, variant, SPLITS_MAX);
+                         d->backend->blas->name, variant, SPLITS_MAX);
     layout *l = malloc(sizeof *l);
     if (!l) return error_set(err, ERROR_MEMORY, "out of memory for a layout");
     *l = make_layout(d, g, parts);
@@ -267,7 +267,7 @@ static bool add_pack(recorder *r, int operand, const block *at, int64_t to, int6
 /* The list owns what the call needs. */
 static bool sgemm_call(device *d, void *context, error *err)
 {
-    return d->backend->library->multiply(d, context, err);
+    return d->backend->blas->multiply(d, context, err);
 }
 
 static bool add_sgemm(recorder *r, const block *at, error *err)
@@ -307,7 +307,7 @@ static bool add_sgemm(recorder *r, const block *at, error *err)
         s->a_stride = s->k * (l->a.unit_row ? s->a_ld : 1);
         s->b_stride = s->k * (l->b.unit_row ? 1 : s->b_ld);
     }
-    if (!r->d->backend->library->reserve(r->d, s, err)) {
+    if (!r->d->backend->blas->reserve(r->d, s, err)) {
         free(s);
         return false;
     }

@@ -243,7 +243,7 @@ static bool dry_product(device *d, const gemm_sgemm *s, error *err)
     return true;
 }
 
-static const gemm_library library = { "library", dry_product, dry_product };
+static const gemm_library blas = { "library", dry_product, dry_product };
 static const gemm_provider by_library = { "library", gemm_library_supports, gemm_library_plan,
                                           gemm_library_record, gemm_library_variant };
 static const gemm_provider *const products[] = { &gemm_winograd, &gemm_tile,  &by_library,
@@ -280,5 +280,5 @@ static const device_backend dry_backend = {
     .repeat = dry_repeat,
     .products = products,
     .product = product,
-    .library = &library,
+    .blas = &blas,
 };

@@ -45,5 +45,5 @@ const device_backend opencl_backend = {
     .timing = queue_timing,
     .products = products,
     .product = product,
-    .library = &clblast,
+    .blas = &clblast,
 };
