@@ -3,9 +3,86 @@
 #include "app/cli/stage.h"
 
 #include "host/base/embedded.h"
+#include "host/base/json_tree.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- As JSON ---- */
+
+static json_t *value_json(const config_field *f, const void *config)
+{
+    const void *at = (const char *)config + f->offset;
+    if (f->type == CONFIG_TYPE_INT) return json_integer(*(const int64_t *)at);
+    if (f->type == CONFIG_TYPE_REAL) return json_real(*(const double *)at);
+    if (f->type == CONFIG_TYPE_BOOL) return json_boolean(*(const bool *)at);
+    if (f->type == CONFIG_TYPE_TEXT) return json_tree_string(at);
+    char *word = config_value(f, config);
+    json_t *value = word ? json_tree_string(word) : NULL;
+    free(word);
+    return value;
+}
+
+static json_t *choices_json(const char *choices)
+{
+    json_t *list = json_array();
+    for (const char *at = choices; *at; at += *at == '|') {
+        size_t length = strcspn(at, "|");
+        json_tree_add(&list, json_stringn(at, length));
+        at += length;
+    }
+    return list;
+}
+
+static json_t *bound_json(const config_field *f, double bound)
+{
+    return f->type == CONFIG_TYPE_INT ? json_integer((json_int_t)bound) : json_real(bound);
+}
+
+static json_t *field_json(const config_field *f, const void *config)
+{
+    static const char *const types[] = { [CONFIG_TYPE_INT] = "integer",
+                                         [CONFIG_TYPE_REAL] = "number",
+                                         [CONFIG_TYPE_BOOL] = "boolean",
+                                         [CONFIG_TYPE_CHOICE] = "choice",
+                                         [CONFIG_TYPE_TEXT] = "text" };
+    json_t *o = json_pack("{s:s, s:s, s:s}", "key", f->key, "type", types[f->type], "help", f->help);
+    json_tree_put(&o, "value", value_json(f, config));
+    if (f->type == CONFIG_TYPE_INT || f->type == CONFIG_TYPE_REAL) {
+        json_tree_put(&o, "least", bound_json(f, f->low));
+        json_tree_put(&o, "most", bound_json(f, f->high));
+    }
+    if (f->type == CONFIG_TYPE_CHOICE) json_tree_put(&o, "choices", choices_json(f->choices));
+    return o;
+}
+
+static bool print_json(const config_table *table, const void *config, const char *model, error *err)
+{
+    const char **names = preset_names(model);
+    json_t *o = names ? json_pack("{s:s}", "model", model) : NULL, *presets = json_array(),
+           *settings = json_array();
+    for (int i = 0; names && names[i]; ++i) json_tree_add(&presets, json_string(names[i]));
+    for (int i = 0; i < table->count; ++i) json_tree_add(&settings, field_json(&table->fields[i], config));
+    json_tree_put(&o, "presets", presets);
+    json_tree_put(&o, "settings", settings);
+    free(names);
+    char *line = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(15), "settings as JSON", err);
+    if (!line) return false;
+    puts(line);
+    free(line);
+    return true;
+}
+
+/* ---- As text ---- */
+
+static bool print_text(const config_table *table, const void *config, const char *model, error *err)
+{
+    char *text = config_format(table, config);
+    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", model);
+    fputs(text, stdout);
+    free(text);
+    return true;
+}
 
 static bool print_resolved(const cli_call *call, const config_table *table, const char *model,
                            const char *preset, error *err)
@@ -17,10 +94,7 @@ static bool print_resolved(const cli_call *call, const config_table *table, cons
     int count;
     const char *const *sets = cli_list(call, "set", &count);
     for (int i = 0; ok && i < count; ++i) ok = config_assign(table, config, sets[i], "--set", err);
-    char *text = ok ? config_format(table, config) : NULL;
-    if (ok && !text) ok = error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", model);
-    if (ok) fputs(text, stdout);
-    free(text);
+    if (ok) ok = (cli_flag(call, "json") ? print_json : print_text)(table, config, model, err);
     free(config);
     return ok;
 }
@@ -55,7 +129,8 @@ static bool run_config(const cli_call *call, error *err)
     const model_kind *k = stage_kind(call, err);
     const char *preset = cli_text(call, "preset");
     if (!k) return false;
-    if (preset || cli_given(call, "set")) return print_resolved(call, k->settings, k->name, preset, err);
+    if (preset || cli_given(call, "set") || cli_flag(call, "json"))
+        return print_resolved(call, k->settings, k->name, preset, err);
     return print_reference(k->settings, k->name, err);
 }
 

@@ -453,6 +453,36 @@ static void test_texts(void **state)
     says("text_tokens");
 }
 
+static const json_t *setting(const json_t *settings, const char *key)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach(settings, i,
+                       one) if (strcmp(json_string_value(json_object_get(one, "key")), key) == 0) return one;
+    fail_msg("no setting '%s'", key);
+    return NULL;
+}
+
+static void test_settings_as_json(void **state)
+{
+    (void)state;
+    SUCCEEDS("config", "prior", "--json", "--set", "heads=3", "--set", "attention=full", "--set",
+             "dropout=0.1");
+    json_error_t problem;
+    json_t *all = json_loads(last.out, 0, &problem);
+    assert_non_null(all);
+    const json_t *settings = json_object_get(all, "settings");
+    assert_int_equal(json_integer_value(json_object_get(setting(settings, "heads"), "value")), 3);
+    assert_true(json_number_value(json_object_get(setting(settings, "dropout"), "value")) == 0.1);
+    const json_t *attention = setting(settings, "attention");
+    assert_string_equal(json_string_value(json_object_get(attention, "value")), "full");
+    assert_string_equal(json_string_value(json_object_get(attention, "type")), "choice");
+    assert_true(json_array_size(json_object_get(attention, "choices")) > 1);
+    assert_true(json_array_size(json_object_get(all, "presets")) > 1);
+    json_decref(all);
+    FAILS(2, "heads", "config", "prior", "--json", "--set", "heads=x");
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -484,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_settings_as_json),
     };
     const struct CMUnitTest work[] = {
         cmocka_unit_test(test_data),        cmocka_unit_test(test_tokenizer),
