@@ -324,6 +324,29 @@ static char *drop_words(drawing *d, char *text)
     return out;
 }
 
+/* "a rocket" becomes "a rocket for the moon", or "royal a rocket": which of its words name the picture has
+ * to be learnt. */
+static char *add_stray_words(drawing *d, char *text)
+{
+    static const char *const links[] = { "with", "for", "in", "on", "and", "of", "to", "like" };
+    static const char *const articles[] = { "", " a", " the", " my" };
+    const char *const *all = d->source->strays;
+    uint32_t count = (uint32_t)d->source->stray_count;
+    if (!text || count == 0) return text;
+    bool before = chance(d, 0.3), two = chance(d, 0.5);
+    const char *first = all[below(d, count)], *second = all[below(d, count)];
+    const char *link = links[below(d, sizeof links / sizeof *links)];
+    const char *article = articles[below(d, sizeof articles / sizeof *articles)];
+    size_t size = strlen(text) + strlen(first) + strlen(second) + 32;
+    char *out = malloc(size);
+    if (out && before)
+        snprintf(out, size, "%s %s", first, text);
+    else if (out)
+        snprintf(out, size, "%s %s%s %s%s%s", text, link, article, first, two ? " " : "", two ? second : "");
+    free(text);
+    return out;
+}
+
 static char *put_into_template(drawing *d, const caption_templates *t, char *text)
 {
     char *out = text ? caption_templates_fill(t, (int)below(d, (uint32_t)t->count), text) : NULL;
@@ -343,6 +366,7 @@ char *caption_draw(const caption_source *source, const caption_odds *odds, const
         caption = source->captions[below(&d, (uint32_t)source->caption_count)];
     char *text = strdup(caption);
     if (odds->drop_words > 0) text = drop_words(&d, text);
+    if (chance(&d, odds->stray_words)) text = add_stray_words(&d, text);
     if (chance(&d, odds->shuffle)) return shuffle_words(&d, text);
     if (templates && chance(&d, odds->templates)) text = put_into_template(&d, templates, text);
     return text;

@@ -1,5 +1,5 @@
 /* caption.h -- draws what is trained as a picture's caption: one of its captions or its keywords, perhaps
- * put into a template, shuffled, or with words left out.
+ * put into a template, shuffled, with words left out, or with words that are none of the picture's.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_CAPTION_H
 #define DALLE_CL_DATA_CAPTION_H
@@ -30,9 +30,10 @@ typedef struct caption_odds {
     double others; /* one of the further captions instead of the first */
     /* keywords instead: shuffled, or where `others` is above 0 as often some with the caption */
     double keywords;
-    double templates;  /* the caption is put into a template */
-    double shuffle;    /* the caption's words come in a drawn order */
-    double drop_words; /* each word after the first is left out; the last that is left never is */
+    double templates;   /* the caption is put into a template */
+    double shuffle;     /* the caption's words come in a drawn order */
+    double drop_words;  /* each word after the first is left out; the last that is left never is */
+    double stray_words; /* one or two of `strays` are put before or behind */
 } caption_odds;
 
 /* What may be drawn from. */
@@ -42,6 +43,8 @@ typedef struct caption_source {
     int caption_count; /* further ones */
     const char *const *keywords;
     int keyword_count;
+    const char *const *strays; /* words of all captions, for stray_words */
+    int64_t stray_count;
 } caption_source;
 
 /* The caption for (seed, step, position in the batch), to be freed; NULL when memory is out.  `templates`

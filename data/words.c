@@ -189,6 +189,11 @@ bool words_save(const words *w, const char *path, error *err)
     return good;
 }
 
+const char *const *words_list(const words *w)
+{
+    return w->list;
+}
+
 int64_t words_count(const words *w)
 {
     return w->count;

@@ -18,6 +18,7 @@ struct text_source {
     const training_data *data;
     tokenizer *tokenizer;
     caption_templates *templates; /* or NULL */
+    words *words;                 /* that may stray into captions; NULL where none do */
 };
 
 /* ---- Tokenizer and word list ---- */
@@ -293,6 +294,7 @@ static bool open_files(text_source *t, const train_request *r, const part_files 
         ok = folder_is_free(r, err) && keep_templates(t, copy, err) &&
              make_text_files(t, r, from, model, list, err);
     ok = ok && (t->tokenizer = tokenizer_open(model, err));
+    if (ok && t->config.caption_stray_words > 0) ok = (t->words = words_open(list, err)) != NULL;
     free(model);
     free(list);
     free(copy);
@@ -318,6 +320,7 @@ void text_close(text_source *t)
     if (!t) return;
     tokenizer_close(t->tokenizer);
     caption_templates_close(t->templates);
+    words_destroy(t->words);
     free(t);
 }
 
@@ -397,13 +400,19 @@ void text_batch_free(text_batch *b)
 static char *draw_caption(const text_source *t, const dataset_sample *s, int64_t at, int64_t step)
 {
     const text_config *c = &t->config;
-    const caption_source source = { s->caption, s->captions, s->caption_count, s->keywords,
-                                    s->keyword_count };
+    const caption_source source = { s->caption,
+                                    s->captions,
+                                    s->caption_count,
+                                    s->keywords,
+                                    s->keyword_count,
+                                    t->words ? words_list(t->words) : NULL,
+                                    t->words ? words_count(t->words) : 0 };
     const caption_odds odds = { .others = c->caption_others,
                                 .keywords = c->keyword_captions,
                                 .templates = c->caption_template_odds,
                                 .shuffle = c->caption_shuffle,
-                                .drop_words = c->caption_drop_words };
+                                .drop_words = c->caption_drop_words,
+                                .stray_words = c->caption_stray_words };
     return caption_draw(&source, &odds, t->templates, t->seed, (uint32_t)step, (uint32_t)at);
 }
 

@@ -108,7 +108,7 @@ static void mistakes_in_templates_are_placed(void **state)
 
 static const char *const others[] = { "pome", "ripe apple" };
 static const char *const keywords[] = { "fruit", "juicy", "tree" };
-static const caption_source apple = { "red apple in a bowl", others, 2, keywords, 3 };
+static const caption_source apple = { "red apple in a bowl", others, 2, keywords, 3, NULL, 0 };
 
 /* How many of 1000 draws are `text`. */
 static int count_of(const char *text, const caption_source *s, const caption_odds *odds,
@@ -165,7 +165,7 @@ static void shuffling_keeps_the_words(void **state)
     (void)state;
     const caption_odds shuffled = { .shuffle = 1 };
     static const char *const parts[] = { "red", "apple", "in", "a", "bowl" };
-    const caption_source punctuated = { "flag: red, apple", NULL, 0, NULL, 0 };
+    const caption_source punctuated = { "flag: red, apple", NULL, 0, NULL, 0, NULL, 0 };
     for (uint32_t i = 0; i < 100; ++i) {
         char *drawn = caption_draw(&apple, &shuffled, NULL, 1, i, 0);
         assert_int_equal(strlen(drawn), strlen(apple.caption));
@@ -185,11 +185,33 @@ static void dropping_never_leaves_nothing(void **state)
     const caption_odds most = { .drop_words = 0.9 };
     assert_in_range(count_of("red", &apple, &most, NULL), 600, 720); /* 0.9 to the fourth */
     assert_in_range(count_of("red bowl", &apple, &most, NULL), 40, 110);
-    const caption_source one = { "apple", NULL, 0, NULL, 0 };
+    const caption_source one = { "apple", NULL, 0, NULL, 0, NULL, 0 };
     assert_int_equal(count_of("apple", &one, &most, NULL), 1000);
-    const caption_source blank = { "", NULL, 0, NULL, 0 };
+    const caption_source blank = { "", NULL, 0, NULL, 0, NULL, 0 };
     const caption_odds all = { .drop_words = 0.9, .shuffle = 0.5 };
     assert_int_equal(count_of("", &blank, &all, NULL), 1000);
+}
+
+static void stray_words_stand_before_or_behind(void **state)
+{
+    (void)state;
+    static const char *const strays[] = { "moon", "king" };
+    const caption_odds half = { .stray_words = 0.5 };
+    const caption_source source = { "red apple", NULL, 0, NULL, 0, strays, 2 };
+    int whole = 0, before = 0, behind = 0;
+    for (uint32_t i = 0; i < 1000; ++i) {
+        char *drawn = caption_draw(&source, &half, NULL, 3, i, 0), *at = strstr(drawn, "red apple");
+        assert_non_null(at);
+        bool stray = has_word(drawn, "moon") || has_word(drawn, "king");
+        assert_int_equal(stray, strlen(drawn) > strlen("red apple"));
+        whole += !stray;
+        before += at > drawn;
+        behind += stray && at == drawn;
+        free(drawn);
+    }
+    assert_in_range(whole, 450, 550);
+    assert_in_range(before, 110, 190);
+    assert_int_equal(whole + before + behind, 1000);
 }
 
 /* Where further captions are drawn, keywords come with the name's words half of the time. */
@@ -242,6 +264,7 @@ int main(void)
         cmocka_unit_test(odds_are_kept),
         cmocka_unit_test(shuffling_keeps_the_words),
         cmocka_unit_test(dropping_never_leaves_nothing),
+        cmocka_unit_test(stray_words_stand_before_or_behind),
         cmocka_unit_test(keywords_join_the_name),
         cmocka_unit_test(the_same_place_draws_the_same),
     };

@@ -27,6 +27,7 @@ static UNUSED const char *const prior_sets[] = { "steps=2",
                                                  "caption_templates=builtin",
                                                  "caption_shuffle=0.3",
                                                  "caption_drop_words=0.3",
+                                                 "caption_stray_words=0.3",
                                                  NULL };
 
 static UNUSED bool pass(const dalle_error *failure, error *err)

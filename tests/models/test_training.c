@@ -54,6 +54,7 @@ static const char *const prior_sets[] = { "text_vocabulary=300",
                                           "caption_templates=builtin",
                                           "caption_shuffle=0.2",
                                           "caption_drop_words=0.2",
+                                          "caption_stray_words=0.3",
                                           "schedule=plateau",
                                           "plateau_patience=1",
                                           NULL };
