@@ -2,6 +2,7 @@
  * In a plain tar a picture is only located; its bytes are later read in place by any thread.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_link.h"
+#include "data/dataset_shards.h"
 #include "host/base/log.h"
 #include <archive.h>
 #include <archive_entry.h>
@@ -179,17 +180,21 @@ static bool read_members(tar_reader *r)
     }
 }
 
-/* Of a damaged tar what stands before the damage, where that is allowed; else the error says how. */
+/* Of a damaged tar what stands before the damage, where that is allowed; else the error says how.  What has
+ * no member at all, nor the name of a tar, is a mistake and not a shard. */
 static bool settle(tar_reader *r, bool done)
 {
     if (done || !r->damaged) return done;
     error why = *r->err;
-    if (!r->list->lenient)
+    bool none = !r->last, mistaken = none && !shards_is_tar(r->path);
+    if (!r->list->lenient && !none)
         return error_set(r->err, why.code, "%s; '%s?cut=use' uses what stands before", why.message, r->path);
-    log_warn("%s; what stands before is used", why.message);
+    if (!r->list->lenient || mistaken) return false;
+    log_warn("%s; %s", why.message, none ? "it is passed over" : "what stands before is used");
     size_t place = strlen(r->path); /* stands before the message, and before every line of what is left out */
     bool placed = strncmp(why.message, r->path, place) == 0 && why.message[place] == ':';
-    return source_leave_out(r->list, r->source, "its end", why.message + (placed ? place + 2 : 0), r->err);
+    return source_leave_out(r->list, r->source, none ? "all of it" : "its end",
+                            why.message + (placed ? place + 2 : 0), r->err);
 }
 
 static bool not_a_tar(const tar_reader *r)
