@@ -5,8 +5,6 @@
 #include "host/base/file.h"
 #include "host/base/hash.h"
 #include "host/base/log.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,15 +26,6 @@ static bool no_memory(error *err)
     return error_set(err, ERROR_MEMORY, "no memory for the data set");
 }
 
-static bool list_source(dataset *d, int i, member_list *list, error *err)
-{
-    const char *path = d->paths[i];
-    if (file_is_folder(path)) return source_folder(list, path, i, err);
-    d->files[i] = open(path, O_RDONLY | O_CLOEXEC);
-    if (d->files[i] < 0) return error_set(err, ERROR_IO, "cannot open '%s': %s", path, strerror(errno));
-    return source_tar(list, path, d->files[i], i, err);
-}
-
 /* The list's notes become the set's; the first is said, all are in 'data info'. */
 static void keep_left_out(dataset *d, member_list *list)
 {
@@ -44,7 +33,8 @@ static void keep_left_out(dataset *d, member_list *list)
     d->left_out_count = list->left_out_count;
     list->left_out = NULL;
     if (d->left_out_count > 0)
-        log_warn("%lld files of the data set are left out, which 'dalle-cl data info' lists; the first is %s",
+        log_warn("%lld files of the data set, or parts of them, are left out, which 'dalle-cl data info' "
+                 "lists; the first is %s",
                  (long long)d->left_out_count, d->left_out[0]);
 }
 
@@ -69,11 +59,13 @@ dataset *dataset_open(const char *const *paths, int count, bool need_captions, e
     d->paths = calloc((size_t)count, sizeof *d->paths);
     d->files = malloc((size_t)count * sizeof *d->files);
     if (!d->memory || !d->paths || !d->files) done = no_memory(err);
+    list.paths = count > 1 ? d->paths : NULL;
+    list.lenient = count > 1; /* of a hundred shards one that is cut does not stop the others */
     for (int i = 0; done && i < count; ++i) {
         d->files[i] = -1;
         d->paths[i] = arena_strdup(d->memory, paths[i]);
         d->source_count = i + 1;
-        done = d->paths[i] ? list_source(d, i, &list, err) : no_memory(err);
+        done = d->paths[i] ? source_list(&list, d->paths[i], i, &d->files[i], err) : no_memory(err);
     }
     done = done && pair(d, &list, need_captions, err);
     source_free(&list);

@@ -1,4 +1,5 @@
-/* dataset.h -- pictures with captions, from WebDataset tars, folders, or several of either.
+/* dataset.h -- pictures with captions, from WebDataset tars, folders, tables (CSV), COCO's captions, or
+ * several of these: docs/data.md.
  * A tar or folder holds KEY.png (or .jpg, .jpeg) and KEY.txt, the caption, or several, one a line.  It may
  * hold KEY.json with "split" (text), "group" (text), "keywords" (list of text), "captions" (list of text:
  * more of them) and "repeat" (1 to 64: how often an epoch shows the picture).
@@ -37,7 +38,9 @@ typedef struct dataset_sample {
     bool captioned; /* there is a KEY.txt, though it may hold nothing but spaces */
 } dataset_sample;
 
-/* `need_captions`: a picture without a caption is an error.  Captions without a picture are left out, and an
+/* Paths may have options (dataset_options.h); dataset_paths.h makes them of what people type.
+ * `need_captions`: a picture without a caption is an error, one whose caption is empty or cannot be read is
+ * left out.  Captions without a picture are left out, and an
  * error where they are more than those with one. */
 dataset *dataset_open(const char *const *paths, int count, bool need_captions, error *err);
 void dataset_close(dataset *d);
@@ -45,7 +48,8 @@ void dataset_close(dataset *d);
 int64_t dataset_count(const dataset *d);
 const dataset_sample *dataset_at(const dataset *d, int64_t index); /* in the order of the files */
 int64_t dataset_find(const dataset *d, const char *key);           /* or -1 */
-/* Files that look like a sample's and are none's, each as "name: why". */
+/* What is in no sample and looks as if it should be, files and parts of them, each as "name: why"; of several
+ * sources as "path: name: why". */
 int64_t dataset_left_out(const dataset *d);
 const char *dataset_left_out_at(const dataset *d, int64_t i);
 bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *err);

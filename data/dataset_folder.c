@@ -1,5 +1,6 @@
 /* dataset_folder.c -- lists a folder and those in it.
  * SPDX-License-Identifier: MIT */
+#include "data/dataset_shards.h"
 #include "data/dataset_source.h"
 #include "host/base/file.h"
 #include <dirent.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_DEPTH 32
 
@@ -28,14 +30,12 @@ static bool read_text(const folder *f, member *m)
     size_t size;
     char *text = file_read(m->path, &size, f->err);
     if (!text) return false;
-    if (strlen(text) != size) {
-        free(text);
-        return error_set(f->err, ERROR_FORMAT,
-                         "%s: holds a zero byte; it may be UTF-16: convert it with iconv", m->path);
-    }
-    m->text = arena_strdup(f->list->memory, text);
+    char *copy = arena_alloc(f->list->memory, size + 1);
+    if (copy) memcpy(copy, text, size);
     free(text);
-    return m->text || no_memory(f->err);
+    m->text = copy;
+    m->size = (int64_t)size;
+    return copy || no_memory(f->err);
 }
 
 static bool add_file(const folder *f, const char *path, int64_t size)
@@ -43,10 +43,15 @@ static bool add_file(const folder *f, const char *path, int64_t size)
     member m = { .size = size, .source = f->source };
     const char *name = path + strlen(f->root);
     while (*name == '/') ++name;
-    if (!source_kind(name, &m)) return true;
+    if (shards_is_tar(name))
+        return source_leave_out(f->list, f->source, name,
+                                "a tar beside pictures; name it as a set of its own", f->err);
+    if (!source_kind_in(f->list, name, &m)) return true;
     m.path = arena_strdup(f->list->memory, path);
     if (!m.path) return no_memory(f->err);
     m.name = m.path + (name - path);
+    if (m.kind != MEMBER_PICTURE && access(path, R_OK) != 0 && errno == EACCES)
+        return source_leave_out(f->list, f->source, m.name, strerror(EACCES), f->err);
     if (m.kind != MEMBER_PICTURE && !read_text(f, &m)) return false;
     return source_add(f->list, &m, f->err);
 }
@@ -57,7 +62,7 @@ static bool leave_out(const folder *f, const char *path, const char *why)
     member m;
     const char *name = path + strlen(f->root);
     while (*name == '/') ++name;
-    return !source_kind(name, &m) || source_leave_out(f->list, name, why, f->err);
+    return !source_kind_in(f->list, name, &m) || source_leave_out(f->list, f->source, name, why, f->err);
 }
 
 static bool list_folder(const folder *f, const char *path, int depth);

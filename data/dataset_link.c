@@ -116,9 +116,7 @@ static bool take(member_list *list, const link_entry *file, member *m, int tar, 
     char *text = arena_alloc(list->memory, (size_t)m->size + 1);
     if (!text) return error_set(err, ERROR_MEMORY, "no memory for what '%s' is linked to", m->name);
     m->text = text;
-    if (!source_read(tar, m->offset, m->size, text, m->name, err)) return false;
-    if (strlen(text) != (size_t)m->size) *why = "a link to what is not text";
-    return true;
+    return source_read(tar, m->offset, m->size, text, m->name, err);
 }
 
 bool link_resolve(link_table *table, member_list *list, int file, error *err)
@@ -132,7 +130,7 @@ bool link_resolve(link_table *table, member_list *list, int file, error *err)
         const link_entry *target = follow(table, link, &why);
         if (target && !take(list, target, m, file, &why, err)) return false;
         if (target && !why) continue;
-        if (!source_leave_out(list, m->name, why, err)) return false;
+        if (!source_leave_out(list, m->source, m->name, why, err)) return false;
         m->name = NULL;
     }
     int64_t kept = 0;

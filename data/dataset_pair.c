@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_pair.h"
 #include "host/base/log.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,9 +52,11 @@ static bool drop_doubles(pairing *p)
         bool same = before && same_key(before, &m[i]) && before->kind == m[i].kind;
         bool again = same && strcmp(before->name, m[i].name) == 0, worse = same && !again && m[i].foreign;
         if (again) --kept;
-        if (again && !source_leave_out(p->list, m[i].name, "comes again later, which is used", p->err))
+        if (again &&
+            !source_leave_out(p->list, m[i].source, m[i].name, "comes again later, which is used", p->err))
             return false;
-        if (worse && !source_leave_out(p->list, m[i].name, "stands beside a picture of that name", p->err))
+        if (worse && !source_leave_out(p->list, m[i].source, m[i].name,
+                                       "stands beside a picture of that name", p->err))
             return false;
         if (!worse) m[kept++] = m[i];
     }
@@ -66,32 +69,58 @@ typedef struct parts {
     const member *picture, *caption, *details;
 } parts;
 
-static bool set_part(const pairing *p, parts *s, const member *m)
+/* Leaves out a sample for what is wrong with it alone. */
+static bool spoil(pairing *p, const member *m, const char *why)
+{
+    if (p->spoilt++ == 0) snprintf(p->why_first, sizeof p->why_first, "%s", why);
+    return source_leave_out(p->list, m->source, m->name, why, p->err);
+}
+
+/* False if the sample has such a part already; then both are named in `why`. */
+static bool set_part(parts *s, const member *m, char why[256])
 {
     const member **place = m->kind == MEMBER_PICTURE   ? &s->picture
                            : m->kind == MEMBER_CAPTION ? &s->caption
                                                        : &s->details;
     if (!*place) return *place = m, true;
-    return error_set(p->err, ERROR_FORMAT, "%s: has two %s named '%s': '%s' and '%s'", p->paths[m->source],
-                     m->kind == MEMBER_PICTURE   ? "pictures"
-                     : m->kind == MEMBER_CAPTION ? "captions"
-                                                 : "descriptions",
-                     m->key, (*place)->name, m->name);
+    snprintf(why, 256, "two %s named '%.60s': '%.60s' and '%.60s'",
+             m->kind == MEMBER_PICTURE   ? "pictures"
+             : m->kind == MEMBER_CAPTION ? "captions"
+                                         : "descriptions",
+             m->key, (*place)->name, m->name);
+    return false;
+}
+
+/* Of a sample that has no caption where one is needed, though it has a file for it, which is empty or, as the
+ * last note says, cannot be used. */
+static bool leave_out_sample(pairing *p, const parts *s, const char *key, bool noted)
+{
+    char why[300];
+    const member_list *list = p->list;
+    if (noted)
+        snprintf(why, sizeof why, "%s", list->left_out[list->left_out_count - 1]);
+    else
+        snprintf(why, sizeof why, "the caption of '%s' is empty", key);
+    return spoil(p, s->picture, why);
 }
 
 static bool take_sample(pairing *p, const parts *s, const char *key)
 {
+    member_list *list = p->list;
     if (!s->picture) {
         if (s->caption && p->lonely_captions++ == 0) p->first_caption = s->caption;
-        return !s->caption || source_leave_out(p->list, s->caption->name, "no picture is named so", p->err);
+        return !s->caption ||
+               source_leave_out(list, s->caption->source, s->caption->name, "no picture is named so", p->err);
     }
     p->paired += s->caption != NULL;
-    const sample_reader r = { p->list->memory, p->paths[s->picture->source], p->err };
+    const sample_reader r = { list->memory, p->paths[s->picture->source], p->err, list };
     dataset_sample sample = sample_blank(key);
+    int64_t notes = list->left_out_count;
     if (s->caption && !sample_take_captions(&r, s->caption, &sample)) return false;
     if (s->details && !sample_take_details(&r, s->details, &sample)) return false;
-    if (s->caption && !sample.caption_count && p->need_captions)
-        return error_set(p->err, ERROR_FORMAT, "%s: the caption of '%s' is empty", r.path, key);
+    bool noted = list->left_out_count > notes;
+    if (p->need_captions && !sample.caption_count && (s->caption || noted))
+        return leave_out_sample(p, s, key, noted);
     if (!sample.caption_count && p->lonely_pictures++ == 0) p->first_picture = s->picture;
     p->items[p->count++] = (pair_item){ sample, *s->picture };
     return true;
@@ -128,9 +157,40 @@ static int64_t key_end(const member *m, int64_t first, int64_t count)
 /* Beside "7.jpg" with "7.txt" or "7.json", "7.depth.png" is something else about the same picture. */
 static bool leave_out(pairing *p, const parts *s)
 {
-    const char *why = "its name up to the first dot is that of a picture with a caption";
-    return (!s->picture || source_leave_out(p->list, s->picture->name, why, p->err)) &&
-           (!s->caption || source_leave_out(p->list, s->caption->name, why, p->err));
+    const member *both[] = { s->picture, s->caption };
+    for (int i = 0; i < 2; ++i) {
+        char why[200];
+        if (!both[i]) continue;
+        snprintf(
+            why, sizeof why,
+            "its name up to the first dot is that of a picture with a caption; the option '%s=%.60s' behind "
+            "'?' takes this instead",
+            i ? "caption" : "picture", both[i]->name + both[i]->stem_length + 1);
+        if (!source_leave_out(p->list, both[i]->source, both[i]->name, why, p->err)) return false;
+    }
+    return true;
+}
+
+/* "7.input.jpg" and "7.target.jpg" with "7.outputs.txt" may be a picture and its caption; which, only their
+ * owner knows.  Said once, for the first. */
+static void say_unsure(pairing *p, const member *m, int64_t count)
+{
+    const member *picture = NULL, *caption = NULL;
+    int64_t pictures = 0, captions = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        bool is_picture = m[i].kind == MEMBER_PICTURE;
+        for (int64_t k = 0; k < count; ++k) /* a pair by its whole name leaves no doubt */
+            if (m[k].kind != m[i].kind && same_key(&m[i], &m[k])) return;
+        if (m[i].kind == MEMBER_DETAILS || m[i].key_length == m[i].stem_length) continue;
+        if (is_picture && pictures++ == 0) picture = &m[i];
+        if (!is_picture && captions++ == 0) caption = &m[i];
+    }
+    if (pictures == 0 || captions == 0 || p->unsure++ > 0) return;
+    log_warn(
+        "%s: '%.*s' has several parts that may be its picture or its caption (%lld and %lld), and others "
+        "may have; name them: '%s?picture=%s&caption=%s'",
+        p->paths[m->source], (int)m->stem_length, m->key, (long long)pictures, (long long)captions,
+        p->paths[m->source], picture->name + m->stem_length + 1, caption->name + m->stem_length + 1);
 }
 
 /* `m`: all members alike up to the first dot of their last part, which are one key's or several keys'. */
@@ -148,15 +208,18 @@ static bool take_stem(pairing *p, const member *m, int64_t count)
                      s.picture->name, other->name, key);
         return take_sample(p, &s, key);
     }
+    say_unsure(p, m, count);
     for (int64_t first = 0, end; first < count; first = end) {
+        char why[256] = "";
         end = key_end(m, first, count);
         s = (parts){ 0 };
-        for (int64_t i = first; i < end; ++i)
-            if (!set_part(p, &s, &m[i])) return false;
+        for (int64_t i = first; i < end && !*why; ++i) set_part(&s, &m[i], why);
         bool whole = m[first].key_length == m[first].stem_length;
         if (whole) complete = s.picture && (s.caption || s.details);
         bool alone = !s.picture || (!s.caption && !s.details);
-        if (!(complete && !whole && alone ? leave_out(p, &s) : take_sample(p, &s, m[first].key)))
+        if (!(*why                          ? spoil(p, &m[first], why)
+              : complete && !whole && alone ? leave_out(p, &s)
+                                            : take_sample(p, &s, m[first].key)))
             return false;
     }
     return true;
@@ -174,6 +237,14 @@ static bool check(const pairing *p)
                          "%s: %lld of %lld pictures have no caption, the first is '%s'; put it into '%s.txt'",
                          p->paths[p->first_picture->source], (long long)p->lonely_pictures,
                          (long long)p->count, p->first_picture->name, p->first_picture->key);
+    if (p->count == 0 && p->spoilt)
+        return error_set(p->err, ERROR_FORMAT, "%s: none of its %lld pictures can be used; the first: %s",
+                         p->paths[0], (long long)p->spoilt, p->why_first);
+    if (p->count == 0 && p->list->left_out_count)
+        return error_set(
+            p->err, ERROR_FORMAT,
+            "%s: holds no picture with a caption that can be used; %lld are left out, the first is %s",
+            p->paths[0], (long long)p->list->left_out_count, p->list->left_out[0]);
     if (p->count == 0)
         return error_set(p->err, ERROR_FORMAT,
                          "%s: holds no picture (KEY.png, KEY.jpg) with a caption (KEY.txt)", p->paths[0]);

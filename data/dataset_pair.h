@@ -20,7 +20,10 @@ typedef struct pairing {
     int64_t paired;                           /* pictures with a caption of their name */
     int64_t lonely_pictures, lonely_captions; /* what does not fit together, for one message */
     const member *first_picture, *first_caption;
-    int64_t joined; /* samples whose parts have different keys */
+    int64_t joined;      /* samples whose parts have different keys */
+    int64_t unsure;      /* names up to the first dot that several pictures or captions share */
+    int64_t spoilt;      /* samples left out for what is wrong with them alone */
+    char why_first[300]; /* the first of them */
     error *err;
 } pairing;
 

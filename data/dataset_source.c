@@ -1,7 +1,9 @@
 /* dataset_source.c -- what folders and tars share: names, and the list of members.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_source.h"
+#include "host/base/file.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -36,10 +38,53 @@ static bool is_hidden(const char *name)
     return false;
 }
 
+static const char *base_of(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+/* Whether a name's part is the one that is asked for, with or without its ending. */
+static bool is_part(const char *part, const char *wanted, member_kind kind)
+{
+    size_t length = strlen(wanted);
+    if (strncasecmp(part, wanted, length) != 0) return false;
+    if (!part[length]) return true;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; ++i)
+        if (endings[i].kind == kind && strcasecmp(part + length, endings[i].ending) == 0) return true;
+    return false;
+}
+
+/* By what stands behind the first dot, as WebDataset has it: "7.input.jpg" is sample 7's part "input.jpg". */
+static bool part_kind(const source_options *o, const char *name, member *m)
+{
+    const char *dot = strchr(base_of(name), '.');
+    if (!dot || dot == base_of(name) || is_hidden(name)) return false;
+    m->key_length = m->stem_length = (size_t)(dot - name);
+    m->foreign = false;
+    m->kind = MEMBER_PICTURE;
+    if (is_part(dot + 1, o->picture, m->kind)) return true;
+    m->kind = MEMBER_CAPTION;
+    if (o->caption && is_part(dot + 1, o->caption, m->kind)) return true;
+    m->kind = MEMBER_DETAILS;
+    return strcasecmp(dot, ".json") == 0;
+}
+
+bool source_is_picture(const char *name)
+{
+    member m;
+    return source_kind(name, &m) && m.kind == MEMBER_PICTURE;
+}
+
+bool source_kind_in(const member_list *list, const char *name, member *m)
+{
+    const source_options *o = list->options;
+    return o && o->picture ? part_kind(o, name, m) : source_kind(name, m);
+}
+
 bool source_kind(const char *name, member *m)
 {
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    const char *last = strrchr(base, '.');
+    const char *base = base_of(name), *last = strrchr(base, '.');
     if (!last || last == base || is_hidden(name)) return false;
     m->key_length = (size_t)(last - name);
     m->stem_length = (size_t)(strchr(base, '.') - name);
@@ -83,7 +128,7 @@ bool source_add(member_list *list, const member *m, error *err)
     return true;
 }
 
-bool source_leave_out(member_list *list, const char *name, const char *why, error *err)
+bool source_leave_out(member_list *list, int source, const char *name, const char *why, error *err)
 {
     if (list->left_out_count == list->left_out_room) {
         int64_t room = list->left_out_room ? 2 * list->left_out_room : 16;
@@ -92,7 +137,9 @@ bool source_leave_out(member_list *list, const char *name, const char *why, erro
         list->left_out = larger;
         list->left_out_room = room;
     }
-    const char *line = arena_printf(list->memory, "%s: %s", name, why);
+    const char *where = list->paths ? list->paths[source] : NULL;
+    const char *line =
+        arena_printf(list->memory, "%s%s%s: %s", where ? where : "", where ? ": " : "", name, why);
     if (!line) return no_memory(err);
     list->left_out[list->left_out_count++] = line;
     return true;
@@ -116,4 +163,76 @@ bool source_read(int file, int64_t offset, int64_t size, void *into, const char 
         got += part;
     }
     return true;
+}
+
+/* ---- Which kind of source --------------------------------------------------------------------------- */
+
+typedef enum source_form { FORM_TAR, FORM_TABLE, FORM_COCO, FORM_PARQUET } source_form;
+
+static bool ends_with(const char *name, const char *ending)
+{
+    size_t length = strlen(name), tail = strlen(ending);
+    return length > tail && strcasecmp(name + length - tail, ending) == 0;
+}
+
+/* Tables and JSON have no mark of their own, so that the name or the options have to tell. */
+static source_form form_of(const source_options *o, int file)
+{
+    char start[8];
+    bool parquet = pread(file, start, sizeof start, 0) == sizeof start && memcmp(start, "PAR1", 4) == 0;
+    if (parquet || ends_with(o->file, ".parquet")) return FORM_PARQUET;
+    if (ends_with(o->file, ".csv") || ends_with(o->file, ".tsv") || o->path) return FORM_TABLE;
+    return ends_with(o->file, ".json") ? FORM_COCO : FORM_TAR;
+}
+
+bool source_is_tar(const char *path)
+{
+    const source_options o = { .file = path };
+    if (source_options_find(path) || file_is_folder(path)) return false;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    bool tar = form_of(&o, file) == FORM_TAR;
+    close(file);
+    return tar;
+}
+
+static bool list_file(member_list *list, int source, int *file, error *err)
+{
+    const source_options *o = list->options;
+    *file = open(o->file, O_RDONLY | O_CLOEXEC);
+    if (*file < 0)
+        return error_set(err, ERROR_IO, "cannot open '%s': %s%s", o->file, strerror(errno),
+                         o->given ? "; what stands behind '?' was taken for options" : "");
+    source_form form = form_of(o, *file);
+    static const unsigned fits[] = { [FORM_TAR] = SOURCE_OPTIONS_PARTS | SOURCE_OPTIONS_CUT,
+                                     [FORM_TABLE] = SOURCE_OPTIONS_TABLE | SOURCE_OPTIONS_PICTURES,
+                                     [FORM_COCO] = SOURCE_OPTIONS_PICTURES,
+                                     [FORM_PARQUET] = ~0u };
+    if (!source_options_fit(o, fits[form], err)) return false;
+    if (form == FORM_TAR) return source_tar(list, o->file, *file, source, err);
+    close(*file);
+    *file = -1;
+    if (form == FORM_TABLE) return source_table(list, o->file, source, err);
+    if (form == FORM_COCO) return source_coco(list, o->file, source, err);
+    return error_set(
+        err, ERROR_FORMAT,
+        "%s: is a Parquet list, which is not read; 'python3 tools/parquet_to_csv.py %s list.csv' "
+        "makes a CSV of it, which is",
+        o->file, o->file);
+}
+
+bool source_list(member_list *list, const char *path, int source, int *file, error *err)
+{
+    source_options options;
+    *file = -1;
+    if (!source_options_read(list->memory, path, &options, err)) return false;
+    bool lenient = list->lenient;
+    list->options = &options;
+    list->lenient = lenient || options.cut;
+    bool done = file_is_folder(options.file) ? source_options_fit(&options, SOURCE_OPTIONS_PARTS, err) &&
+                                                   source_folder(list, options.file, source, err)
+                                             : list_file(list, source, file, err);
+    list->options = NULL;
+    list->lenient = lenient;
+    return done;
 }

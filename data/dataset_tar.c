@@ -2,9 +2,12 @@
  * In a plain tar a picture is only located; its bytes are later read in place by any thread.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_link.h"
+#include "data/dataset_shards.h"
+#include "host/base/log.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,12 +22,14 @@ typedef struct tar_reader {
     const char *path, *last; /* the tar's; the last member that was read */
     int file, source;
     int64_t bytes, end; /* of the tar; where the last member ends */
+    bool damaged;       /* from here on; what stands before is whole */
     error *err;
 } tar_reader;
 
 /* Where reading stopped making sense. */
-static bool broken(const tar_reader *r, const char *what)
+static bool broken(tar_reader *r, const char *what)
 {
+    r->damaged = true;
     return error_set(r->err, ERROR_FORMAT, "%s: %s, at byte %lld, %s%s%s; the file has %lld bytes", r->path,
                      what ? what : "the archive cannot be read", (long long)archive_filter_bytes(r->tar, 0),
                      r->last ? "after member '" : "before any member", r->last ? r->last : "",
@@ -41,20 +46,23 @@ static bool is_packed(const tar_reader *r)
     return archive_filter_count(r->tar) != 1 || archive_filter_code(r->tar, 0) != ARCHIVE_FILTER_NONE;
 }
 
-static bool read_data(const tar_reader *r, member *m, bool text)
+/* libarchive says so of want of memory, too, which is no damage. */
+static bool broken_archive(tar_reader *r)
+{
+    const char *what = archive_error_string(r->tar);
+    return archive_errno(r->tar) == ENOMEM ? no_memory(r) : broken(r, what);
+}
+
+static bool read_data(tar_reader *r, member *m, bool text)
 {
     char *bytes = arena_alloc(r->list->memory, (size_t)m->size + 1);
     if (!bytes) return error_set(r->err, ERROR_MEMORY, "%s: no memory for member '%s'", r->path, m->name);
     for (int64_t got = 0; got < m->size;) {
         la_ssize_t part = archive_read_data(r->tar, bytes + got, (size_t)(m->size - got));
-        if (part < 0) return broken(r, archive_error_string(r->tar));
+        if (part < 0) return broken_archive(r);
         if (part == 0) return broken(r, "a member is cut short");
         got += part;
     }
-    if (text && strlen(bytes) != (size_t)m->size)
-        return error_set(r->err, ERROR_FORMAT,
-                         "%s: the text of '%s' holds a zero byte; it may be UTF-16: convert it with iconv",
-                         r->path, m->name);
     if (text)
         m->text = bytes;
     else
@@ -65,13 +73,17 @@ static bool read_data(const tar_reader *r, member *m, bool text)
 /* `offset` < 0 where the bytes do not lie in the file as they are. */
 static bool add_member(tar_reader *r, member *m, int64_t offset)
 {
-    if (m->kind == MEMBER_PICTURE && m->size > SOURCE_MAX_PICTURE)
-        return error_set(r->err, ERROR_FORMAT, "%s: picture '%s' has %lld bytes; at most %d are read",
-                         r->path, m->name, (long long)m->size, SOURCE_MAX_PICTURE);
     m->offset = offset;
     if ((m->kind != MEMBER_PICTURE || offset < 0) && m->size <= source_limit(m->kind))
         if (!read_data(r, m, m->kind != MEMBER_PICTURE)) return false;
     return source_add(r->list, m, r->err);
+}
+
+static bool leave_out_large(const tar_reader *r, const member *m)
+{
+    char why[80];
+    snprintf(why, sizeof why, "has %lld bytes; at most %d are read", (long long)m->size, SOURCE_MAX_PICTURE);
+    return source_leave_out(r->list, r->source, m->name, why, r->err);
 }
 
 static bool read_file(tar_reader *r, struct archive_entry *entry, const char *name)
@@ -79,14 +91,16 @@ static bool read_file(tar_reader *r, struct archive_entry *entry, const char *na
     link_entry file = { .name = name, .item = -1, .offset = -1, .size = archive_entry_size(entry) };
     if (!is_packed(r) && archive_entry_sparse_count(entry) == 0) {
         file.offset = archive_filter_bytes(r->tar, 0);
-        if (file.size > r->bytes - file.offset)
+        r->damaged = file.size > r->bytes - file.offset;
+        if (r->damaged)
             return error_set(r->err, ERROR_FORMAT,
                              "%s: cut short: member '%s' needs bytes %lld to %lld, the file has %lld",
                              r->path, name, (long long)file.offset, (long long)(file.offset + file.size),
                              (long long)r->bytes);
     }
     member m = { .name = name, .size = file.size, .source = r->source };
-    if (source_kind(name, &m)) {
+    if (source_kind_in(r->list, name, &m)) {
+        if (m.kind == MEMBER_PICTURE && m.size > SOURCE_MAX_PICTURE) return leave_out_large(r, &m);
         if (!add_member(r, &m, file.offset)) return false;
         file.item = r->list->count - 1;
     }
@@ -101,17 +115,17 @@ static bool read_link(tar_reader *r, const char *name, const char *target, bool 
     link.target = link_name(r->list->memory, symbolic ? name : NULL, target, &memory);
     if (memory) return no_memory(r);
     member m = { .name = name, .source = r->source };
-    if (source_kind(name, &m)) {
+    if (source_kind_in(r->list, name, &m)) {
         if (!source_add(r->list, &m, r->err)) return false;
         link.item = r->list->count - 1;
     }
     return link_add(&r->names, &link, r->err);
 }
 
-static bool read_other(tar_reader *r, const char *name)
+static bool read_other(const tar_reader *r, const char *name, const char *why)
 {
     member m;
-    return !source_kind(name, &m) || source_leave_out(r->list, name, "neither a file nor a link", r->err);
+    return !source_kind_in(r->list, name, &m) || source_leave_out(r->list, r->source, name, why, r->err);
 }
 
 /* A hard link may carry the file's bytes again; then it is as good as a file. */
@@ -122,20 +136,23 @@ static bool read_member(tar_reader *r, struct archive_entry *entry)
     if (!given) return broken(r, "a member's name cannot be read");
     bool memory;
     const char *name = link_name(r->list->memory, NULL, given, &memory);
-    if (!name && !memory) name = arena_strdup(r->list->memory, given); /* leads above the tar's root */
+    bool outside = !name && !memory;
+    if (outside) name = arena_strdup(r->list->memory, given);
     if (!(r->last = name)) return no_memory(r);
+    if (outside) return read_other(r, name, "its name leads out of the tar");
     const char *hard = archive_entry_hardlink_utf8(entry), *symbolic = archive_entry_symlink_utf8(entry);
     if (!hard) hard = archive_entry_hardlink(entry);
     if (!symbolic) symbolic = archive_entry_symlink(entry);
     if (hard && archive_entry_size(entry) == 0) return read_link(r, name, hard, false);
     if (archive_entry_filetype(entry) == AE_IFLNK && symbolic) return read_link(r, name, symbolic, true);
     if (archive_entry_filetype(entry) == AE_IFDIR) return true;
-    if (archive_entry_filetype(entry) != AE_IFREG && !hard) return read_other(r, name);
+    if (archive_entry_filetype(entry) != AE_IFREG && !hard)
+        return read_other(r, name, "neither a file nor a link");
     return read_file(r, entry, name);
 }
 
 /* A tar ends with blocks of zeros; without them it was cut between two members. */
-static bool check_end(const tar_reader *r)
+static bool check_end(tar_reader *r)
 {
     if (is_packed(r)) return true;
     char block[BLOCK];
@@ -147,7 +164,7 @@ static bool check_end(const tar_reader *r)
 /* Whatever the member's type, skipping its data leads to its end. */
 static bool skip_data(tar_reader *r)
 {
-    if (archive_read_data_skip(r->tar) < ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
+    if (archive_read_data_skip(r->tar) < ARCHIVE_WARN) return broken_archive(r);
     r->end = archive_filter_bytes(r->tar, 0);
     return true;
 }
@@ -158,32 +175,67 @@ static bool read_members(tar_reader *r)
         struct archive_entry *entry;
         int code = archive_read_next_header(r->tar, &entry);
         if (code == ARCHIVE_EOF) return check_end(r);
-        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return broken(r, archive_error_string(r->tar));
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return broken_archive(r);
         if (!read_member(r, entry) || !skip_data(r)) return false;
     }
+}
+
+/* Of a damaged tar what stands before the damage, where that is allowed; else the error says how.  What has
+ * no member at all, nor the name of a tar, is a mistake and not a shard. */
+static bool settle(tar_reader *r, bool done)
+{
+    if (done || !r->damaged) return done;
+    error why = *r->err;
+    bool none = !r->last, mistaken = none && !shards_is_tar(r->path);
+    if (!r->list->lenient && !none)
+        return error_set(r->err, why.code, "%s; '%s?cut=use' uses what stands before", why.message, r->path);
+    if (!r->list->lenient || mistaken) return false;
+    log_warn("%s; %s", why.message, none ? "it is passed over" : "what stands before is used");
+    size_t place = strlen(r->path); /* stands before the message, and before every line of what is left out */
+    bool placed = strncmp(why.message, r->path, place) == 0 && why.message[place] == ':';
+    return source_leave_out(r->list, r->source, none ? "all of it" : "its end",
+                            why.message + (placed ? place + 2 : 0), r->err);
+}
+
+static bool not_a_tar(const tar_reader *r)
+{
+    static const unsigned char zstd[] = { 0x28, 0xb5, 0x2f, 0xfd };
+    unsigned char start[4] = { 0 };
+    bool packed = pread(r->file, start, 4, 0) == 4 && memcmp(start, zstd, 4) == 0;
+    return error_set(r->err, ERROR_FORMAT, "%s: not a tar: %s%s", r->path, archive_error_string(r->tar),
+                     packed ? "; it is packed by zstd, which this libarchive may have been built without: "
+                              "unpack it with 'zstd -d'"
+                            : "");
+}
+
+static bool read_tar(tar_reader *r)
+{
+    if (r->bytes == 0)
+        return r->damaged = true, error_set(r->err, ERROR_FORMAT, "%s: is empty, not a tar", r->path);
+    r->tar = archive_read_new();
+    if (!r->tar) return error_set(r->err, ERROR_MEMORY, "no memory to read '%s'", r->path);
+    archive_read_support_filter_all(r->tar);
+    archive_read_support_format_tar(r->tar);
+    archive_read_set_option(r->tar, "tar", "read_concatenated_archives",
+                            "1"); /* as 'cat a.tar b.tar' makes */
+    if (archive_read_open_fd(r->tar, r->file, 1 << 16) != ARCHIVE_OK)
+        return r->damaged = archive_errno(r->tar) != ENOMEM, not_a_tar(r);
+    return read_members(r);
 }
 
 bool source_tar(member_list *list, const char *path, int file, int source, error *err)
 {
     struct stat about;
+    error why = { 0 };
     if (fstat(file, &about) != 0)
         return error_set(err, ERROR_IO, "cannot look at '%s': %s", path, strerror(errno));
     if (!S_ISREG(about.st_mode)) return error_set(err, ERROR_IO, "'%s' is neither a file nor a folder", path);
     tar_reader r = {
-        .list = list, .path = path, .file = file, .source = source, .bytes = about.st_size, .err = err
+        .list = list, .path = path, .file = file, .source = source, .bytes = about.st_size, .err = &why
     };
-    if (r.bytes == 0) return error_set(err, ERROR_FORMAT, "%s: is empty, not a tar", path);
-    r.tar = archive_read_new();
-    if (!r.tar) return error_set(err, ERROR_MEMORY, "no memory to read '%s'", path);
-    archive_read_support_filter_all(r.tar);
-    archive_read_support_format_tar(r.tar);
-    archive_read_set_option(r.tar, "tar", "read_concatenated_archives", "1"); /* as 'cat a.tar b.tar' makes */
-    bool done;
-    if (archive_read_open_fd(r.tar, file, 1 << 16) != ARCHIVE_OK)
-        done = error_set(err, ERROR_FORMAT, "%s: not a tar: %s", path, archive_error_string(r.tar));
-    else
-        done = read_members(&r) && link_resolve(&r.names, list, file, err);
+    bool done = settle(&r, read_tar(&r)) && link_resolve(&r.names, list, file, &why);
     free(r.names.items);
     archive_read_free(r.tar);
+    if (!done && err) *err = why;
     return done;
 }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/data.h"
 
+#include "data/dataset_paths.h"
 #include "data/grid.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
@@ -56,13 +57,14 @@ static bool keep_captioned(const training_data_options *o, const training_data *
     s->count = kept;
     if (kept == all) return true;
     const char *key = dataset_at(d->set, first)->key;
+    int line = (int)strcspn(o->path, "\n");
     if (kept == 0 && s == &d->train)
         return error_set(
             err, ERROR_FORMAT,
-            "%s: none of %lld %s pictures has a caption, the first is '%s'; put it into '%s.txt'", o->path,
-            (long long)all, part, key, key);
-    log_warn("%s: %lld of %lld %s pictures have no caption and are left out, the first is '%s'", o->path,
-             (long long)(all - kept), (long long)all, part, key);
+            "%.*s: none of %lld %s pictures has a caption, the first is '%s'; put it into '%s.txt'", line,
+            o->path, (long long)all, part, key, key);
+    log_warn("%.*s: %lld of %lld %s pictures have no caption and are left out, the first is '%s'", line,
+             o->path, (long long)(all - kept), (long long)all, part, key);
     return true;
 }
 
@@ -89,6 +91,20 @@ static bool report_skips(training_data *d, error *err)
     return skips_write(d->skips, d->report, d->keep, err);
 }
 
+/* Here the weights of groups of sources reach the order of samples.  The loader draws all alike so far. */
+static bool open_set(training_data *d, const training_data_options *o, error *err)
+{
+    dataset_paths p;
+    if (!dataset_paths_expand(&o->path, 1, &p, err)) return false;
+    if (p.weighted)
+        error_set(err, ERROR_USAGE, "%.*s: has a weight, but all samples are drawn alike: leave out '@'",
+                  (int)strcspn(o->path, "\n"), o->path);
+    else
+        d->set = dataset_open((const char *const *)p.path, p.count, false, err);
+    dataset_paths_free(&p);
+    return d->set != NULL;
+}
+
 training_data *training_data_open(const training_data_options *o, error *err)
 {
     training_data *d = calloc(1, sizeof *d);
@@ -96,7 +112,7 @@ training_data *training_data_open(const training_data_options *o, error *err)
     d->config =
         (loader_config){ .batch = (int)o->batch, .seed = o->seed, .threads = o->threads, .shuffle = true };
     set_views(o, &d->config);
-    bool ok = (d->set = dataset_open(&o->path, 1, false, err)) &&
+    bool ok = open_set(d, o, err) &&
               dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
               (o->holdout <= 0 ||
                dataset_select(d->set, o->split, o->holdout, o->seed, true, &d->validation, err)) &&

@@ -10,7 +10,7 @@
 typedef struct training_data training_data;
 
 typedef struct training_data_options {
-    const char *path;
+    const char *path;    /* of the set, or several, one a line: data/dataset_paths.h */
     const char *split;   /* "" = all */
     double holdout;      /* fraction kept aside for validation, chosen by seed */
     int64_t size, batch; /* pixels a side; pictures a step */

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/request.h"
 
+#include "data/dataset_paths.h"
 #include "host/base/embedded.h"
 #include "host/base/file.h"
 #include "host/base/hash.h"
@@ -199,8 +200,10 @@ char *request_path(const train_request *r, const char *key, const char *given, c
 {
     char full[PATH_MAX];
     if (given) {
-        char *found = realpath(given, full); /* the run may be resumed from another folder */
-        char *kept = strdup(found ? found : given);
+        /* The run may be resumed from another folder. */
+        char *found = realpath(given, full), *kept;
+        kept =
+            found || strcmp(key, "data") != 0 ? strdup(found ? found : given) : dataset_paths_absolute(given);
         if (!kept) error_set(err, ERROR_MEMORY, "out of memory for the path '%s'", given);
         return kept;
     }

@@ -22,7 +22,7 @@ typedef struct train_request {
     const char *preset;
     const char *const *sets; /* "key=value" over it */
     int set_count;
-    const char *data;              /* tar or folder; with resume NULL = what the run used */
+    const char *data; /* paths, one a line: data/dataset_paths.h; with resume NULL = what the run used */
     train_part parts[TRAIN_PARTS]; /* those that its kind needs */
     const char *tokenizer; /* of a kind that learns captions: to use instead of training one; NULL = train */
     const char *run;       /* the run's folder */
@@ -54,7 +54,8 @@ bool request_take_sizes(const train_request *r, const config_table *table, const
 /* The settings as text, to be freed. */
 char *request_config_text(const config_table *table, const void *config, error *err);
 /* A path the run recorded in run.json under `key`, when the request resumes without naming one; else
- * `given`.  NULL with an error when neither is there.  To be freed. */
+ * `given`, as it is named from everywhere.  Under "data" there may be several, one a line.  NULL with an
+ * error when neither is there.  To be freed. */
 char *request_path(const train_request *r, const char *key, const char *given, const char *option,
                    error *err);
 

@@ -287,6 +287,22 @@ const char *const *cli_list(const cli_call *call, const char *option, int *count
     return g->values;
 }
 
+bool cli_lines(const cli_call *call, const char *option, char **lines, error *err)
+{
+    int count;
+    size_t size = 1;
+    const char *const *values = cli_list(call, option, &count);
+    *lines = NULL;
+    if (count == 0) return true;
+    for (int i = 0; i < count; ++i) size += strlen(values[i]) + 1;
+    if (!(*lines = calloc(1, size))) return error_set(err, ERROR_MEMORY, "out of memory for --%s", option);
+    for (int i = 0; i < count; ++i) {
+        if (i) strcat(*lines, "\n");
+        strcat(*lines, values[i]);
+    }
+    return true;
+}
+
 int cli_argument_count(const cli_call *call)
 {
     return call->argument_count;

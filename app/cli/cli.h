@@ -70,6 +70,8 @@ double cli_real(const cli_call *call, const char *option);
 bool cli_flag(const cli_call *call, const char *option);
 bool cli_given(const cli_call *call, const char *option);
 const char *const *cli_list(const cli_call *call, const char *option, int *count);
+/* A list's values as one text, one a line, to be freed; NULL if it is not given. */
+bool cli_lines(const cli_call *call, const char *option, char **lines, error *err);
 int cli_argument_count(const cli_call *call);
 const char *cli_argument(const cli_call *call, int index);
 const cli_command *cli_call_command(const cli_call *call);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 
-#include "data/dataset.h"
+#include "data/dataset_paths.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/base/utf8.h"
@@ -19,7 +19,7 @@ static dataset *open_arguments(const cli_call *call, bool need_captions, error *
     const char **paths = malloc((size_t)count * sizeof *paths);
     if (!paths) return error_null(err, ERROR_MEMORY, "out of memory for %d paths", count);
     for (int i = 0; i < count; ++i) paths[i] = cli_argument(call, i);
-    dataset *d = dataset_open(paths, count, need_captions, err);
+    dataset *d = dataset_paths_open(paths, count, need_captions, err);
     free(paths);
     return d;
 }
@@ -241,7 +241,7 @@ static const cli_option captions_options[] = {
 const cli_command cmd_data_info = {
     .name = "data info",
     .summary = "describe a set of pictures with captions, and read every picture to see that it can be",
-    .arguments = "TAR|FOLDER...",
+    .arguments = "SET...",
     .least = 1,
     .most = -1,
     .example = "dalle-cl data info emoji.tar",
@@ -250,7 +250,14 @@ const cli_command cmd_data_info = {
         "perhaps\n"
         "name.json with \"split\", \"group\", \"keywords\", \"captions\" and \"repeat\".  Of several "
         "captions each\n"
-        "stands on a line of its own.  Pictures that cannot be read are listed; then the exit status is 1.",
+        "stands on a line of its own.  Or it is a folder of tars, shard-{000..099}.tar, a CSV or TSV with "
+        "columns\n"
+        "of paths and captions, or COCO's captions_*.json; 'x.tar?picture=input.jpg&caption=outputs.txt' "
+        "names "
+        "the\n"
+        "parts of WebDataset's names (docs/data.md).  Pictures that cannot be read are listed; then the "
+        "exit\n"
+        "status is 1.",
     .options = info_options,
     .option_count = (int)(sizeof info_options / sizeof *info_options),
     .run = run_info,
@@ -259,7 +266,7 @@ const cli_command cmd_data_info = {
 const cli_command cmd_data_captions = {
     .name = "data captions",
     .summary = "print a set's captions, one a line (with --json: all that is known of each sample)",
-    .arguments = "TAR|FOLDER...",
+    .arguments = "SET...",
     .least = 1,
     .most = -1,
     .example = "dalle-cl data captions emoji.tar --split train > captions.txt",

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 
+#include "data/dataset_paths.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "models/kinds.h"
@@ -88,9 +89,10 @@ static bool of_files(const error *e)
 
 /* Measures how unsure the model is of captions that it knows.  The run's own data set, if it cannot be used
  * any more, costs the model only that. */
-static bool calibrate(const cli_call *call, device *d, const struct packed_part *p, error *err)
+static bool calibrate(const cli_call *call, device *d, const struct packed_part *p, const char *data,
+                      error *err)
 {
-    const char *out = cli_text(call, "output"), *data = cli_text(call, "data");
+    const char *out = cli_text(call, "output");
     int64_t captions = cli_int(call, "known-captions");
     calibration known;
     error why = { 0 };
@@ -111,12 +113,12 @@ static bool calibrate(const cli_call *call, device *d, const struct packed_part 
     return true;
 }
 
-static bool pack(const cli_call *call, device *d, const pack_request *r, error *err)
+static bool pack(const cli_call *call, device *d, const pack_request *r, const char *data, error *err)
 {
     pack_report made;
     if (!pack_parts(d, r, &made, err)) return false;
     bool ok = true;
-    for (int i = 0; ok && i < made.count; ++i) ok = calibrate(call, d, &made.at[i], err);
+    for (int i = 0; ok && i < made.count; ++i) ok = calibrate(call, d, &made.at[i], data, err);
     if (ok && cli_flag(call, "json"))
         ok = print_json(r->out, &made, err);
     else if (ok && !cli_flag(call, "quiet"))
@@ -128,26 +130,27 @@ static bool pack(const cli_call *call, device *d, const pack_request *r, error *
 static bool run_pack(const cli_call *call, error *err)
 {
     if (!cli_require(call, "output", err)) return false;
-    const char *data = cli_text(call, "data"), *runs[PARTS_MAX + 1] = { NULL };
+    const char *runs[PARTS_MAX + 1] = { NULL };
+    char *data;
     pack_request r = { .runs = runs,
                        .out = cli_text(call, "output"),
                        .type = strcmp(cli_text(call, "storage"), "f16") == 0 ? DTYPE_F16 : DTYPE_F32,
                        .force = cli_flag(call, "force") };
     for (int i = 0; i < cli_argument_count(call); ++i) runs[i] = cli_argument(call, i);
-    file_kind kind = FILE_PLAIN;
-    if (data && !file_look(data, &kind, err)) return false;
-    if (kind == FILE_ABSENT) return error_set(err, ERROR_USAGE, "there is no data set '%s'", data);
-    guard(r.out);
-    device *d = device_open(cli_text(call, "device"), err);
-    bool ok = d && pack(call, d, &r, err);
+    if (!cli_lines(call, "data", &data, err)) return false;
+    bool ok = !data || dataset_paths_check((const char *const *)&data, 1, err);
+    device *d = NULL;
+    if (ok) guard(r.out);
+    ok = ok && (d = device_open(cli_text(call, "device"), err)) && pack(call, d, &r, data, err);
     device_close(d);
+    free(data);
     return ok;
 }
 
 static const cli_option options[] = {
     { "output", 'o', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the model's folder" },
-    { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0,
-      "a tar or folder of pictures with captions that the model knows; otherwise what its run learnt" },
+    { "data", 0, CLI_LIST, "FILE", NULL, 0, 0,
+      "pictures with captions that the model knows, as for train; otherwise what its run learnt" },
     { "known-captions", 0, CLI_INT, "N", "200", 0, 100000,
       "how many of their captions to draw, to know later which are unsure; 0 = none" },
     { "storage", 0, CLI_TEXT, "f16|f32", "f16", 0, 0, "how parameters are stored" },

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 
-#include "data/dataset.h"
+#include "data/dataset_paths.h"
 #include "data/tokenizer.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
@@ -40,10 +40,12 @@ static bool read_lines(const char *path, captions *out, error *err)
     return out->count > 0 || error_set(err, ERROR_FORMAT, "'%s' holds no captions: every line is one", path);
 }
 
-static bool read_dataset(const cli_call *call, const char *path, captions *out, error *err)
+static bool read_dataset(const cli_call *call, captions *out, error *err)
 {
+    int count;
     dataset_selection selection = { 0 };
-    dataset *d = dataset_open(&path, 1, true, err);
+    const char *const *paths = cli_list(call, "data", &count);
+    dataset *d = dataset_paths_open(paths, count, true, err);
     bool ok = d && dataset_select(d, cli_text(call, "split"), 0, 0, false, &selection, err) &&
               dataset_captions(d, &selection, cli_flag(call, "keywords"), &out->text, &out->count, err);
     dataset_selection_free(&selection);
@@ -60,7 +62,7 @@ static bool run_train(const cli_call *call, error *err)
             err, ERROR_USAGE,
             "tokenizer train: give either --data (pictures with captions) or --text (a caption a line)");
     captions c = { 0 };
-    bool ok = data ? read_dataset(call, data, &c, err) : read_lines(lines, &c, err);
+    bool ok = data ? read_dataset(call, &c, err) : read_lines(lines, &c, err);
     ok = ok &&
          tokenizer_train((const char *const *)c.text, c.count, (int)cli_int(call, "vocabulary"), out, err);
     if (ok && cli_flag(call, "json"))
@@ -159,7 +161,7 @@ static bool run_decode(const cli_call *call, error *err)
 }
 
 static const cli_option train_options[] = {
-    { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0, "a tar or folder of pictures with captions" },
+    { "data", 0, CLI_LIST, "FILE", NULL, 0, 0, "pictures with captions, as for train; may be given again" },
     { "text", 0, CLI_TEXT, "FILE", NULL, 0, 0, "instead of --data: a text file with a caption a line" },
     { "split", 0, CLI_TEXT, "NAME", NULL, 0, 0, "only samples of this split; otherwise all" },
     { "keywords", 0, CLI_FLAG, NULL, NULL, 0, 0, "also learn from the samples' keywords" },

@@ -5,6 +5,8 @@
 #include "host/train/run.h"
 #include "models/kinds.h"
 
+#include <stdlib.h>
+
 /* A handler's sentences are its own; so are these. */
 static char resume_command[700];
 
@@ -48,11 +50,11 @@ static void catch_interrupts(const cli_call *call)
     if (!resume) forget_half_run(folder, cli_call_command(call)->kind);
 }
 
-static train_request request_of(const cli_call *call)
+static train_request request_of(const cli_call *call, const char *data)
 {
     train_request r = {
         .preset = cli_text(call, "preset"),
-        .data = cli_text(call, "data"),
+        .data = data,
         .run = cli_text(call, "run"),
         .init = cli_text(call, "init"),
         .device = cli_text(call, "device"),
@@ -87,16 +89,20 @@ static bool check(const cli_call *call, error *err)
 
 static bool run_train(const cli_call *call, error *err)
 {
-    if (!check(call, err)) return false;
-    train_request r = request_of(call);
+    char *data;
+    if (!check(call, err) || !cli_lines(call, "data", &data, err)) return false;
+    train_request r = request_of(call, data);
     catch_interrupts(call);
-    return cli_call_command(call)->kind->train(&r, err);
+    bool ok = cli_call_command(call)->kind->train(&r, err);
+    free(data);
+    return ok;
 }
 
 /* clang-format off */
 static const cli_option shared_options[] = {
     { "run", 'r', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the run's folder: settings, metrics, samples, checkpoints" },
-    { "data", 0, CLI_TEXT, "FILE", NULL, 0, 0, "a tar or folder of name.png (or .jpg) and name.txt" },
+    { "data", 0, CLI_LIST, "FILE", NULL, 0, 0,
+      "pictures with captions: a folder or tars of name.png (or .jpg) and name.txt, a CSV, COCO's captions; may be given again" },
     { "preset", 'p', CLI_TEXT, "NAME", NULL, 0, 0,
       "settings to start from: small or photo for your own, another ('dalle-cl config' lists them), or a .cfg file" },
     { "set", 's', CLI_LIST, "KEY=VALUE", NULL, 0, 0, "change a setting" },

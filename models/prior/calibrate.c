@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/calibrate.h"
 
+#include "data/dataset_paths.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
@@ -57,7 +58,7 @@ char *calibrate_recorded_data(const char *prior_run, error *err)
     json_t *run = json_tree_open(path, err);
     const char *recorded = json_string_value(json_object_get(json_object_get(run, "data"), "data"));
     if (run && !recorded) error_set(err, ERROR_FORMAT, "'%s' does not say what it was trained on", path);
-    if (recorded && !file_exists(recorded))
+    if (recorded && !dataset_paths_check(&recorded, 1, NULL))
         error_set(err, ERROR_USAGE, "the data set '%s' is no longer there", recorded);
     else if (recorded && !(data = strdup(recorded)))
         error_set(err, ERROR_MEMORY, "out of memory for the path '%s'", recorded);

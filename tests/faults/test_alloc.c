@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "tests/faults/alloc_rig.h"
 
-#include "data/dataset.h"
+#include "data/dataset_paths.h"
 #include "data/emoji.h"
 #include "data/grid.h"
 #include "data/loader.h"
@@ -123,7 +123,7 @@ static bool use_set(const char *path, error *err)
     image picture = { 0 };
     char hash[65], **texts = NULL;
     int64_t count = 0;
-    dataset *d = dataset_open(&path, 1, true, err);
+    dataset *d = dataset_paths_open(&path, 1, true, err);
     bool ok = d && dataset_select(d, NULL, 0.3, 7, false, &kept, err) &&
               dataset_select(d, NULL, 0.3, 7, true, &held, err) &&
               dataset_captions(d, &kept, true, &texts, &count, err) &&
@@ -152,6 +152,16 @@ static bool run_packed_tar(error *err)
 static bool run_folder(error *err)
 {
     return use_set(path_of("folder"), err);
+}
+
+static bool run_table(error *err)
+{
+    return use_set(path_of("{table}.csv"), err);
+}
+
+static bool run_coco(error *err)
+{
+    return use_set(path_of("captions_folder.js*"), err);
 }
 
 static bool run_loader(error *err)
@@ -327,6 +337,8 @@ static const alloc_scene scenes[] = {
     { "tar", NULL, run_tar, NULL, 0, NULL },
     { "packed tar", NULL, run_packed_tar, NULL, 0, NULL },
     { "folder", NULL, run_folder, NULL, 0, NULL },
+    { "table", NULL, run_table, NULL, 0, NULL },
+    { "coco", NULL, run_coco, NULL, 0, NULL },
     { "loader", empty_out, run_loader, NULL, 600, loader_without },
     { "pictures", empty_out, run_pictures, check_pictures, 800, pictures_without },
     { "emoji", empty_out, run_emoji, check_emoji, 800, emoji_without },
@@ -429,7 +441,7 @@ static void write_odd_tar(void)
     struct archive_entry *link = archive_entry_new();
     tar_add_noise(&t, "a.png", 14, 14, 1);
     tar_add_text(&t, "a.txt", "one\ntwo\n");
-    tar_add_text(&t, "a.json", "{\"captions\":[\"three\"],\"repeat\":3}");
+    tar_add_text(&t, "a.json", "{\"captions\":[\"three\"],\"repeat\":3,\"x\":NaN}");
     tar_add_text(&t, "b.png", "<html>");
     tar_add_text(&t, "b.txt", "broken");
     tar_add_text(&t, "b.txt", "broken again");
@@ -452,6 +464,7 @@ static int set_up(void **state)
     drawings_tar(path_of("data.tar"), DRAWINGS);
     drawings_folder(path_of("folder"), DRAWINGS);
     write_odd_tar();
+    drawings_lists(path_of("{table}.csv"), path_of("captions_folder.json"));
     char zip[500];
     snprintf(zip, sizeof zip, "gzip -c '%s' > '%s'", path_of("data.tar"), path_of("data.tar.gz"));
     assert_int_equal(system(zip), 0);

@@ -77,6 +77,25 @@ static UNUSED void drawings_folder(const char *path, int count)
     }
 }
 
+/* Those of drawings_folder("folder"), by a table in UTF-16 and by COCO's captions. */
+static UNUSED void drawings_lists(const char *table_path, const char *coco_path)
+{
+    char table[2000] = "\xff\xfe", line[60], coco[2000] = "{\"images\":[", captions[1000] = "";
+    size_t wide = 2;
+    for (int i = 0; i < DRAWINGS; ++i) {
+        int size = snprintf(line, sizeof line, "folder/%d.png,\"%s\"\n", i, drawing_captions[i]);
+        for (int c = 0; c < size; ++c, wide += 2) table[wide] = line[c];
+        size_t used = strlen(coco), said = strlen(captions);
+        snprintf(coco + used, sizeof coco - used, "{\"id\":%d,\"file_name\":\"%d.png\"},", i, i);
+        snprintf(captions + said, sizeof captions - said, "%s{\"image_id\":%d,\"caption\":\"%s\"}",
+                 i ? "," : "", i, drawing_captions[i]);
+    }
+    size_t used = strlen(coco);
+    snprintf(coco + used, sizeof coco - used, "],\"annotations\":[%s]}", captions);
+    assert_true(file_write(table_path, table, wide, NULL));
+    assert_true(file_write(coco_path, coco, strlen(coco), NULL));
+}
+
 /* A run of `kind` by the tiny preset with `sets` over it, a NULL-terminated list that may be NULL. */
 static UNUSED bool train_tiny(const char *kind, const char *data, const char *dvae, const char *run,
                               const char *const *sets, error *err)
