@@ -153,12 +153,10 @@ static bool add_document(json_t **to, const char *folder, const char *name, cons
 static bool add_described(json_t **to, const model_kind *k, const char *path, error *err)
 {
     void *config = calloc(1, k->settings->size);
-    char *text = config ? file_read(path, NULL, err) : NULL;
     if (!config) error_set(err, ERROR_MEMORY, "out of memory for the settings in '%s'", path);
     if (config) config_defaults(k->settings, config);
-    bool ok = text && config_parse(k->settings, config, text, path, err);
+    bool ok = config && config_read(k->settings, config, path, err);
     if (ok) k->describe(config, to);
-    free(text);
     free(config);
     return ok;
 }
