@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGE 512
+#define MESSAGE   512
+#define FILE_MOST (64 << 20) /* bytes; a million tokens have 20 */
 
 struct tokenizer {
     bpe_model *model;
@@ -100,7 +101,7 @@ tokenizer *tokenizer_open(const char *path, error *err)
     char message[MESSAGE] = "";
     tokenizer *t = calloc(1, sizeof *t);
     if (!t) return error_null(err, ERROR_MEMORY, "memory ran out while opening '%s'", path);
-    t->bytes = file_read(path, &t->size, err);
+    t->bytes = file_read_most(path, FILE_MOST, &t->size, err);
     if (!t->bytes) goto failed;
     const char *problem = t->size ? tokenizer_check(t->bytes, t->size) : "the file is empty";
     if (!problem) t->model = sentencepiece_load(t->bytes, t->size, message, sizeof message);
