@@ -2,6 +2,7 @@
  * In a plain tar a picture is only located; its bytes are later read in place by any thread.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_link.h"
+#include "data/dataset_unpack.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -20,11 +21,13 @@ typedef struct tar_reader {
     int file, source;
     int64_t bytes, end; /* of the tar; where the last member ends */
     error *err;
+    unpack unpack;
 } tar_reader;
 
 /* Where reading stopped making sense. */
 static bool broken(const tar_reader *r, const char *what)
 {
+    if (r->unpack.exceeded) return unpack_refuse(&r->unpack, r->path, r->last, r->err);
     return error_set(r->err, ERROR_FORMAT, "%s: %s, at byte %lld, %s%s%s; the file has %lld bytes", r->path,
                      what ? what : "the archive cannot be read", (long long)archive_filter_bytes(r->tar, 0),
                      r->last ? "after member '" : "before any member", r->last ? r->last : "",
@@ -41,8 +44,9 @@ static bool is_packed(const tar_reader *r)
     return archive_filter_count(r->tar) != 1 || archive_filter_code(r->tar, 0) != ARCHIVE_FILTER_NONE;
 }
 
-static bool read_data(const tar_reader *r, member *m, bool text)
+static bool read_data(tar_reader *r, member *m, bool text)
 {
+    if (!unpack_hold(&r->unpack, m->size)) return broken(r, NULL);
     char *bytes = arena_alloc(r->list->memory, (size_t)m->size + 1);
     if (!bytes) return error_set(r->err, ERROR_MEMORY, "%s: no memory for member '%s'", r->path, m->name);
     for (int64_t got = 0; got < m->size;) {
@@ -77,6 +81,7 @@ static bool add_member(tar_reader *r, member *m, int64_t offset)
 static bool read_file(tar_reader *r, struct archive_entry *entry, const char *name)
 {
     link_entry file = { .name = name, .item = -1, .offset = -1, .size = archive_entry_size(entry) };
+    if (file.size < 0) return broken(r, "a member's size is below 0");
     if (!is_packed(r) && archive_entry_sparse_count(entry) == 0) {
         file.offset = archive_filter_bytes(r->tar, 0);
         if (file.size > r->bytes - file.offset)
@@ -127,6 +132,7 @@ static bool read_member(tar_reader *r, struct archive_entry *entry)
     const char *hard = archive_entry_hardlink_utf8(entry), *symbolic = archive_entry_symlink_utf8(entry);
     if (!hard) hard = archive_entry_hardlink(entry);
     if (!symbolic) symbolic = archive_entry_symlink(entry);
+    if (!unpack_pass(&r->unpack, archive_entry_size(entry))) return broken(r, NULL);
     if (hard && archive_entry_size(entry) == 0) return read_link(r, name, hard, false);
     if (archive_entry_filetype(entry) == AE_IFLNK && symbolic) return read_link(r, name, symbolic, true);
     if (archive_entry_filetype(entry) == AE_IFDIR) return true;
@@ -175,11 +181,11 @@ bool source_tar(member_list *list, const char *path, int file, int source, error
     if (r.bytes == 0) return error_set(err, ERROR_FORMAT, "%s: is empty, not a tar", path);
     r.tar = archive_read_new();
     if (!r.tar) return error_set(err, ERROR_MEMORY, "no memory to read '%s'", path);
-    archive_read_support_filter_all(r.tar);
     archive_read_support_format_tar(r.tar);
     archive_read_set_option(r.tar, "tar", "read_concatenated_archives", "1"); /* as 'cat a.tar b.tar' makes */
     bool done;
-    if (archive_read_open_fd(r.tar, file, 1 << 16) != ARCHIVE_OK)
+    r.names.most = unpack_most(r.bytes);
+    if (unpack_open(&r.unpack, r.tar, file, r.bytes) != ARCHIVE_OK)
         done = error_set(err, ERROR_FORMAT, "%s: not a tar: %s", path, archive_error_string(r.tar));
     else
         done = read_members(&r) && link_resolve(&r.names, list, file, err);
