@@ -1,6 +1,7 @@
 /* dataset_unpack.c -- see dataset_unpack.h.
- * The limit is looked at whenever libarchive asks for more of the file, so that nothing between two members, such as
- * endless zeros, goes on unseen; and it asks for little at a time, which no packing makes more than a few GB of.
+ * The limit is looked at whenever libarchive asks for more of the file, so that nothing between two
+ * members, such as endless zeros, goes on unseen; and it asks for little at a time, which no packing makes
+ * more than half a GB of.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_unpack.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* dataset_unpack.h -- opens a tar for libarchive, which unpacks it, and stops it where it unpacks to more than its
- * size can account for: a bomb.
+/* dataset_unpack.h -- opens a tar for libarchive, which unpacks it, and stops it where it unpacks to more
+ * than its size can account for: a bomb.
  * Names: unpack_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_DATASET_UNPACK_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* A tar of pictures hardly shrinks, one of tiny texts to a hundredth. */
-#define UNPACK_FREE  ((int64_t)64 << 20) /* bytes that any tar may unpack to, and its members in memory take */
+#define UNPACK_FREE  ((int64_t)64 << 20) /* bytes that any tar may unpack to, or hold in memory */
 #define UNPACK_TIMES 200                 /* and so many times its own size */
 #define UNPACK_BLOCK (1 << 14)           /* of the file at a time; what makes most of it, 512 MB */
 
@@ -24,9 +24,10 @@ typedef struct unpack {
     char block[UNPACK_BLOCK];
 } unpack;
 
-/* Opens `file`, from its start, of `size` bytes; *u must stay where it is while the tar is read.  Of the ways of
- * packing those that libarchive itself undoes are known, none that starts a program, and no two at once.  Reading
- * more than the limit ends with ARCHIVE_FATAL and `exceeded`.  Result as of archive_read_open2. */
+/* Opens `file`, from its start, of `size` bytes; *u must stay where it is while the tar is read.  Of the
+ * ways of packing those that libarchive itself undoes are known, none that starts a program, and no two at
+ * once.  Reading more than the limit ends with ARCHIVE_FATAL and `exceeded`.  Result as of
+ * archive_read_open2. */
 int unpack_open(unpack *u, struct archive *tar, int file, int64_t size);
 /* Before a member of `bytes` is read or passed over: whether that is within the limit. */
 bool unpack_pass(unpack *u, int64_t bytes);

@@ -90,7 +90,7 @@ int utf8_is_letter(uint32_t c)
     return 1;
 }
 
-/* The second half of them, 0x80 to 0x9f, is two bytes in UTF-8; alone, some terminals obey those bytes, too. */
+/* The second half of them, 0x80 to 0x9f, is two bytes in UTF-8; some terminals obey those bytes alone. */
 static int is_control(const unsigned char *s, int length)
 {
     if (length == 2) return s[0] == 0xc2 && s[1] < 0xa0;

@@ -1,5 +1,5 @@
-/* test_bombs.c -- files that claim or unpack to more than they can account for are refused before the memory or the
- * time is spent.
+/* test_bombs.c -- files that claim or unpack to more than they can account for are refused before the
+ * memory or the time is spent.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 
@@ -70,7 +70,8 @@ static void compressed_tars(void **state)
     room_remove(&r);
 }
 
-/* Zeros end a tar, and more of them are no member: gone through without end where tars may follow one another. */
+/* Zeros end a tar, and more of them are no member: gone through without end where tars may follow one
+ * another. */
 static void zeros_without_end(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* replay.c -- runs every target over its corpus, without libFuzzer.
  *     fuzz_replay CORPUS [TARGET [FILE...]]
- * A target runs in a process of its own, which notes where it is: whatever ends it (a sanitizer's finding, the
- * limits of time and memory), the input is known, and the next process goes on behind it.
+ * A target runs in a process of its own, which notes where it is: whatever ends it (a sanitizer's finding,
+ * the limits of time and memory), the input is known, and the next process goes on behind it.
  * SPDX-License-Identifier: MIT */
 #include "tests/fuzz/fuzz.h"
 #include "host/base/file.h"
