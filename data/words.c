@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MOST     (256 << 20) /* bytes */
-#define COLLECT_FIRST 4096        /* words between two sortings, while the list is short */
+#define FILE_MOST     (64 << 20) /* bytes */
+#define COLLECT_FIRST 4096       /* words between two sortings, while the list is short */
 
 struct words {
     arena *memory; /* the words' text */

@@ -5,6 +5,7 @@
 
 #include "data/dataset.h"
 #include "data/dataset_unpack.h"
+#include "data/safetensors.h"
 #include "data/tokenizer.h"
 
 #include <fcntl.h>
@@ -200,6 +201,30 @@ static void tokens_without_number(void **state)
     room_remove(&r);
 }
 
+/* A header's memory is a hundred times what it has in the file. */
+static void tensors_without_number(void **state)
+{
+    (void)state;
+    room r = room_create();
+    static const char *const values[] = { "{},", "[],", "0,0" };
+    enum { LENGTH = 30 * MB };
+    unsigned char *bytes = malloc(LENGTH);
+    for (size_t v = 0; v < sizeof values / sizeof *values; ++v) {
+        uint64_t length = LENGTH - 8;
+        for (size_t i = 0; i < 8; ++i) bytes[i] = (unsigned char)(length >> (8 * i));
+        memcpy(bytes + 8, "{\"a\":[", 6);
+        for (size_t i = 14; i < LENGTH; ++i) bytes[i] = (unsigned char)values[v][i % 3];
+        error err = { 0 };
+        assert_true(file_write(at(&r, "many.safetensors"), bytes, LENGTH, &err));
+        double before = used_mb();
+        assert_null(safetensors_open(at(&r, "many.safetensors"), &err));
+        assert_says(&err, "objects and lists; at most 262144 tensors can be read");
+        assert_true(used_mb() - before < 60);
+    }
+    free(bytes);
+    room_remove(&r);
+}
+
 /* Names of members are shown in errors and lists, as plain text. */
 static void names_for_terminals(void **state)
 {
@@ -227,6 +252,7 @@ int main(void)
         cmocka_unit_test(linked_text),
         cmocka_unit_test(tokens_without_number),
         cmocka_unit_test(names_for_terminals),
+        cmocka_unit_test(tensors_without_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
