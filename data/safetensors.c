@@ -14,8 +14,8 @@
 
 /* Larger headers are attacks or accidents; the reference implementation has the same limit. */
 #define HEADER_LIMIT 100000000
-/* Of these headers, though, three bytes, as "{},", take hundreds in memory.  The largest published models have
- * a third as many tensors in all their files. */
+/* Of these headers, though, three bytes, as "{},", take hundreds in memory.  The largest published models
+ * have a third as many tensors in all their files. */
 #define TENSORS_MOST (1 << 18)
 #define ALIGNMENT    64 /* of the data within files we write */
 

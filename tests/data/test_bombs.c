@@ -201,6 +201,46 @@ static void tokens_without_number(void **state)
     room_remove(&r);
 }
 
+/* A model may bring texts to be tried with, which the library prints, escape sequences and all, where they
+ * come out otherwise. */
+static void texts_of_a_tokenizer(void **state)
+{
+    (void)state;
+    static const char tests[] = "\x22\x0b\x0a\x09\x0a\x04\x1b[2J\x12\x01x"; /* in: "\x1b[2J", out: "x" */
+    static const char *const captions[] = { "a cat", "a red cat", "two cats", "the dog" };
+    room r = room_create();
+    error err = { 0 };
+    size_t size, whole;
+    if (!tokenizer_fit(captions, 4, 280, at(&r, "t.model"), &err)) fail_msg("%s", err.message);
+    char *bytes = file_read(at(&r, "t.model"), &size, &err);
+    FILE *out = fopen(at(&r, "t.model"), "ab"), *said = tmpfile();
+    assert_true(bytes && out && said && fwrite(tests, 1, sizeof tests - 1, out) == sizeof tests - 1);
+    fclose(out);
+    int kept = dup(STDERR_FILENO);
+    fflush(stderr);
+    assert_true(kept >= 0 && dup2(fileno(said), STDERR_FILENO) >= 0);
+    tokenizer *t = tokenizer_open(at(&r, "t.model"), &err);
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    if (!t) fail_msg("%s", err.message);
+    assert_int_equal(fseek(said, 0, SEEK_END), 0);
+    assert_int_equal(ftell(said), 0);
+    fclose(said);
+    assert_memory_equal(tokenizer_bytes(t, &whole), bytes, size); /* it is saved as it was */
+    assert_int_equal(whole, size + sizeof tests - 1);
+    int32_t *ids = NULL;
+    int count = tokenizer_encode(t, "a cat", &ids, &err);
+    assert_true(count > 0);
+    char *text = tokenizer_decode(t, ids, count, &err);
+    assert_string_equal(text, "a cat");
+    free(text);
+    free(ids);
+    free(bytes);
+    tokenizer_close(t);
+    room_remove(&r);
+}
+
 /* A header's memory is a hundred times what it has in the file. */
 static void tensors_without_number(void **state)
 {
@@ -252,6 +292,7 @@ int main(void)
         cmocka_unit_test(linked_text),
         cmocka_unit_test(tokens_without_number),
         cmocka_unit_test(names_for_terminals),
+        cmocka_unit_test(texts_of_a_tokenizer),
         cmocka_unit_test(tensors_without_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
