@@ -47,9 +47,24 @@ foreach(file IN LISTS FUZZ_TARGETS)
 endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/fuzz/tests/fuzz/targets.def CONTENT "${list}" @ONLY)
 
+# fuzz_test(name command...)
+function(fuzz_test name)
+    add_test(NAME ${name} COMMAND ${ARGN})
+    set_tests_properties(${name} PROPERTIES LABELS "fuzz;host" ENVIRONMENT "${ENV_COMMON}" SKIP_RETURN_CODE 77 TIMEOUT 900)
+endfunction()
+
 if(NOT DALLE_CL_FUZZ)
     fuzz_program(fuzz_replay ${FUZZ_HERE}/replay.c ${FUZZ_TARGETS})
-    add_test(NAME fuzz_corpus COMMAND fuzz_replay ${FUZZ_HERE}/corpus)
-    set_tests_properties(fuzz_corpus PROPERTIES LABELS "fuzz;host" ENVIRONMENT "${ENV_COMMON}" TIMEOUT 900
-        SKIP_REGULAR_EXPRESSION "LeakSanitizer has encountered a fatal error")
+    fuzz_test(fuzz_corpus $<TARGET_FILE:fuzz_replay> ${FUZZ_HERE}/corpus)
+    set_tests_properties(fuzz_corpus PROPERTIES SKIP_REGULAR_EXPRESSION "LeakSanitizer has encountered a fatal error")
+
+    # The same program with targets that each have a fault.
+    set(list)
+    foreach(word IN ITEMS good outside overflow endless leak large silent)
+        string(APPEND list "TARGET(${word})\n")
+    endforeach()
+    file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/wrong/tests/fuzz/targets.def CONTENT "${list}" @ONLY)
+    fuzz_program(fuzz_wrong ${FUZZ_HERE}/replay.c ${FUZZ_HERE}/wrong.c)
+    target_include_directories(fuzz_wrong BEFORE PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/wrong)
+    fuzz_test(fuzz_finds sh ${FUZZ_HERE}/wrong.sh $<TARGET_FILE:fuzz_wrong> ${PROJECT_BINARY_DIR}/fuzz-wrong)
 endif()
