@@ -9,7 +9,8 @@
 
 void print_plain(const char *format, ...)
 {
-    char text[2048], *longer = NULL;
+    static char text[1 << 16]; /* one thread prints; more than this is a file that means no good */
+    char *longer = NULL;
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
