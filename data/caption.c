@@ -11,6 +11,8 @@
 
 /* ---- Templates ---- */
 
+#define TEMPLATES_MOST (16 << 20) /* bytes of a file */
+
 struct caption_templates {
     char *text; /* its lines end with NUL */
     const char **lines;
@@ -94,7 +96,7 @@ caption_templates *caption_templates_read(const char *text, const char *where, e
 caption_templates *caption_templates_open(const char *path, error *err)
 {
     size_t size;
-    char *text = file_read(path, &size, err);
+    char *text = file_read_most(path, TEMPLATES_MOST, &size, err);
     if (!text) return NULL;
     caption_templates *t = NULL;
     if (strlen(text) == size)

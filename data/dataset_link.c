@@ -98,8 +98,18 @@ static const link_entry *follow(const link_table *table, const link_entry *from,
     return NULL;
 }
 
+/* Text counts as often as it is linked to: of each link become a sample's captions. */
+static bool is_too_much(link_table *table, const member *m)
+{
+    if (m->kind == MEMBER_PICTURE || m->size > source_limit(m->kind)) return false;
+    if (m->size > table->most - table->taken) return true;
+    table->taken += m->size;
+    return false;
+}
+
 /* Copies the place or the text of a file to what is linked to it. */
-static bool take(member_list *list, const link_entry *file, member *m, int tar, const char **why, error *err)
+static bool take(link_table *table, member_list *list, const link_entry *file, member *m, int tar,
+                 const char **why, error *err)
 {
     const member *other = file->item >= 0 ? &list->items[file->item] : NULL;
     m->size = file->size;
@@ -109,6 +119,10 @@ static bool take(member_list *list, const link_entry *file, member *m, int tar, 
     *why = NULL;
     if (m->kind == MEMBER_PICTURE && m->size > SOURCE_MAX_PICTURE)
         *why = "a link to more bytes than are read";
+    if (is_too_much(table, m)) {
+        *why = "a link to text, and links lead to more of it than a tar of this size may unpack to";
+        return true;
+    }
     if (m->kind == MEMBER_PICTURE ? m->bytes != NULL : m->text || m->size > source_limit(m->kind))
         return true;
     if (file->offset < 0) *why = "a link, in a compressed tar, to a name of another kind";
@@ -128,7 +142,7 @@ bool link_resolve(link_table *table, member_list *list, int file, error *err)
         member *m = &list->items[link->item];
         const char *why;
         const link_entry *target = follow(table, link, &why);
-        if (target && !take(list, target, m, file, &why, err)) return false;
+        if (target && !take(table, list, target, m, file, &why, err)) return false;
         if (target && !why) continue;
         if (!source_leave_out(list, m->source, m->name, why, err)) return false;
         m->name = NULL;

@@ -19,6 +19,7 @@ typedef struct link_entry {
 typedef struct link_table {
     link_entry *items;
     int64_t count, room;
+    int64_t most, taken; /* bytes of text that links may lead to, one as often as it is linked to */
 } link_table;
 
 /* The name without empty parts, "." and "..", after `link`'s folder if that is given: what a relative

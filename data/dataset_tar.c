@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "data/dataset_link.h"
 #include "data/dataset_shards.h"
+#include "data/dataset_unpack.h"
 #include "host/base/log.h"
 #include <archive.h>
 #include <archive_entry.h>
@@ -24,11 +25,13 @@ typedef struct tar_reader {
     int64_t bytes, end; /* of the tar; where the last member ends */
     bool damaged;       /* from here on; what stands before is whole */
     error *err;
+    unpack unpack;
 } tar_reader;
 
 /* Where reading stopped making sense. */
 static bool broken(tar_reader *r, const char *what)
 {
+    if (r->unpack.exceeded) return unpack_refuse(&r->unpack, r->path, r->last, r->err);
     r->damaged = true;
     return error_set(r->err, ERROR_FORMAT, "%s: %s, at byte %lld, %s%s%s; the file has %lld bytes", r->path,
                      what ? what : "the archive cannot be read", (long long)archive_filter_bytes(r->tar, 0),
@@ -55,6 +58,7 @@ static bool broken_archive(tar_reader *r)
 
 static bool read_data(tar_reader *r, member *m, bool text)
 {
+    if (!unpack_hold(&r->unpack, m->size)) return broken(r, NULL);
     char *bytes = arena_alloc(r->list->memory, (size_t)m->size + 1);
     if (!bytes) return error_set(r->err, ERROR_MEMORY, "%s: no memory for member '%s'", r->path, m->name);
     for (int64_t got = 0; got < m->size;) {
@@ -89,6 +93,7 @@ static bool leave_out_large(const tar_reader *r, const member *m)
 static bool read_file(tar_reader *r, struct archive_entry *entry, const char *name)
 {
     link_entry file = { .name = name, .item = -1, .offset = -1, .size = archive_entry_size(entry) };
+    if (file.size < 0) return broken(r, "a member's size is below 0");
     if (!is_packed(r) && archive_entry_sparse_count(entry) == 0) {
         file.offset = archive_filter_bytes(r->tar, 0);
         r->damaged = file.size > r->bytes - file.offset;
@@ -143,6 +148,7 @@ static bool read_member(tar_reader *r, struct archive_entry *entry)
     const char *hard = archive_entry_hardlink_utf8(entry), *symbolic = archive_entry_symlink_utf8(entry);
     if (!hard) hard = archive_entry_hardlink(entry);
     if (!symbolic) symbolic = archive_entry_symlink(entry);
+    if (!unpack_pass(&r->unpack, archive_entry_size(entry))) return broken(r, NULL);
     if (hard && archive_entry_size(entry) == 0) return read_link(r, name, hard, false);
     if (archive_entry_filetype(entry) == AE_IFLNK && symbolic) return read_link(r, name, symbolic, true);
     if (archive_entry_filetype(entry) == AE_IFDIR) return true;
@@ -214,11 +220,11 @@ static bool read_tar(tar_reader *r)
         return r->damaged = true, error_set(r->err, ERROR_FORMAT, "%s: is empty, not a tar", r->path);
     r->tar = archive_read_new();
     if (!r->tar) return error_set(r->err, ERROR_MEMORY, "no memory to read '%s'", r->path);
-    archive_read_support_filter_all(r->tar);
     archive_read_support_format_tar(r->tar);
     archive_read_set_option(r->tar, "tar", "read_concatenated_archives",
                             "1"); /* as 'cat a.tar b.tar' makes */
-    if (archive_read_open_fd(r->tar, r->file, 1 << 16) != ARCHIVE_OK)
+    r->names.most = unpack_most(r->bytes);
+    if (unpack_open(&r->unpack, r->tar, r->file, r->bytes) != ARCHIVE_OK)
         return r->damaged = archive_errno(r->tar) != ENOMEM, not_a_tar(r);
     return read_members(r);
 }

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGE 512
+#define MESSAGE   512
+#define FILE_MOST (64 << 20) /* bytes; a million tokens have 20 */
 
 struct tokenizer {
     bpe_model *model;
@@ -95,15 +96,26 @@ bool tokenizer_fit(const char *const *captions, int64_t count, int vocabulary, c
     return train(captions, count, vocabulary, false, model_path, err);
 }
 
+/* A checked model's; with what went wrong in `message`. */
+static bpe_model *load(const tokenizer *t, char message[MESSAGE])
+{
+    void *copy = malloc(t->size);
+    if (!copy) return snprintf(message, MESSAGE, SENTENCEPIECE_NO_MEMORY), NULL;
+    memcpy(copy, t->bytes, t->size);
+    bpe_model *model = sentencepiece_load(copy, tokenizer_check_untested(copy, t->size), message, MESSAGE);
+    free(copy);
+    return model;
+}
+
 tokenizer *tokenizer_open(const char *path, error *err)
 {
     char message[MESSAGE] = "";
     tokenizer *t = calloc(1, sizeof *t);
     if (!t) return error_null(err, ERROR_MEMORY, "memory ran out while opening '%s'", path);
-    t->bytes = file_read(path, &t->size, err);
+    t->bytes = file_read_most(path, FILE_MOST, &t->size, err);
     if (!t->bytes) goto failed;
     const char *problem = t->size ? tokenizer_check(t->bytes, t->size) : "the file is empty";
-    if (!problem) t->model = sentencepiece_load(t->bytes, t->size, message, sizeof message);
+    if (!problem) t->model = load(t, message);
     if (!t->model && !problem && code_of(message) == ERROR_MEMORY) {
         error_set(err, ERROR_MEMORY, "%s: %s for a tokenizer of %zu bytes", path, message, t->size);
         goto failed;

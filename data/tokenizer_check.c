@@ -8,8 +8,10 @@
 #include <string.h>
 
 /* Fields of sentencepiece_model.proto. */
-enum { MODEL_PIECES = 1, MODEL_TRAINER = 2, MODEL_NORMALIZER = 3, MODEL_DENORMALIZER = 5 };
+enum { MODEL_PIECES = 1, MODEL_TRAINER = 2, MODEL_NORMALIZER = 3, MODEL_TESTS = 4, MODEL_DENORMALIZER = 5 };
 enum { PIECE_TYPE = 3, PIECE_USER_DEFINED = 4, TRAINER_MODEL_TYPE = 3, TRAINER_BPE = 2, NORMALIZER_MAP = 2 };
+
+enum { PIECES_MOST = 1 << 20 }; /* each takes the library a hundred bytes, however few it has in the file */
 
 typedef struct message {
     const unsigned char *at, *end;
@@ -37,7 +39,8 @@ static bool next_field(message *m, field *f)
     uint64_t tag, length = 0;
     message rest = *m;
     *f = (field){ 0 };
-    if (!read_varint(&rest, &tag)) return false;
+    if (!read_varint(&rest, &tag) || tag > UINT32_MAX)
+        return false; /* the library would take 32 bits of it */
     f->number = tag >> 3;
     switch (tag & 7) {
     case 0:
@@ -97,9 +100,10 @@ static const char *check_part(const field *part)
         bool normalizer = part->number == MODEL_NORMALIZER || part->number == MODEL_DENORMALIZER;
         if (normalizer && f.number == NORMALIZER_MAP && !map_is_sound(f.content))
             return "its table of characters is damaged";
-        if (part->number == MODEL_PIECES && f.number == PIECE_TYPE && f.value == PIECE_USER_DEFINED)
+        /* Of a larger number the library takes 32 bits. */
+        if (part->number == MODEL_PIECES && f.number == PIECE_TYPE && (uint32_t)f.value == PIECE_USER_DEFINED)
             return "it has user-defined symbols, which are not supported";
-        if (part->number == MODEL_TRAINER && f.number == TRAINER_MODEL_TYPE) model_type = f.value;
+        if (part->number == MODEL_TRAINER && f.number == TRAINER_MODEL_TYPE) model_type = (uint32_t)f.value;
     }
     if (m.at != m.end) return "the file is damaged";
     if (part->number == MODEL_TRAINER && model_type != TRAINER_BPE)
@@ -112,7 +116,10 @@ const char *tokenizer_check(const void *model, size_t bytes)
     message m = { model, (const unsigned char *)model + bytes };
     field f;
     bool trainer = false;
+    int pieces = 0;
     while (next_field(&m, &f)) {
+        if (f.number == MODEL_PIECES && ++pieces > PIECES_MOST)
+            return "it has more tokens than any model here can use";
         if (f.number < MODEL_PIECES || f.number > MODEL_DENORMALIZER) continue;
         const char *problem = check_part(&f);
         if (problem) return problem;
@@ -120,4 +127,18 @@ const char *tokenizer_check(const void *model, size_t bytes)
     }
     if (m.at != m.end) return "the file is damaged or of another kind";
     return trainer ? NULL : "the file does not say which kind of model it is";
+}
+
+size_t tokenizer_check_untested(void *model, size_t bytes)
+{
+    unsigned char *to = model;
+    message m = { model, to + bytes };
+    field f;
+    for (const unsigned char *begin = m.at; next_field(&m, &f); begin = m.at) {
+        size_t size = (size_t)(m.at - begin);
+        if (f.number == MODEL_TESTS) continue;
+        memmove(to, begin, size);
+        to += size;
+    }
+    return (size_t)(to - (unsigned char *)model);
 }

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLLECT_FIRST 4096 /* words between two sortings, while the list is short */
+#define FILE_MOST     (64 << 20) /* bytes */
+#define COLLECT_FIRST 4096       /* words between two sortings, while the list is short */
 
 struct words {
     arena *memory; /* the words' text */
@@ -158,7 +159,7 @@ words *words_open(const char *path, error *err)
 {
     size_t size = 0;
     words *w = NULL;
-    char *text = file_read(path, &size, err);
+    char *text = file_read_most(path, FILE_MOST, &size, err);
     if (text && strlen(text) != size)
         error_set(err, ERROR_FORMAT, "%s: not a list of words: byte %zu is 0", path, strlen(text) + 1);
     else if (text)

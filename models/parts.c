@@ -142,13 +142,8 @@ const char *part_files_role(const part_files *f, const char *role)
 
 bool part_files_config(const part_files *f, void *config, error *err)
 {
-    const config_table *table = f->kind->settings;
-    char *text = file_read(f->config, NULL, err);
-    if (!text) return false;
-    config_defaults(table, config);
-    bool ok = config_parse(table, config, text, f->config, err);
-    free(text);
-    return ok;
+    config_defaults(f->kind->settings, config);
+    return config_read(f->kind->settings, config, f->config, err);
 }
 
 /* ---- Opened ---- */

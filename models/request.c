@@ -79,10 +79,7 @@ bool preset_read(const config_table *table, const char *name, void *config, erro
     size_t length = strlen(name);
     bool path = strchr(name, '/') || (length > 4 && strcmp(name + length - 4, ".cfg") == 0);
     if (!path) return unknown_preset(table->name, name, err);
-    char *text = file_read(name, NULL, err);
-    bool ok = text && config_parse(table, config, text, name, err);
-    free(text);
-    return ok;
+    return config_read(table, config, name, err);
 }
 
 const char *request_part(const train_request *r, const model_kind *kind)
@@ -103,9 +100,7 @@ static bool read_run_config(const train_request *r, const config_table *table, v
         free(path);
         return false;
     }
-    char *text = file_read(path, NULL, err);
-    bool ok = text && config_parse(table, config, text, path, err);
-    free(text);
+    bool ok = config_read(table, config, path, err);
     free(path);
     return ok;
 }
@@ -163,15 +158,14 @@ bool request_take_sizes(const train_request *r, const config_table *table, const
     if (!r->init || r->resume) return true;
     part_files files;
     if (!part_files_find(r->init, kinds_find(table->name), &files, err)) return false;
-    char *text = file_read(files.config, NULL, err), *differences = NULL;
+    char *differences = NULL;
     void *from = calloc(1, table->size);
     size_t size;
     FILE *list = open_memstream(&differences, &size);
-    bool ok = text != NULL, yields = false;
-    if (ok && !(from && list))
-        ok = error_set(err, ERROR_MEMORY, "out of memory for the sizes of '%s'", r->init);
+    bool ok = from && list, yields = false;
+    if (!ok) error_set(err, ERROR_MEMORY, "out of memory for the sizes of '%s'", r->init);
     if (ok) config_defaults(table, from);
-    ok = ok && config_parse(table, from, text, files.config, err);
+    ok = ok && config_read(table, from, files.config, err);
     for (; ok && *sizes; ++sizes) {
         if (!**sizes)
             yields = true;
@@ -184,7 +178,6 @@ bool request_take_sizes(const train_request *r, const config_table *table, const
     if (ok && *differences) log_info("sizes are those of '%s': %s", r->init, differences);
     free(differences);
     free(from);
-    free(text);
     part_files_free(&files);
     return ok;
 }

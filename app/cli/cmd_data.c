@@ -1,6 +1,7 @@
 /* cmd_data.c -- `dalle-cl data info` and `data captions`: what a set of pictures with captions holds.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
+#include "app/cli/print.h"
 
 #include "data/dataset_paths.h"
 #include "host/base/json_tree.h"
@@ -10,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST_LISTED 50 /* files, for people */
 
@@ -109,14 +111,14 @@ static json_t *describe(const dataset *d, const char **first)
 static void print_list(const char *indent, const char *name, const json_t *list)
 {
     size_t count = json_array_size(list), shown = count < MOST_LISTED ? count : MOST_LISTED;
-    printf("%s%s: %zu\n", indent, name, count);
+    print_plain("%s%s: %zu\n", indent, name, count);
     for (size_t i = 0; i < shown; ++i) {
         const json_t *member = json_array_get(list, i);
         const char *text =
             json_string_value(json_is_object(member) ? json_object_get(member, "problem") : member);
-        printf("%s  %s\n", indent, text);
+        print_plain("%s  %s\n", indent, text);
     }
-    if (count > shown) printf("%s  and %zu more, which --json lists\n", indent, count - shown);
+    if (count > shown) print_plain("%s  and %zu more, which --json lists\n", indent, count - shown);
 }
 
 static void print_people(const json_t *o, const char *indent)
@@ -126,14 +128,14 @@ static void print_people(const json_t *o, const char *indent)
     json_object_foreach((json_t *)(uintptr_t)o, key, value)
     {
         if (json_is_object(value)) {
-            printf("%s%s:\n", indent, key);
+            print_plain("%s%s:\n", indent, key);
             print_people(value, "  ");
         } else if (json_is_array(value)) {
             print_list(indent, key, value);
         } else if (json_is_string(value)) {
-            printf("%s%s: %s\n", indent, key, json_string_value(value));
+            print_plain("%s%s: %s\n", indent, key, json_string_value(value));
         } else {
-            printf("%s%s: %lld\n", indent, key, (long long)json_integer_value(value));
+            print_plain("%s%s: %lld\n", indent, key, (long long)json_integer_value(value));
         }
     }
 }
@@ -203,8 +205,10 @@ static bool print_sample(const dataset_sample *s, error *err)
 /* One line whatever the caption holds. */
 static void print_caption(const char *caption)
 {
-    for (const char *c = caption; *c; ++c) putchar(*c == '\n' || *c == '\r' ? ' ' : *c);
-    putchar('\n');
+    char line[DATASET_MAX_CAPTION + 1], *to = line;
+    for (const char *c = caption; *c; ++c) *to++ = *c == '\n' || *c == '\r' ? ' ' : *c;
+    *to = '\0';
+    puts(isatty(STDOUT_FILENO) ? utf8_plain(line) : line);
 }
 
 static bool print_captions(const cli_call *call, const dataset *d, const dataset_selection *s, error *err)

@@ -1,6 +1,7 @@
 /* cmd_info.c -- `dalle-cl info`: what is in a model folder, a run, or a safetensors file.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
+#include "app/cli/print.h"
 
 #include "data/safetensors.h"
 #include "host/base/file.h"
@@ -153,12 +154,10 @@ static bool add_document(json_t **to, const char *folder, const char *name, cons
 static bool add_described(json_t **to, const model_kind *k, const char *path, error *err)
 {
     void *config = calloc(1, k->settings->size);
-    char *text = config ? file_read(path, NULL, err) : NULL;
     if (!config) error_set(err, ERROR_MEMORY, "out of memory for the settings in '%s'", path);
     if (config) config_defaults(k->settings, config);
-    bool ok = text && config_parse(k->settings, config, text, path, err);
+    bool ok = config && config_read(k->settings, config, path, err);
     if (ok) k->describe(config, to);
-    free(text);
     free(config);
     return ok;
 }
@@ -213,7 +212,7 @@ static void print_indented(const char *text, const char *indent)
 {
     while (*text) {
         int length = (int)strcspn(text, "\n");
-        printf("%s%.*s\n", indent, length, text);
+        print_plain("%s%.*s\n", indent, length, text);
         text += length;
         if (*text) ++text;
     }
@@ -223,15 +222,15 @@ static bool print_value(const char *key, json_t *value, const char *indent, erro
 {
     const char *text = json_string_value(value);
     if (text && strchr(text, '\n')) {
-        printf("%s%s:\n", indent, key);
+        print_plain("%s%s:\n", indent, key);
         print_indented(text, "      ");
     } else if (text) {
-        printf("%s%s: %s\n", indent, key, text);
+        print_plain("%s%s: %s\n", indent, key, text);
     } else {
         char *encoded = json_tree_text(json_incref(value), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6),
                                        "a value as JSON", err);
         if (!encoded) return false;
-        printf("%s%s: %s\n", indent, key, encoded);
+        print_plain("%s%s: %s\n", indent, key, encoded);
         free(encoded);
     }
     return true;
@@ -264,14 +263,14 @@ static bool print_part(const json_t *part, error *err)
 {
     const char *key;
     json_t *value;
-    printf("%s: %.2f MB, %lld tensors\n", json_string_value(json_object_get(part, "file")),
-           (double)json_integer_value(json_object_get(part, "bytes")) * 1e-6,
-           (long long)json_integer_value(json_object_get(part, "tensors")));
+    print_plain("%s: %.2f MB, %lld tensors\n", json_string_value(json_object_get(part, "file")),
+                (double)json_integer_value(json_object_get(part, "bytes")) * 1e-6,
+                (long long)json_integer_value(json_object_get(part, "tensors")));
     json_object_foreach(json_object_get(part, "elements"), key, value)
     {
         char number[32];
         grouped(json_integer_value(value), number);
-        printf("  %s: %s\n", key, number);
+        print_plain("  %s: %s\n", key, number);
     }
     if (!print_object(json_object_get(part, "metadata"), "  ", err)) return false;
     size_t index;
@@ -280,8 +279,8 @@ static bool print_part(const json_t *part, error *err)
         char *shape = json_tree_text(json_incref(json_object_get(value, "shape")), JSON_COMPACT,
                                      "a shape as JSON", err);
         if (!shape) return false;
-        printf("    %s %s %s\n", json_string_value(json_object_get(value, "name")),
-               json_string_value(json_object_get(value, "type")), shape);
+        print_plain("    %s %s %s\n", json_string_value(json_object_get(value, "name")),
+                    json_string_value(json_object_get(value, "type")), shape);
         free(shape);
     }
     return true;
@@ -295,7 +294,7 @@ static bool print_people(json_t *all, error *err)
     json_object_foreach(parts ? all : NULL, title, document)
     {
         if (document == parts) continue;
-        printf("%s\n", title);
+        print_plain("%s\n", title);
         if (!print_object(document, "  ", err)) return false;
     }
     size_t index;

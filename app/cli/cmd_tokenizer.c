@@ -1,6 +1,7 @@
 /* cmd_tokenizer.c -- `dalle-cl tokenizer train|encode|decode`.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
+#include "app/cli/print.h"
 
 #include "data/dataset_paths.h"
 #include "data/tokenizer.h"
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Captions, in one block to be freed with one free(). */
 typedef struct captions {
@@ -80,7 +82,7 @@ static bool print_tokens(const cli_call *call, const tokenizer *t, const int32_t
     if (!cli_flag(call, "json")) {
         for (int i = 0; i < count; ++i)
             if (cli_flag(call, "pieces"))
-                printf("%s%s", i ? " " : "", tokenizer_piece(t, ids[i]));
+                print_plain("%s%s", i ? " " : "", tokenizer_piece(t, ids[i]));
             else
                 printf("%s%d", i ? " " : "", (int)ids[i]);
         fputc('\n', stdout);
@@ -133,6 +135,7 @@ static bool read_ids(const cli_call *call, const tokenizer *t, int32_t *ids, err
 
 static bool print_text(const cli_call *call, const char *text, error *err)
 {
+    if (!cli_flag(call, "json") && isatty(STDOUT_FILENO)) return print_plain("%s\n", text), true;
     if (!cli_flag(call, "json")) return puts(text) >= 0;
     if (utf8_check(text) >= 0)
         return error_set(err, ERROR_FORMAT, "these tokens are no valid UTF-8, which JSON needs");

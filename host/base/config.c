@@ -3,6 +3,7 @@
  * \", \\ and \n; elsewhere '#' starts a comment at the start of a line or after a space.
  * SPDX-License-Identifier: MIT */
 #include "host/base/config.h"
+#include "host/base/file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -256,6 +257,18 @@ bool config_parse(const config_table *table, void *config, const char *text, con
     if (good) memcpy(config, draft, table->size);
     free(lines);
     free(draft);
+    return good;
+}
+
+bool config_read(const config_table *table, void *config, const char *path, error *err)
+{
+    size_t size;
+    char *text = file_read_most(path, CONFIG_FILE_MOST, &size, err);
+    bool good = text != NULL;
+    if (good && strlen(text) != size)
+        good = error_set(err, ERROR_USAGE, "%s: holds a zero byte; settings are lines of text", path);
+    good = good && config_parse(table, config, text, path, err);
+    free(text);
     return good;
 }
 

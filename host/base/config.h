@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #define CONFIG_TEXT_SIZE 256
+#define CONFIG_FILE_MOST (1 << 20) /* bytes */
 
 typedef enum config_type {
     CONFIG_TYPE_INT,    /* int64_t */
@@ -54,6 +55,8 @@ typedef struct config_table {
 void config_defaults(const config_table *table, void *config);
 /* Reads `key = value` lines over what the struct holds; `where` names the text in errors. */
 bool config_parse(const config_table *table, void *config, const char *text, const char *where, error *err);
+/* The same of a file, which has at most CONFIG_FILE_MOST bytes, none of them zero. */
+bool config_read(const config_table *table, void *config, const char *path, error *err);
 /* One "key=value", as given to --set. */
 bool config_assign(const config_table *table, void *config, const char *assignment, const char *where,
                    error *err);

@@ -1,6 +1,7 @@
 /* error.c -- fills in errors, and ends the process on bugs.
  * SPDX-License-Identifier: MIT */
 #include "host/base/error.h"
+#include "host/base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ bool error_setv(error *err, error_code code, const char *format, va_list args)
     int length = vsnprintf(text, sizeof text, format, args);
     if (length < 0) text[0] = '\0';
     if (length >= (int)sizeof text) strcpy(text + sizeof text - 4, "...");
-    memcpy(err->message, text, sizeof text);
+    memcpy(err->message, utf8_plain(text), sizeof text); /* names in it are whatever a file says */
     err->code = code;
     return false;
 }

@@ -10,12 +10,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *read_stream(FILE *stream, const char *path, size_t *size, error *err)
+#define STREAM_MOST ((size_t)1 << 30) /* of what has no size */
+
+static char *too_large(const char *path, size_t most, error *err)
+{
+    return error_null(err, ERROR_FORMAT, "'%s' is too large: at most %zu bytes of such a file are read", path,
+                      most);
+}
+
+static char *read_stream(FILE *stream, const char *path, size_t most, size_t *size, error *err)
 {
     size_t capacity = 65536, used = 0;
     struct stat info;
-    if (fstat(fileno(stream), &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0)
+    bool sized = fstat(fileno(stream), &info) == 0 && S_ISREG(info.st_mode);
+    if (sized && info.st_size > 0) {
+        if ((uint64_t)info.st_size > most) return too_large(path, most, err);
         capacity = (size_t)info.st_size + 2; /* the NUL, and one more so that the end is met at once */
+    }
+    if (!sized && most > STREAM_MOST) most = STREAM_MOST;
     char *bytes = malloc(capacity);
     while (bytes) {
         used += fread(bytes + used, 1, capacity - 1 - used, stream);
@@ -23,6 +35,10 @@ static char *read_stream(FILE *stream, const char *path, size_t *size, error *er
             error_set(err, ERROR_IO, "cannot read '%s': %s", path, strerror(errno));
             free(bytes);
             return NULL;
+        }
+        if (used > most) {
+            free(bytes);
+            return too_large(path, most, err);
         }
         if (feof(stream)) {
             bytes[used] = '\0';
@@ -37,15 +53,20 @@ static char *read_stream(FILE *stream, const char *path, size_t *size, error *er
     return error_null(err, ERROR_MEMORY, "cannot read '%s': %zu bytes do not fit in memory", path, capacity);
 }
 
-char *file_read(const char *path, size_t *size, error *err)
+char *file_read_most(const char *path, size_t most, size_t *size, error *err)
 {
     FILE *stream = fopen(path, "rbe");
     if (!stream)
         return error_null(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot open '%s': %s", path,
                           strerror(errno));
-    char *bytes = read_stream(stream, path, size, err);
+    char *bytes = read_stream(stream, path, most, size, err);
     fclose(stream);
     return bytes;
+}
+
+char *file_read(const char *path, size_t *size, error *err)
+{
+    return file_read_most(path, SIZE_MAX, size, err);
 }
 
 bool file_exists(const char *path)

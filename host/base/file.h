@@ -9,6 +9,9 @@
 
 /* The file's bytes plus a NUL, to be freed with free(); *size may be NULL and excludes the NUL. */
 char *file_read(const char *path, size_t *size, error *err);
+/* The same of a file that has at most `most` bytes; a larger one is refused before it is read.  (file_read
+ * takes any file, but of a pipe or device, which might never end, a gigabyte.) */
+char *file_read_most(const char *path, size_t most, size_t *size, error *err);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 /* What is there; FILE_ABSENT is no error, what cannot be looked at is one, with its reason. */

@@ -90,6 +90,25 @@ int utf8_is_letter(uint32_t c)
     return 1;
 }
 
+/* The second half of them, 0x80 to 0x9f, is two bytes in UTF-8; some terminals obey those bytes alone. */
+static int is_control(const unsigned char *s, int length)
+{
+    if (length == 2) return s[0] == 0xc2 && s[1] < 0xa0;
+    if (length == 0) return *s < 0xa0;
+    return length == 1 && (*s < ' ' || *s == 0x7f) && *s != '\t' && *s != '\n';
+}
+
+char *utf8_plain(char *text)
+{
+    for (unsigned char *s = (unsigned char *)text; *s;) {
+        int length = character_length(s), bytes = length ? length : 1;
+        int control = is_control(s, length);
+        for (; bytes > 0; --bytes, ++s)
+            if (control) *s = '?';
+    }
+    return text;
+}
+
 /* Unicode's White_Space, and the characters that only say whether a line may break. */
 static int is_space(uint32_t c)
 {

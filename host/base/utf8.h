@@ -15,6 +15,9 @@ int utf8_put(uint32_t character, char out[4]);
 uint32_t utf8_lower(uint32_t character); /* Latin, Greek, Cyrillic and Armenian; others as they are */
 /* Letters of any script: neither digits, spaces, punctuation nor signs such as emoji. */
 int utf8_is_letter(uint32_t character);
+/* Puts a '?' for each byte of a control character but tabs and line ends, of any text, in place: what a
+ * terminal would take for a command.  Returns the text. */
+char *utf8_plain(char *text);
 /* Checked text of spaces only: of any width, also none, and line breaks. */
 int utf8_is_blank(const char *text);
 

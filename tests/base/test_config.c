@@ -1,6 +1,7 @@
 /* test_config.c -- settings: defaults, every kind of mistake with its message, and the round trip.
  * SPDX-License-Identifier: MIT */
 #include "host/base/config.h"
+#include "host/base/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define SETTINGS \
@@ -201,6 +203,30 @@ static void too_long_value(void **state)
     assert_int_equal(strlen(s.data), CONFIG_TEXT_SIZE - 1);
 }
 
+/* Whole or not at all: neither without what stands behind a zero byte, nor a file of any size. */
+static void files(void **state)
+{
+    (void)state;
+    settings s, before;
+    error err = { 0 };
+    config_defaults(&table, &s);
+    before = s;
+    assert_true(file_write("tiny-test.cfg", "data = a\n\0data = b", 18, &err));
+    assert_false(config_read(&table, &s, "tiny-test.cfg", &err));
+    assert_string_equal(err.message, "tiny-test.cfg: holds a zero byte; settings are lines of text");
+    assert_int_equal(err.code, ERROR_USAGE);
+    assert_int_equal(truncate("tiny-test.cfg", CONFIG_FILE_MOST + 1), 0);
+    assert_false(config_read(&table, &s, "tiny-test.cfg", &err));
+    assert_non_null(strstr(err.message, "at most 1048576 bytes of such a file are read"));
+    assert_memory_equal(&s, &before, sizeof s);
+    assert_true(file_write("tiny-test.cfg", "data = a\n", 9, &err));
+    assert_true(config_read(&table, &s, "tiny-test.cfg", &err));
+    assert_string_equal(s.data, "a");
+    assert_int_equal(unlink("tiny-test.cfg"), 0);
+    assert_false(config_read(&table, &s, "tiny-test.cfg", &err));
+    assert_int_equal(err.code, ERROR_IO);
+}
+
 static void round_trip(void **state)
 {
     (void)state;
@@ -271,9 +297,10 @@ static void shared_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),   cmocka_unit_test(good_text), cmocka_unit_test(mistakes),
-        cmocka_unit_test(numbers),    cmocka_unit_test(nearest),   cmocka_unit_test(too_long_value),
-        cmocka_unit_test(round_trip), cmocka_unit_test(choices),   cmocka_unit_test(shared_settings),
+        cmocka_unit_test(defaults),        cmocka_unit_test(good_text), cmocka_unit_test(mistakes),
+        cmocka_unit_test(numbers),         cmocka_unit_test(nearest),   cmocka_unit_test(too_long_value),
+        cmocka_unit_test(round_trip),      cmocka_unit_test(files),     cmocka_unit_test(choices),
+        cmocka_unit_test(shared_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

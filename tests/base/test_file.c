@@ -181,6 +181,29 @@ static void says(const error *err, const char *part)
 }
 
 /* The superuser may write anywhere, so it becomes another for a while. */
+/* What is too large is refused before it is read; what has no size, and no end, when it gets there. */
+static void limited_reading(void **state)
+{
+    char *path = file_join(*state, "limited");
+    error err = { 0 };
+    size_t size;
+    assert_true(file_write(path, "12345", 5, &err));
+    for (size_t most = 4; most < 7; ++most) {
+        char *text = file_read_most(path, most, &size, &err);
+        assert_int_equal(text != NULL, most >= 5);
+        if (text) assert_true(size == 5 && strcmp(text, "12345") == 0);
+        free(text);
+    }
+    says(&err, "limited' is too large: at most 4 bytes of such a file are read");
+    assert_int_equal(err.code, ERROR_FORMAT);
+    assert_null(file_read_most("/dev/zero", 1 << 20, NULL, &err));
+    says(&err, "'/dev/zero' is too large: at most 1048576 bytes");
+    assert_int_equal(truncate(path, (off_t)1 << 42), 0);
+    assert_null(file_read_most(path, 1 << 20, NULL, &err));
+    says(&err, "is too large");
+    free(path);
+}
+
 static void refusals_have_their_true_reason(void **state)
 {
     char *closed = file_join(*state, "closed"), *below = file_join(closed, "r"),
@@ -272,6 +295,7 @@ int main(void)
         TEST(refused_paths),
         TEST(devices_are_not_replaced),
         TEST(folders),
+        TEST(limited_reading),
         TEST(refusals_have_their_true_reason),
         TEST(outputs_are_checked_and_left_alone),
     };

@@ -33,6 +33,7 @@ cli_script(signals $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/signals)
 cli_script(captions ${PROJECT_BINARY_DIR}/captions)
 cli_script(home ${PROJECT_BINARY_DIR}/home)
 cli_script(sets ${PROJECT_BINARY_DIR}/sets)
+cli_script(plain ${PROJECT_BINARY_DIR}/plain)
 
 add_test(NAME cold_start COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/cold_start.sh $<TARGET_FILE:dalle-cl>
     ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/cold-start)
