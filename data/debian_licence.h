@@ -20,8 +20,8 @@ typedef struct debian_licence {
 
 bool debian_licence_read(const char *root, const char *package, arena *memory, debian_licence *out,
                          error *err);
-/* `file` as it is installed; the patterns are those of the source.  So they may fit the end of the path from any of
- * its folders on, and those that name one file its name alone.  NULL: it does not say. */
+/* `file` as it is installed; the patterns are those of the source.  So they may fit the end of the path from
+ * any of its folders on, and those that name one file its name alone.  NULL: it does not say. */
 const debian_stanza *debian_licence_of(const debian_licence *l, const char *file);
 
 #endif

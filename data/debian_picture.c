@@ -8,8 +8,8 @@
 #define MARGIN 16  /* an object's longer side is that many times its border */
 #define LEAST  3   /* a picture is not enlarged more than so many times */
 
-/* What told photographs from paint with fewest mistakes among 81 scenes and 730 objects looked at: the share of
- * neighbours alike, to which a sky adds, and the colours, of five bits a channel. */
+/* What told photographs from paint with fewest mistakes among 81 scenes and 730 objects looked at: the share
+ * of neighbours alike, to which a sky adds, and the colours, of five bits a channel. */
 #define ALIKE_OBJECT 0.25
 #define ALIKE_SCENE  0.45
 #define COLOURS      120

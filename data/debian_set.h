@@ -1,7 +1,7 @@
-/* debian_set.h -- builds a set of pictures with captions out of what Debian's packages hold (debian_source.def).
- * The tar (WebDataset) has per picture KEY.png, KEY.txt (its captions, one a line) and KEY.json: source, package,
- * file, licence, author, kind ("photo" or "drawing"), group (the folder), series, split, keywords.  The same
- * packages give the same bytes.
+/* debian_set.h -- builds a set of pictures with captions out of what Debian's packages hold
+ * (debian_source.def).  The tar (WebDataset) has per picture KEY.png, KEY.txt (its captions, one a line) and
+ * KEY.json: source, package, file, licence, author, kind ("photo" or "drawing"), group (the folder), series,
+ * split, keywords.  The same packages give the same bytes.
  *   Layout: an object stands in a white square of `size` pixels; a scene keeps its shape, its short side at
  * most twice `size`.
  *   Kind: where the source does not say it, a guess: paint has runs of one colour, and few colours.

@@ -10,20 +10,9 @@
 #include <string.h>
 
 const debian_source debian_sources[DEBIAN_SOURCES] = {
-#define DEBIAN_SOURCE(name, package, mb, licence, folder, take, leave, layout, captions, series, kind, \
-                      holds) \
-    { name, \
-      package, \
-      mb, \
-      licence, \
-      folder, \
-      take, \
-      leave, \
-      DEBIAN_##layout, \
-      DEBIAN_##captions, \
-      DEBIAN_##series, \
-      DEBIAN_##kind, \
-      holds },
+#define DEBIAN_SOURCE(name, pack, mb, licence, at, take, leave, layout, said, series, kind, holds) \
+    { name,          pack, mb, licence, at, take, leave, DEBIAN_##layout, DEBIAN_##said, DEBIAN_##series, \
+      DEBIAN_##kind, holds },
 #include "data/debian_source.def"
 #undef DEBIAN_SOURCE
 };

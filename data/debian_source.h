@@ -31,9 +31,7 @@ typedef struct debian_source {
 } debian_source;
 
 enum {
-#define DEBIAN_SOURCE(name, package, mb, licence, folder, take, leave, layout, captions, series, kind, \
-                      holds) \
-    +1
+#define DEBIAN_SOURCE(...) +1
     DEBIAN_SOURCES = 0
 #include "data/debian_source.def"
 #undef DEBIAN_SOURCE

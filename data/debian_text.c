@@ -1,4 +1,4 @@
-/* debian_text.c -- names into words.  Only ASCII is told into letters and digits; other bytes count as letters.
+/* debian_text.c -- names into words.  Letters and digits are ASCII's; other bytes count as letters.
  * SPDX-License-Identifier: MIT */
 #include "data/debian_text.h"
 #include "host/base/utf8.h"

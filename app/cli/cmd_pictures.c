@@ -1,4 +1,4 @@
-/* cmd_pictures.c -- `dalle-cl data pictures`: photographs and drawings with captions out of Debian's packages.
+/* cmd_pictures.c -- `dalle-cl data pictures`: pictures with captions out of Debian's packages.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 
