@@ -18,7 +18,7 @@ typedef struct reader {
     bool failed;        /* no memory */
 } reader;
 
-/* "2008, 2009 by Ann Author <ann@x.org>" without years and address. */
+/* "2008, 2009 by Ann Author <ann@x.org>", or "Ann Author, 2009", without years and address. */
 static const char *author_of(arena *memory, const char *text)
 {
     static const char *const words[] = { "Copyright", "(c)", "\xc2\xa9", "by " };
@@ -31,7 +31,7 @@ static const char *author_of(arena *memory, const char *text)
     }
     const char *address = strpbrk(text, "<\n");
     size_t length = address ? (size_t)(address - text) : strlen(text);
-    while (length && strchr(" \t,", text[length - 1])) --length;
+    while (length && strchr(" \t,0123456789", text[length - 1])) --length;
     return arena_printf(memory, "%.*s", (int)length, text);
 }
 
