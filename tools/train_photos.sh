@@ -64,8 +64,9 @@ is_done() {
     [ "$(last_step "$1")" -ge "$steps" ]
 }
 
+# Of those that the metrics name, every fifth; 0 before the first.
 last_step() {
-    sed -n 's/^{"step":\([0-9]*\),.*/\1/p' "$folder/$1/metrics.jsonl" | sort -n | tail -1
+    { echo 0 && sed -n 's/^{"step":\([0-9]*\),.*/\1/p' "$folder/$1/metrics.jsonl"; } | sort -n | tail -1
 }
 
 is_late() {
@@ -83,7 +84,7 @@ train() {
         rm -rf "${folder:?}/$kind"
         # shellcheck disable=SC2046,SC2086
         "$program" train "$kind" --preset photo --data "$set_of_pictures" "$@" --run "$folder/$kind" \
-            --minutes "$slice" $(settings $with)
+            --minutes "$slice" $(settings log_every=5 $with)
     fi
     spent=$(cat "$folder/$kind.seconds" 2>/dev/null || echo 0)
     echo $((spent + $(date +%s) - started)) >"$folder/$kind.seconds"
