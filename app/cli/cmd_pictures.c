@@ -40,6 +40,14 @@ static bool print_json(const debian_count counts[DEBIAN_SOURCES], error *err)
     return text != NULL;
 }
 
+static void count_of(int number, const char *one, const char *many, char text[40])
+{
+    if (number)
+        snprintf(text, 40, "%d%s", number, number == 1 ? one : many);
+    else
+        snprintf(text, 40, "none%s", one);
+}
+
 static void print_counts(const char *out, const debian_count counts[DEBIAN_SOURCES])
 {
     debian_count all = { 0 };
@@ -56,8 +64,11 @@ static void print_counts(const char *out, const debian_count counts[DEBIAN_SOURC
         all.photos += c->photos;
         all.held_out += c->held_out;
     }
-    printf("%s: %d pictures, %d of them photographs, %d for validation\n", out, all.pictures, all.photos,
-           all.held_out);
+    char photos[40], val[40];
+    count_of(all.photos, " a photograph", " photographs", photos);
+    count_of(all.held_out, "", "", val);
+    printf("%s: %d picture%s, %s, %s for validation\n", out, all.pictures, all.pictures == 1 ? "" : "s",
+           photos, val);
     char advice[512];
     debian_source_advice(absent, advice, sizeof advice);
     if (any) printf("there is more: %s\n", advice);
