@@ -5,10 +5,9 @@
 #include "data/emoji_font.h"
 #include "data/emoji_list.h"
 #include "data/emoji_split.h"
+#include "data/tar_writer.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +16,7 @@
 typedef struct builder {
     emoji_list list;
     emoji_font *font;
-    struct archive *tar;
-    file_atomic file;
+    tar_writer *tar;
     uint32_t *glyphs; /* of the real emoji */
     emoji_colour *colours;
     int size;
@@ -35,30 +33,6 @@ static bool need(const char *path, const char *package, error *err)
 {
     if (file_exists(path)) return true;
     return error_set(err, ERROR_IO, "'%s' is missing; install the Debian package %s", path, package);
-}
-
-static bool tar_failed(const builder *b)
-{
-    const char *why = b->tar ? archive_error_string(b->tar) : NULL;
-    return error_set(b->err, ERROR_IO, "cannot write '%s': %s", b->path, why ? why : "no memory");
-}
-
-static bool add_member(const builder *b, const char *key, const char *extension, const void *bytes,
-                       size_t size)
-{
-    char name[256];
-    snprintf(name, sizeof name, "%s.%s", key, extension);
-    struct archive_entry *entry = archive_entry_new();
-    if (!entry) return tar_failed(b);
-    archive_entry_set_pathname(entry, name);
-    archive_entry_set_size(entry, (la_int64_t)size);
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_mtime(entry, 0, 0); /* the same input, the same bytes */
-    bool done = archive_write_header(b->tar, entry) == ARCHIVE_OK &&
-                archive_write_data(b->tar, bytes, size) == (la_ssize_t)size;
-    archive_entry_free(entry);
-    return done || tar_failed(b);
 }
 
 static json_t *further_captions(const emoji_entry *e)
@@ -106,7 +80,8 @@ static bool add_picture(const builder *b, const emoji_entry *e, uint32_t glyph)
     size_t bytes = 0;
     bool done = draw(b, e, glyph, b->size, &small);
     if (done && e->recolour) emoji_colour_move(&small, b->colours[e->original].hue, e->recolour);
-    done = done && image_encode_png(&small, &png, &bytes, b->err) && add_member(b, e->key, "png", png, bytes);
+    done = done && image_encode_png(&small, &png, &bytes, b->err) &&
+           tar_writer_add(b->tar, e->key, "png", png, bytes, b->err);
     image_free(&small);
     free(png);
     return done;
@@ -116,8 +91,9 @@ static bool add_emoji(const builder *b, const emoji_entry *e, uint32_t glyph)
 {
     char *text = describe(b, e);
     if (!text) return false;
-    bool done = add_picture(b, e, glyph) && add_member(b, e->key, "txt", e->caption, strlen(e->caption)) &&
-                add_member(b, e->key, "json", text, strlen(text));
+    bool done = add_picture(b, e, glyph) &&
+                tar_writer_add(b->tar, e->key, "txt", e->caption, strlen(e->caption), b->err) &&
+                tar_writer_add(b->tar, e->key, "json", text, strlen(text), b->err);
     free(text);
     return done;
 }
@@ -184,18 +160,8 @@ static bool add_all(const builder *b)
 
 static bool write_tar(builder *b)
 {
-    if (!file_atomic_open(&b->file, b->path, b->err)) return false;
-    b->tar = archive_write_new();
-    bool done = b->tar && archive_write_set_format_ustar(b->tar) == ARCHIVE_OK &&
-                archive_write_open_FILE(b->tar, b->file.stream) == ARCHIVE_OK;
-    if (!done) tar_failed(b);
-    done = done && add_all(b);
-    if (done && archive_write_close(b->tar) != ARCHIVE_OK) done = tar_failed(b);
-    archive_write_free(b->tar);
-    b->tar = NULL;
-    if (done) return file_atomic_commit(&b->file, b->err);
-    file_atomic_abandon(&b->file);
-    return false;
+    b->tar = tar_writer_open(b->path, b->err);
+    return b->tar && tar_writer_close(b->tar, add_all(b), b->err);
 }
 
 bool emoji_build(const emoji_options *options, const char *tar_path, int *count, error *err)

@@ -18,6 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A key may have folders. */
+static bool make_folder_of(const char *path, error *err)
+{
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    return file_make_folders(folder, err);
+}
+
 static bool draw_one(dalle_model *model, const dalle_request *how, const char *caption, const char *path,
                      image *out, error *err)
 {
@@ -29,7 +37,7 @@ static bool draw_one(dalle_model *model, const dalle_request *how, const char *c
     bool ok = image_create(out, drawn->side, drawn->side, err);
     if (ok) memcpy(out->pixels, drawn->rgb, (size_t)drawn->side * (size_t)drawn->side * 3);
     dalle_pictures_free(drawn);
-    return ok && image_write_png(out, path, err);
+    return ok && make_folder_of(path, err) && image_write_png(out, path, err);
 }
 
 /* The real picture above the drawn one. */

@@ -12,6 +12,7 @@
     X(generate) \
     X(devices) \
     X(data_emoji) \
+    X(data_pictures) \
     X(data_captions) \
     X(data_info) \
     X(tokenizer_train) \

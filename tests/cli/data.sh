@@ -86,3 +86,23 @@ warns "set/"
 for name in a c; do : >set/$name.png; done
 runs 1 train dvae $train --run toomany
 warns "6 of 10 pictures cannot be read so far, and skip_share allows 5"
+
+# Pictures of Debian's packages, unpacked somewhere.
+stamps=root/usr/share/tuxpaint/stamps/animals
+mkdir -p $stamps
+echo $picture | base64 -d >$stamps/frog.png
+echo "A frog." >$stamps/frog.txt
+runs 0 data pictures --root root --size 16 -o pictures.tar
+says "pictures.tar: 1 picture, none a photograph, none for validation"
+says "there is more: apt install tuxpaint-data scratch"
+runs 0 data captions pictures.tar
+says "A frog"
+runs 0 data pictures --root root --size 16 -o pictures.tar --json
+says '"source":"stamps","package":"tuxpaint-stamps-default","licence":"GPL-2","megabytes":161,"installed":true,"pictures":1,'
+runs 0 data pictures --root root --list
+says "a sentence each; installed"
+runs 1 data pictures --root nowhere -o none.tar
+warns "no pictures are in 'nowhere'; apt install tuxpaint-stamps-default"
+runs 2 data pictures --root root --source frogs -o none.tar
+warns "no source is called 'frogs'; there are stamps, templates"
+[ ! -e none.tar ] || failed "a tar was written of nothing"

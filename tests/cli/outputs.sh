@@ -27,6 +27,7 @@ writers() {
     refused "$@" decode -m "$demo" t.json -o "$name"
     refused "$@" reconstruct -m "$demo" a.png -o "$name"
     refused "$@" data emoji -o "$tar"
+    refused "$@" data pictures -o "$tar"
     refused "$@" tokenizer train --text file -o "$model"
 }
 name=no/x.png json=no/x.json tar=no/x.tar model=no/x.model
