@@ -268,7 +268,12 @@ ssize_t __wrap_write(int descriptor, const void *bytes, size_t n)
         if (__real_write(descriptor, bytes, n / 2) >= 0) raise(SIGKILL);
         abort();
     }
-    ssize_t result = __real_write(descriptor, bytes, n);
+    bool full = path && is_full(DISK_FULL_LATER);
+    ssize_t result = __real_write(descriptor, bytes, full ? n / 2 : n);
+    if (full) {
+        errno = ENOSPC;
+        return -1;
+    }
     if (path) write_down_data(path);
     return result;
 }
