@@ -1,8 +1,7 @@
-/* safetensors_sum.c -- checks a file by the checksum that it states; see safetensors_sum.h.
+/* safetensors_sum.c -- checks a file by the checksum that it states; see safetensors.h.
  * SPDX-License-Identifier: MIT */
-#include "data/safetensors_sum.h"
-
 #include "data/safetensors.h"
+
 #include "host/base/hash.h"
 
 #include <ctype.h>

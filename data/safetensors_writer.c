@@ -1,7 +1,6 @@
 /* safetensors_writer.c -- collects tensors and writes them as one safetensors file.
  * SPDX-License-Identifier: MIT */
 #include "data/safetensors.h"
-#include "data/safetensors_sum.h"
 
 #include "host/base/file.h"
 #include "host/base/hash.h"

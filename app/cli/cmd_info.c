@@ -3,7 +3,6 @@
 #include "app/cli/cli.h"
 
 #include "data/safetensors.h"
-#include "data/safetensors_sum.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "models/kinds.h"

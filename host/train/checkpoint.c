@@ -3,7 +3,6 @@
 #include "host/train/checkpoint.h"
 
 #include "data/safetensors.h"
-#include "data/safetensors_sum.h"
 #include "host/base/hash.h"
 #include "host/base/json_tree.h"
 

@@ -22,8 +22,9 @@ bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata
  * of the older format can only be well formed. */
 bool checkpoint_verify(const char *path, error *err);
 
-/* Of a file that checkpoint_verify has found good.  Loads every entry of those kinds that the store has; a missing, misshapen or surplus tensor is an
- * error that names it.  *metadata (may be NULL): a malloc'd array of malloc'd pairs, see _free. */
+/* Of a file that checkpoint_verify has found good.  Loads every entry of those kinds that the store has; a
+ * missing, misshapen or surplus tensor is an error that names it.  *metadata (may be NULL): a malloc'd array
+ * of malloc'd pairs, see _free. */
 typedef struct checkpoint_metadata {
     int count;
     checkpoint_text *at;

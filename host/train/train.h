@@ -10,8 +10,8 @@
  *   skipped.txt             key and reason of pictures that could not be read, if any (models/data.c)
  *   best.safetensors        the checkpoint with the lowest validation figure, if the task evaluates
  * Everything is written to a temporary name and renamed.  Killed at any instant, and after a loss of power, a
- * run resumes from its last whole checkpoint: later metric lines are cut, and every later parameter and metric equals
- * the uninterrupted run's bit for bit on the same device.
+ * run resumes from its last whole checkpoint: later metric lines are cut, and every later parameter and
+ * metric equals the uninterrupted run's bit for bit on the same device.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_TRAIN_H
 #define DALLE_CL_TRAIN_TRAIN_H

@@ -1,6 +1,6 @@
-/* disk.h -- what a program does to the files of one folder, call by call: counted, so that it can be killed in
- * the midst of a chosen one; refused, as by a full disk; or written down, to know what a disk holds that loses
- * power.  A program that links disk.c has these calls wrapped (tests.cmake: DISK_CALLS).
+/* disk.h -- what a program does to the files of one folder, call by call: counted, so that it can be killed
+ * in the midst of a chosen one; refused, as by a full disk; or written down, to know what a disk holds that
+ * loses power.  A program that links disk.c has these calls wrapped (tests.cmake: DISK_CALLS).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_TRAIN_DISK_H
 #define DALLE_CL_TESTS_TRAIN_DISK_H

@@ -1,7 +1,6 @@
 /* test_damage.c -- checkpoints that are not what was saved: known by any bit, passed over when a run is
  * resumed, refused where there is no other; how many are kept; and settings that a resumed run may change.
  * SPDX-License-Identifier: MIT */
-#include "data/safetensors_sum.h"
 #include "host/base/log.h"
 #include "tests/train/regression.h"
 #include "tests/train/run_compare.h"

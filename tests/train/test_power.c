@@ -1,9 +1,9 @@
-/* test_power.c -- loss of power, and full disks, by what a run does to its files: whatever a disk may hold when
- * power goes, after each call, the run goes on from there bit for bit, and from no step before the last save
- * that was done.
+/* test_power.c -- loss of power, and full disks, by what a run does to its files: whatever a disk may hold
+ * when power goes, after each call, the run goes on from there bit for bit, and from no step before the last
+ * save that was done.
  *
- * A disk holds what was flushed.  Of what was not, it may hold any part: of names made, moved and gone, any of
- * them without the others; of a file's bytes those flushed before, half of the rest, zeros in place of the
+ * A disk holds what was flushed.  Of what was not, it may hold any part: of names made, moved and gone, any
+ * of them without the others; of a file's bytes those flushed before, half of the rest, zeros in place of the
  * rest, or all.  A file that was never flushed may be empty under its new name.
  * SPDX-License-Identifier: MIT */
 #include "host/base/hash.h"
@@ -308,8 +308,8 @@ static void test_loss_of_power(void **state)
     assert_true(w.states > 100);
 }
 
-/* That the walk finds what it looks for: with files that are not flushed before they are renamed, a loss of power
- * loses saves. */
+/* That the walk finds what it looks for: with files that are not flushed before they are renamed, a loss of
+ * power loses saves. */
 static void test_without_flushing(void **state)
 {
     (void)state;
