@@ -195,15 +195,24 @@ bool rotate_keep(const run *r, int64_t step, error *err)
     return ok;
 }
 
-void rotate_prune(const run *r, int64_t before, int64_t keep)
+static bool remove_kept(const run *r, const char *name, error *err)
+{
+    char *path = file_join(r->folder, name);
+    if (!path) return no_memory(r, err);
+    bool ok = unlink(path) == 0 || errno == ENOENT ||
+              error_set(err, ERROR_IO, "cannot remove '%s': %s", path, strerror(errno));
+    free(path);
+    return ok;
+}
+
+bool rotate_prune(const run *r, int64_t before, int64_t keep, error *err)
 {
     kept_list list;
     int64_t stay = keep - 1;
-    if (!look(r, &list, NULL)) return; /* they go next time */
-    for (int i = 0; i < list.count; ++i) {
-        char *path = file_join(r->folder, list.at[i].name);
-        if (path && (list.at[i].step > before || stay-- <= 0)) unlink(path);
-        free(path);
-    }
+    if (!look(r, &list, err)) return false;
+    bool ok = true;
+    for (int i = 0; ok && i < list.count; ++i)
+        if (list.at[i].step > before || stay-- <= 0) ok = remove_kept(r, list.at[i].name, err);
     forget(&list);
+    return ok;
 }

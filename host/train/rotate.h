@@ -32,6 +32,6 @@ char *rotate_choose(const run *r, bool *newest, error *err);
 bool rotate_keep(const run *r, int64_t step, error *err);
 /* Step 4: of those with a step's name stay the last `keep` - 1 up to step `before`, that of the checkpoint
  * before the newest; later ones are damaged, or of a course that was left. */
-void rotate_prune(const run *r, int64_t before, int64_t keep);
+bool rotate_prune(const run *r, int64_t before, int64_t keep, error *err);
 
 #endif

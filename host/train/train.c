@@ -97,10 +97,10 @@ static bool save(loop *l, error *err)
     if (!run_metrics_sync(&l->run, err)) return false;
     if (l->newest && keep > 1 && !rotate_keep(&l->run, l->saved, err)) return false;
     if (!save_to(l, l->run.checkpoint, err)) return false;
-    rotate_prune(&l->run, l->saved, keep);
+    int64_t before = l->saved;
     l->saved = l->step;
     l->newest = true;
-    return true;
+    return rotate_prune(&l->run, before, keep, err);
 }
 
 static bool read_state(loop *l, const char *text, error *err)
@@ -239,7 +239,8 @@ static bool evaluate(loop *l, error *err)
     figures_text(&m, figures, sizeof figures);
     progress_line(&l->progress, "step %" PRId64 ": validation %s%s", l->step, figures,
                   better ? " (best so far)" : "");
-    return !better || save_to(l, l->run.best, err);
+    /* It, too, never knows more than the metrics: it may be what is left to resume from. */
+    return !better || (run_metrics_sync(&l->run, err) && save_to(l, l->run.best, err));
 }
 
 static bool draw(loop *l, error *err)
