@@ -32,11 +32,10 @@ alone=$(($(date +%s) - began)) began=$(date +%s)
 
 # Ended after a random while, or by itself: the status is in $status.
 end_of() {
-    ticks=$(random $turn $((most * 5)))
-    while [ "$ticks" -gt 0 ] && kill -0 "$1" 2>/dev/null; do
-        sleep 0.2
-        ticks=$((ticks - 1))
-    done
+    tenths=$(random $turn $((most * 10))) # a busy machine sleeps longer than it is told to
+    until=$(($(date +%s) + tenths / 10))
+    sleep "0.$((tenths % 10))"
+    while [ "$(date +%s)" -lt "$until" ] && kill -0 "$1" 2>/dev/null; do sleep 0.2; done
     case $(random $((turn + 1000000)) 5) in 0) signal=INT ;; 1) signal=TERM ;; 2) signal=HUP ;; *) signal=KILL ;; esac
     kill -$signal "$1" 2>/dev/null && kills=$((kills + 1))
     wait "$1"

@@ -29,9 +29,9 @@ for threads in 1 4; do
         at=clEnqueueNDRangeKernel:$((40 + $(random "$threads$turn" 400)))
         # The instant is that of a launch; the number is the signal, or what the device says when it is lost.
         case $((turn % 7)) in 0) end=2 ;; 2) end=15 ;; 4) end=1 ;; 5) end=-36 ;; *) end=9 ;; esac
-        signal= error=
+        signal='' error=''
         [ $end -gt 0 ] && signal=$at:$end || error=$at:$end
-        [ $turn -lt 10 ] || signal= error= # it comes to its end
+        [ $turn -lt 10 ] || signal='' error='' # it comes to its end
         if [ -e $run/run.json ]; then
             # Threads may be others when it goes on.
             OPENCL_LAYERS=$layer CL_LAYER_SIGNAL=$signal CL_LAYER_FAIL=$error "$program" train toy --run $run --resume -q \

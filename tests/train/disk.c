@@ -18,6 +18,7 @@ static struct {
     const char *folder;
     int64_t calls, kill_at, full_from;
     disk_full full;
+    bool no_links;
     char *open[FILES]; /* by descriptor: the path, if it is watched */
     struct {
         char *path;
@@ -57,6 +58,7 @@ void disk_watch(const char *folder)
     disk.folder = folder;
     disk.calls = disk.kill_at = disk.files = 0;
     disk.full = DISK_HAS_ROOM;
+    disk.no_links = false;
     disk.logged = disk.named = 0;
 }
 
@@ -79,6 +81,11 @@ void disk_fill(disk_full how, int64_t from_call)
 {
     disk.full = how;
     disk.full_from = from_call;
+}
+
+void disk_refuse_links(void)
+{
+    disk.no_links = true;
 }
 
 const disk_call *disk_log(int *count)
@@ -333,6 +340,10 @@ int __wrap_link(const char *from, const char *to);
 int __wrap_link(const char *from, const char *to)
 {
     if (is_watched(to)) count();
+    if (is_watched(to) && disk.no_links) {
+        errno = EPERM;
+        return -1;
+    }
     int result = __real_link(from, to);
     if (result != 0 || !is_watched(to)) return result;
     name(to, file_of(from));

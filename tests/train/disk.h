@@ -21,6 +21,8 @@ void disk_kill_at(int64_t call);
  * and has none when the content is written, or when it is flushed. */
 typedef enum disk_full { DISK_HAS_ROOM, DISK_FULL_AT_ONCE, DISK_FULL_LATER, DISK_FULL_LAST } disk_full;
 void disk_fill(disk_full how, int64_t from_call);
+/* As on a disk whose files have one name each. */
+void disk_refuse_links(void);
 
 /* ---- What was done --------------------------------------------------------------------------------- */
 

@@ -278,7 +278,7 @@ static void try_all(walk *w, const model *m, int call)
 }
 
 /* Runs once, then walks through what the disk may have held after each call. */
-static walk walk_run(bool flushes, bool tolerant)
+static walk walk_run(bool flushes, bool links, bool tolerant)
 {
     error err = { .code = ERROR_NONE };
     walk w = { .seen = calloc(STATES, sizeof *w.seen), .tolerant = tolerant };
@@ -286,10 +286,14 @@ static walk walk_run(bool flushes, bool tolerant)
     m->saved = -1;
     scratch_remove(folder);
     disk_watch(base);
+    if (!links) disk_refuse_links();
     if (!run_in(folder, false, true, &err)) fail_msg("%s", err.message);
     int count;
     const disk_call *log = disk_log(&count);
     disk_watch_off();
+    bool linked = false;
+    for (int i = 0; i < count; ++i) linked |= log[i].kind == DISK_LINK;
+    assert_true(linked == links);
     for (int i = 0; i < count; ++i) {
         model_call(m, &log[i], flushes);
         try_all(&w, m, i);
@@ -304,7 +308,14 @@ static walk walk_run(bool flushes, bool tolerant)
 static void test_loss_of_power(void **state)
 {
     (void)state;
-    walk w = walk_run(true, false);
+    walk w = walk_run(true, true, false);
+    assert_true(w.states > 100);
+}
+
+static void test_without_links(void **state)
+{
+    (void)state;
+    walk w = walk_run(true, false, false);
     assert_true(w.states > 100);
 }
 
@@ -313,7 +324,7 @@ static void test_loss_of_power(void **state)
 static void test_without_flushing(void **state)
 {
     (void)state;
-    walk w = walk_run(false, true);
+    walk w = walk_run(false, true, true);
     assert_true(w.lost > 0);
 }
 
@@ -378,6 +389,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loss_of_power),
+        cmocka_unit_test(test_without_links),
         cmocka_unit_test(test_without_flushing),
         cmocka_unit_test(test_full_disk),
     };
