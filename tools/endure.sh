@@ -1,9 +1,9 @@
 #!/bin/sh
 # endure.sh PROGRAM DATA FOLDER MINUTES [KIND [SETTING...]] -- a long training that is killed again and again, and
 # beside it the same one left alone: both must end alike, bit for bit. KIND is dvae (the default), SETTINGs are
-# KEY=VALUE over its preset tiny. Each takes about half of the time. The other run is ended after random whiles of
-# up to MOST (20) seconds, by SIGKILL, SIGINT, SIGTERM and SIGHUP; after every fifth end its newest checkpoint is
-# damaged. SEED (the time) repeats the instants as far as clocks do. FOLDER is made, and left for a look.
+# KEY=VALUE over its preset tiny. Each takes about half of the time, or has $STEPS steps. The other run is ended after
+# random whiles of up to $MOST (20) seconds, by SIGKILL, SIGINT, SIGTERM and SIGHUP; after every fifth end its newest
+# checkpoint is damaged. $SEED (the time) repeats the instants as far as clocks do. FOLDER is made, and left.
 # SPDX-License-Identifier: MIT
 [ $# -ge 4 ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
 program=$1 data=$2 folder=$3 minutes=$4 kind=${5:-dvae}
@@ -20,10 +20,14 @@ random() { awk -v s="$seed" -v t="$1" -v n="$2" 'BEGIN { srand((s * 7919 + t * 1
 numbers() { tail -c "$("$program" info "$1" --json | sed -n 's/^  "bytes": \([0-9]*\),*/\1/p')" "$1" | sha256sum; }
 steps_of() { sed -n '$s/^{"step":\([0-9]*\),.*/\1/p' "$1/metrics.jsonl"; }
 
-# shellcheck disable=SC2086 # settings are words
-nice -n 19 "$program" train "$kind" --run "$folder/pace" --preset tiny --data "$data" $settings -s steps=100000000 --minutes 0.5 -q || exit 1
-steps=$(awk -v n="$(steps_of "$folder/pace")" -v m="$minutes" 'BEGIN { print int(n * m) + 1 }')
-rm -r "$folder/pace"
+steps=${STEPS:-}
+if [ -z "$steps" ]; then # as many as half of the time allows
+    # shellcheck disable=SC2086 # settings are words
+    nice -n 19 "$program" train "$kind" --run "$folder/pace" --preset tiny --data "$data" $settings -s steps=100000000 \
+        --minutes 0.5 -q || exit 1
+    steps=$(awk -v n="$(steps_of "$folder/pace")" -v m="$minutes" 'BEGIN { print int(n * m) + 1 }')
+    rm -r "$folder/pace"
+fi
 echo "$steps steps, seed $seed"
 began=$(date +%s)
 # shellcheck disable=SC2086
