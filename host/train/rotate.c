@@ -172,15 +172,16 @@ char *rotate_choose(const run *r, bool *newest, error *err)
     return chosen;
 }
 
-/* Of a file by two names there is nothing to do; one of another course gives way. */
+/* Whether the newest is still to get the name: not if it has it, or if somebody has removed it.  A file of
+ * another course gives way. */
 static bool make_way(const run *r, const char *path)
 {
     struct stat newest, there;
+    if (stat(r->checkpoint, &newest) != 0) return false;
     if (stat(path, &there) != 0) return true;
-    bool same =
-        stat(r->checkpoint, &newest) == 0 && newest.st_dev == there.st_dev && newest.st_ino == there.st_ino;
-    if (!same) unlink(path);
-    return !same;
+    if (newest.st_dev == there.st_dev && newest.st_ino == there.st_ino) return false;
+    unlink(path);
+    return true;
 }
 
 bool rotate_keep(const run *r, int64_t step, error *err)
