@@ -2,7 +2,7 @@
 # endure.sh PROGRAM DATA FOLDER MINUTES [KIND [SETTING...]] -- a long training that is killed again and again, and
 # beside it the same one left alone: both must end alike, bit for bit. KIND is dvae (the default), SETTINGs are
 # KEY=VALUE over its preset tiny. Each takes about half of the time, or has $STEPS steps. The other run is ended after
-# random whiles of up to $MOST (20) seconds, by SIGKILL, SIGINT, SIGTERM and SIGHUP; after every fifth end its newest
+# random whiles of up to $MOST (20) seconds, by SIGKILL, SIGINT and SIGTERM; after every fifth end its newest
 # checkpoint is damaged. $SEED (the time) repeats the instants as far as clocks do. FOLDER is made, and left.
 # SPDX-License-Identifier: MIT
 [ $# -ge 4 ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
@@ -40,7 +40,7 @@ end_of() {
     until=$(($(date +%s) + tenths / 10))
     sleep "0.$((tenths % 10))"
     while [ "$(date +%s)" -lt "$until" ] && kill -0 "$1" 2>/dev/null; do sleep 0.2; done
-    case $(random $((turn + 1000000)) 5) in 0) signal=INT ;; 1) signal=TERM ;; 2) signal=HUP ;; *) signal=KILL ;; esac
+    case $(random $((turn + 1000000)) 5) in 0) signal=INT ;; 1) signal=TERM ;; *) signal=KILL ;; esac
     kill -$signal "$1" 2>/dev/null && kills=$((kills + 1))
     wait "$1"
     status=$?
