@@ -28,6 +28,9 @@ typedef struct safetensors_tensor {
 
 /* Maps the file.  NULL when it cannot be opened or is not whole and well formed. */
 safetensors *safetensors_open(const char *path, error *err);
+/* The same, after all bytes were read and compared with the checksum that the file states, if it does
+ * (*stated, which may be NULL): then what is read later is what was written. */
+safetensors *safetensors_open_whole(const char *path, bool *stated, error *err);
 void safetensors_close(safetensors *file);
 
 /* Tensors in the order of their data.  Any number of threads may read an open file. */
@@ -50,6 +53,13 @@ typedef bool (*safetensors_source)(void *of, int64_t first, int64_t count, void 
 bool safetensors_add_source(safetensors_writer *writer, const char *name, dtype type, int rank,
                             const int64_t *dim, safetensors_source source, void *of, error *err);
 bool safetensors_add_metadata(safetensors_writer *writer, const char *key, const char *value, error *err);
+/* The file will state its own checksum: a text of its metadata, which other readers pass over, with the
+ * SHA-256 of all the file's bytes, these 64 digits taken as zeros.  In a text, the quotes of _START would
+ * have backslashes. */
+#define SAFETENSORS_SUM       "sha256"
+#define SAFETENSORS_SUM_START "\"" SAFETENSORS_SUM "\":\""
+#define SAFETENSORS_SUM_EMPTY "0000000000000000000000000000000000000000000000000000000000000000"
+bool safetensors_add_checksum(safetensors_writer *writer, error *err);
 /* Wide types first, so that every tensor is aligned, otherwise in the order added.  The file is whole
  * or, on failure, as it was before. */
 bool safetensors_write(const safetensors_writer *writer, const char *path, error *err);

@@ -3,9 +3,11 @@
 #include "data/safetensors.h"
 
 #include "host/base/file.h"
+#include "host/base/hash.h"
 #include "host/base/json_tree.h"
 #include "host/base/utf8.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +114,11 @@ bool safetensors_add_metadata(safetensors_writer *writer, const char *key, const
     return error_set(err, ERROR_MEMORY, "memory ran out while adding metadata '%s'", key);
 }
 
+bool safetensors_add_checksum(safetensors_writer *writer, error *err)
+{
+    return safetensors_add_metadata(writer, SAFETENSORS_SUM, SAFETENSORS_SUM_EMPTY, err);
+}
+
 /* One header entry; NULL when memory is out. */
 static json_t *describe(const tensor_entry *p, int64_t begin)
 {
@@ -150,22 +157,44 @@ static char *make_header(const safetensors_writer *writer, const tensor_entry *c
     return json_tree_text(header, JSON_COMPACT, what, err);
 }
 
-static void write_header(const char *header, FILE *out)
+/* Where the bytes go, and what their checksum is so far. */
+typedef struct output {
+    FILE *stream;
+    hash sum;
+    bool summed;
+} output;
+
+static void put(output *to, const void *bytes, size_t count)
 {
-    size_t length = strlen(header), padded = (length + 8 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - 8;
-    for (int i = 0; i < 8; ++i) fputc((int)(padded >> (8 * i) & 255u), out);
-    fwrite(header, 1, length, out);
-    for (size_t i = length; i < padded; ++i) fputc(' ', out);
+    if (to->summed) hash_bytes(&to->sum, bytes, count);
+    fwrite(bytes, 1, count, to->stream);
 }
 
-/* Piece by piece through `room`.  False: the source failed; what could not be written, `out` knows. */
-static bool write_from_source(const tensor_entry *t, void *room, FILE *out, error *err)
+static size_t padded_length(const char *header)
+{
+    return (strlen(header) + 8 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - 8;
+}
+
+static void write_header(const char *header, output *to)
+{
+    static const char spaces[ALIGNMENT + 1] =
+        "                                                                ";
+    size_t length = strlen(header), padded = padded_length(header);
+    unsigned char size[8];
+    for (int i = 0; i < 8; ++i) size[i] = (unsigned char)(padded >> (8 * i) & 255u);
+    put(to, size, sizeof size);
+    put(to, header, length);
+    put(to, spaces, padded - length);
+}
+
+/* Piece by piece through `room`.  False: the source failed; what could not be written, `to` knows. */
+static bool write_from_source(const tensor_entry *t, void *room, output *to, error *err)
 {
     int64_t width = (int64_t)dtype_bytes(t->type), count = t->bytes / width;
-    for (int64_t first = 0, now; first < count && !ferror(out); first += now) {
+    for (int64_t first = 0, now; first < count && !ferror(to->stream); first += now) {
         now = count - first < SAFETENSORS_PIECE ? count - first : SAFETENSORS_PIECE;
         if (!t->source(t->of, first, now, room, err)) return false;
-        fwrite(room, (size_t)width, (size_t)now, out);
+        put(to, room, (size_t)(width * now));
     }
     return true;
 }
@@ -183,16 +212,36 @@ static int64_t piece_bytes(const safetensors_writer *writer)
     return largest;
 }
 
-static bool write_parts(const safetensors_writer *writer, const tensor_entry *const *order,
-                        const char *header, void *room, FILE *out, error *err)
+static bool write_tensors(const safetensors_writer *writer, const tensor_entry *const *order, void *room,
+                          output *to, error *err)
 {
-    write_header(header, out);
-    for (int i = 0; i < writer->count && !ferror(out); ++i)
-        if (order[i]->source && !write_from_source(order[i], room, out, err))
+    for (int i = 0; i < writer->count && !ferror(to->stream); ++i)
+        if (order[i]->source && !write_from_source(order[i], room, to, err))
             return false;
         else if (!order[i]->source && order[i]->bytes)
-            fwrite(order[i]->data, 1, (size_t)order[i]->bytes, out);
+            put(to, order[i]->data, (size_t)order[i]->bytes);
     return true;
+}
+
+/* Puts the checksum in the place that the header keeps for it; the file is written then. */
+static bool write_checksum(const char *header, output *to, const char *path, error *err)
+{
+    const char *place = strstr(header, SAFETENSORS_SUM_START SAFETENSORS_SUM_EMPTY);
+    char hex[65];
+    CHECK(place, "'%s' keeps no place for a checksum", path);
+    hash_finish(&to->sum, hex);
+    if (fseek(to->stream, 8 + (long)(place - header) + (long)strlen(SAFETENSORS_SUM_START), SEEK_SET) != 0)
+        return ferror(to->stream) || /* of what came before: said by the commit */
+               error_set(err, ERROR_IO, "cannot write '%s': %s", path, strerror(errno));
+    fwrite(hex, 1, 64, to->stream);
+    return true;
+}
+
+static int64_t file_size(const safetensors_writer *writer, const char *header)
+{
+    int64_t bytes = 8 + (int64_t)padded_length(header);
+    for (int i = 0; i < writer->count; ++i) bytes += writer->tensors[i].bytes;
+    return bytes;
 }
 
 static bool write_file(const safetensors_writer *writer, const tensor_entry *const *order, const char *header,
@@ -200,7 +249,13 @@ static bool write_file(const safetensors_writer *writer, const tensor_entry *con
 {
     file_atomic f;
     if (!file_atomic_open(&f, path, err)) return false;
-    if (write_parts(writer, order, header, room, f.stream, err)) return file_atomic_commit(&f, err);
+    output to = { .stream = f.stream, .summed = json_object_get(writer->metadata, SAFETENSORS_SUM) != NULL };
+    hash_start(&to.sum);
+    bool ok = file_atomic_reserve(&f, file_size(writer, header), err);
+    if (ok) write_header(header, &to);
+    ok = ok && write_tensors(writer, order, room, &to, err) &&
+         (!to.summed || write_checksum(header, &to, path, err));
+    if (ok) return file_atomic_commit(&f, err);
     file_atomic_abandon(&f);
     return false;
 }

@@ -196,6 +196,9 @@ static json_t *provenance_of(const trainer *t, const char *path, json_t *origin,
     return NULL;
 }
 
+/* How often and how much is saved, how many load, and how much may be broken. */
+static const char *const may_change[] = { "save_every", "keep", "threads", "skip_share", NULL };
+
 static train_options options_of(const trainer *t, const char *text, json_t *provenance)
 {
     const training_config *c = t->config;
@@ -203,6 +206,8 @@ static train_options options_of(const trainer *t, const char *text, json_t *prov
     o.steps = c->steps;
     o.log_every = c->log_every;
     o.save_every = c->save_every;
+    o.keep = c->keep;
+    o.may_change = may_change;
     o.eval_every = c->eval_every;
     o.sample_every = c->sample_every;
     o.stop_after_bad = c->stop_after_bad;

@@ -66,7 +66,7 @@ static json_t *metadata_json(const safetensors *file)
 {
     static const char *const before[] = { "format", "program", "kind",   "model",
                                           "step",   "preset",  "device", NULL },
-                             *const behind[] = { "tokenizer", "validation", "config", NULL };
+                             *const behind[] = { "tokenizer", "validation", "config", SAFETENSORS_SUM, NULL };
     json_t *all = json_object();
     for (int i = 0; before[i]; ++i) add_metadata(&all, file, before[i]);
     for (int i = 0; model_kinds[i]; ++i) add_metadata(&all, file, model_kinds[i]->name); /* what it needs */
@@ -76,7 +76,7 @@ static json_t *metadata_json(const safetensors *file)
 
 static json_t *file_json(const char *path, bool tensors, error *err)
 {
-    safetensors *file = safetensors_open(path, err);
+    safetensors *file = safetensors_open_whole(path, NULL, err);
     if (!file) return NULL;
     json_t *groups = json_object(), *list = tensors ? json_array() : NULL;
     int64_t bytes = 0;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define STREAM_MOST ((size_t)1 << 30) /* of what has no size */
@@ -93,6 +94,20 @@ bool file_look(const char *path, file_kind *kind, error *err)
     return true;
 }
 
+/* Makes what was done in the folder that `path` lies in last: a name that was made there, or taken.  The path
+ * is cut for it and mended.  0, or why not; a file system that cannot do this for folders is no failure. */
+static int sync_folder_of(char *path)
+{
+    char *slash = strrchr(path, '/'), *end = slash == path ? slash + 1 : slash, kept = end ? *end : '\0';
+    if (end) *end = '\0'; /* "/name" becomes "/" */
+    int descriptor = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), problem = 0;
+    if (end) *end = kept;
+    if (descriptor < 0) return 0;
+    if (fsync(descriptor) != 0) problem = errno;
+    close(descriptor);
+    return problem == EIO || problem == ENOSPC || problem == EDQUOT ? problem : 0;
+}
+
 static bool make_folders(const char *path, mode_t mode, error *err)
 {
     char *copy = strdup(path);
@@ -102,8 +117,9 @@ static bool make_folders(const char *path, mode_t mode, error *err)
         if (*end != '/' && *end != '\0') continue;
         done = *end == '\0';
         *end = '\0';
-        int problem = *copy && mkdir(copy, mode) != 0 ? errno : 0; /* before a look at it sets another */
-        if (problem && !file_is_folder(copy)) {
+        bool made = *copy && mkdir(copy, mode) == 0;
+        int problem = made ? sync_folder_of(copy) : *copy ? errno : 0; /* before a look at it sets another */
+        if (problem && (made || !file_is_folder(copy))) {
             error_set(err, ERROR_IO, "cannot make folder '%s': %s", copy,
                       problem == EEXIST ? "a file that is not a folder has this name" : strerror(problem));
             free(copy);
@@ -159,16 +175,47 @@ bool file_atomic_open(file_atomic *f, const char *path, error *err)
     return true;
 }
 
-/* Makes the rename itself last; a file system that cannot do this for folders is no failure.  The path is
- * cut for it. */
-static void sync_folder_of(char *path)
+/* What of a full disk can be said in numbers. */
+static void size_text(double bytes, char text[32])
 {
-    char *slash = strrchr(path, '/');
-    if (slash) slash[slash == path] = '\0'; /* "/name" becomes "/" */
-    int descriptor = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return;
-    (void)fsync(descriptor);
-    close(descriptor);
+    if (bytes < 1e5)
+        snprintf(text, 32, "%.0f bytes", bytes);
+    else
+        snprintf(text, 32, "%.1f MB", bytes * 1e-6);
+}
+
+/* Bytes that may still be written beside `path`, which is cut for it and mended; below 0: not known. */
+static double free_beside(char *path)
+{
+    struct statvfs space;
+    char *slash = strrchr(path, '/'), *end = slash == path ? slash + 1 : slash, kept = end ? *end : '\0';
+    if (end) *end = '\0';
+    bool known = statvfs(slash ? path : ".", &space) == 0;
+    if (end) *end = kept;
+    return known ? (double)space.f_bavail * (double)space.f_frsize : -1;
+}
+
+static bool cannot_write(file_atomic *f, int problem, error *err)
+{
+    char needs[32], left[32];
+    double room = problem == ENOSPC || problem == EDQUOT ? free_beside(f->path) : -1;
+    size_text((double)f->needs, needs);
+    size_text(room, left);
+    if (f->needs && room >= 0)
+        return error_set(err, ERROR_IO, "cannot write '%s': %s; it needs %s, %s are free there", f->path,
+                         strerror(problem), needs, left);
+    if (f->needs && problem == EFBIG)
+        return error_set(err, ERROR_IO, "cannot write '%s': %s; it needs %s", f->path, strerror(problem),
+                         needs);
+    return error_set(err, ERROR_IO, "cannot write '%s': %s", f->path, strerror(problem));
+}
+
+bool file_atomic_reserve(file_atomic *f, int64_t bytes, error *err)
+{
+    f->needs = bytes;
+    if (!f->temporary || bytes <= 0 || fallocate(fileno(f->stream), 0, 0, (off_t)bytes) == 0) return true;
+    int problem = errno; /* others: the file system cannot take room beforehand */
+    return (problem != ENOSPC && problem != EDQUOT && problem != EFBIG) || cannot_write(f, problem, err);
 }
 
 bool file_atomic_commit(file_atomic *f, error *err)
@@ -182,12 +229,9 @@ bool file_atomic_commit(file_atomic *f, error *err)
     if (fclose(f->stream) != 0 && !problem) problem = errno;
     f->stream = NULL;
     if (!problem && f->temporary && rename(f->temporary, f->path) != 0) problem = errno;
-    if (problem) {
-        error_set(err, ERROR_IO, "cannot write '%s': %s", f->path, strerror(problem));
-        if (f->temporary) unlink(f->temporary);
-    } else if (f->temporary) {
-        sync_folder_of(f->path);
-    }
+    if (problem && f->temporary) unlink(f->temporary); /* before the free room is looked at */
+    if (!problem && f->temporary) problem = sync_folder_of(f->path);
+    if (problem) cannot_write(f, problem, err);
     forget(f);
     return problem == 0;
 }

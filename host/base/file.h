@@ -5,6 +5,7 @@
 
 #include "host/base/error.h"
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* The file's bytes plus a NUL, to be freed with free(); *size may be NULL and excludes the NUL. */
@@ -17,16 +18,23 @@ bool file_is_folder(const char *path);
 /* What is there; FILE_ABSENT is no error, what cannot be looked at is one, with its reason. */
 typedef enum file_kind { FILE_ABSENT, FILE_PLAIN, FILE_FOLDER, FILE_OTHER } file_kind;
 bool file_look(const char *path, file_kind *kind, error *err);
-bool file_make_folders(const char *path, error *err); /* like mkdir -p, mode 0777 & ~umask */
+bool file_make_folders(const char *path, error *err); /* like mkdir -p, mode 0777 & ~umask; on the disk */
 
 /* Writes to "path.tmp-<pid>", flushes to disk, and renames over `path`: a reader, or a restart after
- * a crash or a full disk, sees the old content or the new, never a part.  On failure nothing stays. */
+ * a crash or a full disk, sees the old content or the new, never a part.  On failure nothing stays.
+ * The order is what a loss of power needs: the content is on the disk before it has the name, since a file
+ * system may otherwise keep the name and lose the content, and the folder is flushed after that, so that on
+ * return the new content has the name whatever happens. */
 typedef struct file_atomic {
     FILE *stream;
     char *path, *temporary;
+    int64_t needs; /* bytes in all, for messages; 0: not known */
 } file_atomic;
 void file_atomic_name(const char *path, char *temporary, size_t room); /* of the temporary file */
 bool file_atomic_open(file_atomic *f, const char *path, error *err);
+/* Before the first byte: takes room for so many, where the file system can, so that a full disk is known
+ * before anything is made.  A failure, here or later, says what is needed and what is free. */
+bool file_atomic_reserve(file_atomic *f, int64_t bytes, error *err);
 bool file_atomic_commit(file_atomic *f, error *err); /* closes in either case */
 void file_atomic_abandon(file_atomic *f);            /* for clean-up paths; harmless after commit */
 bool file_write(const char *path, const void *bytes, size_t size, error *err); /* the three in one */

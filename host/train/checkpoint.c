@@ -51,7 +51,7 @@ static bool bundle_start(bundle *b, const store *s, bool converts, const checkpo
         return error_set(err, ERROR_MEMORY, "out of memory for a checkpoint");
     for (int i = 0; i < count; ++i)
         if (!safetensors_add_metadata(b->writer, metadata[i].key, metadata[i].value, err)) return false;
-    return true;
+    return safetensors_add_checksum(b->writer, err);
 }
 
 static void bundle_free(bundle *b)
@@ -194,6 +194,7 @@ static bool copy_metadata(const char *path, checkpoint_metadata *out, error *err
     const char *key;
     if (ok) json_object_foreach(all, key, value)
         {
+            if (strcmp(key, SAFETENSORS_SUM) == 0) continue; /* the file's own */
             checkpoint_text *one = &out->at[out->count++];
             one->key = strdup(key);
             one->value = strdup(json_string_value(value));
@@ -266,6 +267,17 @@ static bool check_surplus(const store *s, const safetensors *file, const char *p
     return true;
 }
 
+bool checkpoint_verify(const char *path, error *err)
+{
+    bool stated;
+    safetensors *file = safetensors_open_whole(path, &stated, err);
+    const char *format = file ? safetensors_metadata(file, "format") : NULL;
+    bool lost = format && strcmp(format, CHECKPOINT_FORMAT) == 0 && !stated;
+    safetensors_close(file);
+    if (lost) error_set(err, ERROR_FORMAT, "%s: damaged: its checksum is gone", path);
+    return file && !lost;
+}
+
 /* Everything is checked before anything is written, so that a refused file leaves the store as it was. */
 static bool load_all(store *s, const safetensors *file, const char *path, error *err)
 {
@@ -315,7 +327,7 @@ static bool import_entry(store *s, store_entry *e, const safetensors_tensor *t, 
 
 bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_metadata *metadata, error *err)
 {
-    safetensors *file = safetensors_open(path, err);
+    safetensors *file = safetensors_open_whole(path, NULL, err);
     if (!file) return false;
     bool ok = surplus_ok || check_surplus(s, file, path, is_exported, err);
     for (int i = 0; ok && i < store_count(s); ++i)

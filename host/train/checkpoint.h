@@ -5,16 +5,26 @@
 
 #include "host/graph/store.h"
 
+/* What a run's checkpoints say of their format; those of "dalle-cl checkpoint 1" state no checksum. */
+#define CHECKPOINT_FORMAT     "dalle-cl checkpoint 2"
+#define CHECKPOINT_FORMAT_OLD "dalle-cl checkpoint 1"
+
 typedef struct checkpoint_text {
     const char *key, *value;
 } checkpoint_text;
 
-/* Saves parameters, moments, averages and state, with the metadata given.  Here as in what follows, values
- * are read from the device and written piece by piece: the host holds one piece (store.h: STORE_PIECE). */
+/* Saves parameters, moments, averages and state, with the metadata given and a checksum of it all.  Here as
+ * in what follows, values are read from the device and written piece by piece: the host holds one piece
+ * (store.h: STORE_PIECE). */
 bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata, int count, error *err);
 
-/* Loads every entry of those kinds that the store has; a missing, misshapen or surplus tensor is an
- * error that names it.  *metadata (may be NULL): a malloc'd array of malloc'd pairs, see _free. */
+/* Whether the file is what was saved, to the last bit: ERROR_FORMAT, with the reason, if it is not.  A file
+ * of the older format can only be well formed. */
+bool checkpoint_verify(const char *path, error *err);
+
+/* Of a file that checkpoint_verify has found good.  Loads every entry of those kinds that the store has; a
+ * missing, misshapen or surplus tensor is an error that names it.  *metadata (may be NULL): a malloc'd array
+ * of malloc'd pairs, see _free. */
 typedef struct checkpoint_metadata {
     int count;
     checkpoint_text *at;
@@ -30,7 +40,8 @@ bool checkpoint_export(store *s, const char *path, bool averages, dtype type, co
 /* SHA-256 of what an export holds: names, shapes and values, these rounded to 16 bits, so that a run and what
  * was packed of it in either storage are the same.  For stores whose parameters are imported. */
 bool checkpoint_fingerprint(store *s, char hex[65], error *err);
-/* Loads parameters (and exported state) of a file into the store, converting storage types; tensors the
+/* Loads parameters (and exported state) of a file, which is compared with the checksum that it states, into
+ * the store, converting storage types; tensors the
  * store lacks are an error unless `surplus_ok`, entries the file lacks always are.  With `surplus_ok` the
  * file may be a run's checkpoint, and the averages in it take the place of the parameters. */
 bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_metadata *metadata,

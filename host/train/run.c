@@ -5,6 +5,7 @@
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
+#include "host/train/rotate.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -87,6 +88,7 @@ static json_t *describe(const train_task *task, const train_options *options)
 typedef struct differences {
     char text[700];
     int count;
+    bool settled; /* others, which may be */
 } differences;
 
 static void differ(differences *d, const char *what, const char *before, const char *now)
@@ -140,9 +142,18 @@ static bool same_line(const char *a, const char *b)
     return a && line_length(a) == line_length(b) && strncmp(a, b, line_length(b)) == 0;
 }
 
-/* A setting that the run does not know, because it is newer, had its default's value. */
-static void compare_config(differences *d, const char *before, const char *now, const char *defaults)
+/* Whether `key` is one of the names. */
+static bool is_among(const char *const *names, const char *key)
 {
+    for (; names && *names; ++names)
+        if (strcmp(*names, key) == 0) return true;
+    return false;
+}
+
+/* A setting that the run does not know, because it is newer, had its default's value. */
+static void compare_config(differences *d, const char *before, const train_options *options)
+{
+    const char *now = options->config_text, *defaults = options->config_defaults;
     for (const char *line = now; *line; line += line_length(line), line += *line == '\n') {
         size_t length = line_length(line), key = strcspn(line, "=\n");
         if (length == 0 || *line == '#' || line[key] != '=') continue;
@@ -153,6 +164,10 @@ static void compare_config(differences *d, const char *before, const char *now, 
         size_t name_length = key;
         while (name_length && line[name_length - 1] == ' ') --name_length;
         snprintf(name, sizeof name, "%.*s", (int)name_length, line);
+        if (is_among(options->may_change, name)) {
+            d->settled = true;
+            continue;
+        }
         snprintf(is, sizeof is, "%.*s", (int)(length - key - 1), line + key + 1);
         if (old)
             snprintf(was, sizeof was, "%.*s", (int)(line_length(old) - key - 1), old + key + 1);
@@ -189,7 +204,7 @@ static bool check_same(run *r, const json_t *now, const train_options *options, 
     differences d = { .count = 0 };
     if (ok) {
         compare_json(&d, "", before, now);
-        compare_config(&d, config, options->config_text, options->config_defaults);
+        compare_config(&d, config, options);
     }
     if (ok && d.count)
         ok = error_set(
@@ -199,7 +214,8 @@ static bool check_same(run *r, const json_t *now, const train_options *options, 
             r->folder, d.text, d.count > 1 ? "these" : "it");
     json_decref(before);
     free(config);
-    return ok;
+    return ok &&
+           (!d.settled || file_write(r->config, options->config_text, strlen(options->config_text), err));
 }
 
 static bool write_description(run *r, json_t *info, const train_options *options, error *err)
@@ -252,9 +268,10 @@ bool run_open(run *r, const train_task *task, const train_options *options, erro
     if (!check_place(r, options->resume, err)) return false;
     if (!file_make_folders(r->folder, err) || !lock_folder(r, err)) return false;
     if (!remove_leftovers(r->folder, err) || !remove_leftovers(r->samples, err)) return false;
-    bool saved;
-    if (!is_there(r->checkpoint, &saved, err)) return false;
-    r->fresh = !saved;
+    rotate_list saved;
+    if (!rotate_find(r, &saved, err)) return false;
+    r->fresh = saved.count == 0;
+    rotate_free(&saved);
     json_t *info = describe(task, options);
     if (!info) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", r->info);
     bool ok = true;

@@ -10,6 +10,7 @@
 #include "host/base/timing.h"
 #include "host/train/checkpoint.h"
 #include "host/train/progress.h"
+#include "host/train/rotate.h"
 #include "host/train/run.h"
 
 #include <inttypes.h>
@@ -17,8 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECKPOINT_FORMAT "dalle-cl checkpoint 1"
 
 typedef struct loop {
     const train_task *task;
@@ -28,6 +27,7 @@ typedef struct loop {
     int64_t step;    /* steps begun */
     int64_t known;   /* steps whose figures are known: all, or all but the last begun */
     int64_t saved;   /* steps done at the last save; -1: none */
+    bool newest;     /* that save is checkpoint.safetensors; false after a fall back to another */
     double best;     /* lowest validation figure; INFINITY: none yet */
     int64_t waited;  /* evaluations since then */
     int64_t bad;     /* skipped steps in a row */
@@ -92,10 +92,15 @@ static bool with_remedy(const loop *l, error *err)
 
 static bool save(loop *l, error *err)
 {
-    if (l->saved == l->step) return true;
-    if (!run_metrics_sync(&l->run, err) || !save_to(l, l->run.checkpoint, err)) return false;
+    int64_t keep = l->options->keep;
+    if (l->saved == l->step && l->newest) return true;
+    if (!run_metrics_sync(&l->run, err)) return false;
+    if (l->newest && keep > 1 && !rotate_keep(&l->run, l->saved, err)) return false;
+    if (!save_to(l, l->run.checkpoint, err)) return false;
+    int64_t before = l->saved;
     l->saved = l->step;
-    return true;
+    l->newest = true;
+    return rotate_prune(&l->run, before, keep, err);
 }
 
 static bool read_state(loop *l, const char *text, error *err)
@@ -118,7 +123,7 @@ static bool read_metadata(loop *l, const checkpoint_metadata *m, error *err)
 {
     const char *format = checkpoint_metadata_get(m, "format"), *kind = checkpoint_metadata_get(m, "kind"),
                *step = checkpoint_metadata_get(m, "step"), *state = checkpoint_metadata_get(m, "state");
-    if (!format || strcmp(format, CHECKPOINT_FORMAT) != 0)
+    if (!format || (strcmp(format, CHECKPOINT_FORMAT) != 0 && strcmp(format, CHECKPOINT_FORMAT_OLD) != 0))
         return error_set(err, ERROR_FORMAT, "its format is '%s', this program reads '%s'",
                          format ? format : "not stated", CHECKPOINT_FORMAT);
     if (!kind || strcmp(kind, l->task->kind) != 0)
@@ -134,10 +139,11 @@ static bool read_metadata(loop *l, const checkpoint_metadata *m, error *err)
 static bool restore(loop *l, error *err)
 {
     checkpoint_metadata metadata = { 0 };
-    if (!checkpoint_load(l->task->store, l->run.checkpoint, &metadata, err)) return false;
-    bool ok =
-        read_metadata(l, &metadata, err) || error_prefix(err, "cannot resume from '%s'", l->run.checkpoint);
+    char *path = rotate_choose(&l->run, &l->newest, err);
+    bool ok = path && checkpoint_load(l->task->store, path, &metadata, err) &&
+              (read_metadata(l, &metadata, err) || error_prefix(err, "cannot resume from '%s'", path));
     checkpoint_metadata_free(&metadata);
+    free(path);
     if (ok) l->saved = l->known = l->step;
     return ok;
 }
@@ -233,7 +239,8 @@ static bool evaluate(loop *l, error *err)
     figures_text(&m, figures, sizeof figures);
     progress_line(&l->progress, "step %" PRId64 ": validation %s%s", l->step, figures,
                   better ? " (best so far)" : "");
-    return !better || save_to(l, l->run.best, err);
+    /* It, too, never knows more than the metrics: it may be what is left to resume from. */
+    return !better || (run_metrics_sync(&l->run, err) && save_to(l, l->run.best, err));
 }
 
 static bool draw(loop *l, error *err)

@@ -6,11 +6,12 @@
  *   metrics.jsonl           one JSON object a logged step, "eval" objects among them
  *   samples/                PNG grids, step-000500.png
  *   checkpoint.safetensors  the latest: parameters, moments, averages, model state, host state
+ *   checkpoint-000500.safetensors   those before it, as many as are kept (rotate.h)
  *   skipped.txt             key and reason of pictures that could not be read, if any (models/data.c)
  *   best.safetensors        the checkpoint with the lowest validation figure, if the task evaluates
- * Everything is written to a temporary name and renamed.  Killed at any instant, a run resumes from
- * its last whole checkpoint: later metric lines are cut, and every later parameter and metric equals
- * the uninterrupted run's bit for bit on the same device.
+ * Everything is written to a temporary name and renamed.  Killed at any instant, and after a loss of power, a
+ * run resumes from its last whole checkpoint: later metric lines are cut, and every later parameter and
+ * metric equals the uninterrupted run's bit for bit on the same device.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_TRAIN_H
 #define DALLE_CL_TRAIN_TRAIN_H
@@ -69,9 +70,12 @@ typedef struct train_options {
     const char *config_text; /* the resolved configuration, stored and compared on resume */
     const char
         *config_defaults; /* what a setting was in a run older than it; NULL: a new one is a difference */
-    json_t *provenance;   /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
-    int64_t steps;        /* total */
+    const char *const *may_change; /* NULL-terminated: settings that leave the results as they are, so that a
+                                    * resumed run may have others, which are kept; NULL: none */
+    json_t *provenance;            /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
+    int64_t steps;                 /* total */
     int64_t log_every, save_every, eval_every, sample_every; /* steps; 0 = never (the end always saves) */
+    int64_t keep;           /* checkpoints, with the newest and without the best; less than 1 is 1 */
     int64_t stop_after_bad; /* that many skipped steps in a row end the run with ERROR_DIVERGED */
     int64_t patience;       /* evaluations without a better figure that end the run; 0 = never */
     double minutes;         /* stop and save after that long; 0 = no limit */

@@ -221,7 +221,7 @@ bool prior_start_from_model(store *prior, const prior_shape *shape, const part_f
                             const tokenizer *grown, error *err)
 {
     origin o = { .path = files->weights, .grown = grown };
-    bool ok = (o.file = safetensors_open(files->weights, err)) &&
+    bool ok = (o.file = safetensors_open_whole(files->weights, NULL, err)) &&
               (o.old = tokenizer_open(part_files_role(files, PART_TOKENIZER), err)) &&
               check_shape(&o, shape, err);
     for (int i = 0; ok && i < store_count(prior); ++i)

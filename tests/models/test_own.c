@@ -338,6 +338,7 @@ static void test_init_goes_on(void **state)
 
     /* As if it had been killed before its first checkpoint: it does not go on from random parameters. */
     assert_int_equal(unlink(path_of("on/checkpoint.safetensors")), 0);
+    assert_int_equal(unlink(path_of("on/checkpoint-000000.safetensors")), 0);
     train_request again = { .run = path_of("on"), .resume = true, .seed = -1 };
     again.quiet = true;
     assert_false(prior_train(&again, &err));

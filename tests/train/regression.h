@@ -187,6 +187,7 @@ static inline train_options regression_options(regression *r, const char *folder
                             .steps = 40,
                             .log_every = 1,
                             .save_every = 10,
+                            .keep = 3,
                             .eval_every = 5,
                             .sample_every = 20,
                             .stop_after_bad = 4,
