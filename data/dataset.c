@@ -71,6 +71,7 @@ dataset *dataset_open(const char *const *paths, int count, bool need_captions, e
     d->paths = calloc((size_t)count, sizeof *d->paths);
     d->files = malloc((size_t)count * sizeof *d->files);
     if (!d->memory || !d->paths || !d->files) done = no_memory(err);
+    done = done && (d->reading.profiles = image_profiles_create(err));
     for (int i = 0; done && i < count; ++i) {
         d->files[i] = -1;
         d->paths[i] = arena_strdup(d->memory, paths[i]);
@@ -93,6 +94,7 @@ void dataset_close(dataset *d)
     free(d->files);
     free(d->items);
     free(d->left_out);
+    image_profiles_destroy(d->reading.profiles);
     arena_destroy(d->memory);
     free(d);
 }
@@ -129,7 +131,9 @@ int64_t dataset_find(const dataset *d, const char *key)
 
 void dataset_set_reading(dataset *d, const image_reading *how)
 {
+    image_profiles *kept = d->reading.profiles;
     d->reading = *how;
+    d->reading.profiles = kept;
 }
 
 static bool read_in_place(const dataset *d, const member *m, const char *name, image *out, error *err)

@@ -24,6 +24,11 @@ typedef struct image {
 bool image_create(image *out, int width, int height, error *err);
 void image_free(image *picture); /* and leaves it empty; harmless on an empty one */
 
+/* Colour profiles, kept so that one that many pictures have is opened once; for any number of threads. */
+typedef struct image_profiles image_profiles;
+image_profiles *image_profiles_create(error *err);
+void image_profiles_destroy(image_profiles *p); /* takes NULL */
+
 /* How pictures are read. */
 typedef struct image_reading {
     uint8_t background[3]; /* RGB: what shows through transparent pixels */
@@ -32,8 +37,9 @@ typedef struct image_reading {
     /* 0: whole.  Or the short side that suffices: a JPEG is decoded at a half, a quarter or an eighth where
      * that has as much, which is faster and gives slightly other pixels. */
     int enough;
+    image_profiles *profiles; /* borrowed; NULL: none are kept */
 } image_reading;
-#define IMAGE_READING_DEFAULT ((image_reading){ { 255, 255, 255 }, false, IMAGE_MAX_PIXELS, 0 })
+#define IMAGE_READING_DEFAULT ((image_reading){ { 255, 255, 255 }, false, IMAGE_MAX_PIXELS, 0, NULL })
 
 /* "white", "black", "grey" or six hexadecimal digits, as RGB. */
 bool image_parse_colour(const char *text, uint8_t rgb[3], error *err);

@@ -39,12 +39,13 @@ typedef struct image_profile image_profile;
 typedef enum image_pixels { IMAGE_GREY, IMAGE_RGB, IMAGE_CMYK } image_pixels;
 
 /* *out is NULL where nothing is to be done: no profile, sRGB's own, or one that is damaged or of another kind
- * of pixels than the file's, which the log says once in a process.  False only when memory is out. */
+ * of pixels than the file's, which the log says once in a process.  `channels` is for image_profile_apply.
+ * False only when memory is out. */
 bool image_profile_open(image_profile **out, const image_file *f, const void *bytes, size_t size,
-                        image_pixels pixels, error *err);
-void image_profile_close(image_profile *p); /* takes NULL */
+                        image_pixels pixels, int channels, error *err);
+void image_profile_close(image_profile *p); /* takes NULL; those that are kept stay */
 /* In place, `channels` bytes a pixel, 3 or 4, the fourth of which stays.  Grey pictures come as RGB. */
-void image_profile_apply(const image_profile *p, uint8_t *pixels, int channels, size_t count);
+void image_profile_apply(const image_profile *p, uint8_t *pixels, size_t count);
 /* CMYK, 255 full ink, to RGB. */
 void image_profile_apply_cmyk(const image_profile *p, const uint8_t *cmyk, uint8_t *rgb, size_t count);
 /* Says, once in a process, that a profile is damaged and ignored. */

@@ -85,7 +85,7 @@ static void read_rows(jpeg_work *work, image *out)
             continue;
         }
         jpeg_read_scanlines(jpeg, &into, 1);
-        if (work->profile) image_profile_apply(work->profile, into, 3, width);
+        if (work->profile) image_profile_apply(work->profile, into, width);
     }
 }
 
@@ -109,7 +109,7 @@ static bool open_profile(jpeg_work *work)
                                   work->jpeg.out_color_space == JCS_CMYK ? IMAGE_CMYK
                                   : space == JCS_GRAYSCALE               ? IMAGE_GREY
                                                                          : IMAGE_RGB,
-                                  work->err);
+                                  3, work->err);
     for (jpeg_saved_marker_ptr m = work->jpeg.marker_list; m; m = m->next)
         if (m->marker == JPEG_APP0 + 2 && m->data_length > 14 && memcmp(m->data, "ICC_PROFILE", 12) == 0) {
             image_profile_note(work->file, "a part of it is missing");

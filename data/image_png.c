@@ -95,9 +95,9 @@ static bool open_profile(png_work *work)
     png_bytep bytes;
     png_uint_32 size;
     int compression;
-    bool colour = png_get_color_type(work->png, work->info) & PNG_COLOR_MASK_COLOR;
+    bool colour = work->bytes[25] & PNG_COLOR_MASK_COLOR; /* in the header: the library tells what it gives */
     if (png_get_iCCP(work->png, work->info, &title, &compression, &bytes, &size))
-        return image_profile_open(&work->profile, work->file, bytes, size, colour ? IMAGE_RGB : IMAGE_GREY,
+        return image_profile_open(&work->profile, work->file, bytes, size, colour ? IMAGE_RGB : IMAGE_GREY, 4,
                                   work->err);
     if (work->warning[0]) image_profile_note(work->file, work->warning);
     return true;
@@ -131,7 +131,7 @@ static bool make_room(png_work *work, const image *out)
 static void finish_row(const png_work *work, uint8_t *rgba, int y, image *out)
 {
     size_t width = (size_t)out->width;
-    if (work->profile) image_profile_apply(work->profile, rgba, 4, width);
+    if (work->profile) image_profile_apply(work->profile, rgba, width);
     image_flatten(work->file, rgba, out->pixels + (size_t)y * width * 3, width);
 }
 

@@ -7,16 +7,22 @@
 
 #include <lcms2.h>
 #include <lcms2_plugin.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK_MOST = 64 << 20 }; /* bytes that a profile may ask for at once */
+enum { KEPT = 16 };
 
 struct image_profile {
     cmsContext context;
-    cmsHTRANSFORM three, four; /* of 3 and 4 bytes a pixel; the second alone for CMYK */
-    bool grey;
+    cmsHTRANSFORM transform; /* NULL for grey */
+    image_pixels pixels;
+    int channels;
+    bool nothing;         /* it changes nothing, or cannot be used */
+    unsigned char *bytes; /* what it was made from, where it is kept; NULL: it is its user's */
+    size_t size;
     uint8_t levels[256][3]; /* what a grey becomes */
 };
 
@@ -78,7 +84,8 @@ static const char *other_pixels(cmsHPROFILE profile, image_pixels pixels)
 static cmsHTRANSFORM transform(const image_profile *p, cmsHPROFILE from, cmsHPROFILE to, cmsUInt32Number in,
                                cmsUInt32Number out)
 {
-    return cmsCreateTransformTHR(p->context, from, in, to, out, INTENT_PERCEPTUAL, 0);
+    /* The library's cache of the last pixel would keep threads from using it at a time. */
+    return cmsCreateTransformTHR(p->context, from, in, to, out, INTENT_PERCEPTUAL, cmsFLAGS_NOCACHE);
 }
 
 static bool make_grey(image_profile *p, cmsHPROFILE from, cmsHPROFILE to)
@@ -89,109 +96,177 @@ static bool make_grey(image_profile *p, cmsHPROFILE from, cmsHPROFILE to)
     for (int i = 0; i < 256; ++i) all[i] = (uint8_t)i;
     cmsDoTransform(t, all, p->levels, 256);
     cmsDeleteTransform(t);
-    return p->grey = true;
-}
-
-static bool make_transforms(image_profile *p, cmsHPROFILE from, image_pixels pixels)
-{
-    cmsHPROFILE to = cmsCreate_sRGBProfileTHR(p->context);
-    bool made = false;
-    if (to && cmsGetColorSpace(from) == cmsSigGrayData) {
-        made = make_grey(p, from, to);
-    } else if (to && pixels == IMAGE_CMYK) {
-        made = (p->four = transform(p, from, to, TYPE_CMYK_8, TYPE_RGB_8)) != NULL;
-    } else if (to) {
-        made = (p->three = transform(p, from, to, TYPE_RGB_8, TYPE_RGB_8)) &&
-               (p->four = transform(p, from, to, TYPE_RGBA_8, TYPE_RGBA_8));
-    }
-    if (to) cmsCloseProfile(to);
-    return made;
-}
-
-/* Whether greys and, of RGB, a grid of colours and the edges of the cube stay where they are. */
-static bool changes_nothing(const image_profile *p)
-{
-    enum { GRID = 6, SAMPLES = 4 * 256 + GRID * GRID * GRID };
-    uint8_t before[SAMPLES][3], after[SAMPLES][3];
-    int n = 0;
-    for (int i = 0; i < 256; ++i)
-        for (int edge = 0; edge < 4; ++edge, ++n)
-            for (int c = 0; c < 3; ++c) before[n][c] = (uint8_t)(edge == 3 || edge == c ? i : 0);
-    for (int i = 0; i < GRID * GRID * GRID; ++i, ++n) {
-        const int parts[3] = { i % GRID, i / GRID % GRID, i / GRID / GRID };
-        for (int c = 0; c < 3; ++c) before[n][c] = (uint8_t)(parts[c] * 255 / (GRID - 1));
-    }
-    if (p->grey)
-        for (int i = n = 0; i < 256; ++i, ++n) memset(before[i], i, 3), memcpy(after[i], p->levels[i], 3);
-    else
-        cmsDoTransform(p->three, before, after, SAMPLES);
-    for (int i = 0; i < n; ++i)
-        for (int c = 0; c < 3; ++c)
-            if (abs(before[i][c] - after[i][c]) > 1) return false;
     return true;
 }
 
-/* NULL, and what is said of it. */
-static image_profile *open_profile(const void *bytes, size_t size, image_pixels pixels, const char **why)
+static bool make_transform(image_profile *p, cmsHPROFILE from, image_pixels pixels)
+{
+    cmsHPROFILE to = cmsCreate_sRGBProfileTHR(p->context);
+    bool grey = cmsGetColorSpace(from) == cmsSigGrayData, made = false;
+    if (to && grey)
+        made = make_grey(p, from, to);
+    else if (to)
+        p->transform = pixels == IMAGE_CMYK ? transform(p, from, to, TYPE_CMYK_8, TYPE_RGB_8)
+                       : p->channels == 3   ? transform(p, from, to, TYPE_RGB_8, TYPE_RGB_8)
+                                            : transform(p, from, to, TYPE_RGBA_8, TYPE_RGBA_8);
+    if (to) cmsCloseProfile(to);
+    return made || p->transform;
+}
+
+static bool stays(const image_profile *p, const uint8_t rgb[3])
+{
+    uint8_t pixel[4] = { rgb[0], rgb[1], rgb[2], 255 };
+    image_profile_apply(p, pixel, 1);
+    for (int c = 0; c < 3; ++c)
+        if (abs(rgb[c] - pixel[c]) > 1) return false;
+    return true;
+}
+
+/* Whether greys, the edges from black and a grid of colours stay where they are. */
+static bool changes_nothing(const image_profile *p)
+{
+    for (int level = 0; level < 256; ++level)
+        for (int edge = 0; edge < (p->transform ? 4 : 1); ++edge) {
+            const uint8_t l = (uint8_t)level, on[4] = { 7, 1, 2, 4 }; /* which channels */
+            const uint8_t rgb[3] = { on[edge] & 1 ? l : 0, on[edge] & 2 ? l : 0, on[edge] & 4 ? l : 0 };
+            if (!stays(p, rgb)) return false;
+        }
+    for (int i = 0; p->transform && i < 6 * 6 * 6; ++i) {
+        const uint8_t rgb[3] = { (uint8_t)(i % 6 * 51), (uint8_t)(i / 6 % 6 * 51), (uint8_t)(i / 36 * 51) };
+        if (!stays(p, rgb)) return false;
+    }
+    return true;
+}
+
+static void destroy(image_profile *p)
+{
+    if (!p) return;
+    if (p->transform) cmsDeleteTransform(p->transform);
+    if (p->context) cmsDeleteContext(p->context);
+    free(p->bytes);
+    free(p);
+}
+
+/* NULL when memory is out.  `why` says what is wrong with a profile that cannot be used. */
+static image_profile *make(const void *bytes, size_t size, image_pixels pixels, int channels,
+                           const char **why)
 {
     image_profile *p = calloc(1, sizeof *p);
-    if (p) p->context = create_context();
-    if (!p || !p->context) {
-        refused = true;
-        free(p);
+    refused = false;
+    if (!p || !(p->context = create_context())) {
+        destroy(p);
         return NULL;
     }
+    p->pixels = pixels;
+    p->channels = channels;
     cmsHPROFILE from = cmsOpenProfileFromMemTHR(p->context, bytes, (cmsUInt32Number)size);
     *why = from ? other_pixels(from, pixels) : "it is damaged";
-    bool made = from && !*why && make_transforms(p, from, pixels);
+    bool made = from && !*why && make_transform(p, from, pixels);
     if (!made && !*why) *why = "it is damaged";
     if (from) cmsCloseProfile(from);
-    if (made && (pixels == IMAGE_CMYK || !changes_nothing(p))) return p;
-    image_profile_close(p);
+    p->nothing = !made || (pixels != IMAGE_CMYK && changes_nothing(p));
+    if (!refused) return p;
+    destroy(p);
     return NULL;
 }
 
-bool image_profile_open(image_profile **out, const image_file *f, const void *bytes, size_t size,
-                        image_pixels pixels, error *err)
+/* ---- Keeping ---- */
+
+struct image_profiles {
+    pthread_mutex_t lock;
+    image_profile *kept[KEPT]; /* they never change */
+    int count;
+};
+
+image_profiles *image_profiles_create(error *err)
 {
-    const char *why = NULL;
+    image_profiles *k = calloc(1, sizeof *k);
+    if (k && pthread_mutex_init(&k->lock, NULL) == 0) return k;
+    free(k);
+    return error_null(err, ERROR_MEMORY, "no memory to keep colour profiles");
+}
+
+void image_profiles_destroy(image_profiles *k)
+{
+    if (!k) return;
+    for (int i = 0; i < k->count; ++i) destroy(k->kept[i]);
+    pthread_mutex_destroy(&k->lock);
+    free(k);
+}
+
+static image_profile *find(image_profiles *k, const void *bytes, size_t size, image_pixels pixels,
+                           int channels)
+{
+    image_profile *found = NULL;
+    pthread_mutex_lock(&k->lock);
+    for (int i = 0; i < k->count && !found; ++i) {
+        image_profile *p = k->kept[i];
+        if (p->size == size && p->pixels == pixels && p->channels == channels &&
+            memcmp(p->bytes, bytes, size) == 0)
+            found = p;
+    }
+    pthread_mutex_unlock(&k->lock);
+    return found;
+}
+
+/* Two threads may both keep the same one; no matter.  Without room or memory it stays its user's. */
+static void keep(image_profiles *k, image_profile *p, const void *bytes, size_t size)
+{
+    unsigned char *copy = malloc(size);
+    if (!copy) return;
+    memcpy(copy, bytes, size);
+    pthread_mutex_lock(&k->lock);
+    bool room = k->count < KEPT;
+    if (room) {
+        p->bytes = copy;
+        p->size = size;
+        k->kept[k->count++] = p;
+    }
+    pthread_mutex_unlock(&k->lock);
+    if (!room) free(copy);
+}
+
+bool image_profile_open(image_profile **out, const image_file *f, const void *bytes, size_t size,
+                        image_pixels pixels, int channels, error *err)
+{
+    image_profiles *kept = f->how.profiles;
     *out = NULL;
     if (f->how.ignore_profiles || size == 0) return true;
-    refused = false;
-    if (size > IMAGE_PROFILE_MOST)
-        why = "it is too long";
-    else
-        *out = open_profile(bytes, size, pixels, &why);
-    if (refused) {
-        image_profile_close(*out);
-        *out = NULL;
-        return error_set(err, ERROR_MEMORY, "%s: no memory for its colour profile", f->name);
+    if (size > IMAGE_PROFILE_MOST) {
+        image_profile_note(f, "it is too long");
+        return true;
     }
-    if (why) image_profile_note(f, why);
+    image_profile *p = kept ? find(kept, bytes, size, pixels, channels) : NULL;
+    if (!p) {
+        const char *why = NULL;
+        p = make(bytes, size, pixels, channels, &why);
+        if (!p) return error_set(err, ERROR_MEMORY, "%s: no memory for its colour profile", f->name);
+        if (why) image_profile_note(f, why);
+        if (kept) keep(kept, p, bytes, size);
+    }
+    if (p->nothing)
+        image_profile_close(p);
+    else
+        *out = p;
     return true;
 }
 
 void image_profile_close(image_profile *p)
 {
-    if (!p) return;
-    if (p->three) cmsDeleteTransform(p->three);
-    if (p->four) cmsDeleteTransform(p->four);
-    cmsDeleteContext(p->context);
-    free(p);
+    if (p && !p->bytes) destroy(p);
 }
 
 /* ---- Use ---- */
 
-void image_profile_apply(const image_profile *p, uint8_t *pixels, int channels, size_t count)
+void image_profile_apply(const image_profile *p, uint8_t *pixels, size_t count)
 {
-    if (!p->grey) {
-        cmsDoTransform(channels == 3 ? p->three : p->four, pixels, pixels, (cmsUInt32Number)count);
-        return;
-    }
-    for (size_t i = 0; i < count; ++i, pixels += channels) memcpy(pixels, p->levels[*pixels], 3);
+    if (p->transform)
+        cmsDoTransform(p->transform, pixels, pixels, (cmsUInt32Number)count);
+    else
+        for (size_t i = 0; i < count; ++i, pixels += p->channels) memcpy(pixels, p->levels[*pixels], 3);
 }
 
 void image_profile_apply_cmyk(const image_profile *p, const uint8_t *cmyk, uint8_t *rgb, size_t count)
 {
-    cmsDoTransform(p->four, cmyk, rgb, (cmsUInt32Number)count);
+    cmsDoTransform(p->transform, cmyk, rgb, (cmsUInt32Number)count);
 }

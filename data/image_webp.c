@@ -39,12 +39,12 @@ static bool open_frame(webp_work *w)
     return (w->framed && w->frame.complete) || fail(w, VP8_STATUS_NOT_ENOUGH_DATA);
 }
 
-static bool open_profile(webp_work *w)
+static bool open_profile(webp_work *w, int channels)
 {
     WebPChunkIterator chunk;
     if (!WebPDemuxGetChunk(w->demux, "ICCP", 1, &chunk)) return true;
-    bool done =
-        image_profile_open(&w->profile, w->file, chunk.chunk.bytes, chunk.chunk.size, IMAGE_RGB, w->err);
+    bool done = image_profile_open(&w->profile, w->file, chunk.chunk.bytes, chunk.chunk.size, IMAGE_RGB,
+                                   channels, w->err);
     WebPDemuxReleaseChunkIterator(&chunk);
     return done;
 }
@@ -80,7 +80,7 @@ static bool decode_frame(const webp_work *w, int channels, uint8_t *into)
 static bool read_opaque(const webp_work *w, image *out)
 {
     if (!decode_frame(w, 3, out->pixels)) return false;
-    if (w->profile) image_profile_apply(w->profile, out->pixels, 3, (size_t)out->width * (size_t)out->height);
+    if (w->profile) image_profile_apply(w->profile, out->pixels, (size_t)out->width * (size_t)out->height);
     return true;
 }
 
@@ -93,7 +93,7 @@ static bool read_transparent(webp_work *w, image *out)
     for (size_t i = 0; i < (size_t)out->width * (size_t)out->height; ++i)
         memcpy(out->pixels + 3 * i, w->file->how.background, 3);
     for (size_t y = 0; y < (size_t)f->height; ++y) {
-        if (w->profile) image_profile_apply(w->profile, w->rgba + y * row, 4, (size_t)f->width);
+        if (w->profile) image_profile_apply(w->profile, w->rgba + y * row, (size_t)f->width);
         image_flatten(w->file, w->rgba + y * row,
                       out->pixels + ((size_t)f->y_offset + y) * wide + 3 * (size_t)f->x_offset,
                       (size_t)f->width);
@@ -119,9 +119,9 @@ static bool decode(webp_work *w, image *out)
     if (!image_allow(file, features.width, features.height, w->err) || !open_frame(w)) return false;
     if (!image_create_any(out, features.width, features.height, w->err))
         return error_prefix(w->err, "%s", file->name);
-    bool whole = w->frame.width == out->width && w->frame.height == out->height;
-    return fits(w, out) && open_profile(w) &&
-           (whole && !w->frame.has_alpha ? read_opaque(w, out) : read_transparent(w, out)) && orient(w, out);
+    bool opaque = w->frame.width == out->width && w->frame.height == out->height && !w->frame.has_alpha;
+    return fits(w, out) && open_profile(w, opaque ? 3 : 4) &&
+           (opaque ? read_opaque(w, out) : read_transparent(w, out)) && orient(w, out);
 }
 
 bool image_webp_decode(const image_file *f, image *out, error *err)

@@ -79,6 +79,7 @@ static void close_pictures(void *self)
     for (int i = 0; i < p->count; ++i)
         if (p->files[i].index == i) free(p->files[i].bytes);
     free(p->files);
+    image_profiles_destroy(p->how.profiles);
     free(p);
 }
 
@@ -175,7 +176,10 @@ bool bench_open_pictures(bench_case *c, const char *name, const bench_options *o
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     p->threads = online < 1 ? 1 : online > THREADS_MOST ? THREADS_MOST : (int)online;
     p->how = IMAGE_READING_DEFAULT;
-    bool ok = parse_options(p, arrow + 2) ? open_files(p, name, text, err) : bad_name(name, err);
+    p->how.profiles = image_profiles_create(err);
+    bool ok = !p->how.profiles              ? false
+              : parse_options(p, arrow + 2) ? open_files(p, name, text, err)
+                                            : bad_name(name, err);
     ok = ok && run_pictures(p, err);
     if (!ok) {
         close_pictures(p);
