@@ -30,10 +30,12 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-/* Of all that the library warns of, a profile that it drops changes the picture. */
+/* Of all that the library warns of, a profile that it drops changes the picture; it also goes on without what
+ * it has no memory for. */
 static void on_warning(png_structp png, png_const_charp text)
 {
     png_work *work = png_get_error_ptr(png);
+    if (strcasestr(text, "memory") && !strstr(text, "limit")) png_error(png, text);
     if (strncmp(text, "iCCP", 4) == 0) snprintf(work->warning, sizeof work->warning, "%s", text);
 }
 
@@ -67,6 +69,19 @@ static void on_flush(png_structp png)
 static uint32_t big_endian(const unsigned char *bytes)
 {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Whether every chunk up to the last is there: the library takes memory for some by what they say. */
+static bool is_whole(const image_file *f)
+{
+    size_t at = 8;
+    while (f->size - at >= 12) {
+        size_t length = big_endian(f->bytes + at);
+        if (length > f->size - at - 12) return false;
+        if (memcmp(f->bytes + at + 4, "IEND", 4) == 0) return true;
+        at += length + 12;
+    }
+    return false;
 }
 
 /* Texts, which may unpack to anything, and what else has no bearing on the picture are not even looked at. */
@@ -172,6 +187,9 @@ static bool decode(png_work *work, image *out)
     const image_file *f = work->file;
     int64_t width = big_endian(f->bytes + 16), height = big_endian(f->bytes + 20);
     if (!image_allow(f, width, height, work->err)) return false;
+    if (!is_whole(f))
+        return error_set(work->err, ERROR_FORMAT, "%s: cannot decode this PNG: the file is cut short",
+                         f->name);
     if (!work->info) return error_set(work->err, ERROR_MEMORY, "%s: no memory to decode a PNG", f->name);
     if (!read_header(work)) return fail(work);
     if (!image_create_any(out, (int)width, (int)height, work->err))

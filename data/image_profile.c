@@ -3,20 +3,18 @@
  * is not applied, so that sRGB pictures, tagged or not, keep their levels.
  * SPDX-License-Identifier: MIT */
 #include "data/image_codec.h"
+#include "data/image_pool.h"
 #include "host/base/log.h"
 
-#include <lcms2.h>
-#include <lcms2_plugin.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_MOST = 64 << 20 }; /* bytes that a profile may ask for at once */
 enum { KEPT = 16 };
 
 struct image_profile {
-    cmsContext context;
+    image_pool pool;
     cmsHTRANSFORM transform; /* NULL for grey */
     image_pixels pixels;
     int channels;
@@ -31,43 +29,6 @@ void image_profile_note(const image_file *f, const char *why)
     static atomic_flag said = ATOMIC_FLAG_INIT;
     if (!atomic_flag_test_and_set(&said))
         log_warn("%s: its colour profile is ignored: %s; more such pictures are not mentioned", f->name, why);
-}
-
-/* ---- Memory: the library says "no profile" when there is none left, so its allocators keep note ---- */
-
-static _Thread_local bool refused;
-
-static void *get(cmsContext context, cmsUInt32Number size)
-{
-    (void)context;
-    if (size == 0 || size > BLOCK_MOST) return NULL; /* of a damaged profile */
-    void *block = malloc(size);
-    if (!block) refused = true;
-    return block;
-}
-
-static void *enlarge(cmsContext context, void *block, cmsUInt32Number size)
-{
-    (void)context;
-    if (size > BLOCK_MOST) return NULL;
-    void *larger = realloc(block, size);
-    if (!larger) refused = true;
-    return larger;
-}
-
-static void give(cmsContext context, void *block)
-{
-    (void)context;
-    free(block);
-}
-
-static cmsContext create_context(void)
-{
-    cmsPluginMemHandler memory = { .base = { cmsPluginMagicNumber, 2000, cmsPluginMemHandlerSig, NULL },
-                                   .MallocPtr = get,
-                                   .FreePtr = give,
-                                   .ReallocPtr = enlarge };
-    return cmsCreateContext(&memory, NULL);
 }
 
 /* ---- Opening ---- */
@@ -85,7 +46,7 @@ static cmsHTRANSFORM transform(const image_profile *p, cmsHPROFILE from, cmsHPRO
                                cmsUInt32Number out)
 {
     /* The library's cache of the last pixel would keep threads from using it at a time. */
-    return cmsCreateTransformTHR(p->context, from, in, to, out, INTENT_PERCEPTUAL, cmsFLAGS_NOCACHE);
+    return cmsCreateTransformTHR(p->pool.context, from, in, to, out, INTENT_PERCEPTUAL, cmsFLAGS_NOCACHE);
 }
 
 static bool make_grey(image_profile *p, cmsHPROFILE from, cmsHPROFILE to)
@@ -99,16 +60,16 @@ static bool make_grey(image_profile *p, cmsHPROFILE from, cmsHPROFILE to)
     return true;
 }
 
-static bool make_transform(image_profile *p, cmsHPROFILE from, image_pixels pixels)
+static bool make_transform(image_profile *p, cmsHPROFILE from)
 {
-    cmsHPROFILE to = cmsCreate_sRGBProfileTHR(p->context);
+    cmsHPROFILE to = cmsCreate_sRGBProfileTHR(p->pool.context);
     bool grey = cmsGetColorSpace(from) == cmsSigGrayData, made = false;
     if (to && grey)
         made = make_grey(p, from, to);
     else if (to)
-        p->transform = pixels == IMAGE_CMYK ? transform(p, from, to, TYPE_CMYK_8, TYPE_RGB_8)
-                       : p->channels == 3   ? transform(p, from, to, TYPE_RGB_8, TYPE_RGB_8)
-                                            : transform(p, from, to, TYPE_RGBA_8, TYPE_RGBA_8);
+        p->transform = p->pixels == IMAGE_CMYK ? transform(p, from, to, TYPE_CMYK_8, TYPE_RGB_8)
+                       : p->channels == 3      ? transform(p, from, to, TYPE_RGB_8, TYPE_RGB_8)
+                                               : transform(p, from, to, TYPE_RGBA_8, TYPE_RGBA_8);
     if (to) cmsCloseProfile(to);
     return made || p->transform;
 }
@@ -142,9 +103,34 @@ static void destroy(image_profile *p)
 {
     if (!p) return;
     if (p->transform) cmsDeleteTransform(p->transform);
-    if (p->context) cmsDeleteContext(p->context);
+    image_pool_close(&p->pool);
     free(p->bytes);
     free(p);
+}
+
+/* What is wrong with the profile, or NULL. */
+static const char *use(image_profile *p, const void *bytes, size_t size)
+{
+    cmsHPROFILE from = cmsOpenProfileFromMemTHR(p->pool.context, bytes, (cmsUInt32Number)size);
+    if (!from) return "it is damaged";
+    const char *why = other_pixels(from, p->pixels);
+    if (!why && !make_transform(p, from)) why = "it is damaged";
+    cmsCloseProfile(from);
+    return why;
+}
+
+/* The pool may be full at any of the library's calls, and all that it had goes with it. */
+static const char *use_pool(image_profile *p, const void *bytes, size_t size)
+{
+    if (setjmp(p->pool.full)) {
+        image_pool_leave();
+        p->transform = NULL;
+        return "it takes too much memory";
+    }
+    image_pool_enter(&p->pool);
+    const char *why = use(p, bytes, size);
+    image_pool_leave();
+    return why;
 }
 
 /* NULL when memory is out.  `why` says what is wrong with a profile that cannot be used. */
@@ -152,20 +138,15 @@ static image_profile *make(const void *bytes, size_t size, image_pixels pixels, 
                            const char **why)
 {
     image_profile *p = calloc(1, sizeof *p);
-    refused = false;
-    if (!p || !(p->context = create_context())) {
-        destroy(p);
+    if (!p || !image_pool_open(&p->pool)) {
+        free(p);
         return NULL;
     }
     p->pixels = pixels;
     p->channels = channels;
-    cmsHPROFILE from = cmsOpenProfileFromMemTHR(p->context, bytes, (cmsUInt32Number)size);
-    *why = from ? other_pixels(from, pixels) : "it is damaged";
-    bool made = from && !*why && make_transform(p, from, pixels);
-    if (!made && !*why) *why = "it is damaged";
-    if (from) cmsCloseProfile(from);
-    p->nothing = !made || (pixels != IMAGE_CMYK && changes_nothing(p));
-    if (!refused) return p;
+    *why = use_pool(p, bytes, size);
+    p->nothing = *why || (pixels != IMAGE_CMYK && changes_nothing(p));
+    if (!p->pool.memory) return p;
     destroy(p);
     return NULL;
 }
@@ -209,11 +190,11 @@ static image_profile *find(image_profiles *k, const void *bytes, size_t size, im
     return found;
 }
 
-/* Two threads may both keep the same one; no matter.  Without room or memory it stays its user's. */
-static void keep(image_profiles *k, image_profile *p, const void *bytes, size_t size)
+/* Two threads may both keep the same one; no matter.  Without room it stays its user's. */
+static bool keep(image_profiles *k, image_profile *p, const void *bytes, size_t size)
 {
     unsigned char *copy = malloc(size);
-    if (!copy) return;
+    if (!copy) return false;
     memcpy(copy, bytes, size);
     pthread_mutex_lock(&k->lock);
     bool room = k->count < KEPT;
@@ -224,6 +205,7 @@ static void keep(image_profiles *k, image_profile *p, const void *bytes, size_t 
     }
     pthread_mutex_unlock(&k->lock);
     if (!room) free(copy);
+    return true;
 }
 
 bool image_profile_open(image_profile **out, const image_file *f, const void *bytes, size_t size,
@@ -240,9 +222,11 @@ bool image_profile_open(image_profile **out, const image_file *f, const void *by
     if (!p) {
         const char *why = NULL;
         p = make(bytes, size, pixels, channels, &why);
-        if (!p) return error_set(err, ERROR_MEMORY, "%s: no memory for its colour profile", f->name);
+        if (!p || (kept && !keep(kept, p, bytes, size))) {
+            destroy(p);
+            return error_set(err, ERROR_MEMORY, "%s: no memory for its colour profile", f->name);
+        }
         if (why) image_profile_note(f, why);
-        if (kept) keep(kept, p, bytes, size);
     }
     if (p->nothing)
         image_profile_close(p);

@@ -168,9 +168,9 @@ static void packed_chunks(void **state)
         read_apart(&m, NULL, NULL, 8);
     }
     set_number(chunk - 4, 0x7ffffff0); /* a length that nothing follows */
-    read_apart(&m, NULL, "cannot decode this PNG", 8);
+    read_apart(&m, NULL, "cannot decode this PNG: the file is cut short", 8);
     memcpy(chunk, "eXIf", 4);
-    read_apart(&m, NULL, "cannot decode this PNG", 8);
+    read_apart(&m, NULL, "cannot decode this PNG: the file is cut short", 8);
     free(m.bytes);
 }
 
