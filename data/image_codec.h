@@ -26,8 +26,8 @@ bool image_create_any(image *out, int width, int height, error *err);
 void image_flatten(const image_file *f, const uint8_t *rgba, uint8_t *rgb, size_t count);
 
 #define IMAGE_EXIF_MOST (1 << 20) /* bytes; a longer block is not looked at */
-/* Turns the picture as its EXIF block, with or without "Exif\0\0" before it, says; a block that makes no sense
- * is none.  False, the picture as it was, only when memory is out. */
+/* Turns the picture as its EXIF block, with or without "Exif\0\0" before it, says; a block that makes no
+ * sense is none.  False, the picture as it was, only when memory is out. */
 bool image_orient(image *picture, const void *block, size_t size, error *err);
 
 /* ---- Colour profiles --------------------------------------------------------------------------- */

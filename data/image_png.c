@@ -93,8 +93,8 @@ static void set_limits(png_structp png)
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, skipped, (int)(sizeof skipped / 5));
 }
 
-/* Asks libpng for 8-bit RGBA whatever the file holds.  gAMA, cHRM and sRGB change nothing: as nearly all other
- * programs, we take colours without a profile for sRGB. */
+/* Asks libpng for 8-bit RGBA whatever the file holds.  gAMA, cHRM and sRGB change nothing: like Pillow, we
+ * take colours without a profile for sRGB. */
 static void ask_for_rgba(png_structp png)
 {
     png_set_expand(png);

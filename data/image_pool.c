@@ -16,8 +16,8 @@ struct image_block {
     alignas(max_align_t) unsigned char bytes[];
 };
 
-/* The pool of the calls that this thread makes now; the library's own word for it is not known to the first of
- * them, which makes the context. */
+/* The pool of the calls that this thread makes now; the library's own word for it is not known to the first
+ * of them, which makes the context. */
 static _Thread_local image_pool *current;
 
 void image_pool_enter(image_pool *p)

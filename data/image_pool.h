@@ -1,5 +1,5 @@
-/* image_pool.h -- memory for lcms2, which does not take well to being refused any: it may crash or lose what it
- * has.  A pool therefore never refuses; it jumps out of the library, and its owner frees all.
+/* image_pool.h -- memory for lcms2, which does not take well to being refused any: it may crash or lose
+ * what it has.  A pool therefore never refuses; it jumps out of the library, and its owner frees all.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_IMAGE_POOL_H
 #define DALLE_CL_DATA_IMAGE_POOL_H

@@ -1,6 +1,6 @@
 /* image_profile.c -- colours of an embedded profile to sRGB, through lcms2: perceptual, as Pillow's
- * ImageCms.profileToProfile does.  A profile that changes no colour by more than a level counts as sRGB's own and
- * is not applied, so that sRGB pictures, tagged or not, keep their levels.
+ * ImageCms.profileToProfile does.  A profile that changes no colour by more than a level counts as sRGB's
+ * own and is not applied, so that sRGB pictures, tagged or not, keep their levels.
  * SPDX-License-Identifier: MIT */
 #include "data/image_codec.h"
 #include "data/image_pool.h"

@@ -1,5 +1,5 @@
-/* image_resize.c -- pictures of another size, and cut to a square.  A filter is the product of one along rows and
- * one along columns; the mean of the area is computed in floating point.
+/* image_resize.c -- pictures of another size, and cut to a square.  A filter is the product of one along
+ * rows and one along columns; the mean of the area is computed in floating point.
  * SPDX-License-Identifier: MIT */
 #include "data/image_taps.h"
 #include <math.h>

@@ -14,7 +14,8 @@ typedef struct image_taps {
     double *weight;
 } image_taps;
 
-/* Any filter but IMAGE_AREA, as Pillow has it: widened when shrinking; what lies beyond the edge is left out. */
+/* Any filter but IMAGE_AREA, as Pillow has it: widened when shrinking; what lies beyond the edge is left
+ * out. */
 bool image_taps_make(image_taps *t, image_filter filter, int in, int out, error *err);
 /* IMAGE_AREA, or TensorFlow's ResizeArea with aligned corners. */
 bool image_taps_make_area(image_taps *t, int in, int out, bool align_corners, error *err);

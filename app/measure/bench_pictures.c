@@ -1,5 +1,5 @@
-/* bench_pictures.c -- the cases "pictures:..." of `dalle-cl bench`: files in memory are decoded and their centre
- * squares resized, as training without augmentation does, by as many threads as are asked for.
+/* bench_pictures.c -- the cases "pictures:..." of `dalle-cl bench`: files in memory are decoded and their
+ * centre squares resized, as training without augmentation does, by as many threads as are asked for.
  * SPDX-License-Identifier: MIT */
 #include "app/measure/bench.h"
 

@@ -27,19 +27,22 @@ head -c 60 set/b.png >cut && mv cut set/b.png
 echo "<!DOCTYPE html><title>404</title>" >set/d.png
 : >set/f.png
 printf 'RIFF\020\000\000\000WEBPVP8 ' >set/h.webp && rm set/h.png
-printf 'GIF89a\001\000\001\000' >set/i.gif && rm set/i.png
 runs 1 data info set
-says "broken: 5"
+says "broken: 4"
 says "set/b.png: cannot decode this PNG: the file is cut short"
 says "set/d.png: is HTML, a web page"
 says "set/f.png: is empty"
 says "set/h.webp: cannot decode this WebP: the file is cut short"
-says "set/i.gif: is a GIF picture; PNG, JPEG and WebP are read: convert it, as by 'convert IN OUT.png'"
-says "16x16: 5"
-warns "5 of 10 pictures cannot be read"
+says "16x16: 6"
+warns "4 of 10 pictures cannot be read"
 runs 1 data info set --json
 says '"problem": "set/h.webp: cannot decode this WebP'
 runs 0 data info set --fast
+
+mkdir other && cp set/a.* other && cp set/a.txt other/i.txt
+printf 'GIF89a\001\000\001\000' >other/i.gif
+runs 1 data info other
+says "other/i.gif: is a GIF picture; PNG, JPEG and WebP are read: convert it, as by 'convert IN OUT.png'"
 
 # Captions: several are a line each; missing and empty ones are counted.
 mkdir odd && cp set/a.* set/c.* set/e.* set/g.* odd

@@ -196,8 +196,8 @@ static void count_lines(void *context, log_level of, const char *line)
     ++said;
 }
 
-/* The profile in a WebP stands in no checksum: any of its bytes may be another.  There is always a picture, and
- * at most one line in the log. */
+/* The profile in a WebP stands in no checksum: any of its bytes may be another.  There is always a picture,
+ * and at most one line in the log. */
 static void damaged_profiles(void **state)
 {
     (void)state;

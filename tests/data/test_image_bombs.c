@@ -1,5 +1,5 @@
-/* test_image_bombs.c -- small files that would take much memory: refused by their headers, or read without what
- * would unpack.  Each is read in a process of its own, whose memory is looked at.
+/* test_image_bombs.c -- small files that would take much memory: refused by their headers, or read without
+ * what would unpack.  Each is read in a process of its own, whose memory is looked at.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 

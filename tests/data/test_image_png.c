@@ -1,5 +1,5 @@
-/* test_image_png.c -- a set of PNGs of every colour type, depth and interlacing, made here, whose pixels are known;
- * their cuts and flipped bits.
+/* test_image_png.c -- a set of PNGs of every colour type, depth and interlacing, made here, whose pixels
+ * are known; their cuts and flipped bits.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 

@@ -1,5 +1,5 @@
-/* test_image_webp.c -- WebP: lossless, lossy, with alpha, animated, turned; cuts and flipped bits.  Files beyond
- * what the encoder writes are put together here, chunk by chunk.
+/* test_image_webp.c -- WebP: lossless, lossy, with alpha, animated, turned; cuts and flipped bits.  Files
+ * beyond what the encoder writes are put together here, chunk by chunk.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 
