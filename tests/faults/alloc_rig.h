@@ -76,19 +76,6 @@ static UNUSED bool whole_safetensors(const char *path, error *err)
     return f != NULL;
 }
 
-/* Writes a file that tests/golden/pictures.safetensors holds. */
-static UNUSED void write_golden(const char *name, const char *file)
-{
-    char from[1024];
-    const char *folder = getenv("DALLE_CL_TEST_DATA");
-    snprintf(from, sizeof from, "%s/golden/pictures.safetensors", folder ? folder : "tests");
-    safetensors *golden = safetensors_open(from, NULL);
-    assert_non_null(golden);
-    const safetensors_tensor *t = safetensors_find(golden, name);
-    assert_true(t && file_write(path_of(file), t->data, (size_t)t->bytes, NULL));
-    safetensors_close(golden);
-}
-
 /* The command line, in this process; the list ends with NULL.  What it says on standard error is the
  * error. */
 static UNUSED bool command(char *const *argument, error *err)

@@ -474,9 +474,9 @@ static int set_up(void **state)
     image_free(&made);
     write_jpeg(path_of("a.jpg"), JCS_RGB, 3);
     write_jpeg(path_of("cmyk.jpg"), JCS_CMYK, 4);
-    write_golden("png_adobe.file", "adobe.png");
-    write_golden("jpeg_grey.file", "grey.jpg");
-    write_golden("webp_lossless_p3.file", "p3.webp");
+    write_golden("png_adobe.file", path_of("adobe.png"));
+    write_golden("jpeg_grey.file", path_of("grey.jpg"));
+    write_golden("webp_lossless_p3.file", path_of("p3.webp"));
     write_emoji();
     write_odd_tensors();
     write_text(path_of("lines.txt"), "a red square\na green square\nblue over a white\n");
