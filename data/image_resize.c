@@ -24,20 +24,17 @@ static void spread(const uint8_t *row, int width, lanes *pixels)
         pixels[x] = (lanes){ (float)row[0], (float)row[1], (float)row[2], 0 };
 }
 
-/* `pixels` has room for a row. */
-static void along_rows(const image *in, const image_taps *t, const float *weights, int width, lanes *pixels,
-                       float *out)
+/* One row of `in`; `pixels` has room for it. */
+static void along_row(const image *in, int y, const image_taps *t, const float *weights, int width,
+                      lanes *pixels, float *out)
 {
-    for (int y = 0; y < in->height; ++y) {
-        spread(in->pixels + (size_t)y * (size_t)in->width * 3, in->width, pixels);
-        for (int x = 0; x < width; ++x, out += 3) {
-            const float *weight = weights + (size_t)x * (size_t)t->most;
-            lanes sum = { 0 };
-            for (int tap = 0; tap < t->count[x]; ++tap)
-                sum +=
-                    weight[tap] * pixels[t->first[x] + tap < in->width ? t->first[x] + tap : in->width - 1];
-            memcpy(out, &sum, 3 * sizeof *out);
-        }
+    spread(in->pixels + (size_t)y * (size_t)in->width * 3, in->width, pixels);
+    for (int x = 0; x < width; ++x, out += 3) {
+        const float *weight = weights + (size_t)x * (size_t)t->most;
+        lanes sum = { 0 };
+        for (int tap = 0; tap < t->count[x]; ++tap)
+            sum += weight[tap] * pixels[t->first[x] + tap < in->width ? t->first[x] + tap : in->width - 1];
+        memcpy(out, &sum, 3 * sizeof *out);
     }
 }
 
@@ -46,42 +43,59 @@ static uint8_t to_byte(float value)
     return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)rintf(value);
 }
 
-static void along_columns(const float *in, int height, const image_taps *t, const float *weights, float *line,
-                          image *out)
+typedef struct work {
+    const image_taps *rows, *columns;
+    float *across, *down; /* their weights */
+    void *pixels;         /* a row of `in` */
+    float *ring; /* rows of the new width, as many as a new row is made of at most: row i at i % most */
+    float *line;
+} work;
+
+static void along_column(const work *w, int height, int y, image *out)
+{
+    const image_taps *t = w->columns;
+    size_t row = (size_t)out->width * 3;
+    memset(w->line, 0, row * sizeof *w->line);
+    for (int tap = 0; tap < t->count[y]; ++tap) {
+        int at = t->first[y] + tap < height ? t->first[y] + tap : height - 1;
+        float weight = w->down[(size_t)y * (size_t)t->most + (size_t)tap], *line = w->line;
+        const float *from = w->ring + row * (size_t)(at % t->most);
+        for (size_t x = 0; x < row; ++x) line[x] += weight * from[x];
+    }
+    for (size_t x = 0; x < row; ++x) out->pixels[row * (size_t)y + x] = to_byte(w->line[x]);
+}
+
+static void resize(const image *in, const work *w, image *out)
 {
     size_t row = (size_t)out->width * 3;
+    int made = 0;
     for (int y = 0; y < out->height; ++y) {
-        memset(line, 0, row * sizeof *line);
-        for (int tap = 0; tap < t->count[y]; ++tap) {
-            int at = t->first[y] + tap < height ? t->first[y] + tap : height - 1;
-            float weight = weights[(size_t)y * (size_t)t->most + (size_t)tap];
-            const float *from = in + row * (size_t)at;
-            for (size_t x = 0; x < row; ++x) line[x] += weight * from[x];
-        }
-        for (size_t x = 0; x < row; ++x) out->pixels[row * (size_t)y + x] = to_byte(line[x]);
+        int end = w->columns->first[y] + w->columns->count[y];
+        for (; made < end && made < in->height; ++made)
+            along_row(in, made, w->rows, w->across, out->width, w->pixels,
+                      w->ring + row * (size_t)(made % w->columns->most));
+        along_column(w, in->height, y, out);
     }
 }
 
 static bool apply(const image *in, const image_taps *rows, const image_taps *columns, image *out, error *err)
 {
     size_t row = (size_t)out->width * 3;
-    float *across = real_weights(rows, out->width, err),
-          *down = across ? real_weights(columns, out->height, err) : NULL;
-    float *between = malloc(row * (size_t)in->height * sizeof *between), *line = malloc(row * sizeof *line);
-    void *pixels = NULL;
-    if (posix_memalign(&pixels, sizeof(lanes), (size_t)in->width * sizeof(lanes)) != 0) pixels = NULL;
-    bool done = down && between && line && pixels;
-    if (done) {
-        along_rows(in, rows, across, out->width, pixels, between);
-        along_columns(between, in->height, columns, down, line, out);
-    } else if (down) {
+    work w = { .rows = rows, .columns = columns, .across = real_weights(rows, out->width, err) };
+    if (w.across) w.down = real_weights(columns, out->height, err);
+    if (posix_memalign(&w.pixels, sizeof(lanes), (size_t)in->width * sizeof(lanes)) != 0) w.pixels = NULL;
+    w.ring = malloc(row * (size_t)columns->most * sizeof *w.ring);
+    w.line = malloc(row * sizeof *w.line);
+    bool done = w.down && w.pixels && w.ring && w.line;
+    if (done)
+        resize(in, &w, out);
+    else if (w.down)
         error_set(err, ERROR_MEMORY, "no memory to resize a picture of %d x %d", in->width, in->height);
-    }
-    free(across);
-    free(down);
-    free(between);
-    free(line);
-    free(pixels);
+    free(w.across);
+    free(w.down);
+    free(w.pixels);
+    free(w.ring);
+    free(w.line);
     return done;
 }
 

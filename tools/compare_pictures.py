@@ -4,7 +4,8 @@
     python3 tools/compare_pictures.py build/dalle-cl [--pictures FOLDER] [--threads N] [--side S] [--rounds R]
 
 The same files, held in memory, are decoded to RGB and their centre squares resized to S x S, in turns: ours, theirs,
-ours, ..; the figures are medians, so that another program's load weighs on all alike.  FOLDER holds photographs
+ours, ..; the figures are medians of turns, so that another program's load weighs on all alike, and, after the slash,
+by the time that processors spent, on which such a load weighs least.  FOLDER holds photographs
 (JPEG) from which the PNG and WebP files are made, too; without it they are drawn here.  Ours by area, as training
 does, and bilinear; Pillow by BOX and BILINEAR, torchvision by its antialiased bilinear.  Needs Pillow.
 SPDX-License-Identifier: MIT
@@ -82,6 +83,10 @@ class Ours:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.process.stdout.readline()
 
+    def spent(self):
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def run(self):
         self.process.stdin.write("1\n")
         self.process.stdin.flush()
@@ -127,19 +132,24 @@ def compare(o, pool, label, files):
         theirs = {"Pillow box": pillow(o.side, Image.BOX), "Pillow bilinear": pillow(o.side, Image.BILINEAR)}
         if torchvision:
             theirs["torchvision"] = vision(o.side)
-        times = {name: [] for name in [*ours, *theirs]}
+        times, spent = {name: [] for name in [*ours, *theirs]}, {name: 0 for name in [*ours, *theirs]}
         for _ in range(o.rounds):
             for name, run in ours.items():
+                before = run.spent()
                 times[name].append(run.run())
+                spent[name] += run.spent() - before
             for name, read in theirs.items():
-                start = time.perf_counter()
+                start, before = time.perf_counter(), time.process_time()
                 list(pool.map(read, files))
                 times[name].append(time.perf_counter() - start)
+                spent[name] += time.process_time() - before
         for run in ours.values():
             run.close()
     rates = {name: len(files) / statistics.median(t) for name, t in times.items()}
-    print(label + ": " + ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items()) +
-          f"; ours to Pillow's, area to box: {rates['ours area'] / rates['Pillow box']:.2f}", flush=True)
+    steady = {name: o.rounds * len(files) / max(t, 1e-9) for name, t in spent.items()}
+    print(label + ": " + ", ".join(f"{name} {rate:.0f}/{steady[name]:.0f}" for name, rate in rates.items()) +
+          f"; ours to Pillow's, area to box: {rates['ours area'] / rates['Pillow box']:.2f}"
+          f"/{steady['ours area'] / steady['Pillow box']:.2f}", flush=True)
 
 
 main()
