@@ -13,7 +13,7 @@ typedef struct png_work {
     const unsigned char *bytes; /* reading */
     unsigned char *made;        /* writing */
     size_t size, position, room;
-    const image_file *file;
+    const image_file *file; /* NULL: writing */
     image_profile *profile;
     uint8_t *rgba; /* a row, or, interlaced, all */
     png_bytep *rows;
@@ -35,7 +35,7 @@ static void on_error(png_structp png, png_const_charp text)
 static void on_warning(png_structp png, png_const_charp text)
 {
     png_work *work = png_get_error_ptr(png);
-    if (strcasestr(text, "memory") && !strstr(text, "limit")) png_error(png, text);
+    if (work->file && strcasestr(text, "memory") && !strstr(text, "limit")) png_error(png, text);
     if (strncmp(text, "iCCP", 4) == 0) snprintf(work->warning, sizeof work->warning, "%s", text);
 }
 
