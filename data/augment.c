@@ -52,6 +52,19 @@ static int target_side(const draws *d, augment_mode mode, int side, int size)
 bool augment(const image *in, int size, augment_mode mode, augment_flip flip, const augment_dice *dice,
              uint8_t *out, error *err)
 {
+    return augment_by(in, size, mode, flip, IMAGE_AREA, dice, out, err);
+}
+
+static bool resize(const image *square, int target, augment_mode mode, image_filter filter, image *out,
+                   error *err)
+{
+    return filter == IMAGE_AREA ? image_resize_area(square, target, target, mode != AUGMENT_NONE, out, err)
+                                : image_resize(square, filter, target, target, out, err);
+}
+
+bool augment_by(const image *in, int size, augment_mode mode, augment_flip flip, image_filter filter,
+                const augment_dice *dice, uint8_t *out, error *err)
+{
     draws d = draws_from(dice);
     image square = { 0 }, resized = { 0 }, final = { 0 };
     int side = in->width < in->height ? in->width : in->height;
@@ -62,10 +75,9 @@ bool augment(const image *in, int size, augment_mode mode, augment_flip flip, co
         crop_y = between(&d, DRAW_CROP_Y, 0, target - size);
     bool flipped = flip == AUGMENT_FLIP_ON || (flip == AUGMENT_FLIP_AS_MODE && mode == AUGMENT_LISTING1);
 
-    bool done =
-        image_crop(in, x, y, side, side, &square, err) &&
-        (target == side || image_resize_area(&square, target, target, mode != AUGMENT_NONE, &resized, err)) &&
-        image_crop(target == side ? &square : &resized, crop_x, crop_y, size, size, &final, err);
+    bool done = image_crop(in, x, y, side, side, &square, err) &&
+                (target == side || resize(&square, target, mode, filter, &resized, err)) &&
+                image_crop(target == side ? &square : &resized, crop_x, crop_y, size, size, &final, err);
     if (done) {
         if (flipped && between(&d, DRAW_FLIP, 0, 1) == 1) image_flip(&final);
         memcpy(out, final.pixels, (size_t)size * (size_t)size * 3);

@@ -27,5 +27,8 @@ typedef struct augment_dice {
  * without flip. */
 bool augment(const image *in, int size, augment_mode mode, augment_flip flip, const augment_dice *dice,
              uint8_t *out, error *err);
+/* The same by another filter than the paper's area. */
+bool augment_by(const image *in, int size, augment_mode mode, augment_flip flip, image_filter filter,
+                const augment_dice *dice, uint8_t *out, error *err);
 
 #endif

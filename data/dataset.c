@@ -19,6 +19,7 @@ struct dataset {
     int64_t count;
     const char **left_out;
     int64_t left_out_count;
+    image_reading reading;
 };
 
 static bool no_memory(error *err)
@@ -53,6 +54,7 @@ dataset *dataset_open(const char *const *paths, int count, bool need_captions, e
     if (count < 1) return error_null(err, ERROR_USAGE, "no data set is given; name a tar or a folder");
     dataset *d = calloc(1, sizeof *d);
     if (!d) return no_memory(err), NULL;
+    d->reading = IMAGE_READING_DEFAULT;
     member_list list = { 0 };
     bool done = true;
     d->memory = list.memory = arena_create();
@@ -61,6 +63,7 @@ dataset *dataset_open(const char *const *paths, int count, bool need_captions, e
     if (!d->memory || !d->paths || !d->files) done = no_memory(err);
     list.paths = count > 1 ? d->paths : NULL;
     list.lenient = count > 1; /* of a hundred shards one that is cut does not stop the others */
+    done = done && (d->reading.profiles = image_profiles_create(err));
     for (int i = 0; done && i < count; ++i) {
         d->files[i] = -1;
         d->paths[i] = arena_strdup(d->memory, paths[i]);
@@ -83,6 +86,7 @@ void dataset_close(dataset *d)
     free(d->files);
     free(d->items);
     free(d->left_out);
+    image_profiles_destroy(d->reading.profiles);
     arena_destroy(d->memory);
     free(d);
 }
@@ -117,12 +121,19 @@ int64_t dataset_find(const dataset *d, const char *key)
     return -1;
 }
 
-static bool read_in_place(int file, const member *m, const char *name, image *out, error *err)
+void dataset_set_reading(dataset *d, const image_reading *how)
+{
+    image_profiles *kept = d->reading.profiles;
+    d->reading = *how;
+    d->reading.profiles = kept;
+}
+
+static bool read_in_place(const dataset *d, const member *m, const char *name, image *out, error *err)
 {
     unsigned char *bytes = malloc((size_t)m->size + 1);
     if (!bytes) return error_set(err, ERROR_MEMORY, "%s: no memory to read it", name);
-    bool done = source_read(file, m->offset, m->size, bytes, name, err) &&
-                image_decode(bytes, (size_t)m->size, name, out, err);
+    bool done = source_read(d->files[m->source], m->offset, m->size, bytes, name, err) &&
+                image_decode_as(bytes, (size_t)m->size, name, &d->reading, out, err);
     free(bytes);
     return done;
 }
@@ -135,11 +146,11 @@ bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *er
     if (m->path && m->size > SOURCE_MAX_PICTURE)
         return error_set(err, ERROR_FORMAT, "%s: has %lld bytes; at most %d are read", m->path,
                          (long long)m->size, SOURCE_MAX_PICTURE);
-    if (m->path) return image_read(m->path, out, err);
+    if (m->path) return image_read_as(m->path, &d->reading, out, err);
     char name[512];
     snprintf(name, sizeof name, "%.250s: picture '%.200s'", d->paths[m->source], m->name);
-    if (m->bytes) return image_decode(m->bytes, (size_t)m->size, name, out, err);
-    return read_in_place(d->files[m->source], m, name, out, err);
+    if (m->bytes) return image_decode_as(m->bytes, (size_t)m->size, name, &d->reading, out, err);
+    return read_in_place(d, m, name, out, err);
 }
 
 /* Nothing for a sample that has one caption and comes once, so that a set without either keeps its hash. */

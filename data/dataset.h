@@ -52,6 +52,9 @@ int64_t dataset_find(const dataset *d, const char *key);           /* or -1 */
  * sources as "path: name: why". */
 int64_t dataset_left_out(const dataset *d);
 const char *dataset_left_out_at(const dataset *d, int64_t i);
+/* How its pictures are read from now on, if not by IMAGE_READING_DEFAULT; before threads read them.  The set
+ * keeps colour profiles itself. */
+void dataset_set_reading(dataset *d, const image_reading *how);
 bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *err);
 
 /* SHA-256 over keys, captions, picture sizes in bytes, and repeats: says in a checkpoint which data made

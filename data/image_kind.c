@@ -11,22 +11,33 @@ typedef struct kind {
 } kind;
 
 static const kind marks[] = {
-    { 8, 4, "WEBP", "a WebP picture" },
     { 0, 4, "GIF8", "a GIF picture" },
     { 0, 2, "BM", "a BMP picture" },
     { 0, 4, "II*\0", "a TIFF picture, or a camera's raw file" },
     { 0, 4, "MM\0*", "a TIFF picture, or a camera's raw file" },
+    { 0, 4, "II+\0", "a TIFF picture, or a camera's raw file" },
+    { 0, 4, "MM\0+", "a TIFF picture, or a camera's raw file" },
+    { 4, 7, "ftypcrx", "a camera's raw file" },
     { 4, 7, "ftyphei", "a HEIC picture" },
     { 4, 7, "ftyphev", "a HEIC picture" },
     { 4, 8, "ftypmif1", "a HEIF picture" },
     { 4, 8, "ftypmsf1", "a HEIF picture" },
     { 4, 7, "ftypavi", "an AVIF picture" },
     { 4, 4, "ftyp", "a video" },
+    { 8, 4, "AVI ", "a video" },
+    { 0, 4, "\x1a\x45\xdf\xa3", "a video" },
     { 4, 8, "JXL \r\n\x87\n", "a JPEG XL picture" },
     { 0, 2, "\xff\x0a", "a JPEG XL picture" },
     { 4, 8, "jP  \r\n\x87\n", "a JPEG 2000 picture" },
     { 0, 4, "\xff\x4f\xff\x51", "a JPEG 2000 picture" },
     { 0, 4, "8BPS", "a Photoshop picture" },
+    { 0, 8, "gimp xcf", "a GIMP picture" },
+    { 0, 4, "qoif", "a QOI picture" },
+    { 0, 4, "DDS ", "a DDS picture" },
+    { 0, 4, "\x76\x2f\x31\x01", "an OpenEXR picture" },
+    { 0, 5, "\x8aMNG\r", "an MNG animation" },
+    { 0, 5, "\x8bJNG\r", "a JNG picture" },
+    { 0, 5, "\x89PNG\n", "a PNG whose line ends were changed, as by a transfer as text" },
     { 0, 4, "\0\0\1\0", "an icon" },
     { 0, 4, "%PDF", "a PDF" },
     { 0, 4, "PK\3\4", "a ZIP archive" },
@@ -81,4 +92,22 @@ const char *image_kind(const void *bytes, size_t size)
     if (is_netpbm(bytes, size)) return "a Netpbm picture";
     const char *name = markup(bytes, size);
     return name ? name : plain(bytes, size);
+}
+
+const char *image_kind_converter(const char *name)
+{
+    static const struct {
+        const char *kind, *command;
+    } others[] = {
+        { "HEI", "heif-convert IN OUT.png" },    { "AVIF", "heif-convert IN OUT.png" },
+        { "JPEG XL", "djxl IN OUT.png" },        { "JPEG 2000", "opj_decompress -i IN -o OUT.png" },
+        { "SVG", "rsvg-convert -o OUT.png IN" }, { "video", "ffmpeg -i IN -frames:v 1 OUT.png" },
+        { "PDF", "pdftoppm -png IN OUT" },       { "raw file", "darktable-cli IN OUT.png" },
+        { "icon", "convert IN OUT.png" },        { "animation", "convert IN OUT.png" },
+        { "picture", "convert IN OUT.png" },
+    };
+    if (strstr(name, "TIFF")) return "convert IN OUT.png";
+    for (size_t i = 0; i < sizeof others / sizeof *others; ++i)
+        if (strstr(name, others[i].kind)) return others[i].command;
+    return NULL;
 }

@@ -59,8 +59,8 @@ static bool turn(image *picture, int orientation, error *err)
     bool across = orientation == 2 || orientation == 3 || orientation > 6;
     bool down = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     image turned;
-    if (!image_create(&turned, swap ? picture->height : picture->width,
-                      swap ? picture->width : picture->height, err))
+    if (!image_create_any(&turned, swap ? picture->height : picture->width,
+                          swap ? picture->width : picture->height, err))
         return false;
     uint8_t *to = turned.pixels;
     for (int y = 0; y < turned.height; ++y)
@@ -75,10 +75,29 @@ static bool turn(image *picture, int orientation, error *err)
     return true;
 }
 
+/* The library wants the mark that JPEG has before a block, which PNG leaves out and WebP may. */
+static bool find_marked(const unsigned char *block, size_t size, int *orientation, bool *memory)
+{
+    static const char mark[6] = "Exif\0";
+    if (size >= sizeof mark && memcmp(block, mark, sizeof mark) == 0) {
+        *orientation = find_orientation(block, size, memory);
+        return true;
+    }
+    unsigned char *marked = malloc(size + sizeof mark);
+    if (!marked) return false;
+    memcpy(marked, mark, sizeof mark);
+    memcpy(marked + sizeof mark, block, size);
+    *orientation = find_orientation(marked, size + sizeof mark, memory);
+    free(marked);
+    return true;
+}
+
 bool image_orient(image *picture, const void *block, size_t size, error *err)
 {
     bool memory = false;
-    int orientation = find_orientation(block, size, &memory);
-    if (memory) return error_set(err, ERROR_MEMORY, "no memory to read which way up a picture is");
+    int orientation = 1;
+    if (size == 0 || size > IMAGE_EXIF_MOST) return true;
+    if (!find_marked(block, size, &orientation, &memory) || memory)
+        return error_set(err, ERROR_MEMORY, "no memory to read which way up a picture is");
     return orientation == 1 || turn(picture, orientation, err);
 }

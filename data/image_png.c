@@ -13,10 +13,13 @@ typedef struct png_work {
     const unsigned char *bytes; /* reading */
     unsigned char *made;        /* writing */
     size_t size, position, room;
-    uint8_t *rgba;
+    const image_file *file; /* NULL: writing */
+    image_profile *profile;
+    uint8_t *rgba; /* a row, or, interlaced, all */
     png_bytep *rows;
+    error *err;
     bool memory; /* ran out */
-    char problem[160];
+    char problem[160], warning[160];
 } png_work;
 
 static void on_error(png_structp png, png_const_charp text)
@@ -27,10 +30,13 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
+/* Of all that the library warns of, a profile that it drops changes the picture; it also goes on without what
+ * it has no memory for. */
 static void on_warning(png_structp png, png_const_charp text)
 {
-    (void)png;
-    (void)text;
+    png_work *work = png_get_error_ptr(png);
+    if (work->file && strcasestr(text, "memory") && !strstr(text, "limit")) png_error(png, text);
+    if (strncmp(text, "iCCP", 4) == 0) snprintf(work->warning, sizeof work->warning, "%s", text);
 }
 
 static void on_read(png_structp png, png_bytep into, size_t count)
@@ -65,7 +71,30 @@ static uint32_t big_endian(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Asks libpng for 8-bit RGBA whatever the file holds. */
+/* Whether every chunk up to the last is there: the library takes memory for some by what they say. */
+static bool is_whole(const image_file *f)
+{
+    size_t at = 8;
+    while (f->size - at >= 12) {
+        size_t length = big_endian(f->bytes + at);
+        if (length > f->size - at - 12) return false;
+        if (memcmp(f->bytes + at + 4, "IEND", 4) == 0) return true;
+        at += length + 12;
+    }
+    return false;
+}
+
+/* Texts, which may unpack to anything, and what else has no bearing on the picture are not even looked at. */
+static void set_limits(png_structp png)
+{
+    static const png_byte skipped[] = "tEXt\0zTXt\0iTXt\0sPLT\0hIST\0pCAL\0sCAL\0pHYs\0oFFs\0tIME";
+    png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
+    png_set_chunk_malloc_max(png, IMAGE_PROFILE_MOST);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, skipped, (int)(sizeof skipped / 5));
+}
+
+/* Asks libpng for 8-bit RGBA whatever the file holds.  gAMA, cHRM and sRGB change nothing: like Pillow, we
+ * take colours without a profile for sRGB. */
 static void ask_for_rgba(png_structp png)
 {
     png_set_expand(png);
@@ -75,74 +104,111 @@ static void ask_for_rgba(png_structp png)
     png_set_interlace_handling(png);
 }
 
-static bool read_rgba(png_work *work, int width, int height)
+static bool open_profile(png_work *work)
+{
+    png_charp title;
+    png_bytep bytes;
+    png_uint_32 size;
+    int compression;
+    bool colour = work->bytes[25] & PNG_COLOR_MASK_COLOR; /* in the header: the library tells what it gives */
+    if (png_get_iCCP(work->png, work->info, &title, &compression, &bytes, &size))
+        return image_profile_open(&work->profile, work->file, bytes, size, colour ? IMAGE_RGB : IMAGE_GREY, 4,
+                                  work->err);
+    if (work->warning[0]) image_profile_note(work->file, work->warning);
+    return true;
+}
+
+static bool read_header(png_work *work)
 {
     if (setjmp(png_jmpbuf(work->png))) return false;
     png_set_read_fn(work->png, work, on_read);
-    png_set_user_limits(work->png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
+    set_limits(work->png);
     png_read_info(work->png, work->info);
     ask_for_rgba(work->png);
     png_read_update_info(work->png, work->info);
-    if (png_get_rowbytes(work->png, work->info) != (size_t)width * 4)
+    return true;
+}
+
+/* Rows one by one, or, where they come in seven passes, all. */
+static bool make_room(png_work *work, const image *out)
+{
+    size_t row = (size_t)out->width * 4, lines = (size_t)out->height;
+    bool all = png_get_interlace_type(work->png, work->info) != PNG_INTERLACE_NONE;
+    work->rgba = malloc(all ? row * lines : row);
+    work->rows = all ? malloc(lines * sizeof *work->rows) : NULL;
+    if (!work->rgba || (all && !work->rows))
+        return error_set(work->err, ERROR_MEMORY, "%s: no memory to decode %d x %d pixels", work->file->name,
+                         out->width, out->height);
+    for (size_t y = 0; all && y < lines; ++y) work->rows[y] = work->rgba + y * row;
+    return true;
+}
+
+static void finish_row(const png_work *work, uint8_t *rgba, int y, image *out)
+{
+    size_t width = (size_t)out->width;
+    if (work->profile) image_profile_apply(work->profile, rgba, width);
+    image_flatten(work->file, rgba, out->pixels + (size_t)y * width * 3, width);
+}
+
+static bool read_pixels(png_work *work, image *out)
+{
+    if (setjmp(png_jmpbuf(work->png))) return false;
+    if (png_get_rowbytes(work->png, work->info) != (size_t)out->width * 4)
         png_error(work->png, "unexpected row size");
-    for (int y = 0; y < height; ++y) work->rows[y] = work->rgba + (size_t)y * (size_t)width * 4;
-    png_read_image(work->png, work->rows);
+    if (work->rows) png_read_image(work->png, work->rows);
+    for (int y = 0; y < out->height; ++y) {
+        uint8_t *row = work->rows ? work->rows[y] : work->rgba;
+        if (!work->rows) png_read_row(work->png, row, NULL);
+        finish_row(work, row, y, out);
+    }
     png_read_end(work->png, work->info);
     return true;
 }
 
-/* The chunk holds what follows the mark in a JPEG. */
 static bool orient(const png_work *work, image *out, error *err)
 {
     png_uint_32 size = 0;
     png_bytep chunk = NULL;
-    if (!png_get_eXIf_1(work->png, work->info, &size, &chunk) || size == 0 || size > 1 << 20) return true;
-    unsigned char *block = calloc(1, (size_t)size + 6);
-    if (!block) return error_set(err, ERROR_MEMORY, "no memory for the EXIF block");
-    memcpy(block, IMAGE_EXIF_MARK, sizeof IMAGE_EXIF_MARK);
-    memcpy(block + 6, chunk, size);
-    bool done = image_orient(out, block, (size_t)size + 6, err);
-    free(block);
-    return done;
+    if (!png_get_eXIf_1(work->png, work->info, &size, &chunk)) return true;
+    return image_orient(out, chunk, size, err) || error_prefix(err, "%s", work->file->name);
 }
 
-static void put_on_white(const uint8_t *rgba, image *out)
+/* What the library could not do. */
+static bool fail(const png_work *work)
 {
-    size_t count = (size_t)out->width * (size_t)out->height;
-    for (size_t i = 0; i < count; ++i) {
-        unsigned alpha = rgba[4 * i + 3];
-        for (size_t c = 0; c < 3; ++c)
-            out->pixels[3 * i + c] =
-                (uint8_t)((rgba[4 * i + c] * alpha + 255u * (255u - alpha) + 127u) / 255u);
-    }
+    return work->memory ? error_set(work->err, ERROR_MEMORY, "%s: no memory to decode this PNG: %s",
+                                    work->file->name, work->problem)
+                        : error_set(work->err, ERROR_FORMAT, "%s: cannot decode this PNG: %s",
+                                    work->file->name, work->problem);
 }
 
-bool image_png_decode(const void *bytes, size_t size, const char *name, image *out, error *err)
+static bool decode(png_work *work, image *out)
 {
-    png_work work = { .bytes = bytes, .size = size };
-    bool done = false;
-    if (size < 33 || memcmp(work.bytes + 12, "IHDR", 4) != 0)
-        return error_set(err, ERROR_FORMAT, "%s: a PNG without a header; it is cut short or damaged", name);
-    uint32_t width = big_endian(work.bytes + 16), height = big_endian(work.bytes + 20);
-    int columns = width > INT32_MAX ? INT32_MAX : (int)width,
-        lines = height > INT32_MAX ? INT32_MAX : (int)height;
-    if (!image_create(out, columns, lines, err)) return error_prefix(err, "%s", name);
-    work.rgba = malloc((size_t)columns * (size_t)lines * 4);
-    work.rows = malloc((size_t)lines * sizeof *work.rows);
+    const image_file *f = work->file;
+    int64_t width = big_endian(f->bytes + 16), height = big_endian(f->bytes + 20);
+    if (!image_allow(f, width, height, work->err)) return false;
+    if (!is_whole(f))
+        return error_set(work->err, ERROR_FORMAT, "%s: cannot decode this PNG: the file is cut short",
+                         f->name);
+    if (!work->info) return error_set(work->err, ERROR_MEMORY, "%s: no memory to decode a PNG", f->name);
+    if (!read_header(work)) return fail(work);
+    if (!image_create_any(out, (int)width, (int)height, work->err))
+        return error_prefix(work->err, "%s", f->name);
+    if (!open_profile(work) || !make_room(work, out)) return false;
+    return read_pixels(work, out) ? orient(work, out, work->err) : fail(work);
+}
+
+bool image_png_decode(const image_file *f, image *out, error *err)
+{
+    png_work work = { .file = f, .bytes = f->bytes, .size = f->size, .err = err };
+    if (f->size < 33 || memcmp(f->bytes + 12, "IHDR", 4) != 0)
+        return error_set(err, ERROR_FORMAT, "%s: a PNG without a header; it is cut short or damaged",
+                         f->name);
     work.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &work, on_error, on_warning);
     if (work.png) work.info = png_create_info_struct(work.png);
-    if (!work.rgba || !work.rows || !work.info) {
-        error_set(err, ERROR_MEMORY, "%s: no memory to decode %d x %d pixels", name, columns, lines);
-    } else if (!read_rgba(&work, columns, lines)) {
-        if (work.memory)
-            error_set(err, ERROR_MEMORY, "%s: no memory to decode %d x %d pixels", name, columns, lines);
-        else
-            error_set(err, ERROR_FORMAT, "%s: cannot decode this PNG: %s", name, work.problem);
-    } else {
-        put_on_white(work.rgba, out);
-        done = orient(&work, out, err) || error_prefix(err, "%s", name);
-    }
+    bool done = decode(&work, out);
     png_destroy_read_struct(work.png ? &work.png : NULL, work.info ? &work.info : NULL, NULL);
+    image_profile_close(work.profile);
     free(work.rgba);
     free(work.rows);
     if (!done) image_free(out);

@@ -1,71 +1,40 @@
-/* image_resize.c -- pictures of another size by mean area, and cut to a square.
- * The filter is the product of a row and a column filter, given as tables of weights per output pixel.
+/* image_resize.c -- pictures of another size, and cut to a square.  A filter is the product of one along
+ * rows and one along columns; the mean of the area is computed in floating point.
  * SPDX-License-Identifier: MIT */
-#include "data/image.h"
+#include "data/image_taps.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Output pixel i is the sum over j < taps of weight[i * taps + j] times input pixel index[i * taps + j]. */
-typedef struct filter {
-    int taps;
-    int *index;
-    float *weight;
-} filter;
-
-static bool filter_create(filter *f, int out, int taps, error *err)
+static float *real_weights(const image_taps *t, int out, error *err)
 {
-    f->taps = taps;
-    f->index = calloc((size_t)out * (size_t)taps, sizeof *f->index);
-    f->weight = calloc((size_t)out * (size_t)taps, sizeof *f->weight);
-    if (f->index && f->weight) return true;
-    return error_set(err, ERROR_MEMORY, "no memory to resize a picture to %d pixels", out);
+    size_t count = (size_t)out * (size_t)t->most;
+    float *weight = malloc(count * sizeof *weight);
+    if (!weight) return error_null(err, ERROR_MEMORY, "no memory to resize a picture to %d pixels", out);
+    for (size_t i = 0; i < count; ++i) weight[i] = (float)t->weight[i];
+    return weight;
 }
 
-static void filter_free(filter *f)
+/* A pixel's red, green and blue, so that a tap is one multiplication and one addition of them all. */
+typedef float lanes __attribute__((vector_size(16)));
+
+static void spread(const uint8_t *row, int width, lanes *pixels)
 {
-    free(f->index);
-    free(f->weight);
-    *f = (filter){ 0 };
+    for (int x = 0; x < width; ++x, row += 3)
+        pixels[x] = (lanes){ (float)row[0], (float)row[1], (float)row[2], 0 };
 }
 
-static int bound(int64_t index, int count)
+/* One row of `in`; `pixels` has room for it. */
+static void along_row(const image *in, int y, const image_taps *t, const float *weights, int width,
+                      lanes *pixels, float *out)
 {
-    return index < 0 ? 0 : index >= count ? count - 1 : (int)index;
-}
-
-/* TensorFlow's ResizeArea: pixel i covers [i * scale, (i + 1) * scale); pixels beyond the last repeat it. */
-static bool area_filter(filter *f, int in, int out, bool align_corners, error *err)
-{
-    bool aligned = align_corners && in > 1 && out > 1;
-    double scale = aligned ? (double)(in - 1) / (double)(out - 1) : (double)in / (double)out;
-    if (!filter_create(f, out, (int)ceil(scale) + 2, err)) return false;
-    for (int i = 0; i < out; ++i) {
-        double begin = i * scale, end = (i + 1) * scale;
-        int64_t first = (int64_t)floor(begin);
-        for (int tap = 0; tap < f->taps; ++tap) {
-            double low = (double)(first + tap), high = low + 1;
-            double covered = (high < end ? high : end) - (low > begin ? low : begin);
-            f->index[i * f->taps + tap] = bound(first + tap, in);
-            f->weight[i * f->taps + tap] = covered > 0 ? (float)(covered / scale) : 0.0f;
-        }
-    }
-    return true;
-}
-
-static void along_rows(const image *in, const filter *f, int width, float *out)
-{
-    for (int y = 0; y < in->height; ++y) {
-        const uint8_t *row = in->pixels + (size_t)y * (size_t)in->width * 3;
-        for (int x = 0; x < width; ++x) {
-            float sum[3] = { 0 };
-            for (int tap = 0; tap < f->taps; ++tap) {
-                float weight = f->weight[x * f->taps + tap];
-                const uint8_t *pixel = row + 3 * f->index[x * f->taps + tap];
-                for (int c = 0; c < 3; ++c) sum[c] += weight * (float)pixel[c];
-            }
-            memcpy(out + ((size_t)y * (size_t)width + (size_t)x) * 3, sum, sizeof sum);
-        }
+    spread(in->pixels + (size_t)y * (size_t)in->width * 3, in->width, pixels);
+    for (int x = 0; x < width; ++x, out += 3) {
+        const float *weight = weights + (size_t)x * (size_t)t->most;
+        lanes sum = { 0 };
+        for (int tap = 0; tap < t->count[x]; ++tap)
+            sum += weight[tap] * pixels[t->first[x] + tap < in->width ? t->first[x] + tap : in->width - 1];
+        memcpy(out, &sum, 3 * sizeof *out);
     }
 }
 
@@ -74,47 +43,92 @@ static uint8_t to_byte(float value)
     return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)rintf(value);
 }
 
-static void along_columns(const float *in, const filter *f, float *line, image *out)
+typedef struct work {
+    const image_taps *rows, *columns;
+    float *across, *down; /* their weights */
+    void *pixels;         /* a row of `in` */
+    float *ring; /* rows of the new width, as many as a new row is made of at most: row i at i % most */
+    float *line;
+} work;
+
+static void along_column(const work *w, int height, int y, image *out)
+{
+    const image_taps *t = w->columns;
+    size_t row = (size_t)out->width * 3;
+    memset(w->line, 0, row * sizeof *w->line);
+    for (int tap = 0; tap < t->count[y]; ++tap) {
+        int at = t->first[y] + tap < height ? t->first[y] + tap : height - 1;
+        float weight = w->down[(size_t)y * (size_t)t->most + (size_t)tap], *line = w->line;
+        const float *from = w->ring + row * (size_t)(at % t->most);
+        for (size_t x = 0; x < row; ++x) line[x] += weight * from[x];
+    }
+    for (size_t x = 0; x < row; ++x) out->pixels[row * (size_t)y + x] = to_byte(w->line[x]);
+}
+
+static void resize(const image *in, const work *w, image *out)
 {
     size_t row = (size_t)out->width * 3;
+    int made = 0;
     for (int y = 0; y < out->height; ++y) {
-        memset(line, 0, row * sizeof *line);
-        for (int tap = 0; tap < f->taps; ++tap) {
-            float weight = f->weight[y * f->taps + tap];
-            if (weight == 0.0f) continue;
-            const float *from = in + row * (size_t)f->index[y * f->taps + tap];
-            for (size_t x = 0; x < row; ++x) line[x] += weight * from[x];
-        }
-        for (size_t x = 0; x < row; ++x) out->pixels[row * (size_t)y + x] = to_byte(line[x]);
+        int end = w->columns->first[y] + w->columns->count[y];
+        for (; made < end && made < in->height; ++made)
+            along_row(in, made, w->rows, w->across, out->width, w->pixels,
+                      w->ring + row * (size_t)(made % w->columns->most));
+        along_column(w, in->height, y, out);
     }
 }
 
-static bool apply(const image *in, const filter *rows, const filter *columns, image *out, error *err)
+static bool apply(const image *in, const image_taps *rows, const image_taps *columns, image *out, error *err)
 {
     size_t row = (size_t)out->width * 3;
-    float *between = malloc(row * (size_t)in->height * sizeof *between), *line = malloc(row * sizeof *line);
-    bool done = between && line;
-    if (done) {
-        along_rows(in, rows, out->width, between);
-        along_columns(between, columns, line, out);
-    } else {
+    work w = { .rows = rows, .columns = columns, .across = real_weights(rows, out->width, err) };
+    if (w.across) w.down = real_weights(columns, out->height, err);
+    if (posix_memalign(&w.pixels, sizeof(lanes), (size_t)in->width * sizeof(lanes)) != 0) w.pixels = NULL;
+    w.ring = malloc(row * (size_t)columns->most * sizeof *w.ring);
+    w.line = malloc(row * sizeof *w.line);
+    bool done = w.down && w.pixels && w.ring && w.line;
+    if (done)
+        resize(in, &w, out);
+    else if (w.down)
         error_set(err, ERROR_MEMORY, "no memory to resize a picture of %d x %d", in->width, in->height);
-    }
-    free(between);
-    free(line);
+    free(w.across);
+    free(w.down);
+    free(w.pixels);
+    free(w.ring);
+    free(w.line);
     return done;
 }
 
 bool image_resize_area(const image *in, int width, int height, bool align_corners, image *out, error *err)
 {
-    filter rows = { 0 }, columns = { 0 };
-    bool done =
-        image_create(out, width, height, err) && area_filter(&rows, in->width, width, align_corners, err) &&
-        area_filter(&columns, in->height, height, align_corners, err) && apply(in, &rows, &columns, out, err);
-    filter_free(&rows);
-    filter_free(&columns);
+    image_taps rows = { 0 }, columns = { 0 };
+    bool done = image_create(out, width, height, err) &&
+                image_taps_make_area(&rows, in->width, width, align_corners, err) &&
+                image_taps_make_area(&columns, in->height, height, align_corners, err) &&
+                apply(in, &rows, &columns, out, err);
+    image_taps_free(&rows);
+    image_taps_free(&columns);
     if (!done) image_free(out);
     return done;
+}
+
+bool image_resize(const image *in, image_filter filter, int width, int height, image *out, error *err)
+{
+    if (filter == IMAGE_AREA) return image_resize_area(in, width, height, false, out, err);
+    image_taps rows = { 0 }, columns = { 0 };
+    bool done = image_create(out, width, height, err) &&
+                image_taps_make(&rows, filter, in->width, width, err) &&
+                image_taps_make(&columns, filter, in->height, height, err) &&
+                image_taps_apply(in, &rows, &columns, out, err);
+    image_taps_free(&rows);
+    image_taps_free(&columns);
+    if (!done) image_free(out);
+    return done;
+}
+
+bool image_resize_lanczos(const image *in, int width, int height, image *out, error *err)
+{
+    return image_resize(in, IMAGE_LANCZOS, width, height, out, err);
 }
 
 bool image_fit(const image *in, int size, image *out, error *err)

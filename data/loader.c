@@ -110,12 +110,12 @@ static bool make_view(const loader *l, const task *t, int which, const image *pi
     if (same_as < 0) {
         uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
         augment_dice dice = { l->config.seed, (uint32_t)t->epoch, drawn, v->stream };
-        return augment(&pictures[l->use[which]], v->size, v->augment, v->flip, &dice, out, err);
+        return augment_by(&pictures[l->use[which]], v->size, v->augment, v->flip, v->resize, &dice, out, err);
     }
     const loader_view *of = &l->config.views[same_as];
     uint8_t *made = t->where->batch.views[same_as].pixels + view_bytes(of) * (size_t)t->position;
     image large = { of->size, of->size, made }, small;
-    if (!image_resize_area(&large, v->size, v->size, false, &small, err)) return false;
+    if (!image_resize(&large, v->resize, v->size, v->size, &small, err)) return false;
     memcpy(out, small.pixels, view_bytes(v));
     image_free(&small);
     return true;
@@ -244,9 +244,11 @@ static bool open_pictures(loader *l, error *err)
         if (l->same_as[i] >= 0) continue;
         bool whole = views[i].augment == AUGMENT_NONE;
         for (int k = 0; k < count; ++k)
-            if (uses[k].size == views[i].size && (uses[k].mode == AUGMENT_NONE) == whole) l->use[i] = k;
+            if (uses[k].size == views[i].size && (uses[k].mode == AUGMENT_NONE) == whole &&
+                uses[k].filter == views[i].resize)
+                l->use[i] = k;
         if (l->use[i] >= 0) continue;
-        uses[count] = (picture_use){ views[i].size, views[i].augment };
+        uses[count] = (picture_use){ views[i].size, views[i].augment, views[i].resize };
         l->use[i] = count++;
     }
     return (l->pictures = picture_cache_create(l->data, uses, count, KEPT_BYTES, err)) != NULL;

@@ -56,11 +56,11 @@ static bool shrink(const picture_use *u, const image *whole, image *small, error
     int side = whole->width < whole->height ? whole->width : whole->height, enough = u->size * ENOUGH;
     *small = (image){ 0 };
     if (u->mode != AUGMENT_NONE)
-        return side <= enough ||
-               image_resize_area(whole, (int)((int64_t)whole->width * enough / side),
-                                 (int)((int64_t)whole->height * enough / side), false, small, err);
+        return side <= enough || image_resize(whole, u->filter, (int)((int64_t)whole->width * enough / side),
+                                              (int)((int64_t)whole->height * enough / side), small, err);
     if (!image_create(small, u->size, u->size, err)) return false;
-    if (augment(whole, u->size, AUGMENT_NONE, AUGMENT_FLIP_OFF, NULL, small->pixels, err)) return true;
+    if (augment_by(whole, u->size, AUGMENT_NONE, AUGMENT_FLIP_OFF, u->filter, NULL, small->pixels, err))
+        return true;
     image_free(small);
     return false;
 }

@@ -9,10 +9,11 @@
 
 typedef struct picture_cache picture_cache;
 
-/* What a picture is read for: examples of `size` pixels a side, made by augment() in that mode. */
+/* What a picture is read for: examples of `size` pixels a side, made by augment_by() in that mode. */
 typedef struct picture_use {
     int size;
     augment_mode mode;
+    image_filter filter;
 } picture_use;
 
 #define PICTURE_USES 4
@@ -24,7 +25,7 @@ void picture_cache_destroy(picture_cache *c);
 
 /* Picture `index` for augment() in each use's mode, decoded once: `out` has an image for each, all empty
  * after a failure.  Without augmentation the result of augment() is that of the picture itself, bit for
- * bit; with it, a picture whose short side is over three times `size` is first brought to that by area:
+ * bit; with it, a picture whose short side is over three times `size` is first brought to that by its filter:
  * the listings shrink it to 1.5 times `size` at most anyway.  What it gives depends neither on what is
  * kept nor on the other uses. */
 bool picture_cache_read(picture_cache *c, int64_t index, image *out, error *err);

@@ -34,9 +34,22 @@ struct training_data {
 static void set_views(const training_data_options *o, loader_config *c)
 {
     CHECK(o->view_count < LOADER_VIEWS, "%d more views", o->view_count);
-    c->views[0] =
-        (loader_view){ .name = "picture", .size = (int)o->size, .augment = o->augment, .flip = o->flip };
+    c->views[0] = (loader_view){
+        .name = "picture", .size = (int)o->size, .augment = o->augment, .flip = o->flip, .resize = o->resize
+    };
     for (int i = 0; i < o->view_count; ++i) c->views[1 + i] = o->views[i];
+}
+
+/* Three times the largest view keeps what augmentation may cut out, and twice what is merely resized. */
+static image_reading reading_of(const training_data_options *o, const loader_config *c)
+{
+    image_reading how = o->reading ? *o->reading : IMAGE_READING_DEFAULT;
+    if (how.enough < 1) return how;
+    for (int i = 0; i <= o->view_count; ++i) {
+        int enough = c->views[i].size * (c->views[i].augment == AUGMENT_NONE ? 2 : 3);
+        if (how.enough < enough) how.enough = enough;
+    }
+    return how;
 }
 
 static int side_of(const training_data *d)
@@ -119,6 +132,8 @@ training_data *training_data_open(const training_data_options *o, error *err)
               (!o->captions || (keep_captioned(o, d, &d->train, "training", err) &&
                                 keep_captioned(o, d, &d->validation, "validation", err)));
     if (ok && prepare_skips(d, o, err)) {
+        const image_reading how = reading_of(o, &d->config);
+        dataset_set_reading(d->set, &how);
         dataset_hash(d->set, d->hash);
         return d;
     }
@@ -197,7 +212,8 @@ bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, boo
     image picture = { 0 };
     error why = { 0 };
     *good = dataset_read_picture(d->set, index, &picture, &why) &&
-            augment(&picture, side_of(d), AUGMENT_NONE, AUGMENT_FLIP_OFF, NULL, pixels, &why);
+            augment_by(&picture, side_of(d), AUGMENT_NONE, AUGMENT_FLIP_OFF, d->config.views[0].resize, NULL,
+                       pixels, &why);
     image_free(&picture);
     d->readable[index] = *good;
     if (*good) return true;

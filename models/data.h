@@ -16,6 +16,9 @@ typedef struct training_data_options {
     int64_t size, batch; /* pixels a side; pictures a step */
     augment_mode augment;
     augment_flip flip;
+    image_filter resize;
+    /* NULL: IMAGE_READING_DEFAULT.  Where `enough` is above 0 it becomes what the views need. */
+    const image_reading *reading;
     const loader_view *views; /* NULL, or others of each picture that batches hold beside that one, */
     int view_count;           /* for loader_pixels; in same_as that one is "picture" */
     uint64_t seed;

@@ -35,9 +35,30 @@ static augment_flip flip_of(const training_config *c)
                                          : AUGMENT_FLIP_AS_MODE;
 }
 
+static image_filter filter_of(const training_config *c)
+{
+    static const image_filter filters[] = {
+        [training_resize_area] = IMAGE_AREA,       [training_resize_nearest] = IMAGE_NEAREST,
+        [training_resize_box] = IMAGE_BOX,         [training_resize_bilinear] = IMAGE_BILINEAR,
+        [training_resize_hamming] = IMAGE_HAMMING, [training_resize_bicubic] = IMAGE_BICUBIC,
+        [training_resize_lanczos] = IMAGE_LANCZOS,
+    };
+    return filters[c->resize];
+}
+
+static bool read_how(const training_config *c, image_reading *how, error *err)
+{
+    *how = (image_reading){ .ignore_profiles = c->colour_profile == training_colour_profile_ignore,
+                            .max_pixels = c->max_pixels,
+                            .enough = c->fast_jpeg };
+    return image_parse_colour(c->background, how->background, err) || error_prefix(err, "background");
+}
+
 bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions, error *err)
 {
     const training_config *c = t->config;
+    image_reading how;
+    if (!read_how(c, &how, err)) return false;
     const training_data_options options = { .path = path,
                                             .split = c->split,
                                             .holdout = c->holdout,
@@ -45,6 +66,8 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .batch = c->batch,
                                             .augment = mode_of(c),
                                             .flip = flip_of(c),
+                                            .resize = filter_of(c),
+                                            .reading = &how,
                                             .seed = (uint64_t)c->seed,
                                             .threads = (int)c->threads,
                                             .captions = captions,

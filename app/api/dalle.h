@@ -133,7 +133,7 @@ DALLE_API bool dalle_encode(dalle_model *model, const uint8_t *rgb, int count, i
 DALLE_API bool dalle_decode(dalle_model *model, const int32_t *tokens, int count, uint8_t *rgb,
                             dalle_error *err);
 
-/* Picture files (PNG or JPEG), each scaled to `side` by its short side and cut to the centre square:
+/* Picture files (PNG, JPEG or WebP), each scaled to `side` by its short side and cut to the centre square:
  * [count][side][side][3], to be freed with dalle_free; NULL with *err filled in on failure. */
 DALLE_API uint8_t *dalle_read_pictures(const char *const *paths, int count, int side, dalle_error *err);
 /* `count` pictures of side x side x 3 bytes as a PNG: one as it is, more in a grid, left to right, then down,

@@ -30,11 +30,13 @@ static bool print_result(const bench *bn, const char *name, const bench_case *c,
 {
     const device_info *info = device_get_info(bn->options.device);
     double gflops = c->flops / t->median * 1e-9, peak = bn->peak > 0 ? 100 * gflops / bn->peak : 0,
-           gbs = c->bytes / t->median * 1e-9;
+           gbs = c->bytes / t->median * 1e-9, pictures = c->pictures / t->median;
     if (!bn->json) {
         char wrong[32] = "-", rate[64] = "-\t-";
         if (c->wrong >= 0) snprintf(wrong, sizeof wrong, "%.2g", c->wrong);
-        if (c->bytes > 0)
+        if (c->pictures > 0)
+            snprintf(rate, sizeof rate, "%.1f pictures/s\t-", pictures);
+        else if (c->bytes > 0)
             snprintf(rate, sizeof rate, "%.1f GB/s\t-", gbs);
         else if (c->flops > 0)
             snprintf(rate, sizeof rate, "%.1f GFLOP/s\t%.0f", gflops, peak);
@@ -44,12 +46,12 @@ static bool print_result(const bench *bn, const char *name, const bench_case *c,
         fflush(stdout);
         return true;
     }
-    json_t *o = json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:f, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+    json_t *o = json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:f, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
                           "version", DALLE_CL_VERSION, "device", json_tree_string(info->name), "driver",
                           json_tree_string(info->driver), "case", name, "storage", c->storage, "provider",
                           c->provider, "error", c->wrong, "runs", t->runs, "median_ms", 1e3 * t->median,
                           "low_ms", 1e3 * t->low, "high_ms", 1e3 * t->high, "gflops", gflops, "gb_per_s", gbs,
-                          "peak_gflops", bn->peak, "peak_percent", peak);
+                          "pictures_per_s", pictures, "peak_gflops", bn->peak, "peak_percent", peak);
     return print_json(o, err);
 }
 
@@ -160,7 +162,8 @@ static bool run_given(const cli_call *call, const bench *bn, error *err)
     return (!(all || strcmp(op, "gemm") == 0) || run_group(bn, BENCH_PRODUCTS, err)) &&
            (!(all || strcmp(op, "conv") == 0) || run_group(bn, BENCH_CONVOLUTIONS, err)) &&
            (!(all || strcmp(op, "op") == 0) || run_group(bn, BENCH_OPERATORS, err)) &&
-           (strcmp(op, "model") != 0 || run_group(bn, BENCH_MODELS, err));
+           (strcmp(op, "model") != 0 || run_group(bn, BENCH_MODELS, err)) &&
+           (strcmp(op, "pictures") != 0 || run_group(bn, BENCH_PICTURES, err));
 }
 
 static bool list(void)
@@ -200,8 +203,8 @@ static bool run_bench(const cli_call *call, error *err)
 
 static const cli_option options[] = {
     { "case", 0, CLI_LIST, "NAME", NULL, 0, 0, "measure this instead of the usual ones; may be repeated" },
-    { "op", 0, CLI_TEXT, "gemm|conv|op|model|all", "all", 0, 0,
-      "which of the usual ones; all: those but the models, which take long" },
+    { "op", 0, CLI_TEXT, "gemm|conv|op|model|pictures|all", "all", 0, 0,
+      "which of the usual ones; all: those but the models, which take long, and the pictures" },
     { "list", 0, CLI_FLAG, NULL, NULL, 0, 0, "name the usual cases and end" },
     { "storage", 0, CLI_TEXT, "f32|f16|both", "f32", 0, 0,
       "storage type of products, and of the weights of rows:" },
@@ -225,7 +228,9 @@ const cli_command cmd_bench = {
         "Cases are gemm:nn|nt|tn:MxNxK, conv:forward|data|weights:BxHxWxC->N,kK, both also with +bias, "
         "+residual, an activation (+gelu) and a derivative (+gelu') after it, op:NAME:SIZES for an operator, "
         "as in "
-        "op:softmax:2048x8192, and those that --list names.\n"
+        "op:softmax:2048x8192, pictures:FORMAT:WxH->SIDE or pictures:FOLDER->SIDE for reading pictures, also "
+        "with ,tTHREADS, a filter "
+        "(,bicubic) and ,fast after it, and those that --list names.\n"
         "A product or operator is compared with sums in double precision before it is timed; a training "
         "step must "
         "lower its "

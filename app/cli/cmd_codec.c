@@ -195,7 +195,8 @@ const cli_command cmd_encode = {
     .least = 1,
     .most = -1,
     .example = "dalle-cl encode -m models/demo cat.png -o tokens.json",
-    .text = "Pictures (PNG or JPEG) are scaled to the model's size by their short side and cut to the centre "
+    .text = "Pictures (PNG, JPEG or WebP) are scaled to the model's size by their short side and cut to the "
+            "centre "
             "square.",
     .options = encode_options,
     .option_count = (int)(sizeof encode_options / sizeof *encode_options),

@@ -43,6 +43,11 @@ static const char *const operators[] = {
     NULL,
 };
 
+static const char *const pictures[] = {
+    "pictures:jpeg:640x480->256",   "pictures:png:640x480->256",         "pictures:webp:640x480->256",
+    "pictures:jpeg:4000x3000->256", "pictures:jpeg:4000x3000->256,fast", NULL,
+};
+
 /* The index-th operator that a table gives usual sizes, or NULL. */
 static const op_timed *usual_operator(int index)
 {
@@ -55,7 +60,8 @@ static const op_timed *usual_operator(int index)
 
 const char *bench_usual(bench_group group, int index, char text[BENCH_NAME_SIZE])
 {
-    const char *const *const groups[BENCH_GROUPS] = { products, convolutions, operators, bench_models() };
+    const char *const *const groups[BENCH_GROUPS] = { products, convolutions, operators, bench_models(),
+                                                      pictures };
     const char *const *names = groups[group];
     int at = 0;
     while (at < index && names[at]) ++at;
@@ -82,6 +88,7 @@ bool bench_open(bench_case *c, const char *name, const bench_options *o, error *
         strncmp(name, "attention:", 10) == 0)
         return bench_open_op(c, name, o, err);
     if (strcmp(name, "start") == 0) return bench_open_start(c, name, o, err);
+    if (strncmp(name, "pictures:", 9) == 0) return bench_open_pictures(c, name, o, err);
     return bench_open_model(c, name, o, err);
 }
 

@@ -5,6 +5,8 @@
  *   op:NAME:SIZES                                    an operator's forward pass: op_timed in host/ops/cases/
  *   rows:MxNxK                                       a linear layer of M rows, as in decoding
  *   those of the kinds of model                      whole steps and drawings (bench_model.c)
+ *   pictures:FORMAT:WxH->SIDE[,tTHREADS][,FILTER][,fast]   reading and resizing: a made jpeg, png or webp, or
+ *   pictures:FOLDER->SIDE..                          the pictures of a folder
  *   start                                            a fresh process that draws one picture with the shipped
  *                                                    model
  * SPDX-License-Identifier: MIT */
@@ -25,6 +27,7 @@ typedef struct bench_case {
     bool (*run)(void *self, error *err); /* once, waited for */
     void (*close)(void *self);           /* takes NULL */
     double flops, bytes;                 /* of one run; 0: not told */
+    int pictures;                        /* read in one run; 0: it is not about that */
     double wrong;         /* largest difference from the reference, relative; < 0: not of that kind */
     const char *provider; /* or "" */
     const char *storage;
@@ -35,6 +38,7 @@ bool bench_open(bench_case *c, const char *name, const bench_options *o, error *
 bool bench_open_product(bench_case *c, const char *name, const bench_options *o, error *err);
 bool bench_open_op(bench_case *c, const char *name, const bench_options *o, error *err);
 bool bench_open_start(bench_case *c, const char *name, const bench_options *o, error *err);
+bool bench_open_pictures(bench_case *c, const char *name, const bench_options *o, error *err);
 bool bench_open_model(bench_case *c, const char *name, const bench_options *o, error *err);
 
 /* Names of the model cases, NULL-terminated. */
@@ -46,6 +50,7 @@ typedef enum bench_group {
     BENCH_CONVOLUTIONS,
     BENCH_OPERATORS,
     BENCH_MODELS,
+    BENCH_PICTURES,
     BENCH_GROUPS
 } bench_group;
 #define BENCH_NAME_SIZE 128
@@ -54,6 +59,9 @@ const char *bench_usual(bench_group group, int index, char text[BENCH_NAME_SIZE]
 bool bench_takes_storage(const char *name);
 /* "add, argmax, ..": the operators that op: can name. */
 void bench_operators(char *text, size_t size);
+
+/* A made picture of that size, as "jpeg", "png" or "webp"; to be freed. */
+bool bench_encode(const char *format, int width, int height, void **bytes, size_t *size, error *err);
 
 /* ---- Timing ---------------------------------------------------------------------------------- */
 

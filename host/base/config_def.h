@@ -60,21 +60,29 @@
 #error "define what config.def is to become, such as CONFIG_AS_TABLE, before including config_def.h"
 #endif
 
-/* Two to five words: as one text, "gumbel|vq", and as enumerators, dvae_quantiser_gumbel. */
+/* Two to seven words: as one text, "gumbel|vq", and as enumerators, dvae_quantiser_gumbel. */
 #ifndef CONFIG_WORD
-#define CONFIG_WORD(word)                   CONFIG_WORD_(word)
-#define CONFIG_WORD_(word)                  #word
-#define CONFIG_SIXTH(a, b, c, d, e, f, ...) f
+#define CONFIG_WORD(word)                          CONFIG_WORD_(word)
+#define CONFIG_WORD_(word)                         #word
+#define CONFIG_EIGHTH(a, b, c, d, e, f, g, h, ...) h
 #define CONFIG_WORDS(...) \
-    CONFIG_SIXTH(__VA_ARGS__, CONFIG_WORDS5, CONFIG_WORDS4, CONFIG_WORDS3, CONFIG_WORDS2, )(__VA_ARGS__)
+    CONFIG_EIGHTH(__VA_ARGS__, CONFIG_WORDS7, CONFIG_WORDS6, CONFIG_WORDS5, CONFIG_WORDS4, CONFIG_WORDS3, \
+                  CONFIG_WORDS2, ) \
+    (__VA_ARGS__)
 #define CONFIG_WORDS2(a, b)   #a "|" #b
 #define CONFIG_WORDS3(a, ...) #a "|" CONFIG_WORDS2(__VA_ARGS__)
 #define CONFIG_WORDS4(a, ...) #a "|" CONFIG_WORDS3(__VA_ARGS__)
 #define CONFIG_WORDS5(a, ...) #a "|" CONFIG_WORDS4(__VA_ARGS__)
+#define CONFIG_WORDS6(a, ...) #a "|" CONFIG_WORDS5(__VA_ARGS__)
+#define CONFIG_WORDS7(a, ...) #a "|" CONFIG_WORDS6(__VA_ARGS__)
 #define CONFIG_ENUMERATORS(type, ...) \
-    CONFIG_SIXTH(__VA_ARGS__, CONFIG_ENUM5, CONFIG_ENUM4, CONFIG_ENUM3, CONFIG_ENUM2, )(type, __VA_ARGS__)
+    CONFIG_EIGHTH(__VA_ARGS__, CONFIG_ENUM7, CONFIG_ENUM6, CONFIG_ENUM5, CONFIG_ENUM4, CONFIG_ENUM3, \
+                  CONFIG_ENUM2, ) \
+    (type, __VA_ARGS__)
 #define CONFIG_ENUM2(type, a, b)   type##_##a, type##_##b
 #define CONFIG_ENUM3(type, a, ...) type##_##a, CONFIG_ENUM2(type, __VA_ARGS__)
 #define CONFIG_ENUM4(type, a, ...) type##_##a, CONFIG_ENUM3(type, __VA_ARGS__)
 #define CONFIG_ENUM5(type, a, ...) type##_##a, CONFIG_ENUM4(type, __VA_ARGS__)
+#define CONFIG_ENUM6(type, a, ...) type##_##a, CONFIG_ENUM5(type, __VA_ARGS__)
+#define CONFIG_ENUM7(type, a, ...) type##_##a, CONFIG_ENUM6(type, __VA_ARGS__)
 #endif

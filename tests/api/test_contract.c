@@ -187,6 +187,17 @@ static void test_png(void **state)
     assert_memory_equal(again, rgb + DRAWING_BYTES, DRAWING_BYTES);
     dalle_free(again);
 
+    /* The same reader as training's: a WebP with a colour profile. */
+    write_golden("webp_lossless_p3.file", path_of("p3.webp"));
+    const char *const others[] = { path_of("p3.webp") };
+    image whole, fitted;
+    assert_true(image_read(others[0], &whole, NULL) && image_fit(&whole, SIDE, &fitted, NULL));
+    if (!(again = dalle_read_pictures(others, 1, SIDE, &failure))) fail_msg("%s", failure.message);
+    assert_memory_equal(again, fitted.pixels, DRAWING_BYTES);
+    image_free(&whole);
+    image_free(&fitted);
+    dalle_free(again);
+
     size_t bytes, on_disk;
     error err;
     void *png = dalle_encode_png(rgb, COUNT, SIDE, COUNT, &bytes, &failure);

@@ -32,12 +32,17 @@ says "broken: 4"
 says "set/b.png: cannot decode this PNG: the file is cut short"
 says "set/d.png: is HTML, a web page"
 says "set/f.png: is empty"
-says "set/h.webp: is a WebP picture; PNG and JPEG are read: convert it"
+says "set/h.webp: cannot decode this WebP: the file is cut short"
 says "16x16: 6"
 warns "4 of 10 pictures cannot be read"
 runs 1 data info set --json
-says '"problem": "set/h.webp: is a WebP'
+says '"problem": "set/h.webp: cannot decode this WebP'
 runs 0 data info set --fast
+
+mkdir other && cp set/a.* other && cp set/a.txt other/i.txt
+printf 'GIF89a\001\000\001\000' >other/i.gif
+runs 1 data info other
+says "other/i.gif: is a GIF picture; PNG, JPEG and WebP are read: convert it, as by 'convert IN OUT.png'"
 
 # Captions: several are a line each; missing and empty ones are counted.
 mkdir odd && cp set/a.* set/c.* set/e.* set/g.* odd

@@ -4,6 +4,7 @@
 #define DALLE_CL_TESTS_DATA_FIXTURES_H
 
 #include "data/image.h"
+#include "data/safetensors.h"
 #include "host/base/file.h"
 #include <archive.h>
 #include <archive_entry.h>
@@ -72,6 +73,19 @@ static UNUSED void assert_same_image(const image *a, const image *b)
 static UNUSED void assert_says(const error *err, const char *part)
 {
     if (!strstr(err->message, part)) fail_msg("'%s' does not say '%s'", err->message, part);
+}
+
+/* Writes a file that tests/golden/pictures.safetensors holds. */
+static UNUSED void write_golden(const char *name, const char *path)
+{
+    char from[1024];
+    const char *folder = getenv("DALLE_CL_TEST_DATA");
+    snprintf(from, sizeof from, "%s/golden/pictures.safetensors", folder ? folder : "tests");
+    safetensors *golden = safetensors_open(from, NULL);
+    assert_non_null(golden);
+    const safetensors_tensor *t = safetensors_find(golden, name);
+    assert_true(t && file_write(path, t->data, (size_t)t->bytes, NULL));
+    safetensors_close(golden);
 }
 
 typedef struct tar_file {

@@ -348,7 +348,7 @@ static void broken_pictures_and_paths(void **state)
     assert_non_null(d);
     image read;
     assert_false(dataset_read_picture(d, 0, &read, &err));
-    assert_says(&err, "picture 'a.png': neither PNG nor JPEG; it starts with 'this is text'");
+    assert_says(&err, "picture 'a.png': neither PNG, JPEG nor WebP; it starts with 'this is text'");
     dataset_close(d);
 
     assert_null(open_one(at(&r, "missing.tar"), &err));

@@ -133,7 +133,7 @@ static void rubbish_is_refused(void **state)
     assert_says(&err, "no pixels");
     free(png);
     assert_false(image_decode("some text", 9, "a.png", &read, &err));
-    assert_says(&err, "a.png: neither PNG nor JPEG; it starts with 'some text'");
+    assert_says(&err, "a.png: neither PNG, JPEG nor WebP; it starts with 'some text'");
     assert_false(image_decode("\x00\x01", 2, "b", &read, &err));
     assert_says(&err, "starts with 00 01");
     assert_false(image_read("does/not/exist.png", &read, &err));
@@ -149,14 +149,17 @@ static void other_content_is_named(void **state)
         size_t size;
         const char *name;
     } cases[] = {
-        { "RIFF\x10\0\0\0WEBPVP8 ", 16, "a WebP picture" },
-        { "GIF89a......", 12, "a GIF picture" },
+        { "GIF89a......", 12,
+          "a GIF picture; PNG, JPEG and WebP are read: convert it, as by 'convert IN OUT.png'" },
         { "BM......\0\0\0\0..\x28\0\0\0......", 24, "a BMP picture" },
         { "II*\0....", 8, "a TIFF picture" },
         { "MM\0*....", 8, "a TIFF picture" },
         { "\0\0\0\x18"
           "ftypheic",
-          12, "a HEIC picture" },
+          12, "a HEIC picture; PNG, JPEG and WebP are read: convert it, as by 'heif-convert IN OUT.png'" },
+        { "RIFF\x10\0\0\0AVI LIST", 16, "a video" },
+        { "qoif....", 8, "a QOI picture" },
+        { "\x89PNG\n\x1a\n", 7, "a PNG whose line ends were changed" },
         { "\0\0\0\x18"
           "ftypmif1",
           12, "a HEIF picture" },
@@ -169,7 +172,8 @@ static void other_content_is_named(void **state)
         { "\0\0\0\x0cJXL \r\n\x87\n", 12, "a JPEG XL picture" },
         { "\0\0\0\x0cjP  \r\n\x87\n", 12, "a JPEG 2000 picture" },
         { "\n  <!DOCTYPE html><p>404", 25, "HTML, a web page" },
-        { "<?xml version='1.0'?><svg>", 26, "an SVG drawing" },
+        { "<?xml version='1.0'?><svg>", 26,
+          "an SVG drawing; PNG, JPEG and WebP are read: convert it, as by 'rsvg-convert" },
         { "<?xml version='1.0'?><a/>", 25, "XML" },
         { "P6\n1 1\n255\n...", 14, "a Netpbm picture" },
         { "version https://git-lfs.github.com/spec/v1", 42, "a Git LFS pointer" },
@@ -178,7 +182,7 @@ static void other_content_is_named(void **state)
     image read;
     error err;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        char says[96];
+        char says[160];
         assert_false(image_decode(cases[i].bytes, cases[i].size, "x.jpg", &read, &err));
         snprintf(says, sizeof says, "x.jpg: is %s", cases[i].name);
         assert_says(&err, says);

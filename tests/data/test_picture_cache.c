@@ -23,13 +23,14 @@ static void add(const char *name, int width, int height)
 static void example(const image *picture, const picture_use *u, uint32_t epoch, uint8_t *out)
 {
     const augment_dice dice = { 5, epoch, 1, NULL };
-    assert_true(augment(picture, u->size, u->mode, AUGMENT_FLIP_ON, &dice, out, NULL));
+    assert_true(augment_by(picture, u->size, u->mode, AUGMENT_FLIP_ON, u->filter, &dice, out, NULL));
 }
 
 enum { USES = 4 };
-static const picture_use uses[USES] = {
-    { SIZE, AUGMENT_NONE }, { SIZE, AUGMENT_LISTING1 }, { 2 * SIZE, AUGMENT_LISTING2 }, { 9, AUGMENT_NONE }
-};
+static const picture_use uses[USES] = { { SIZE, AUGMENT_NONE },
+                                        { SIZE, AUGMENT_LISTING1 },
+                                        { 2 * SIZE, AUGMENT_LISTING2, IMAGE_BICUBIC },
+                                        { 9, AUGMENT_NONE, IMAGE_LANCZOS } };
 
 /* What the cache gives for a use, of the picture that it was made from. */
 static void check_use(const picture_use *u, const image *whole, const image *small, uint32_t epoch)

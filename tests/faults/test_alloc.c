@@ -219,6 +219,19 @@ static bool check_pictures(bool ok, error *err)
 /* A grid without labels is better than none; glyphs that cannot be drawn are left out. */
 static const char *const pictures_without[] = { "label_font_open", "label_height", "label_draw", NULL };
 
+/* With a profile that is opened each time, and kept ones. */
+static bool run_profiles(error *err)
+{
+    image_reading how = IMAGE_READING_DEFAULT;
+    image a = { 0 }, b = { 0 }, c = { 0 };
+    bool ok = image_read(path_of("adobe.png"), &a, err) && (how.profiles = image_profiles_create(err)) &&
+              image_read_as(path_of("grey.jpg"), &how, &b, err) &&
+              image_read_as(path_of("p3.webp"), &how, &c, err);
+    image_free(&a), image_free(&b), image_free(&c);
+    image_profiles_destroy(how.profiles);
+    return ok;
+}
+
 #define EMOJI_PICTURES 16 /* those of write_emoji, and the heart in three other colours */
 
 static bool run_emoji(error *err)
@@ -341,6 +354,7 @@ static const alloc_scene scenes[] = {
     { "coco", NULL, run_coco, NULL, 0, NULL },
     { "loader", empty_out, run_loader, NULL, 600, loader_without },
     { "pictures", empty_out, run_pictures, check_pictures, 800, pictures_without },
+    { "profiles", NULL, run_profiles, NULL, 200, NULL },
     { "emoji", empty_out, run_emoji, check_emoji, 800, emoji_without },
     { "safetensors", empty_out, run_safetensors, check_safetensors, 0, NULL },
     { "unaligned", NULL, run_unaligned, NULL, 0, NULL },
@@ -473,6 +487,9 @@ static int set_up(void **state)
     image_free(&made);
     write_jpeg(path_of("a.jpg"), JCS_RGB, 3);
     write_jpeg(path_of("cmyk.jpg"), JCS_CMYK, 4);
+    write_golden("png_adobe.file", path_of("adobe.png"));
+    write_golden("jpeg_grey.file", path_of("grey.jpg"));
+    write_golden("webp_lossless_p3.file", path_of("p3.webp"));
     write_emoji();
     write_odd_tensors();
     write_text(path_of("lines.txt"), "a red square\na green square\nblue over a white\n");

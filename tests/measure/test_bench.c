@@ -45,6 +45,7 @@ static void test_usual_cases_keep_their_names(void **state)
                                          "op:add:65536x256",
                                          "op:conv2d:16x32x32x64x64x3",
                                          "prior:256x8-b16",
+                                         "pictures:webp:640x480->256",
                                          "start" };
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
         if (!usual(names[i])) fail_msg("%s is no usual case", names[i]);
@@ -85,6 +86,31 @@ static void test_names_that_are_none(void **state)
     refused("gemm:tt:1x1x1", "gemm:nn|nt|tn");
     refused("conv:forward:1x4x4x3->6,k2", "conv:forward|data|weights");
     refused("nothing", "no case 'nothing'");
+    refused("pictures:jpeg:64x48", "pictures:jpeg:640x480->256");
+    refused("pictures:jpeg:0x48->16", "no case 'pictures:jpeg:0x48->16'");
+    refused("pictures:jpeg:64x48->0", "no case");
+    refused("pictures:jpeg:64x48->16,t0", "no case");
+    refused("pictures:jpeg:64x48->16,softly", "no case");
+    refused("pictures:gif:64x48->16", "there are jpeg, png and webp");
+    refused("pictures:no/such/folder->16", "no folder: 'no/such/folder'");
+}
+
+/* ---- Pictures ---- */
+
+static void test_pictures_are_read(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "pictures:jpeg:640x480->32", "pictures:png:320x200->32,t2,bicubic",
+                                         "pictures:webp:320x240->32,t1",
+                                         "pictures:jpeg:2000x1000->32,t3,fast" };
+    static const int counts[] = { 17, 79, 66, 3 }; /* five million pixels, and no fewer than threads */
+    for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+        bench_case c;
+        MUST(bench_open(&c, names[i], &(bench_options){ .device = open_device }, &err));
+        assert_int_equal(c.pictures, counts[i]);
+        MUST(c.run(c.self, &err));
+        c.close(c.self);
+    }
 }
 
 /* ---- Operators ---- */
@@ -296,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_usual_cases_keep_their_names),
         cmocka_unit_test(test_storage),
         cmocka_unit_test(test_names_that_are_none),
+        cmocka_unit_test(test_pictures_are_read),
         cmocka_unit_test(test_usual_sizes),
         cmocka_unit_test(test_single_rows),
         cmocka_unit_test(test_operators_run),

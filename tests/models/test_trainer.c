@@ -3,12 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/trainer.h"
 
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/data/fixtures.h"
 
 static const training_config settings = { .steps = 110 };
 
@@ -90,11 +85,102 @@ static void own_course(void **state)
     json_decref(saved);
 }
 
+/* ---- Pictures as the settings say ---- */
+
+enum { SMALL = 4 };
+
+static void picture_of(const training_config *c, const char *folder, uint8_t *pixels)
+{
+    const train_request request = { 0 };
+    trainer t;
+    error err;
+    bool good = false;
+    trainer_init(&t, &request, c, NULL);
+    if (!trainer_open_data(&t, folder, SMALL, false, &err) ||
+        !training_data_picture(t.data, 0, pixels, &good, &err))
+        fail_msg("%s", err.message);
+    assert_true(good);
+    trainer_close(&t);
+}
+
+static void expect(const training_config *c, const char *folder, const char *file, const image_reading *how,
+                   image_filter filter)
+{
+    uint8_t got[SMALL * SMALL * 3], wanted[SMALL * SMALL * 3];
+    char path[600];
+    image whole;
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    picture_of(c, folder, got);
+    assert_true(image_read_as(path, how, &whole, NULL));
+    assert_true(augment_by(&whole, SMALL, AUGMENT_NONE, AUGMENT_FLIP_OFF, filter, NULL, wanted, NULL));
+    assert_memory_equal(got, wanted, sizeof got);
+    image_free(&whole);
+}
+
+static void pictures_as_set(void **state)
+{
+    (void)state;
+    static const image_filter filters[] = { IMAGE_AREA,    IMAGE_NEAREST, IMAGE_BOX,    IMAGE_BILINEAR,
+                                            IMAGE_HAMMING, IMAGE_BICUBIC, IMAGE_LANCZOS };
+    room r = room_create();
+    training_config c = { .batch = 1, .threads = 1, .background = "white", .max_pixels = 100000000 };
+    image_reading how = IMAGE_READING_DEFAULT;
+    assert_true(file_make_folders(at(&r, "a"), NULL) && file_make_folders(at(&r, "b"), NULL));
+    write_golden("png_alpha_p3.file", at(&r, "a/x.png"));
+    write_golden("jpeg_progressive.file", at(&r, "b/x.jpg"));
+    char a[512], b[512];
+    snprintf(a, sizeof a, "%s", at(&r, "a"));
+    snprintf(b, sizeof b, "%s", at(&r, "b"));
+    for (unsigned f = 0; f < IMAGE_FILTERS; ++f) {
+        c.resize = f; /* the words stand in the filters' order */
+        expect(&c, a, "x.png", &how, filters[f]);
+    }
+    c.resize = training_resize_area;
+    c.colour_profile = training_colour_profile_ignore;
+    how.ignore_profiles = true;
+    snprintf(c.background, sizeof c.background, "00ff10");
+    memcpy(how.background, (uint8_t[]){ 0, 255, 16 }, 3);
+    expect(&c, a, "x.png", &how, IMAGE_AREA);
+    c.fast_jpeg = true;
+    how.enough = 2 * SMALL;
+    expect(&c, b, "x.jpg", &how, IMAGE_AREA);
+    room_remove(&r);
+}
+
+static void pictures_refused(void **state)
+{
+    (void)state;
+    room r = room_create();
+    error err;
+    training_config c = { .batch = 1, .threads = 1, .background = "white" };
+    assert_true(file_make_folders(at(&r, "a"), NULL));
+    write_golden("png_p3.file", at(&r, "a/x.png"));
+    uint8_t pixels[SMALL * SMALL * 3];
+    const train_request request = { 0 };
+    bool good = true;
+    trainer t;
+    trainer_init(&t, &request, &c, NULL);
+    c.max_pixels = 100; /* the picture has 23 x 17 */
+    c.skip_share = 1;
+    assert_true(trainer_open_data(&t, at(&r, "a"), SMALL, false, &err));
+    assert_true(!training_data_picture(t.data, 0, pixels, &good, &err) || !good);
+    trainer_close(&t);
+    trainer_init(&t, &request, &c, NULL);
+    snprintf(c.background, sizeof c.background, "pink");
+    assert_false(trainer_open_data(&t, at(&r, "a"), SMALL, false, &err));
+    assert_int_equal(err.code, ERROR_USAGE);
+    assert_non_null(strstr(err.message, "background: 'pink' is no colour"));
+    trainer_close(&t);
+    room_remove(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates),
         cmocka_unit_test(restarts),
+        cmocka_unit_test(pictures_as_set),
+        cmocka_unit_test(pictures_refused),
         cmocka_unit_test(checkpoints_written_before),
         cmocka_unit_test(own_course),
     };
