@@ -204,7 +204,7 @@ static json_t *about_of(const trainer *t, error *err)
             kept = training_data_selection(t->data, true)->count;
     if (training_data_selection(t->data, true) == training_data_selection(t->data, false)) kept = 0;
     json_t *about = json_pack("{s:i, s:I, s:I, s:I, s:i, s:I}", "metrics", TIMES_FORMAT, "samples",
-                              (json_int_t)dataset_count(training_data_set(t->data)), "training",
+                              (json_int_t)dataset_count(training_data_set(t->data)), "epoch",
                               (json_int_t)train, "validation", (json_int_t)kept, "compute_units",
                               d->compute_units, "device_memory", (json_int_t)d->memory_bytes);
     if (t->request->commit) json_tree_put(&about, "commit", json_tree_string(t->request->commit));

@@ -37,7 +37,7 @@ void page_run_name(FILE *out, const record *runs, int run)
 static void put_number(FILE *out, double value, const char *unit)
 {
     if (isfinite(value))
-        fprintf(out, "<td class=\"number\">%.5g%s</td>", value, unit);
+        fprintf(out, "<td class=\"number\">%.4g%s</td>", value, unit);
     else
         fputs("<td class=\"number soft\">&#8211;</td>", out);
 }
@@ -51,7 +51,7 @@ static void put_best(FILE *out, const record *r)
     }
     fputs("<td class=\"number\">", out);
     canvas_svg_text(out, r->criterion);
-    fprintf(out, " %.5g at %.0f</td>", value, step);
+    fprintf(out, " %.4g at %.0f</td>", value, step);
 }
 
 static double waited_of(const record *r)
@@ -86,9 +86,9 @@ static void put_run(FILE *out, const record *runs, int i)
     put_number(out, loss ? series_recent(loss, 5) : NAN, "");
     put_best(out, r);
     put_number(out, speed_of(r), "");
-    put_number(out, waited_of(r), " %");
-    fprintf(out, "<td class=\"number\">%lld / %lld</td></tr>\n", (long long)r->skipped_steps,
-            (long long)r->skipped_pictures);
+    put_number(out, round(100 * waited_of(r)) / 100, " %");
+    fprintf(out, "<td class=\"number\" title=\"steps, pictures\">%lld, %lld</td></tr>\n",
+            (long long)r->skipped_steps, (long long)r->skipped_pictures);
 }
 
 /* What could not be read is said before what could. */
@@ -123,7 +123,7 @@ static void put_summary(FILE *out, const record *runs, int count)
     for (int i = 0; i < count; ++i) put_notes(out, &runs[i]);
     fputs("<div class=\"wide\"><table id=\"runs\"><tr><th>run</th><th>kind</th><th>state</th><th>steps</th>"
           "<th>time</th><th>loss, last five</th><th>best validation</th><th>steps/s</th>"
-          "<th>waited for data</th><th>skipped steps / pictures</th></tr>\n",
+          "<th>waited for data</th><th>skipped</th></tr>\n",
           out);
     for (int i = 0; i < count; ++i) put_run(out, runs, i);
     fputs("</table></div>\n", out);

@@ -207,6 +207,20 @@ static void draw_legend(const record *runs, int count, const canvas *on)
     }
 }
 
+/* Which tint is which class of use, in three columns. */
+static int draw_classes(const canvas *on, bool draw)
+{
+    enum { COLUMNS = 3, WIDTH = (CHART_WIDTH - 24) / COLUMNS };
+    int i = 0;
+    for (; *chart_usage_class(i); ++i) {
+        double x = 12 + i % COLUMNS * WIDTH, y = CHART_HEIGHT + 6 + i / COLUMNS * LINE;
+        if (!draw) continue;
+        on->box(on->self, CANVAS_TINT, i, x, y, 10, 10, NULL);
+        on->text(on->self, CANVAS_LABEL, CANVAS_LEFT, x + 16, y + 9, chart_usage_class(i));
+    }
+    return (i + COLUMNS - 1) / COLUMNS;
+}
+
 /* A figure's name comes from a file: what could leave the folder becomes '_'. */
 static char *path_of(const char *folder, const char *name)
 {
@@ -224,7 +238,8 @@ static bool write_one(chart *c, const record *usage, const char *name, const rec
     canvas on;
     char *path = path_of(folder, name);
     if (!path) return no_memory(err);
-    double height = CHART_HEIGHT + (count > 1 ? 10 + LINE * count : 0);
+    int lines = !c ? draw_classes(NULL, false) : count > 1 ? count : 0;
+    double height = CHART_HEIGHT + (lines ? 10 + LINE * lines : 0);
     bool ok = canvas_png_begin(&on, CHART_WIDTH, height, SCALE, err);
     if (ok) {
         if (c)
@@ -232,6 +247,7 @@ static bool write_one(chart *c, const record *usage, const char *name, const rec
         else
             chart_usage(usage, "Codes by use, as a multiple of an even share", &on);
         if (c) draw_legend(runs, count, &on);
+        if (!c) draw_classes(&on, true);
         ok = ok && canvas_png_end(&on, path, err);
         canvas_png_abandon(&on);
     }

@@ -168,8 +168,9 @@ bool times_write(times *t, int64_t step, const times_feed *feed, error *err)
     for (int i = 0; i < TIMES_COUNT; ++i)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\"%s\":%.6f", keys[i],
                          fmax(0, t->part[i]));
-    used += snprintf(text + used, sizeof text - (size_t)used, ",\"steps_per_second\":%.6g", rate);
-    if (feed && feed->pictures)
+    if (t->steps)
+        used += snprintf(text + used, sizeof text - (size_t)used, ",\"steps_per_second\":%.6g", rate);
+    if (t->steps && feed && feed->pictures)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\"pictures_per_second\":%.6g",
                          rate * (double)feed->pictures);
     if (feed)

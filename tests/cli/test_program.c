@@ -380,7 +380,8 @@ static void test_help(void **state)
     static const char *const commands[][2] = {
         { "generate", NULL }, { "devices", NULL },      { "data", "emoji" },       { "data", "captions" },
         { "data", "info" },   { "tokenizer", "train" }, { "tokenizer", "encode" }, { "tokenizer", "decode" },
-        { "train", "dvae" },  { "train", "prior" },     { "pack", NULL },          { "encode", NULL },
+        { "train", "dvae" },  { "train", "prior" },     { "watch", NULL },         { "report", NULL },
+        { "pack", NULL },          { "encode", NULL },
         { "decode", NULL },   { "reconstruct", NULL },  { "info", NULL },          { "config", NULL },
         { "plan", NULL },     { "bench", NULL },        { "tune", NULL },          { "completion", NULL },
         { "man", NULL },
