@@ -33,7 +33,7 @@ typedef struct train_request {
     const char *commit;    /* of the program's sources, for run.json; NULL: not known */
     bool resume, force, quiet, json;
     bool tensorboard; /* write event files, too */
-    bool profile; /* end with a table of device time by operator */
+    bool profile;     /* end with a table of device time by operator */
     const volatile sig_atomic_t *interrupted;
     void (*reached)(train_stage stage); /* as in train_options */
 } train_request;

@@ -44,7 +44,8 @@ static bool write_page(const cli_call *call, const reading *r, const char *path,
     return ok;
 }
 
-static bool say(const cli_call *call, const char *page, size_t size, const char *folder, int written, error *err)
+static bool say(const cli_call *call, const char *page, size_t size, const char *folder, int written,
+                error *err)
 {
     if (!cli_flag(call, "json")) {
         FILE *talk = page ? output_talk(page) : stdout;
@@ -94,9 +95,12 @@ const cli_command cmd_report = {
     .most = -1,
     .example = "dalle-cl report runs/dvae -o report.html\n"
                "dalle-cl report runs/first runs/second --png plots",
-    .text = "The page needs nothing besides itself: curves of every figure, several runs over one another, sample\n"
-            "grids through time, how the codebook is used, where the time went, how settings differ, and from\n"
-            "which data, program and device the runs came. A run that is still going on is shown as far as it is.",
+    .text =
+        "The page needs nothing besides itself: curves of every figure, several runs over one another, "
+        "sample\n"
+        "grids through time, how the codebook is used, where the time went, how settings differ, and from\n"
+        "which data, program and device the runs came. A run that is still going on is shown as far as it "
+        "is.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .run = run_report,

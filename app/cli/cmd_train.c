@@ -28,8 +28,8 @@ static void forget(const char *folder, const char *name)
 /* What a run leaves in its folder before it can be resumed: a new folder then goes again. */
 static void forget_half_run(const char *folder, const model_kind *k)
 {
-    static const char *const files[] = { "config.cfg", "run.json", "metrics.jsonl", "times.jsonl",
-                                        "samples",    "" };
+    static const char *const files[] = { "config.cfg",  "run.json", "metrics.jsonl",
+                                         "times.jsonl", "samples",  "" };
     file_kind kind;
     if (!file_look(folder, &kind, NULL) || kind != FILE_ABSENT) return;
     for (const part_role *f = k->files; f && f->role; ++f) forget(folder, f->file);

@@ -42,7 +42,8 @@ static bool is_over(const record *r)
 
 static bool follow(const cli_call *call, record *r, error *err)
 {
-    bool terminal = isatty(STDOUT_FILENO) && !cli_flag(call, "json"), once = cli_flag(call, "once"), news = true;
+    bool terminal = isatty(STDOUT_FILENO) && !cli_flag(call, "json"), once = cli_flag(call, "once"),
+         news = true;
     int lines = 0;
     for (;;) {
         if (terminal)
@@ -84,8 +85,10 @@ const cli_command cmd_watch = {
     .least = 1,
     .most = 1,
     .example = "dalle-cl watch runs/dvae",
-    .text = "Shows progress, rate, time left, curves, the last validation, where the time goes and the last sample\n"
-            "grid, and ends when the run does. Where the output is no terminal, it writes a line whenever there is\n"
+    .text = "Shows progress, rate, time left, curves, the last validation, where the time goes and the last "
+            "sample\n"
+            "grid, and ends when the run does. Where the output is no terminal, it writes a line whenever "
+            "there is\n"
             "news. The run is only read: any number may watch, also one that has ended.",
     .options = options,
     .option_count = sizeof options / sizeof *options,

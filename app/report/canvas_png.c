@@ -30,9 +30,7 @@ static void set_ink(cairo_t *c, canvas_ink ink, int colour)
     static const double dashes[] = { 4, 3 };
     unsigned own = colours[colour % CANVAS_COLOURS];
     cairo_set_dash(c, dashes, ink == CANVAS_DASH ? 2 : 0, 0);
-    cairo_set_line_width(c, ink == CANVAS_GRID || ink == CANVAS_AXIS ? 0.8
-                            : ink == CANVAS_FAINT                    ? 1.0
-                                                                     : 1.6);
+    cairo_set_line_width(c, ink == CANVAS_GRID || ink == CANVAS_AXIS ? 0.8 : ink == CANVAS_FAINT ? 1.0 : 1.6);
     if (ink == CANVAS_GRID || ink == CANVAS_AXIS)
         set_colour(c, ink == CANVAS_GRID ? 0xe3e6ea : 0x9aa1ab, 1);
     else if (ink == CANVAS_TINT)

@@ -172,7 +172,8 @@ static bool draw_curve(const chart *c, const chart_curve *curve, const canvas *o
     size_t room = (size_t)s->count + 1;
     double *x = malloc(room * sizeof *x), *y = malloc(room * sizeof *y), *mean = malloc(room * sizeof *mean),
            points[2 * POINTS];
-    bool ok = x && y && mean ? true : error_set(err, ERROR_MEMORY, "out of memory for a curve of %s", s->name);
+    bool ok =
+        x && y && mean ? true : error_set(err, ERROR_MEMORY, "out of memory for a curve of %s", s->name);
     if (ok) {
         memcpy(x, s->step, (size_t)s->count * sizeof *x);
         memcpy(y, s->value, (size_t)s->count * sizeof *y);

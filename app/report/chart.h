@@ -19,9 +19,9 @@ typedef struct chart {
     const char *title, *unit;
     chart_curve curves[CHART_CURVES];
     int count;
-    double least, most;   /* of the values drawn, set by chart_range: their logarithms where `log` */
-    double first, last;   /* of the steps */
-    bool log;             /* values are positive and far apart */
+    double least, most; /* of the values drawn, set by chart_range: their logarithms where `log` */
+    double first, last; /* of the steps */
+    bool log;           /* values are positive and far apart */
 } chart;
 
 /* Settles the ranges; false: nothing finite is there. */

@@ -247,7 +247,8 @@ static bool put_page(FILE *out, const record *runs, int count, const plots *p, c
     return true;
 }
 
-char *page_make(const record *runs, int count, const plots *p, const page_options *o, size_t *size, error *err)
+char *page_make(const record *runs, int count, const plots *p, const page_options *o, size_t *size,
+                error *err)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, size);

@@ -12,7 +12,8 @@ typedef struct page_options {
 } page_options;
 
 /* Gives the page as text, to be freed. */
-char *page_make(const record *runs, int count, const plots *p, const page_options *o, size_t *size, error *err);
+char *page_make(const record *runs, int count, const plots *p, const page_options *o, size_t *size,
+                error *err);
 
 /* For page.c: sections after the curves. */
 bool page_samples(FILE *out, const record *runs, int count, const page_options *o, error *err);

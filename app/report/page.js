@@ -18,7 +18,8 @@
         });
         return best;
     }
-    document.querySelectorAll("svg[data-chart]").forEach(function (svg) {
+    var charts = document.querySelectorAll("svg[data-chart]");
+    charts.forEach(function (svg) {
         var place = numbers(svg.dataset.chart), steps = numbers(svg.dataset.steps), values = numbers(svg.dataset.values);
         var hair = document.createElementNS("http://www.w3.org/2000/svg", "line"), marks = [];
         svg.querySelectorAll("[data-name]").forEach(function (m) { marks.push({ name: m.dataset.name, at: pointsOf(m) }); });
@@ -41,4 +42,5 @@
         function hide() { tip.style.display = "none"; hair.remove(); }
         svg.addEventListener("mouseleave", hide);
     });
+    document.documentElement.dataset.charts = charts.length;
 })();

@@ -37,7 +37,8 @@ static bool put_sample(FILE *out, const record_sample *s, error *err)
     fputs("<figure>", out);
     bool ok = true;
     if (bytes) {
-        fprintf(out, "<img alt=\"samples after %lld steps\" src=\"data:image/png;base64,", (long long)s->step);
+        fprintf(out, "<img alt=\"samples after %lld steps\" src=\"data:image/png;base64,",
+                (long long)s->step);
         ok = put_base64(out, bytes, size, err);
         fputs("\"/>", out);
     } else {
@@ -96,8 +97,8 @@ bool page_samples(FILE *out, const record *runs, int count, const page_options *
 static const struct {
     const char *words;
     int colour;
-} parts[TIMES_COUNT] = { { "computing steps", 0 },  { "waiting for data", 4 }, { "validating", 2 },
-                         { "drawing samples", 3 },  { "saving", 6 },           { "everything else", 7 } };
+} parts[TIMES_COUNT] = { { "computing steps", 0 }, { "waiting for data", 4 }, { "validating", 2 },
+                         { "drawing samples", 3 }, { "saving", 6 },           { "everything else", 7 } };
 
 static void put_bar(FILE *out, const record *r)
 {
@@ -197,7 +198,8 @@ static bool put_setting(void *self, const char *key)
     bool same = true;
     for (int i = 0; i < s->count; ++i) {
         values[i] = record_setting(&s->runs[i], key);
-        same &= i == 0 || (values[i] && values[0] ? strcmp(values[i], values[0]) == 0 : values[i] == values[0]);
+        same &=
+            i == 0 || (values[i] && values[0] ? strcmp(values[i], values[0]) == 0 : values[i] == values[0]);
     }
     if (s->all || !same) {
         ++s->shown;
@@ -261,9 +263,9 @@ static bool put_origin(FILE *out, const char *path, const json_t *value, error *
         }
         return true;
     }
-    char *text = json_is_string(value) ? strdup(json_string_value(value))
-                                       : json_tree_text(json_incref((json_t *)(uintptr_t)value),
-                                                        JSON_ENCODE_ANY, path, err);
+    char *text = json_is_string(value)
+                     ? strdup(json_string_value(value))
+                     : json_tree_text(json_incref((json_t *)(uintptr_t)value), JSON_ENCODE_ANY, path, err);
     if (!text) return error_set(err, ERROR_MEMORY, "out of memory for the origin of a run");
     fputs("<tr><td>", out);
     canvas_svg_text(out, path);
@@ -288,7 +290,9 @@ bool page_origin(FILE *out, const record *runs, int count, error *err)
     for (int i = 0; i < count; ++i) {
         fputs("<h3>", out);
         page_run_name(out, runs, i);
-        fputs("</h3>\n<div class=\"wide\"><table class=\"origin\">\n<tr><th>what</th><th>run.json</th></tr>\n", out);
+        fputs(
+            "</h3>\n<div class=\"wide\"><table class=\"origin\">\n<tr><th>what</th><th>run.json</th></tr>\n",
+            out);
         put_word(out, "began", runs[i].began);
         put_word(out, "ended", runs[i].ended);
         if (runs[i].info && !put_origin(out, "", runs[i].info, err)) return false;

@@ -227,7 +227,8 @@ static char *path_of(const char *folder, const char *name)
     char file[120];
     int length = snprintf(file, sizeof file - 4, "%.100s", name);
     for (int i = 0; i < length; ++i)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", file[i])) file[i] = '_';
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", file[i]))
+            file[i] = '_';
     strcpy(file + length, ".png");
     return file_join(folder, file);
 }

@@ -116,7 +116,8 @@ static bool add_figures(record *r, record_kind kind, double step, json_t *line)
             continue;
         }
         if (!json_is_number(value) && !json_is_null(value)) continue;
-        if (kind == RECORD_VALIDATION && !*r->criterion) snprintf(r->criterion, sizeof r->criterion, "%s", key);
+        if (kind == RECORD_VALIDATION && !*r->criterion)
+            snprintf(r->criterion, sizeof r->criterion, "%s", key);
         series *s = need_series(r, kind, key);
         if (!s || !append(s, step, json_is_null(value) ? NAN : json_number_value(value))) return false;
     }
@@ -240,8 +241,9 @@ static bool read_more(record *r, record_file *f, bool *news, error *err)
         size_t got, done = 0;
         ok = read_bytes(f, file, bytes, PIECE, &got, err) && read_lines(r, f, bytes, got, &done, err);
         if (ok && done == 0 && got == PIECE)
-            ok = error_set(err, ERROR_FORMAT, "%s:%lld: a line longer than %d bytes: this is no file of metrics",
-                           f->path, (long long)f->lines + 1, PIECE);
+            ok = error_set(err, ERROR_FORMAT,
+                           "%s:%lld: a line longer than %d bytes: this is no file of metrics", f->path,
+                           (long long)f->lines + 1, PIECE);
         f->read += (off_t)done;
         more = got == PIECE;
         *news |= done > 0;

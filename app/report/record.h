@@ -67,15 +67,15 @@ typedef struct record {
     int64_t usage_count, usage_room;
     record_sample *samples; /* by step */
     int64_t sample_count;
-    json_t *info; /* run.json; NULL: none that can be read */
-    char *config; /* config.cfg; NULL: none */
-    char *problem; /* of run.json or config.cfg, for people; NULL: none */
-    char criterion[80]; /* the figure of a validation that a run minimises; "": none seen */
+    json_t *info;        /* run.json; NULL: none that can be read */
+    char *config;        /* config.cfg; NULL: none */
+    char *problem;       /* of run.json or config.cfg, for people; NULL: none */
+    char criterion[80];  /* the figure of a validation that a run minimises; "": none seen */
     int64_t step, steps; /* reached; in all, 0: not known */
     int64_t skipped_steps, skipped_pictures;
-    double part[TIMES_COUNT]; /* seconds, of all steps that count */
-    double lost;              /* seconds of steps that an interruption took away */
-    int64_t processes;        /* that trained it; 0: no times.jsonl */
+    double part[TIMES_COUNT];           /* seconds, of all steps that count */
+    double lost;                        /* seconds of steps that an interruption took away */
+    int64_t processes;                  /* that trained it; 0: no times.jsonl */
     char why[32], began[32], ended[32]; /* how the last process ended; when the first began, the last ended */
     char host[80];                      /* of the last process */
     int64_t pid;

@@ -116,8 +116,7 @@ char *watch_curve(const series *s, int cells, bool utf8)
 static void put_bar(FILE *out, double share, int cells, bool utf8)
 {
     int full = (int)(fmin(1, fmax(0, share)) * cells + 0.5);
-    for (int i = 0; i < cells; ++i)
-        fputs(i < full ? utf8 ? "█" : "#" : utf8 ? "░" : ".", out);
+    for (int i = 0; i < cells; ++i) fputs(i < full ? utf8 ? "█" : "#" : utf8 ? "░" : ".", out);
 }
 
 /* ---- The frame ---- */
@@ -154,7 +153,8 @@ static int put_head(FILE *out, const record *r, const watch_look *look)
 {
     text t;
     if (!begin(&t)) return 0;
-    for (const char *c = r->folder; *c; ++c) fputc((unsigned char)*c < 0x7f && *c >= ' ' ? *c : '?', t.stream);
+    for (const char *c = r->folder; *c; ++c)
+        fputc((unsigned char)*c < 0x7f && *c >= ' ' ? *c : '?', t.stream);
     fprintf(t.stream, "  %s  %s", record_model(r), page_state(r));
     return end(out, look, &t);
 }
@@ -210,8 +210,8 @@ static int put_curves(FILE *out, const record *r, record_kind kind, const char *
 
 static int put_times(FILE *out, const record *r, const watch_look *look)
 {
-    static const char *const words[TIMES_COUNT] = { "steps",  "waiting for data", "validating",
-                                                    "samples", "saving",          "other" };
+    static const char *const words[TIMES_COUNT] = { "steps",   "waiting for data", "validating",
+                                                    "samples", "saving",           "other" };
     text t;
     double all = record_seconds(r);
     if (all <= 0 || !begin(&t)) return 0;

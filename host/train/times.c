@@ -94,8 +94,8 @@ static bool end_line(times *t, error *err)
 {
     char last = '\n';
     off_t size = lseek(t->file, 0, SEEK_END);
-    bool ok = size <= 0 || (pread(t->file, &last, 1, size - 1) == 1 &&
-                            (last == '\n' || write(t->file, "\n", 1) == 1));
+    bool ok = size <= 0 ||
+              (pread(t->file, &last, 1, size - 1) == 1 && (last == '\n' || write(t->file, "\n", 1) == 1));
     return ok || error_set(err, ERROR_IO, "cannot go on with '%s': %s", t->path, strerror(errno));
 }
 
@@ -151,9 +151,9 @@ bool times_write_start(times *t, int64_t step, json_t *origin, error *err)
     char clock[32], host[80] = "";
     clock_text(clock);
     gethostname(host, sizeof host - 1);
-    json_t *line = json_pack("{s:I, s:s, s:i, s:s, s:o, s:I}", "step", (json_int_t)step, "kind", "start",
-                             "format", TIMES_FORMAT, "time", clock, "host", json_tree_string(host), "pid",
-                             (json_int_t)getpid());
+    json_t *line =
+        json_pack("{s:I, s:s, s:i, s:s, s:o, s:I}", "step", (json_int_t)step, "kind", "start", "format",
+                  TIMES_FORMAT, "time", clock, "host", json_tree_string(host), "pid", (json_int_t)getpid());
     if (origin) json_tree_put(&line, "origin", json_incref(origin));
     return put_tree(t, line, err);
 }
@@ -166,8 +166,8 @@ bool times_write(times *t, int64_t step, const times_feed *feed, error *err)
     int used = snprintf(text, sizeof text, "{\"step\":%lld,\"kind\":\"time\",\"steps\":%lld,\"seconds\":%.6f",
                         (long long)step, (long long)t->steps, all);
     for (int i = 0; i < TIMES_COUNT; ++i)
-        used += snprintf(text + used, sizeof text - (size_t)used, ",\"%s\":%.6f", keys[i],
-                         fmax(0, t->part[i]));
+        used +=
+            snprintf(text + used, sizeof text - (size_t)used, ",\"%s\":%.6f", keys[i], fmax(0, t->part[i]));
     if (t->steps)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\"steps_per_second\":%.6g", rate);
     if (t->steps && feed && feed->pictures)
@@ -186,8 +186,8 @@ bool times_write_end(times *t, int64_t step, const char *why, error *err)
 {
     char clock[32];
     clock_text(clock);
-    return put_tree(t,
-                    json_pack("{s:I, s:s, s:s, s:s}", "step", (json_int_t)step, "kind", "end", "time", clock,
-                              "why", why),
-                    err);
+    return put_tree(
+        t,
+        json_pack("{s:I, s:s, s:s, s:s}", "step", (json_int_t)step, "kind", "end", "time", clock, "why", why),
+        err);
 }

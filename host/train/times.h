@@ -39,7 +39,7 @@ typedef struct times_feed {
 
 typedef struct times {
     double part[TIMES_COUNT]; /* seconds since the last line */
-    double at; /* until when they are counted */
+    double at;                /* until when they are counted */
     times_part now;
     int64_t steps;        /* ended since the last line */
     int open;             /* steps that have begun and not ended: two at most */

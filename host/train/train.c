@@ -29,14 +29,14 @@ typedef struct loop {
     progress progress;
     times times;
     tensorboard *events; /* NULL: not asked for */
-    int64_t step;    /* steps begun */
-    int64_t known;   /* steps whose figures are known: all, or all but the last begun */
-    int64_t saved;   /* steps done at the last save; -1: none */
-    double best;     /* lowest validation figure; INFINITY: none yet */
-    int64_t waited;  /* evaluations since then */
-    int64_t bad;     /* skipped steps in a row */
-    int64_t skipped; /* skipped steps in all */
-    double seconds;  /* of training before this process */
+    int64_t step;        /* steps begun */
+    int64_t known;       /* steps whose figures are known: all, or all but the last begun */
+    int64_t saved;       /* steps done at the last save; -1: none */
+    double best;         /* lowest validation figure; INFINITY: none yet */
+    int64_t waited;      /* evaluations since then */
+    int64_t bad;         /* skipped steps in a row */
+    int64_t skipped;     /* skipped steps in all */
+    double seconds;      /* of training before this process */
     train_metrics last_finite;
     int64_t last_finite_step;
     int64_t stepped; /* steps done by this process */
@@ -390,10 +390,9 @@ static bool open_times(loop *l, error *err)
                                json_tree_string(d->name), "driver", json_tree_string(d->driver));
     const json_t *commit = json_object_get(l->options->about, "commit");
     if (commit) json_tree_put(&origin, "commit", json_string(json_string_value(commit)));
-    bool ok = times_open(&l->times, l->run.folder, err) &&
-              times_write_start(&l->times, l->step, origin, err) &&
-              (!l->options->tensorboard ||
-               (l->events = tensorboard_open(l->run.folder, l->step, err)) != NULL);
+    bool ok =
+        times_open(&l->times, l->run.folder, err) && times_write_start(&l->times, l->step, origin, err) &&
+        (!l->options->tensorboard || (l->events = tensorboard_open(l->run.folder, l->step, err)) != NULL);
     json_decref(origin);
     return ok;
 }

@@ -29,7 +29,7 @@ typedef struct train_metric {
     const char *format; /* for the progress line: "%.4f"; NULL = only in metrics.jsonl */
 } train_metric;
 #define TRAIN_METRICS_MAX 24
-#define TRAIN_LIST_MAX 16
+#define TRAIN_LIST_MAX    16
 typedef struct train_metrics {
     int count;
     train_metric at[TRAIN_METRICS_MAX];
@@ -87,7 +87,7 @@ typedef struct train_options {
     double minutes;         /* stop and save after that long; 0 = no limit */
     bool quiet;
     bool tensorboard; /* write event files, too */
-    bool json; /* print metric lines on standard output, as in metrics.jsonl, instead of progress */
+    bool json;        /* print metric lines on standard output, as in metrics.jsonl, instead of progress */
     const char
         *resume_command; /* how to go on, for messages; NULL: "dalle-cl train KIND --run FOLDER --resume" */
     const volatile sig_atomic_t *interrupted; /* set by the caller's signal handler; NULL: never */

@@ -125,9 +125,8 @@ static const char *warn(void *self, const train_metrics *m)
 static bool need_codec(dvae_trainer *t, error *err)
 {
     if (!t->codec)
-        t->codec =
-            dvae_codec_create(t->base.store, &t->config, CODEC_BOTH | CODEC_SCORE, CODEC_BATCH,
-                              t->config.ema > 0, err);
+        t->codec = dvae_codec_create(t->base.store, &t->config, CODEC_BOTH | CODEC_SCORE, CODEC_BATCH,
+                                     t->config.ema > 0, err);
     return t->codec != NULL;
 }
 

@@ -32,6 +32,7 @@ cli_script(outputs ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/outpu
 cli_script(signals $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/signals)
 cli_script(captions ${PROJECT_BINARY_DIR}/captions)
 cli_script(home ${PROJECT_BINARY_DIR}/home)
+cli_script(report $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/report)
 
 add_test(NAME cold_start COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/cold_start.sh $<TARGET_FILE:dalle-cl>
     ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/cold-start)

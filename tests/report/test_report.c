@@ -24,7 +24,8 @@ static const char *path_of(const char *run, const char *name)
 static void put(const char *run, const char *name, const char *text)
 {
     error err;
-    if (!file_make_folders(path_of(run, "samples"), &err) || !file_write(path_of(run, name), text, strlen(text), &err))
+    if (!file_make_folders(path_of(run, "samples"), &err) ||
+        !file_write(path_of(run, name), text, strlen(text), &err))
         fail_msg("%s", err.message);
 }
 
@@ -67,21 +68,25 @@ static void lacks(const char *text, const char *part)
     if (strstr(text, part)) fail_msg("'%s' is in the text", part);
 }
 
-static const char times_start[] =
-    "{\"step\":0,\"kind\":\"start\",\"format\":1,\"time\":\"2026-01-02T03:04:05Z\",\"host\":\"elsewhere\",\"pid\":1}\n";
+static const char times_start[] = "{\"step\":0,\"kind\":\"start\",\"format\":1,\"time\":\"2026-01-02T03:04:"
+                                  "05Z\",\"host\":\"elsewhere\",\"pid\":1}\n";
 
 static void put_whole(const char *run)
 {
-    put(run, "run.json", "{\"kind\":\"toy\",\"device\":{\"name\":\"abacus <2>\"},\"data\":{\"pictures\":\"beef\"}}");
+    put(run, "run.json",
+        "{\"kind\":\"toy\",\"device\":{\"name\":\"abacus <2>\"},\"data\":{\"pictures\":\"beef\"}}");
     put(run, "config.cfg", "# the settings\nsteps = 40\nlearning_rate  = 0.5\nsplit = \n");
     put(run, "metrics.jsonl",
         "{\"step\":10,\"loss\":2.5,\"psnr\":null}\n{\"step\":20,\"loss\":1.5,\"psnr\":21,\"new\":[1,2]}\n"
         "{\"step\":20,\"kind\":\"eval\",\"error\":0.5,\"code_usage\":[3,0,1]}\n"
-        "{\"step\":30,\"loss\":1.25,\"psnr\":22,\"skipped\":true}\n{\"step\":30,\"kind\":\"eval\",\"error\":0.75}\n");
+        "{\"step\":30,\"loss\":1.25,\"psnr\":22,\"skipped\":true}\n{\"step\":30,\"kind\":\"eval\",\"error\":"
+        "0.75}\n");
     put(run, "times.jsonl", times_start);
     add(run, "times.jsonl",
-        "{\"step\":20,\"kind\":\"time\",\"steps\":20,\"seconds\":4,\"device\":3,\"data\":1,\"steps_per_second\":5}\n"
-        "{\"step\":30,\"kind\":\"time\",\"steps\":10,\"seconds\":1,\"device\":1,\"data\":0,\"skipped_pictures\":2}\n");
+        "{\"step\":20,\"kind\":\"time\",\"steps\":20,\"seconds\":4,\"device\":3,\"data\":1,\"steps_per_"
+        "second\":5}\n"
+        "{\"step\":30,\"kind\":\"time\",\"steps\":10,\"seconds\":1,\"device\":1,\"data\":0,\"skipped_"
+        "pictures\":2}\n");
     put(run, "samples/step-000020.png", "a picture");
     put(run, "samples/step-000030.png", "another");
     put(run, "samples/other.png", "not ours");
@@ -100,7 +105,8 @@ static void whole(void **state)
     assert_true(record_best(&r, &value, &step) && value == 0.5 && step == 20);
     const series *psnr = record_find(&r, RECORD_TRAIN, "psnr");
     assert_true(psnr && psnr->count == 3 && isnan(psnr->value[0]) && series_last(psnr) == 22);
-    assert_true(r.part[TIMES_DATA] == 1 && record_seconds(&r) == 5 && r.usage_count == 1 && r.usage[0].of[0] == 3);
+    assert_true(r.part[TIMES_DATA] == 1 && record_seconds(&r) == 5 && r.usage_count == 1 &&
+                r.usage[0].of[0] == 3);
     assert_true(r.sample_count == 2 && r.samples[1].step == 30 && r.metrics.broken == 0);
     assert_int_equal(r.state, RECORD_UNKNOWN); /* its process is another machine's */
     char *text = page_of(&r, 1, 10);
@@ -147,12 +153,14 @@ static void processes(void **state)
     gethostname(host, sizeof host - 1);
     put_whole("process");
     strcpy(folder, path_of("process", ""));
-    snprintf(line, sizeof line, "{\"step\":30,\"kind\":\"start\",\"host\":\"%s\",\"pid\":%d}\n", host, (int)getpid());
+    snprintf(line, sizeof line, "{\"step\":30,\"kind\":\"start\",\"host\":\"%s\",\"pid\":%d}\n", host,
+             (int)getpid());
     add("process", "times.jsonl", line);
     record r = open_run(folder);
     assert_int_equal(r.state, RECORD_RUNNING);
     record_close(&r);
-    snprintf(line, sizeof line, "{\"step\":30,\"kind\":\"start\",\"host\":\"%s\",\"pid\":%d}\n", host, 0x3fffffff);
+    snprintf(line, sizeof line, "{\"step\":30,\"kind\":\"start\",\"host\":\"%s\",\"pid\":%d}\n", host,
+             0x3fffffff);
     add("process", "times.jsonl", line);
     r = open_run(folder);
     assert_int_equal(r.state, RECORD_INTERRUPTED);
@@ -170,7 +178,8 @@ static void hostile(void **state)
     put("<b>&'\"", "run.json", "{\"kind\":\"</script><script>x\",\"data\":{\"data\":\"a\\u0001\\\"b\"}}");
     put("<b>&'\"", "config.cfg", "a<b = </td>\xff\n");
     put("<b>&'\"", "metrics.jsonl",
-        "{\"step\":1,\"<i>\":1,\"../../x\":2}\n\nno JSON\n[1]\n{\"loss\":1}\n{\"step\":2,\"<i>\":1e300,\"x\":\"y\"}\n"
+        "{\"step\":1,\"<i>\":1,\"../../x\":2}\n\nno "
+        "JSON\n[1]\n{\"loss\":1}\n{\"step\":2,\"<i>\":1e300,\"x\":\"y\"}\n"
         "{\"step\":\"3\"}\n{\"step\":3,\"kind\":\"unheard of\",\"loss\":4}\n");
     strcpy(folder, path_of("<b>&'\"", ""));
     record r = open_run(folder);
@@ -258,7 +267,8 @@ static void long_run(void **state)
     put("long", "metrics.jsonl", "");
     FILE *f = fopen(path_of("long", "metrics.jsonl"), "w");
     assert_non_null(f);
-    for (int i = 1; i <= LINES; ++i) fprintf(f, "{\"step\":%d,\"loss\":%.4f}\n", i, i == 12345 ? 50.0 : 1 + 1.0 / i);
+    for (int i = 1; i <= LINES; ++i)
+        fprintf(f, "{\"step\":%d,\"loss\":%.4f}\n", i, i == 12345 ? 50.0 : 1 + 1.0 / i);
     fclose(f);
     strcpy(folder, path_of("long", ""));
     record r = open_run(folder);
@@ -294,14 +304,17 @@ static void png(void **state)
     record r = open_run(folder);
     assert_true(plots_make(&p, &r, 1, &err));
     assert_int_equal(plots_write(&p, &r, 1, out, &err), 6); /* loss, psnr, error, speed, waited; usage */
-    static const char *const names[] = { "loss", "psnr", "error", "steps_per_second", "waited", "code_usage" };
+    static const char *const names[] = {
+        "loss", "psnr", "error", "steps_per_second", "waited", "code_usage"
+    };
     for (size_t i = 0; i < 6; ++i) {
         char name[60];
         size_t size;
         snprintf(name, sizeof name, "%s.png", names[i]);
         char *bytes = file_read(path_of("plots", name), &size, &err);
         if (!bytes) fail_msg("%s", err.message);
-        assert_true(size > 1000 && memcmp(bytes, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\3\x70", 20) == 0); /* 880 wide */
+        assert_true(size > 1000 &&
+                    memcmp(bytes, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\3\x70", 20) == 0); /* 880 wide */
         free(bytes);
     }
     scratch_limit(200);
@@ -349,7 +362,8 @@ static void watching(void **state)
     record r = open_run(folder);
     int lines = 0, counted;
     char *text = watched(&r, NULL, NULL);
-    assert_string_equal(text, "step 30/40  loss 1.25  psnr 22  6.0 steps/s  waited for data 0%  (stopped and saved)\n");
+    assert_string_equal(
+        text, "step 30/40  loss 1.25  psnr 22  6.0 steps/s  waited for data 0%  (stopped and saved)\n");
     free(text);
     for (int width = 5; width < 120; width += 7)
         for (int utf8 = 0; utf8 < 2; ++utf8) {
@@ -378,9 +392,11 @@ static void watching(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),   cmocka_unit_test(growing),        cmocka_unit_test(processes),
-        cmocka_unit_test(hostile), cmocka_unit_test(nearly_nothing), cmocka_unit_test(several),
-        cmocka_unit_test(long_run), cmocka_unit_test(png),           cmocka_unit_test(watching),
+        cmocka_unit_test(whole),          cmocka_unit_test(growing),
+        cmocka_unit_test(processes),      cmocka_unit_test(hostile),
+        cmocka_unit_test(nearly_nothing), cmocka_unit_test(several),
+        cmocka_unit_test(long_run),       cmocka_unit_test(png),
+        cmocka_unit_test(watching),
     };
     scratch_make(base);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

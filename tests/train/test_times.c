@@ -114,7 +114,8 @@ static void lines(void **state)
     assert_true(times_write(&t, 6, &own, &err) && times_write_end(&t, 6, "done", &err));
     char *text = lines_of("lines", "times.jsonl");
     json_t *start = line_at(text, 0), *line = line_at(text, 1), *last = line_at(text, 2);
-    assert_true(field(start, "step") == 5 && field(start, "format") == TIMES_FORMAT && field(start, "pid") == getpid());
+    assert_true(field(start, "step") == 5 && field(start, "format") == TIMES_FORMAT &&
+                field(start, "pid") == getpid());
     double sum = 0;
     static const char *const keys[] = { "device", "data", "validate", "sample", "save", "other" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i) sum += field(line, keys[i]);
@@ -212,9 +213,9 @@ static void waits_in_a_run(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(alone),  cmocka_unit_test(behind),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(alone),   cmocka_unit_test(behind),
                                         cmocka_unit_test(between), cmocka_unit_test(lines),
-                                        cmocka_unit_test(torn),   cmocka_unit_test(waits_in_a_run) };
+                                        cmocka_unit_test(torn),    cmocka_unit_test(waits_in_a_run) };
     error err;
     device *d = device_open(NULL, &err);
     if (!d) {
