@@ -1,4 +1,5 @@
-/* canvas.h -- what drawings are made on: SVG in a page, whose style gives the colours, or a PNG through cairo.
+/* canvas.h -- what drawings are made on: SVG in a page, whose style gives the colours, or a PNG through
+ * cairo.
  * Coordinates are points from the upper left corner.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_REPORT_CANVAS_H

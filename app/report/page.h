@@ -1,5 +1,5 @@
-/* page.h -- a report on runs as one HTML page that needs nothing else: style, curves (SVG) and sample grids (PNG)
- * stand in it.  It is well-formed XML, too, and whatever comes from a run's files is escaped.
+/* page.h -- a report on runs as one HTML page that needs nothing else: style, curves (SVG) and sample grids
+ * (PNG) stand in it.  It is well-formed XML, too, and whatever comes from a run's files is escaped.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_REPORT_PAGE_H
 #define DALLE_CL_REPORT_PAGE_H

@@ -19,8 +19,8 @@ typedef struct plots {
 bool plots_make(plots *p, const record *runs, int count, error *err);
 void plots_free(plots *p);
 
-/* The same as PNGs, FOLDER/NAME.png, and FOLDER/code_usage.png of runs that count codes, numbered where there are
- * several runs; how many were written, or -1. */
+/* The same as PNGs, FOLDER/NAME.png, and FOLDER/code_usage.png of runs that count codes, numbered where
+ * there are several runs; how many were written, or -1. */
 int plots_write(const plots *p, const record *runs, int count, const char *folder, error *err);
 
 /* A run's name for people: its folder, as it was given. */

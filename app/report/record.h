@@ -1,6 +1,6 @@
 /* record.h -- what a run's folder tells of it: metrics.jsonl and times.jsonl as series of numbers, settings,
- * origin, sample grids.  Files of older programs are read as far as they go; lines that are no JSON are counted
- * and passed over.  A run that is still going on is read again from where it was (record_update).
+ * origin, sample grids.  Files of older programs are read as far as they go; lines that are no JSON are
+ * counted and passed over.  A run that is still going on is read again from where it was (record_update).
  * Names: record_, series_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_REPORT_RECORD_H

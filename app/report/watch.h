@@ -1,5 +1,5 @@
-/* watch.h -- a run as text for a terminal: one line, or a frame of lines with bars and small curves, in UTF-8 or
- * in ASCII.
+/* watch.h -- a run as text for a terminal: one line, or a frame of lines with bars and small curves, in
+ * UTF-8 or in ASCII.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_REPORT_WATCH_H
 #define DALLE_CL_REPORT_WATCH_H

@@ -1,8 +1,8 @@
 /* tensorboard.c -- see tensorboard.h.
  * A record: the length of its data (8 bytes, low first), the masked CRC of these 8, the data, its masked CRC.
- * The data is tensorflow's message Event: wall_time = 1 (double), step = 2, file_version = 3 (text), summary = 5,
- * session_log = 7 {status = 1}; a summary's value = 1 has tag = 1 (text) and simple_value = 2 (float) or
- * image = 4 {height = 1, width = 2, colorspace = 3, encoded_image_string = 4}.
+ * The data is tensorflow's message Event: wall_time = 1 (double), step = 2, file_version = 3 (text),
+ * summary = 5, session_log = 7 {status = 1}; a summary's value = 1 has tag = 1 (text) and simple_value = 2
+ * (float) or image = 4 {height = 1, width = 2, colorspace = 3, encoded_image_string = 4}.
  * SPDX-License-Identifier: MIT */
 #include "host/train/tensorboard.h"
 

@@ -1,5 +1,5 @@
-/* tensorboard.h -- a run's figures and pictures as TensorBoard reads them: RUN/tensorboard/ with one event file,
- * records in TFRecord's frame with a protocol buffer each, written here by hand.
+/* tensorboard.h -- a run's figures and pictures as TensorBoard reads them: RUN/tensorboard/ with one event
+ * file, records in TFRecord's frame with a protocol buffer each, written here by hand.
  * Resumed, the file is cut to what the checkpoint knows: no step stands in it twice.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_TENSORBOARD_H

@@ -1,7 +1,7 @@
 /* times.h -- where a run's time goes, and times.jsonl, which says so.
- * What metrics.jsonl holds is the same in every repetition of a run; what is measured with a clock is not, and
- * stands here (docs/metrics.md).  The file is only ever added to: a process that trains begins with a "start"
- * line and ends with an "end" line, unless it is killed.
+ * What metrics.jsonl holds is the same in every repetition of a run; what is measured with a clock is not,
+ * and stands here (docs/metrics.md).  The file is only ever added to: a process that trains begins with a
+ * "start" line and ends with an "end" line, unless it is killed.
  * The parts add up to the time that passed.  "data" is the time that the device had nothing to do because the
  * next batch was not there; that the host waited for a batch while the device was still at the step before
  * costs nothing and is not counted.

@@ -11,8 +11,8 @@ typedef struct dvae_codec dvae_codec;
 
 /* Builds the two graphs, `batch` pictures at a time, over a store that holds the parameters or will be
  * loaded with them; `averages`: use the averaged ones.  Either direction can be left out.  CODEC_LATER: their
- * kernels are built when a direction is first used or prepared, for most uses are of one.  CODEC_SCORE: decoding
- * can say how likely pictures are, where the reconstruction is a likelihood. */
+ * kernels are built when a direction is first used or prepared, for most uses are of one.  CODEC_SCORE:
+ * decoding can say how likely pictures are, where the reconstruction is a likelihood. */
 typedef enum codec_parts {
     CODEC_ENCODE = 1,
     CODEC_DECODE = 2,
@@ -52,8 +52,8 @@ void code_counter_destroy(code_counter *c);
 void code_counter_add(code_counter *c, const int32_t *tokens, int64_t count);
 code_usage code_counter_usage(const code_counter *c);
 void code_counter_clear(code_counter *c);
-/* Of how many codes the use, as a multiple of an even share, is: 0; below 1/16; from 1/16, 1/8, 1/4, 1/2, 1, 2, 4
- * and 8 to the double; 16 and above. */
+/* Of how many codes the use, as a multiple of an even share, is: 0; below 1/16; from 1/16, 1/8, 1/4, 1/2,
+ * 1, 2, 4 and 8 to the double; 16 and above. */
 enum { CODE_CLASSES = 11 };
 void code_counter_classes(const code_counter *c, double classes[CODE_CLASSES]);
 /* As JSON, [[code, count], ...], and back: a resumed run goes on counting. */

@@ -130,8 +130,8 @@ static bool need_codec(dvae_trainer *t, error *err)
     return t->codec != NULL;
 }
 
-/* Encodes and decodes pictures into `out`; counts their codes, if there is a counter, and says how likely they
- * are, if `nats` is there. */
+/* Encodes and decodes pictures into `out`; counts their codes, if there is a counter, and says how likely
+ * they are, if `nats` is there. */
 static bool reconstruct(dvae_trainer *t, const uint8_t *pixels, int64_t count, uint8_t *out,
                         code_counter *counter, double *nats, error *err)
 {

@@ -256,7 +256,8 @@ static void test_score(void **state)
     dvae_codec_destroy(k);
     trainer_close(&t);
     dvae_config c = tiny(sets);
-    /* Even odds over the 255 steps between 256 levels cost as many bits; 64 tokens of 32 codes, 5 bits each. */
+    /* Even odds over the 255 steps between 256 levels cost as many bits; 64 tokens of 32 codes, 5 bits
+     * each. */
     double even = values * log(1 - 2 * c.epsilon);
     assert_true(fabs(dvae_codec_bits(&c, even, PICTURES).pixels - log2(255)) < 1e-9);
     assert_true(fabs(dvae_codec_bits(&c, 0, 1).tokens - 64 * 5 / (double)DRAWING_BYTES) < 1e-12);

@@ -1,4 +1,5 @@
-/* test_report.c -- reading runs, also broken, older and growing ones, and the page, plots and lines made of them.
+/* test_report.c -- reading runs, also broken, older and growing ones, and the page, plots and lines made of
+ * them.
  * SPDX-License-Identifier: MIT */
 #include "app/report/page.h"
 #include "app/report/watch.h"

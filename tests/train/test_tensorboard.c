@@ -1,5 +1,5 @@
-/* test_tensorboard.c -- event files: byte for byte what TensorBoard's own writer makes (tools/make_events.py), and
- * cut where a resumed run goes on.
+/* test_tensorboard.c -- event files: byte for byte what TensorBoard's own writer makes
+ * (tools/make_events.py), and cut where a resumed run goes on.
  * SPDX-License-Identifier: MIT */
 #include "host/train/tensorboard.h"
 

@@ -1,5 +1,5 @@
-/* test_times.c -- where a run's time goes: parts that add up, what counts as waiting for data, and a file that
- * is only added to.
+/* test_times.c -- where a run's time goes: parts that add up, what counts as waiting for data, and a file
+ * that is only added to.
  * SPDX-License-Identifier: MIT */
 #include "tests/train/regression.h"
 #include "tests/train/run_compare.h"
@@ -29,8 +29,8 @@ static times opened(const char *name)
     return t;
 }
 
-/* One step: `data` ms until its batch is there, of which the feed tells, then `device` ms until the figures of
- * the step before, or its own, come. */
+/* One step: `data` ms until its batch is there, of which the feed tells, then `device` ms until the figures
+ * of the step before, or its own, come. */
 static void step(times *t, times_feed *from, long data, long computing, bool own)
 {
     times_begin(t, from);
