@@ -44,5 +44,7 @@ void canvas_svg_text(FILE *out, const char *text);
 bool canvas_png_begin(canvas *c, double width, double height, double scale, error *err);
 bool canvas_png_end(canvas *c, const char *path, error *err);
 void canvas_png_abandon(canvas *c);
+/* Gives back what the library keeps of fonts; no canvas may be there. */
+void canvas_png_forget(void);
 
 #endif

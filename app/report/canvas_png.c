@@ -6,6 +6,7 @@
 #include "host/base/utf8.h"
 
 #include <cairo.h>
+#include <fontconfig/fontconfig.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -98,6 +99,12 @@ void canvas_png_abandon(canvas *c)
     cairo_surface_destroy(p->surface);
     free(p);
     c->self = NULL;
+}
+
+void canvas_png_forget(void)
+{
+    cairo_debug_reset_static_data();
+    FcFini();
 }
 
 static bool sound(const picture *p, error *err)

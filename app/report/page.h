@@ -18,7 +18,7 @@ char *page_make(const record *runs, int count, const plots *p, const page_option
 /* For page.c: sections after the curves. */
 bool page_samples(FILE *out, const record *runs, int count, const page_options *o, error *err);
 void page_times(FILE *out, const record *runs, int count);
-bool page_settings(FILE *out, const record *runs, int count, error *err);
+void page_settings(FILE *out, const record *runs, int count);
 bool page_origin(FILE *out, const record *runs, int count, error *err);
 
 /* How a run stands, in words: "finished", "training", "stopped by Ctrl-C". */

@@ -161,27 +161,6 @@ static size_t key_length(const char *line)
     return length;
 }
 
-/* Calls for each key that a run has and none before it. */
-typedef bool visit(void *self, const char *key);
-static bool each_key(const record *runs, int count, visit *visit_key, void *self)
-{
-    for (int i = 0; i < count; ++i)
-        for (const char *line = runs[i].config; line && *line;) {
-            size_t length = key_length(line), all = strcspn(line, "\n");
-            char key[80];
-            bool known = false;
-            snprintf(key, sizeof key, "%.*s", (int)length, line);
-            for (int k = 0; length && k < i && !known; ++k) {
-                char *value = record_setting(&runs[k], key);
-                known = value != NULL;
-                free(value);
-            }
-            if (length && !known && !visit_key(self, key)) return false;
-            line += all + (line[all] == '\n');
-        }
-    return true;
-}
-
 typedef struct settings {
     FILE *out;
     const record *runs;
@@ -190,35 +169,54 @@ typedef struct settings {
     int shown;
 } settings;
 
-static bool put_setting(void *self, const char *key)
+/* All runs have it, and the same. */
+static bool is_same(const settings *s, const char *key)
 {
-    settings *s = self;
-    char **values = calloc((size_t)s->count, sizeof *values);
-    if (!values) return false;
-    bool same = true;
-    for (int i = 0; i < s->count; ++i) {
-        values[i] = record_setting(&s->runs[i], key);
-        same &=
-            i == 0 || (values[i] && values[0] ? strcmp(values[i], values[0]) == 0 : values[i] == values[0]);
+    int first, length;
+    const char *value = record_setting(&s->runs[0], key, &first);
+    for (int i = 1; value && i < s->count; ++i) {
+        const char *other = record_setting(&s->runs[i], key, &length);
+        if (!other || length != first || memcmp(value, other, (size_t)length) != 0) return false;
     }
-    if (s->all || !same) {
-        ++s->shown;
-        fputs("<tr><td>", s->out);
-        canvas_svg_text(s->out, key);
-        fputs("</td>", s->out);
-        for (int i = 0; i < s->count; ++i) {
-            fputs("<td class=\"long\">", s->out);
-            canvas_svg_text(s->out, values[i] ? values[i] : "(not set)");
-            fputs("</td>", s->out);
-        }
-        fputs("</tr>\n", s->out);
-    }
-    for (int i = 0; i < s->count; ++i) free(values[i]);
-    free(values);
-    return true;
+    return value != NULL;
 }
 
-static bool put_settings_table(settings *s, const char *id, error *err)
+static void put_setting(settings *s, const char *key)
+{
+    if (!s->all && is_same(s, key)) return;
+    ++s->shown;
+    fputs("<tr><td>", s->out);
+    canvas_svg_text(s->out, key);
+    fputs("</td>", s->out);
+    for (int i = 0; i < s->count; ++i) {
+        int length;
+        const char *value = record_setting(&s->runs[i], key, &length);
+        char text[400];
+        snprintf(text, sizeof text, "%.*s", value ? length : 9, value ? value : "(not set)");
+        fputs("<td class=\"long\">", s->out);
+        canvas_svg_text(s->out, text);
+        fputs("</td>", s->out);
+    }
+    fputs("</tr>\n", s->out);
+}
+
+/* Each key that a run has and none before it. */
+static void put_each(settings *s)
+{
+    for (int i = 0; i < s->count; ++i)
+        for (const char *line = s->runs[i].config; line && *line;) {
+            size_t length = key_length(line), all = strcspn(line, "\n");
+            char key[80];
+            int none;
+            bool known = length == 0;
+            snprintf(key, sizeof key, "%.*s", (int)length, line);
+            for (int k = 0; k < i && !known; ++k) known = record_setting(&s->runs[k], key, &none) != NULL;
+            if (!known) put_setting(s, key);
+            line += all + (line[all] == '\n');
+        }
+}
+
+static void put_settings_table(settings *s, const char *id)
 {
     fprintf(s->out, "<div class=\"wide\"><table id=\"%s\"><tr><th>setting</th>", id);
     for (int i = 0; i < s->count; ++i) {
@@ -227,25 +225,22 @@ static bool put_settings_table(settings *s, const char *id, error *err)
         fputs("</th>", s->out);
     }
     fputs("</tr>\n", s->out);
-    bool ok = each_key(s->runs, s->count, put_setting, s) ||
-              error_set(err, ERROR_MEMORY, "out of memory for the settings of the runs");
+    put_each(s);
     fputs("</table></div>\n", s->out);
-    return ok;
 }
 
-bool page_settings(FILE *out, const record *runs, int count, error *err)
+void page_settings(FILE *out, const record *runs, int count)
 {
     settings differ = { out, runs, count, false, 0 }, all = { out, runs, count, true, 0 };
     fputs("<h2>Settings</h2>\n", out);
     if (count > 1) {
         fputs("<p class=\"soft\">Where the runs differ:</p>\n", out);
-        if (!put_settings_table(&differ, "differences", err)) return false;
+        put_settings_table(&differ, "differences");
         if (!differ.shown) fputs("<p class=\"soft\">Nowhere.</p>\n", out);
     }
     fputs("<details><summary>All settings</summary>\n", out);
-    bool ok = put_settings_table(&all, "settings", err);
+    put_settings_table(&all, "settings");
     fputs("</details>\n", out);
-    return ok;
 }
 
 /* ---- Origin ---- */

@@ -256,10 +256,9 @@ static bool write_one(chart *c, const record *usage, const char *name, const rec
     return ok;
 }
 
-int plots_write(const plots *p, const record *runs, int count, const char *folder, error *err)
+static int write_all(const plots *p, const record *runs, int count, const char *folder, error *err)
 {
     int written = 0;
-    if (!file_make_folders(folder, err)) return -1;
     for (int i = 0; i < p->count; ++i, ++written)
         if (!write_one(&p->at[i], NULL, p->names[i], runs, count, folder, err)) return -1;
     for (int i = 0; i < count; ++i) {
@@ -269,5 +268,13 @@ int plots_write(const plots *p, const record *runs, int count, const char *folde
         if (!write_one(NULL, &runs[i], name, &runs[i], 1, folder, err)) return -1;
         ++written;
     }
+    return written;
+}
+
+int plots_write(const plots *p, const record *runs, int count, const char *folder, error *err)
+{
+    if (!file_make_folders(folder, err)) return -1;
+    int written = write_all(p, runs, count, folder, err);
+    canvas_png_forget();
     return written;
 }

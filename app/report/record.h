@@ -93,8 +93,8 @@ const series *record_find(const record *r, record_kind kind, const char *name); 
 bool record_best(const record *r, double *value, double *step);
 /* "dvae", from run.json; "?" */
 const char *record_model(const record *r);
-/* A setting's text in config.cfg, to be freed; NULL: none, or no memory. */
-char *record_setting(const record *r, const char *key);
+/* A setting's text in config.cfg, `length` bytes of it; NULL: there is none. */
+const char *record_setting(const record *r, const char *key, int *length);
 double record_seconds(const record *r); /* in all, of `part` */
 
 /* For record.c: what stands beside the two files. */

@@ -35,17 +35,19 @@ const char *record_model(const record *r)
     return kind ? kind : "?";
 }
 
-/* Behind "KEY = " in a line of its own; to be freed. */
-char *record_setting(const record *r, const char *key)
+/* Behind "KEY = " in a line of its own. */
+const char *record_setting(const record *r, const char *key, int *length)
 {
-    size_t length = strlen(key);
+    size_t name = strlen(key);
+    *length = 0;
     for (const char *line = r->config; line && *line;) {
-        size_t all = strcspn(line, "\n"), space;
-        if (strncmp(line, key, length) == 0) {
-            space = length + strspn(line + length, " ");
-            if (line[space] == '=') {
-                space += 1 + strspn(line + space + 1, " ");
-                return strndup(line + (space < all ? space : all), space < all ? all - space : 0);
+        size_t all = strcspn(line, "\n"), at = name;
+        if (strncmp(line, key, name) == 0) {
+            at += strspn(line + at, " ");
+            if (line[at] == '=') {
+                at += 1 + strspn(line + at + 1, " ");
+                *length = at < all ? (int)(all - at) : 0;
+                return line + (at < all ? at : all);
             }
         }
         line += all + (line[all] == '\n');
@@ -71,9 +73,9 @@ static bool read_config(record *r, error *err)
     r->config = file_read(path, NULL, &problem);
     free(path);
     if (!r->config) return note(r, &problem, err);
-    char *steps = record_setting(r, "steps");
+    int length;
+    const char *steps = record_setting(r, "steps", &length);
     if (steps) r->steps = strtoll(steps, NULL, 10);
-    free(steps);
     return true;
 }
 
@@ -130,7 +132,7 @@ bool record_list_samples(record *r, error *err)
     record_forget_samples(r);
     char *folder = file_join(r->folder, "samples");
     DIR *dir = folder ? opendir(folder) : NULL;
-    bool ok = folder != NULL;
+    bool ok = folder && (dir || errno != ENOMEM); /* a run may have none */
     for (struct dirent *e; ok && dir && (e = readdir(dir)) != NULL;)
         if (step_of(e->d_name) >= 0) ok = add_sample(r, folder, e->d_name);
     if (dir) closedir(dir);

@@ -210,8 +210,8 @@ static int put_curves(FILE *out, const record *r, record_kind kind, const char *
 
 static int put_times(FILE *out, const record *r, const watch_look *look)
 {
-    static const char *const words[TIMES_COUNT] = { "steps",   "waiting for data", "validating",
-                                                    "samples", "saving",           "other" };
+    static const char *const words[TIMES_COUNT] = { "steps",   "data",   "validation",
+                                                    "samples", "saving", "other" };
     text t;
     double all = record_seconds(r);
     if (all <= 0 || !begin(&t)) return 0;

@@ -28,9 +28,9 @@ COMMAND(plots, "report", path_of("one"), path_of("two"), "--png", path_of("out/p
 COMMAND(watch, "watch", path_of("one"), "--once")
 
 static const alloc_scene scenes[] = {
-    { "report", empty_out, run_report, check_page, 300, NULL },
-    { "report --png", empty_out, run_plots, check_plots, 120, NULL },
-    { "watch", NULL, run_watch, NULL, 0, NULL },
+    { "report", empty_out, run_report, check_page, 120, NULL },
+    { "report --png", empty_out, run_plots, check_plots, 24, NULL },
+    { "watch", NULL, run_watch, NULL, 60, NULL },
 };
 
 static void test_all(void **state)
