@@ -1,5 +1,5 @@
-/* test_alloc_report.c -- every host allocation of `report` and `watch` is refused once: they end in a clear error,
- * and leave no half page.
+/* test_alloc_report.c -- every host allocation of `report` and `watch` is refused once: they end in a clear
+ * error, and leave no half page.
  * SPDX-License-Identifier: MIT */
 #include "tests/faults/alloc_rig.h"
 

@@ -238,7 +238,7 @@ static void test_score(void **state)
     error err;
     uint8_t real[PICTURES * DRAWING_BYTES], again[PICTURES * DRAWING_BYTES], plain[PICTURES * DRAWING_BYTES];
     int32_t tokens[PICTURES * 64];
-    double nats, values = PICTURES * DRAWING_BYTES;
+    double nats = 0, values = PICTURES * DRAWING_BYTES;
     pictures(real);
     trainer t = trainer_open(tiny(sets));
     for (int i = 0; i < 20; ++i) train_step(&t, real, i, 1, 0, 4e-3);

@@ -23,7 +23,7 @@ static times opened(const char *name)
 {
     char path[300];
     error err;
-    times t;
+    times t = { .file = -1 };
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (!file_make_folders(path, &err) || !times_open(&t, path, &err)) fail_msg("%s", err.message);
     return t;
