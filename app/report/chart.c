@@ -242,6 +242,7 @@ void chart_usage(const record *r, const char *title, const canvas *on)
         axes.most = fmax(axes.most, all_codes(&r->usage[i]));
         axes.last = fmax(axes.last, r->usage[i].step);
     }
+    draw_axes(&axes, on);
     double before = 0;
     for (int64_t i = 0; i < r->usage_count; ++i) {
         const record_usage *u = &r->usage[i];
@@ -256,5 +257,4 @@ void chart_usage(const record *r, const char *title, const canvas *on)
         }
         before = u->step;
     }
-    draw_axes(&axes, on);
 }

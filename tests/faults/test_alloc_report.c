@@ -26,11 +26,13 @@ static bool check_plots(bool ok, error *err)
 COMMAND(report, "report", path_of("one"), path_of("two"), "-o", path_of("out/r.html"), "--quiet", "--json")
 COMMAND(plots, "report", path_of("one"), path_of("two"), "--png", path_of("out/plots"), "--json")
 COMMAND(watch, "watch", path_of("one"), "--once")
+COMMAND(watch_json, "watch", path_of("one"), "--once", "--json")
 
 static const alloc_scene scenes[] = {
     { "report", empty_out, run_report, check_page, 120, NULL },
     { "report --png", empty_out, run_plots, check_plots, 24, NULL },
     { "watch", NULL, run_watch, NULL, 60, NULL },
+    { "watch --json", NULL, run_watch_json, NULL, 60, NULL },
 };
 
 static void test_all(void **state)
