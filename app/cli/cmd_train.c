@@ -3,6 +3,7 @@
 #include "app/cli/cli.h"
 #include "host/base/file.h"
 #include "host/train/run.h"
+#include "host/train/tensorboard.h"
 #include "models/kinds.h"
 
 /* A handler's sentences are its own; so are these. */
@@ -28,8 +29,8 @@ static void forget(const char *folder, const char *name)
 /* What a run leaves in its folder before it can be resumed: a new folder then goes again. */
 static void forget_half_run(const char *folder, const model_kind *k)
 {
-    static const char *const files[] = { "config.cfg",  "run.json", "metrics.jsonl",
-                                         "times.jsonl", "samples",  "" };
+    static const char *const files[] = { "config.cfg",     "run.json",    "metrics.jsonl", "times.jsonl",
+                                         TENSORBOARD_FILE, "tensorboard", "samples",       "" };
     file_kind kind;
     if (!file_look(folder, &kind, NULL) || kind != FILE_ABSENT) return;
     for (const part_role *f = k->files; f && f->role; ++f) forget(folder, f->file);

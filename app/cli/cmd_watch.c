@@ -40,18 +40,25 @@ static bool is_over(const record *r)
     return r->state == RECORD_ENDED || r->state == RECORD_INTERRUPTED || (r->steps && r->step >= r->steps);
 }
 
+/* What there is to show of it now; *lines: of the frame on the terminal. */
+static bool show(const cli_call *call, const record *r, bool news, int *lines, error *err)
+{
+    if (cli_flag(call, "json")) return !news || watch_json(stdout, r, err);
+    if (isatty(STDOUT_FILENO))
+        *lines = redraw(call, r, *lines);
+    else if (news)
+        watch_line(stdout, r);
+    return true;
+}
+
 static bool follow(const cli_call *call, record *r, error *err)
 {
-    bool terminal = isatty(STDOUT_FILENO) && !cli_flag(call, "json"), once = cli_flag(call, "once"),
-         news = true;
+    bool news = true;
     int lines = 0;
     for (;;) {
-        if (terminal)
-            lines = redraw(call, r, lines);
-        else if (news)
-            watch_line(stdout, r);
+        if (!show(call, r, news, &lines, err)) return false;
         if (fflush(stdout) != 0 || ferror(stdout)) return true; /* the caller says so */
-        if (once || is_over(r)) return true;
+        if (cli_flag(call, "once") || is_over(r)) return true;
         pause_for(cli_real(call, "every"));
         if (*cli_interrupted())
             return error_set(err, ERROR_INTERRUPTED, "stopped watching; the run is not touched by that");
@@ -85,11 +92,12 @@ const cli_command cmd_watch = {
     .least = 1,
     .most = 1,
     .example = "dalle-cl watch runs/dvae",
-    .text = "Shows progress, rate, time left, curves, the last validation, where the time goes and the last "
-            "sample\n"
-            "grid, and ends when the run does. Where the output is no terminal, it writes a line whenever "
-            "there is\n"
-            "news. The run is only read: any number may watch, also one that has ended.",
+    .text =
+        "Shows progress, rate, time left, curves, the last validation, where the time goes and the last "
+        "sample\n"
+        "grid, and ends when the run does. Where the output is no terminal, it writes a line whenever "
+        "there is\n"
+        "news, with --json an object. The run is only read: any number may watch, also one that has ended.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .run = run_watch,

@@ -3,6 +3,7 @@
 #include "app/report/watch.h"
 
 #include "app/report/page.h"
+#include "host/base/json_tree.h"
 #include "host/train/progress.h"
 
 #include <langinfo.h>
@@ -73,6 +74,32 @@ void watch_line(FILE *out, const record *r)
     if (isfinite(waited_of(r))) fprintf(out, "  waited for data %.0f%%", waited_of(r));
     if (r->state != RECORD_RUNNING) fprintf(out, "  (%s)", page_state(r));
     fputc('\n', out);
+}
+
+static json_t *last_of(const record *r, record_kind kind)
+{
+    json_t *all = json_object();
+    for (int i = 0; i < r->count; ++i) {
+        const series *s = &r->at[i];
+        if (s->kind == kind && isfinite(series_last(s)))
+            json_tree_put(&all, s->name, json_real(series_last(s)));
+    }
+    return all;
+}
+
+bool watch_json(FILE *out, const record *r, error *err)
+{
+    json_t *all = json_pack("{s:I, s:I, s:s, s:f}", "step", (json_int_t)r->step, "steps",
+                            (json_int_t)r->steps, "state", page_state(r), "steps_per_second", rate_of(r));
+    if (isfinite(waited_of(r))) json_tree_put(&all, "waited_for_data", json_real(waited_of(r) / 100));
+    json_tree_put(&all, "training", last_of(r, RECORD_TRAIN));
+    json_tree_put(&all, "validation", last_of(r, RECORD_VALIDATION));
+    if (r->sample_count)
+        json_tree_put(&all, "sample", json_tree_string(r->samples[r->sample_count - 1].path));
+    char *text = json_tree_text(all, JSON_COMPACT | JSON_REAL_PRECISION(9), r->folder, err);
+    if (text) fprintf(out, "%s\n", text);
+    free(text);
+    return text != NULL;
 }
 
 /* ---- Marks ---- */

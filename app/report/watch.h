@@ -17,6 +17,8 @@ bool watch_utf8(void);
 
 /* "step 750/2400  loss 0.0246  ...  3.0 steps/s  9:08 left  waited for data 0%" */
 void watch_line(FILE *out, const record *r);
+/* The same as an object on a line: {"step":750,"steps":2400,"state":"training",...}. */
+bool watch_json(FILE *out, const record *r, error *err);
 /* Some ten lines, none wider than the look allows; how many. */
 int watch_frame(FILE *out, const record *r, const watch_look *look);
 

@@ -29,6 +29,7 @@ does info run && says '"epoch": *8'
 # Watched: one line, and on a terminal a frame.
 does watch run --once && says "^step 40/40  loss .*(finished)$"
 does watch run && says "^step 40/40"
+does watch run --json && says '^{"step":40,"steps":40,"state":"finished",.*"validation":{.*"bits_per_dim":'
 if command -v script >/dev/null; then
     LC_ALL=C.UTF-8 script -qec "stty cols 60; '$program' watch run" /dev/null >out 2>err || fail "no frame on a terminal"
     says "█" && says "validation, last at step 40" && says "step-000040.png"
