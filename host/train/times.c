@@ -14,8 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A wait that is shorter may be the reading's own time. */
-static const double WAITED = 0.001;
+/* A wait for figures that is shorter, or a small part of the one for the batch before, may be the reading's
+ * own time, or that of a processor that others use, too. */
+static const double WAITED = 0.001, PART = 0.1;
 
 static const char *const keys[] = {
 #define TIMES_KEY(name, key) #key,
@@ -43,10 +44,11 @@ void times_begin(times *t, const times_feed *feed)
 void times_begun(times *t, const times_feed *feed)
 {
     times_enter(t, TIMES_DEVICE);
-    double waited = feed ? feed->waited - t->waited : 0, busy = 0;
+    double busy = 0;
+    t->late = feed ? feed->waited - t->waited : 0;
     /* The device was at the step before for so long: never less than the shortest. */
     if (t->open) busy = fmax(0, t->handed[0] + t->shortest - t->began);
-    t->idle = fmax(0, waited - busy);
+    t->idle = fmax(0, t->late - busy);
     t->handed[1] = t->handed[0];
     t->handed[0] = t->at;
     ++t->open;
@@ -56,7 +58,8 @@ void times_ended(times *t, double asked)
 {
     times_enter(t, TIMES_DEVICE);
     double handed = t->handed[t->open > 1], took = t->at - fmax(handed, t->ended);
-    if (t->at - asked > WAITED) {
+    double least = t->open > 1 ? fmax(WAITED, PART * t->late) : WAITED;
+    if (t->at - asked > least) {
         if (t->open > 1) t->idle = 0; /* it was still being computed when the next batch had come */
         if (t->shortest == 0 || took < t->shortest) t->shortest = took;
     }

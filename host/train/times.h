@@ -47,7 +47,8 @@ typedef struct times {
     double handed[2];     /* when the last begun was all given to the device, and the one before */
     double ended;         /* when the figures of the last one came */
     double shortest;      /* step of the device that was seen from beginning to end; 0: none */
-    double idle;          /* of the device before the step last begun, as far as is known */
+    double late;          /* for which the host waited for the batch of the step last begun */
+    double idle;          /* of the device before that step, as far as is known */
     int file;             /* -1: none */
     char *path;
 } times;
