@@ -383,7 +383,7 @@ static void test_help(void **state)
         { "train", "dvae" },  { "train", "prior" },     { "pack", NULL },          { "encode", NULL },
         { "decode", NULL },   { "reconstruct", NULL },  { "info", NULL },          { "config", NULL },
         { "plan", NULL },     { "bench", NULL },        { "tune", NULL },          { "completion", NULL },
-        { "man", NULL },      { "data", "pictures" },
+        { "man", NULL },      { "data", "pictures" },   { "watch", NULL },         { "report", NULL },
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; ++i) {
         const char *const *c = commands[i];
