@@ -42,7 +42,7 @@ end_of() {
     while [ "$(date +%s)" -lt "$until" ] && kill -0 "$1" 2>/dev/null; do sleep 0.2; done
     case $(random $((turn + 1000000)) 5) in 0) signal=INT ;; 1) signal=TERM ;; *) signal=KILL ;; esac
     kill -$signal "$1" 2>/dev/null && kills=$((kills + 1))
-    wait "$1"
+    wait "$1" 2>/dev/null
     status=$?
 }
 # One byte of the newest checkpoint is another, where there is one before it.
