@@ -76,6 +76,9 @@ set(EMBED_SYMBOLS)
 embed(kernels kernel ${PROJECT_SOURCE_DIR}/cl ${KERNELS})
 embed(presets preset ${PROJECT_SOURCE_DIR}/models ${PRESETS})
 
+file(GLOB PAGES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/app/report/*.css ${PROJECT_SOURCE_DIR}/app/report/*.js)
+embed(pages page ${PROJECT_SOURCE_DIR}/app ${PAGES})
+
 # embedded_table(file symbols...): writes the C file that lists embedded files.
 function(embedded_table file)
     set(table "/* Made by cmake/rooms.cmake. */\n#include \"host/base/embedded.h\"\n")
@@ -93,3 +96,25 @@ endfunction()
 embedded_table(${PROJECT_BINARY_DIR}/embedded/table.c ${EMBED_SYMBOLS})
 add_library(embedded OBJECT ${PROJECT_BINARY_DIR}/embedded/table.c ${EMBED_OUTPUTS})
 target_include_directories(embedded PRIVATE ${PROJECT_SOURCE_DIR})
+
+# commit_of_sources(variable): the commit that is checked out here, "" where that is not known.  A new one configures
+# again.
+function(commit_of_sources result)
+    set(${result} "" PARENT_SCOPE)
+    find_package(Git QUIET)
+    if(NOT GIT_FOUND)
+        return()
+    endif()
+    set(git ${GIT_EXECUTABLE} -C ${PROJECT_SOURCE_DIR} rev-parse)
+    execute_process(COMMAND ${git} --show-toplevel OUTPUT_VARIABLE top OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    if(NOT top STREQUAL PROJECT_SOURCE_DIR) # unpacked into another repository, or into none
+        return()
+    endif()
+    execute_process(COMMAND ${git} --short=12 HEAD OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    execute_process(COMMAND ${git} --path-format=absolute --git-path logs/HEAD OUTPUT_VARIABLE log
+        OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    if(EXISTS "${log}")
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${log})
+    endif()
+    set(${result} "${commit}" PARENT_SCOPE)
+endfunction()

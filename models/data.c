@@ -5,6 +5,7 @@
 #include "data/grid.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "host/base/timing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct training_data {
     bool *readable; /* by sample; false where it was not tried */
     skips *skips;
     int64_t reported; /* of them, in the file */
+    times_feed feed;
     char *report;
     bool keep; /* the file's lines from before */
     bool captions;
@@ -144,7 +146,11 @@ const loader_batch *training_data_next(training_data *d, int64_t step, error *er
     }
     if (d->batch) loader_release(d->loader, d->batch);
     d->batch = NULL;
+    double asked = timing_now();
     bool done = loader_next(d->loader, &d->batch, err);
+    d->feed.waited += timing_now() - asked;
+    d->feed.pictures = d->config.batch;
+    d->feed.skipped = skips_count(d->skips);
     if (!report_skips(d, done ? err : NULL) || !done) return NULL;
     CHECK(d->batch->step == step, "batch of step %lld came for step %lld", (long long)d->batch->step,
           (long long)step);
@@ -164,6 +170,11 @@ const dataset_selection *training_data_selection(const training_data *d, bool va
 const char *training_data_hash(const training_data *d)
 {
     return d->hash;
+}
+
+const times_feed *training_data_feed(const training_data *d)
+{
+    return &d->feed;
 }
 
 int64_t training_data_size(const training_data *d)

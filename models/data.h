@@ -46,6 +46,8 @@ const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t 
 /* Which sample of the set the i-th of them is; `i` is below a count given before. */
 int64_t training_data_validation_index(const training_data *d, int64_t i);
 const char *training_data_hash(const training_data *d);
+/* What taking batches has cost so far: kept up to date, valid as long as the data. */
+const times_feed *training_data_feed(const training_data *d);
 int64_t training_data_size(const training_data *d);   /* pixels a side */
 bool training_data_captioned(const training_data *d); /* whether every sample of its parts has a caption */
 

@@ -237,6 +237,7 @@ train_options request_options(const train_request *r, const char *config_text, j
                             .minutes = r->minutes,
                             .quiet = r->quiet,
                             .json = r->json,
+                            .tensorboard = r->tensorboard,
                             .interrupted = r->interrupted,
                             .reached = r->reached };
 }

@@ -30,8 +30,10 @@ typedef struct train_request {
     const char *device;    /* selector, or NULL */
     int64_t seed;          /* over the settings' seed; -1 = theirs */
     double minutes;        /* stop and save after that long; 0 = no limit */
+    const char *commit;    /* of the program's sources, for run.json; NULL: not known */
     bool resume, force, quiet, json;
-    bool profile; /* end with a table of device time by operator */
+    bool tensorboard; /* write event files, too */
+    bool profile;     /* end with a table of device time by operator */
     const volatile sig_atomic_t *interrupted;
     void (*reached)(train_stage stage); /* as in train_options */
 } train_request;

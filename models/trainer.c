@@ -196,6 +196,22 @@ static json_t *provenance_of(const trainer *t, const char *path, json_t *origin,
     return NULL;
 }
 
+/* What else run.json tells, which a resumed run may have otherwise. */
+static json_t *about_of(const trainer *t, error *err)
+{
+    const device_info *d = device_get_info(t->device);
+    int64_t train = training_data_selection(t->data, false)->count,
+            kept = training_data_selection(t->data, true)->count;
+    if (training_data_selection(t->data, true) == training_data_selection(t->data, false)) kept = 0;
+    json_t *about = json_pack("{s:i, s:I, s:I, s:I, s:i, s:I}", "metrics", TIMES_FORMAT, "samples",
+                              (json_int_t)dataset_count(training_data_set(t->data)), "epoch",
+                              (json_int_t)train, "validation", (json_int_t)kept, "compute_units",
+                              d->compute_units, "device_memory", (json_int_t)d->memory_bytes);
+    if (t->request->commit) json_tree_put(&about, "commit", json_tree_string(t->request->commit));
+    if (!about) error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", t->request->run);
+    return about;
+}
+
 static train_options options_of(const trainer *t, const char *text, json_t *provenance)
 {
     const training_config *c = t->config;
@@ -225,17 +241,20 @@ static char *defaults_text(const config_table *table, error *err)
 bool trainer_run(trainer *t, train_task *task, const config_table *table, const void *config,
                  const char *path, json_t *origin, error *err)
 {
-    json_t *provenance = provenance_of(t, path, origin, err);
-    char *text = provenance ? request_config_text(table, config, err) : NULL,
+    json_t *provenance = provenance_of(t, path, origin, err), *about = provenance ? about_of(t, err) : NULL;
+    char *text = about ? request_config_text(table, config, err) : NULL,
          *defaults = text ? defaults_text(table, err) : NULL;
     bool ok = defaults != NULL;
     if (ok) {
         train_options options = options_of(t, text, provenance);
         options.config_defaults = defaults;
+        options.about = about;
         task->store = t->store;
+        task->feed = training_data_feed(t->data);
         ok = request_train(t->request, t->device, task, &options, err);
     }
     json_decref(provenance);
+    json_decref(about);
     free(defaults);
     free(text);
     return ok;

@@ -370,6 +370,18 @@ static void guard_outputs(const cli_call *call)
     }
 }
 
+static const char *commit;
+
+void cli_set_commit(const char *name)
+{
+    commit = name;
+}
+
+const char *cli_commit(void)
+{
+    return commit;
+}
+
 /* ---- Running ----------------------------------------------------------------------------------- */
 
 static int report(const error *err)

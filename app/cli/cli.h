@@ -24,6 +24,7 @@ typedef enum cli_type {
     CLI_TOKENS,    /* JSON */
     CLI_TAR,       /* a set of pictures with captions */
     CLI_TOKENIZER, /* a SentencePiece model */
+    CLI_PAGE,      /* HTML */
     CLI_FOLDER     /* is made if it is not there */
 } cli_type;
 
@@ -82,6 +83,10 @@ bool cli_require(const cli_call *call, const char *option, error *err);
 void cli_grouped(int64_t number, char text[32]);
 
 /* ---- The machinery ---------------------------------------------------------------------------- */
+
+/* Of the sources that the program was built from, as far as the build knew; NULL: it did not. */
+void cli_set_commit(const char *commit);
+const char *cli_commit(void);
 
 /* Parses, runs and reports; returns the exit status. */
 int cli_main(int argc, char **argv);

@@ -3,6 +3,7 @@
 #include "app/cli/cli.h"
 #include "host/base/file.h"
 #include "host/train/run.h"
+#include "host/train/tensorboard.h"
 #include "models/kinds.h"
 
 /* A handler's sentences are its own; so are these. */
@@ -28,7 +29,8 @@ static void forget(const char *folder, const char *name)
 /* What a run leaves in its folder before it can be resumed: a new folder then goes again. */
 static void forget_half_run(const char *folder, const model_kind *k)
 {
-    static const char *const files[] = { "config.cfg", "run.json", "samples", "" };
+    static const char *const files[] = { "config.cfg",     "run.json",    "metrics.jsonl", "times.jsonl",
+                                         TENSORBOARD_FILE, "tensorboard", "samples",       "" };
     file_kind kind;
     if (!file_look(folder, &kind, NULL) || kind != FILE_ABSENT) return;
     for (const part_role *f = k->files; f && f->role; ++f) forget(folder, f->file);
@@ -62,6 +64,8 @@ static train_request request_of(const cli_call *call)
         .force = cli_flag(call, "force"),
         .quiet = cli_flag(call, "quiet"),
         .json = cli_flag(call, "json"),
+        .tensorboard = cli_flag(call, "tensorboard"),
+        .commit = cli_commit(),
         .profile = cli_flag(call, "profile"),
         .interrupted = cli_interrupted(),
         .reached = on_stage,
@@ -103,6 +107,7 @@ static const cli_option shared_options[] = {
     { "init", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "start from a packed model or a run: its sizes, parameters and, grown, its vocabulary" },
     { "resume", 0, CLI_FLAG, NULL, NULL, 0, 0, "go on exactly where the run was" },
     { "force", 0, CLI_FLAG, NULL, NULL, 0, 0, "resume although device, kernels, data or settings differ" },
+    { "tensorboard", 0, CLI_FLAG, NULL, NULL, 0, 0, "also write figures and sample grids for TensorBoard, into the run's folder" },
     { "profile", 0, CLI_FLAG, NULL, NULL, 0, 0, "end with a table of the device's time by operator (slower)" },
     { "minutes", 0, CLI_REAL, "N", "0", 0, 1e7, "stop and save after that long; 0 = no limit" },
 };

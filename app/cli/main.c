@@ -24,5 +24,6 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], DEVICE_HELPER_WORD) == 0) return device_help(argc, argv);
     device_prepare_process();
     signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, with its reason */
+    cli_set_commit(*DALLE_CL_COMMIT ? DALLE_CL_COMMIT : NULL);
     return cli_main(argc, argv);
 }

@@ -22,6 +22,7 @@ static const output_kind kinds[] = {
     { CLI_TOKENS, "json", "tokens are written as JSON", true, false },
     { CLI_TAR, "tar", "the set is written as a tar, uncompressed", false, true },
     { CLI_TOKENIZER, "model", "the tokenizer is written as a SentencePiece model", false, true },
+    { CLI_PAGE, "html", "the report is written as HTML", true, false },
     { CLI_FOLDER, NULL, NULL, false, false },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -18,6 +18,8 @@
     X(tokenizer_encode) \
     X(tokenizer_decode) \
     X(train) \
+    X(watch) \
+    X(report) \
     X(pack) \
     X(encode) \
     X(decode) \

@@ -57,8 +57,11 @@ static size_t append(char *text, size_t room, size_t used, const char *format, .
     return length < 0 ? used : used + (size_t)length < room ? used + (size_t)length : room - 1;
 }
 
-static void describe(const progress *p, int64_t done, const train_metrics *m, int64_t skipped, char *text,
-                     size_t room)
+/* A wait that is worth a word: faster pictures would make the run so much faster. */
+static const double MATTERS = 0.03;
+
+static void describe(const progress *p, int64_t done, const train_metrics *m, int64_t skipped, double waited,
+                     char *text, size_t room)
 {
     size_t used = append(text, room, 0, "step %lld/%lld", (long long)done, (long long)p->total);
     for (int i = 0; i < m->count; ++i) {
@@ -73,6 +76,7 @@ static void describe(const progress *p, int64_t done, const train_metrics *m, in
         used = append(text, room, used, "  %s %s", one->name, value);
     }
     if (skipped) used = append(text, room, used, "  skipped %lld", (long long)skipped);
+    if (waited >= MATTERS) used = append(text, room, used, "  waited for data %.0f%%", 100 * waited);
     double seconds = timing_now() - p->started, rate = seconds > 0 ? (double)(done - p->first) / seconds : 0;
     if (rate <= 0) return;
     char left[32];
@@ -83,14 +87,14 @@ static void describe(const progress *p, int64_t done, const train_metrics *m, in
         append(text, room, used, "  %.1f s/step  %s left", 1.0 / rate, left);
 }
 
-void progress_report(progress *p, int64_t done, const train_metrics *m, int64_t skipped)
+void progress_report(progress *p, int64_t done, const train_metrics *m, int64_t skipped, double waited)
 {
     if (p->quiet) return;
     double now = timing_now();
     if (p->terminal && done < p->total && now - p->shown < 0.2) return;
     p->shown = now;
     char text[1024];
-    describe(p, done, m, skipped, text, sizeof text);
+    describe(p, done, m, skipped, waited, text, sizeof text);
     if (p->terminal) {
         /* The last column stays free: some terminals wrap on filling it. */
         fprintf(stderr, "\r\033[K%.*s", terminal_width() - 1, text);

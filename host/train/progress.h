@@ -17,8 +17,9 @@ typedef struct progress {
 progress progress_start(bool quiet, int64_t first, int64_t total);
 /* The first step of a process also builds kernels: the rate counts from its end. */
 void progress_first_step(progress *p, int64_t done);
-/* After `done` steps.  On a terminal it is shown a few times a second at most. */
-void progress_report(progress *p, int64_t done, const train_metrics *m, int64_t skipped);
+/* After `done` steps.  On a terminal it is shown a few times a second at most.  `waited`: the share of time
+ * that the device had to wait for data, which is shown where it matters. */
+void progress_report(progress *p, int64_t done, const train_metrics *m, int64_t skipped, double waited);
 /* A line that stays, above the progress line. */
 void progress_line(progress *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_end(progress *p); /* leaves the last line standing */

@@ -80,6 +80,7 @@ static json_t *describe(const train_task *task, const train_options *options)
         json_decref(info);
         return NULL;
     }
+    if (options->about) json_tree_put(&info, "about", json_incref(options->about));
     return info;
 }
 
@@ -107,7 +108,7 @@ static void compare_json(differences *d, const char *path, const json_t *before,
         {
             char deeper[256];
             snprintf(deeper, sizeof deeper, "%s%s%s", path, *path ? "." : "", key);
-            if (*path || strcmp(key, "program") != 0)
+            if (*path || (strcmp(key, "program") != 0 && strcmp(key, "about") != 0))
                 compare_json(d, deeper, json_object_get(before, key), value);
         }
         return;
@@ -356,6 +357,10 @@ char *run_metrics_line(const char *kind, int64_t step, const train_metrics *m)
             fprintf(out, "%.9g", m->at[i].value);
         else
             fputs("null", out);
+    }
+    for (int i = 0; i < m->listed; ++i) {
+        if (i == 0) fprintf(out, ",\"%s\":", m->list);
+        fprintf(out, "%c%.9g%s", i ? ',' : '[', m->values[i], i + 1 == m->listed ? "]" : "");
     }
     if (!m->finite) fputs(",\"skipped\":true", out);
     fputs("}\n", out);

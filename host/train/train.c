@@ -11,6 +11,8 @@
 #include "host/train/checkpoint.h"
 #include "host/train/progress.h"
 #include "host/train/run.h"
+#include "host/train/tensorboard.h"
+#include "host/train/times.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -25,14 +27,16 @@ typedef struct loop {
     const train_options *options;
     run run;
     progress progress;
-    int64_t step;    /* steps begun */
-    int64_t known;   /* steps whose figures are known: all, or all but the last begun */
-    int64_t saved;   /* steps done at the last save; -1: none */
-    double best;     /* lowest validation figure; INFINITY: none yet */
-    int64_t waited;  /* evaluations since then */
-    int64_t bad;     /* skipped steps in a row */
-    int64_t skipped; /* skipped steps in all */
-    double seconds;  /* of training before this process */
+    times times;
+    tensorboard *events; /* NULL: not asked for */
+    int64_t step;        /* steps begun */
+    int64_t known;       /* steps whose figures are known: all, or all but the last begun */
+    int64_t saved;       /* steps done at the last save; -1: none */
+    double best;         /* lowest validation figure; INFINITY: none yet */
+    int64_t waited;      /* evaluations since then */
+    int64_t bad;         /* skipped steps in a row */
+    int64_t skipped;     /* skipped steps in all */
+    double seconds;      /* of training before this process */
     train_metrics last_finite;
     int64_t last_finite_step;
     int64_t stepped; /* steps done by this process */
@@ -43,6 +47,14 @@ void train_metrics_add(train_metrics *m, const char *name, double value, const c
 {
     CHECK(m->count < TRAIN_METRICS_MAX, "metric '%s' is number %d", name, m->count + 1);
     m->at[m->count++] = (train_metric){ name, value, format };
+}
+
+void train_metrics_list(train_metrics *m, const char *name, const double *values, int count)
+{
+    CHECK(count <= TRAIN_LIST_MAX, "metric '%s' has %d values", name, count);
+    m->list = name;
+    m->listed = count;
+    memcpy(m->values, values, (size_t)count * sizeof *values);
 }
 
 /* ---- Saving and loading ----------------------------------------------------------------------- */
@@ -93,6 +105,7 @@ static bool with_remedy(const loop *l, error *err)
 static bool save(loop *l, error *err)
 {
     if (l->saved == l->step) return true;
+    times_enter(&l->times, TIMES_SAVE);
     if (!run_metrics_sync(&l->run, err) || !save_to(l, l->run.checkpoint, err)) return false;
     l->saved = l->step;
     return true;
@@ -148,7 +161,8 @@ static bool write_line(loop *l, const char *kind, const train_metrics *m, error 
 {
     char *line = run_metrics_line(kind, l->known, m);
     if (!line) return error_set(err, ERROR_MEMORY, "out of memory for a line of metrics");
-    bool ok = run_metrics_write(&l->run, line, err);
+    bool ok = run_metrics_write(&l->run, line, err) &&
+              (!l->events || tensorboard_figures(l->events, l->known, kind, m, err));
     if (l->options->json && fputs(line, stdout) >= 0) fflush(stdout);
     free(line);
     return ok;
@@ -207,12 +221,22 @@ static bool judge(loop *l, const train_metrics *m, error *err)
     return true;
 }
 
+static bool write_times(loop *l, double waited, error *err)
+{
+    return (!l->events ||
+            (tensorboard_scalar(l->events, l->known, "time/steps_per_second", times_rate(&l->times), err) &&
+             tensorboard_scalar(l->events, l->known, "time/waited_for_data", waited, err))) &&
+           times_write(&l->times, l->known, l->task->feed, err);
+}
+
 static bool log_step(loop *l, const train_metrics *m, error *err)
 {
     const train_task *t = l->task;
     if (!is_due(l->known, l->options->log_every) && l->known != l->options->steps && m->finite) return true;
     if (!write_line(l, NULL, m, err)) return false;
-    if (!l->options->json) progress_report(&l->progress, l->known, m, l->skipped);
+    double waited = times_share(&l->times);
+    if (!write_times(l, waited, err)) return false;
+    if (!l->options->json) progress_report(&l->progress, l->known, m, l->skipped, waited);
     const char *warning = t->warn && m->finite ? t->warn(t->self, m) : NULL;
     /* Said once, until it has passed. */
     if (warning && !l->warned) progress_line(&l->progress, "warning: %s", warning);
@@ -224,6 +248,7 @@ static bool evaluate(loop *l, error *err)
 {
     const train_task *t = l->task;
     if (!t->evaluate || !is_due_or_last(l, l->options->eval_every)) return true;
+    times_enter(&l->times, TIMES_VALIDATE);
     train_metrics m = { .finite = true };
     if (!t->evaluate(t->self, l->step, &m, err) || !write_line(l, "eval", &m, err)) return false;
     bool better = m.count && m.at[0].value < l->best; /* not-a-number is never better */
@@ -240,11 +265,13 @@ static bool draw(loop *l, error *err)
 {
     const train_task *t = l->task;
     if (!t->draw || !is_due_or_last(l, l->options->sample_every)) return true;
+    times_enter(&l->times, TIMES_SAMPLE);
     char name[64];
     snprintf(name, sizeof name, "step-%06" PRId64 ".png", l->step);
     char *path = file_join(l->run.samples, name);
     if (!path) return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", l->run.samples);
-    bool ok = t->draw(t->self, l->step, path, err);
+    bool ok = t->draw(t->self, l->step, path, err) &&
+              (!l->events || tensorboard_picture(l->events, l->step, path, err));
     free(path);
     return ok;
 }
@@ -260,7 +287,9 @@ static bool settle(loop *l, int64_t steps, error *err)
     const train_task *t = l->task;
     while (l->known < steps) {
         train_metrics m = { .finite = true };
+        double asked = timing_now();
         if (!t->end(t->self, l->known, &m, err)) return false;
+        times_ended(&l->times, asked);
         ++l->known;
         if (!l->stepped++) {
             reached(l, TRAIN_STEPPED);
@@ -282,14 +311,18 @@ static bool is_rest(const loop *l)
 static bool one_step(loop *l, error *err)
 {
     const train_task *t = l->task;
+    times_begin(&l->times, t->feed);
     if (!t->begin(t->self, l->step, err)) {
         (void)settle(l, l->step, NULL); /* what the step before told is not lost */
         return false;
     }
+    times_begun(&l->times, t->feed);
     ++l->step;
     if (!is_rest(l)) return settle(l, l->step - 1, err);
     if (!settle(l, l->step, err) || !evaluate(l, err) || !draw(l, err)) return false;
-    return !is_due(l->step, l->options->save_every) || save(l, err);
+    bool ok = !is_due(l->step, l->options->save_every) || save(l, err);
+    times_enter(&l->times, TIMES_OTHER);
+    return ok;
 }
 
 /* ---- The run ----------------------------------------------------------------------------------- */
@@ -299,10 +332,17 @@ static bool is_interrupted(const loop *l)
     return l->options->interrupted && *l->options->interrupted;
 }
 
+/* What came after the last line, and that the process ends. */
+static bool leave(loop *l, const char *why, error *err)
+{
+    return times_write(&l->times, l->known, l->task->feed, err) &&
+           times_write_end(&l->times, l->known, why, err);
+}
+
 static bool stop_interrupted(loop *l, error *err)
 {
-    if (!settle(l, l->step, err) || !save(l, err)) return false;
     const train_options *o = l->options;
+    if (!settle(l, l->step, err) || !save(l, err) || !leave(l, "interrupted", err)) return false;
     if (o->resume_command)
         return error_set(err, ERROR_INTERRUPTED,
                          "stopped and saved at step %" PRId64 " of %" PRId64 "; go on with: %s", l->step,
@@ -335,16 +375,33 @@ static bool go(loop *l, error *err)
     const char *why = l->step >= l->options->steps ? "done"
                       : out_of_patience(l)         ? "no better figure for too long: stopped"
                                                    : "time is up: stopped";
+    const char *word = l->step >= l->options->steps ? "done" : out_of_patience(l) ? "patience" : "minutes";
+    if (!leave(l, word, err)) return false;
     progress_line(&l->progress, "%s after %" PRId64 " steps and %s; saved in %s", why, l->step, took,
                   l->run.folder);
     return true;
+}
+
+/* Which process it is that goes on. */
+static bool open_times(loop *l, error *err)
+{
+    const device_info *d = device_get_info(store_device(l->task->store));
+    json_t *origin = json_pack("{s:s, s:o, s:o}", "program", DALLE_CL_VERSION, "device",
+                               json_tree_string(d->name), "driver", json_tree_string(d->driver));
+    const json_t *commit = json_object_get(l->options->about, "commit");
+    if (commit) json_tree_put(&origin, "commit", json_string(json_string_value(commit)));
+    bool ok =
+        times_open(&l->times, l->run.folder, err) && times_write_start(&l->times, l->step, origin, err) &&
+        (!l->options->tensorboard || (l->events = tensorboard_open(l->run.folder, l->step, err)) != NULL);
+    json_decref(origin);
+    return ok;
 }
 
 static bool prepare(loop *l, error *err)
 {
     if (!run_open(&l->run, l->task, l->options, err)) return false;
     if (!l->run.fresh && !restore(l, err)) return false;
-    if (!run_metrics_open(&l->run, l->step, err)) return false;
+    if (!run_metrics_open(&l->run, l->step, err) || !open_times(l, err)) return false;
     l->progress = progress_start(l->options->quiet, l->step, l->options->steps);
     if (!l->run.fresh)
         progress_line(&l->progress, "resuming '%s' at step %" PRId64, l->run.folder, l->step);
@@ -357,13 +414,18 @@ static bool prepare(loop *l, error *err)
 
 bool train_run(const train_task *task, const train_options *options, error *err)
 {
-    loop l = { .task = task, .options = options, .saved = -1, .best = INFINITY };
+    loop l = { .task = task, .options = options, .saved = -1, .best = INFINITY, .times = { .file = -1 } };
     bool ok = prepare(&l, err);
     if (ok) {
         ok = go(&l, err);
         progress_end(&l.progress);
-        if (!ok && err && err->code != ERROR_INTERRUPTED) with_remedy(&l, err);
+        if (!ok && err && err->code != ERROR_INTERRUPTED) {
+            (void)times_write_end(&l.times, l.known, "failed", NULL); /* as far as it can still be written */
+            with_remedy(&l, err);
+        }
     }
+    tensorboard_close(l.events);
+    times_close(&l.times);
     run_close(&l.run);
     return ok;
 }

@@ -3,7 +3,9 @@
  * A run is a folder:
  *   config.cfg              every setting, as resolved
  *   run.json                device, driver, kernel hash, program version, data: what --resume compares
- *   metrics.jsonl           one JSON object a logged step, "eval" objects among them
+ *   metrics.jsonl           one JSON object a logged step, "eval" objects among them (docs/metrics.md)
+ *   times.jsonl             where the time went, of which no two runs have the same
+ *   tensorboard/            the same for TensorBoard, if asked for
  *   samples/                PNG grids, step-000500.png
  *   checkpoint.safetensors  the latest: parameters, moments, averages, model state, host state
  *   skipped.txt             key and reason of pictures that could not be read, if any (models/data.c)
@@ -16,6 +18,7 @@
 #define DALLE_CL_TRAIN_TRAIN_H
 
 #include "host/graph/store.h"
+#include "host/train/times.h"
 #include <jansson.h>
 #include <signal.h>
 
@@ -26,12 +29,17 @@ typedef struct train_metric {
     const char *format; /* for the progress line: "%.4f"; NULL = only in metrics.jsonl */
 } train_metric;
 #define TRAIN_METRICS_MAX 24
+#define TRAIN_LIST_MAX    16
 typedef struct train_metrics {
     int count;
     train_metric at[TRAIN_METRICS_MAX];
+    const char *list; /* the name of several values, as of a histogram; NULL: none */
+    int listed;
+    double values[TRAIN_LIST_MAX];
     bool finite; /* false: the step's update was skipped on the device */
 } train_metrics;
 void train_metrics_add(train_metrics *m, const char *name, double value, const char *format);
+void train_metrics_list(train_metrics *m, const char *name, const double *values, int count);
 
 /* What a model gives the loop.  `self` is passed back.  Functions return false with *err filled in. */
 typedef struct train_task {
@@ -54,6 +62,7 @@ typedef struct train_task {
     bool (*load_state)(void *self, const json_t *state, error *err);
     /* Warns about something in the figures (codebook collapse): text in the task's memory, or NULL. */
     const char *(*warn)(void *self, const train_metrics *m);
+    const times_feed *feed; /* kept up to date while `begin` takes batches; NULL: there are none */
 } train_task;
 
 /* How far a run is, for what an interruption costs. */
@@ -70,13 +79,15 @@ typedef struct train_options {
     const char
         *config_defaults; /* what a setting was in a run older than it; NULL: a new one is a difference */
     json_t *provenance;   /* borrowed: extra fields for run.json (data path and hash, dvae hash) */
+    json_t *about;        /* borrowed: more for run.json, which --resume does not compare */
     int64_t steps;        /* total */
     int64_t log_every, save_every, eval_every, sample_every; /* steps; 0 = never (the end always saves) */
     int64_t stop_after_bad; /* that many skipped steps in a row end the run with ERROR_DIVERGED */
     int64_t patience;       /* evaluations without a better figure that end the run; 0 = never */
     double minutes;         /* stop and save after that long; 0 = no limit */
     bool quiet;
-    bool json; /* print metric lines on standard output, as in metrics.jsonl, instead of progress */
+    bool tensorboard; /* write event files, too */
+    bool json;        /* print metric lines on standard output, as in metrics.jsonl, instead of progress */
     const char
         *resume_command; /* how to go on, for messages; NULL: "dalle-cl train KIND --run FOLDER --resume" */
     const volatile sig_atomic_t *interrupted; /* set by the caller's signal handler; NULL: never */

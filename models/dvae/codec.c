@@ -17,6 +17,7 @@ struct dvae_codec {
     graph *encode, *decode;
     tensor *pixels, *tokens;  /* encode: U8 in, I32 out */
     tensor *codes, *pictures; /* decode: I32 in, F32 out */
+    tensor *real, *nats;      /* with CODEC_SCORE: U8 in, F32 [batch] out */
 };
 
 static bool build_encode(dvae_codec *k, error *err)
@@ -40,8 +41,16 @@ static bool build_decode(dvae_codec *k, error *err)
     graph_set_trainable(g, false);
     graph_set_averages(g, k->averages);
     k->codes = graph_input(g, "tokens", DTYPE_I32, 3, (int64_t[]){ k->batch, k->side, k->side });
-    k->pictures = dvae_reconstruction(&k->config, dvae_decode_tokens(g, &k->config, k->codes));
+    tensor *stats = dvae_decode_tokens(g, &k->config, k->codes);
+    k->pictures = dvae_reconstruction(&k->config, stats);
     graph_keep(k->pictures);
+    if ((k->parts & CODEC_SCORE) && dvae_codec_scores(&k->config)) {
+        int64_t size = k->config.image_size;
+        k->real = graph_input(g, "real", DTYPE_U8, 4, (int64_t[]){ k->batch, size, size, 3 });
+        tensor *density = op_logit_laplace(dvae_map_pixels(&k->config, k->real), stats);
+        k->nats = op_sum_last(op_reshape(density, 2, (int64_t[]){ k->batch, -1 }));
+        graph_keep(k->nats);
+    }
     return graph_sound(g, err);
 }
 
@@ -129,7 +138,40 @@ static bool tokens_in_range(const dvae_codec *k, const int32_t *tokens, int64_t 
     return true;
 }
 
-bool dvae_codec_decode(dvae_codec *k, const int32_t *tokens, int64_t count, uint8_t *pixels, error *err)
+bool dvae_codec_scores(const dvae_config *c)
+{
+    return c->reconstruction != dvae_measure_pixels;
+}
+
+dvae_bits dvae_codec_bits(const dvae_config *c, double nats, int64_t pictures)
+{
+    double values = (double)(c->image_size * c->image_size * 3), side = (double)dvae_tokens_side(c);
+    return (dvae_bits){ nats / (log(2) * values * (double)pictures) - log2((1 - 2 * c->epsilon) / 255),
+                        side * side * log2((double)c->codes) / values };
+}
+
+/* Writes the pictures, if they are to be scored, runs the decoder, and adds the nats of `now` of them. */
+static bool run_decoder(dvae_codec *k, const uint8_t *real, int64_t now, double *nats, error *err)
+{
+    if (!real) return graph_run(k->decode, err);
+    int64_t size = k->config.image_size * k->config.image_size * 3;
+    uint8_t *block = calloc((size_t)(size * k->batch), 1);
+    float *each = malloc((size_t)k->batch * sizeof *each);
+    bool ok = block && each
+                  ? true
+                  : error_set(err, ERROR_MEMORY, "out of memory for scoring %lld pictures", (long long)now);
+    if (ok) memcpy(block, real, (size_t)(now * size));
+    ok = ok && graph_write(k->real, block, err) && graph_run(k->decode, err) &&
+         graph_read_f32(k->nats, each, err);
+    for (int64_t i = 0; ok && i < now; ++i) *nats += (double)each[i];
+    free(block);
+    free(each);
+    return ok;
+}
+
+/* Where `real` is NULL nothing is scored. */
+static bool decode(dvae_codec *k, const int32_t *tokens, const uint8_t *real, int64_t count, uint8_t *pixels,
+                   double *nats, error *err)
 {
     CHECK(k->parts & CODEC_DECODE, "the codec was made without its decoder (%lld)", (long long)count);
     int64_t in = k->side * k->side, out = k->config.image_size * k->config.image_size * 3;
@@ -143,13 +185,28 @@ bool dvae_codec_decode(dvae_codec *k, const int32_t *tokens, int64_t count, uint
         int64_t now = count - done < k->batch ? count - done : k->batch;
         memcpy(block, tokens + done * in, (size_t)(now * in) * sizeof *block);
         ok = dvae_codec_prepare(k, CODEC_DECODE, err) && graph_write(k->codes, block, err) &&
-             graph_run(k->decode, err) && graph_read_f32(k->pictures, drawn, err);
+             run_decoder(k, real ? real + done * out : NULL, now, nats, err) &&
+             graph_read_f32(k->pictures, drawn, err);
         for (int64_t i = 0; ok && i < now * out; ++i)
             pixels[done * out + i] = (uint8_t)lrintf(drawn[i] * 255.0f);
     }
     free(block);
     free(drawn);
     return ok;
+}
+
+bool dvae_codec_decode(dvae_codec *k, const int32_t *tokens, int64_t count, uint8_t *pixels, error *err)
+{
+    return decode(k, tokens, NULL, count, pixels, NULL, err);
+}
+
+bool dvae_codec_score(dvae_codec *k, const int32_t *tokens, const uint8_t *real, int64_t count,
+                      uint8_t *pixels, double *nats, error *err)
+{
+    CHECK(k->parts & CODEC_SCORE && dvae_codec_scores(&k->config), "nothing is likely here (%lld)",
+          (long long)count);
+    *nats = 0;
+    return decode(k, tokens, real, count, pixels, nats, err);
 }
 
 /* ---- Codebook usage ---- */
@@ -196,6 +253,16 @@ code_usage code_counter_usage(const code_counter *c)
         u.entropy -= p * log2(p);
     }
     return u;
+}
+
+void code_counter_classes(const code_counter *c, double classes[CODE_CLASSES])
+{
+    memset(classes, 0, CODE_CLASSES * sizeof *classes);
+    for (int64_t i = 0; i < c->codes; ++i) {
+        double even = c->total ? (double)c->counts[i] * (double)c->codes / (double)c->total : 0;
+        int at = even > 0 ? (int)floor(log2(even)) + 6 : 0;
+        ++classes[even <= 0 ? 0 : at < 1 ? 1 : at < CODE_CLASSES ? at : CODE_CLASSES - 1];
+    }
 }
 
 void code_counter_clear(code_counter *c)

@@ -125,20 +125,22 @@ static const char *warn(void *self, const train_metrics *m)
 static bool need_codec(dvae_trainer *t, error *err)
 {
     if (!t->codec)
-        t->codec =
-            dvae_codec_create(t->base.store, &t->config, CODEC_BOTH, CODEC_BATCH, t->config.ema > 0, err);
+        t->codec = dvae_codec_create(t->base.store, &t->config, CODEC_BOTH | CODEC_SCORE, CODEC_BATCH,
+                                     t->config.ema > 0, err);
     return t->codec != NULL;
 }
 
-/* Encodes and decodes pictures into `out`; counts their codes, if there is a counter. */
+/* Encodes and decodes pictures into `out`; counts their codes, if there is a counter, and says how likely
+ * they are, if `nats` is there. */
 static bool reconstruct(dvae_trainer *t, const uint8_t *pixels, int64_t count, uint8_t *out,
-                        code_counter *counter, error *err)
+                        code_counter *counter, double *nats, error *err)
 {
     int64_t side = dvae_tokens_side(&t->config), all = count * side * side;
     int32_t *tokens = malloc((size_t)all * sizeof *tokens);
     bool ok = tokens ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld tokens", (long long)all);
     ok = ok && need_codec(t, err) && dvae_codec_encode(t->codec, pixels, count, tokens, err) &&
-         dvae_codec_decode(t->codec, tokens, count, out, err);
+         (nats ? dvae_codec_score(t->codec, tokens, pixels, count, out, nats, err)
+               : dvae_codec_decode(t->codec, tokens, count, out, err));
     if (ok && counter) code_counter_add(counter, tokens, all);
     free(tokens);
     return ok;
@@ -155,6 +157,23 @@ static double squared_error_of(const uint8_t *a, const uint8_t *b, int64_t count
     return sum / (double)count;
 }
 
+static void add_bits(const dvae_config *c, double nats, int64_t count, train_metrics *out)
+{
+    dvae_bits bits = dvae_codec_bits(c, nats, count);
+    train_metrics_add(out, "bits_per_dim", bits.pixels + bits.tokens, NULL);
+    train_metrics_add(out, "bits_per_dim_pixels", bits.pixels, NULL);
+}
+
+static void add_usage(const code_counter *counter, train_metrics *out)
+{
+    code_usage usage = code_counter_usage(counter);
+    double classes[CODE_CLASSES];
+    code_counter_classes(counter, classes);
+    train_metrics_add(out, "codes", (double)usage.used, "%.0f");
+    train_metrics_add(out, "entropy", usage.entropy, "%.2f");
+    train_metrics_list(out, "code_usage", classes, CODE_CLASSES);
+}
+
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
     (void)step;
@@ -168,15 +187,16 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
     bool ok = counter != NULL;
     if (ok && !again)
         ok = error_set(err, ERROR_MEMORY, "out of memory for %lld reconstructions", (long long)count);
-    ok = ok && reconstruct(t, real, count, again, counter, err);
+    double nats;
+    bool scored = dvae_codec_scores(&t->config);
+    ok = ok && reconstruct(t, real, count, again, counter, scored ? &nats : NULL, err);
     if (ok) {
         double error_mean = squared_error_of(again, real, values);
-        code_usage usage = code_counter_usage(counter);
         out->finite = isfinite(error_mean);
         train_metrics_add(out, "squared_error", error_mean, NULL);
         train_metrics_add(out, "psnr", psnr_of(error_mean), "%.2f");
-        train_metrics_add(out, "codes", (double)usage.used, "%.0f");
-        train_metrics_add(out, "entropy", usage.entropy, "%.2f");
+        add_usage(counter, out);
+        if (scored) add_bits(&t->config, nats, count, out);
     }
     free(again);
     code_counter_destroy(counter);
@@ -185,7 +205,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 
 static bool make_again(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
 {
-    return reconstruct(self, real, count, made, NULL, err);
+    return reconstruct(self, real, count, made, NULL, NULL, err);
 }
 
 /* Originals over reconstructions. */
@@ -285,7 +305,7 @@ bool dvae_train(const train_request *r, error *err)
 {
     dvae_trainer t = { 0 };
     trainer_init(&t.base, r, &t.config.training, NULL);
-    train_task task = { "dvae", &t, NULL, begin, end, evaluate, draw, save_state, load_state, warn };
+    train_task task = { "dvae", &t, NULL, begin, end, evaluate, draw, save_state, load_state, warn, NULL };
     char *data = NULL;
     bool ok = request_config(r, &dvae_config_table, &t.config, err) &&
               request_take_sizes(r, &dvae_config_table, dvae_sizes, &t.config, err) &&

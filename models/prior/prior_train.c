@@ -369,7 +369,7 @@ bool prior_train(const train_request *r, error *err)
 {
     prior_trainer t = { 0 };
     trainer_init(&t.base, r, &t.config.training, &t.config.pace);
-    train_task task = { "prior", &t, NULL, begin, end, evaluate, draw, save_state, load_state, NULL };
+    train_task task = { "prior", &t, NULL, begin, end, evaluate, draw, save_state, load_state, NULL, NULL };
     char *data = NULL, *dvae = NULL;
     json_t *parts = NULL;
     bool ok = request_config(r, &prior_config_table, &t.config, err) &&

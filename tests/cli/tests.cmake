@@ -32,6 +32,7 @@ cli_script(outputs ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/outpu
 cli_script(signals $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/signals)
 cli_script(captions ${PROJECT_BINARY_DIR}/captions)
 cli_script(home ${PROJECT_BINARY_DIR}/home)
+cli_script(report $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/report)
 
 add_test(NAME cold_start COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/cold_start.sh $<TARGET_FILE:dalle-cl>
     ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/cold-start)
@@ -58,7 +59,7 @@ add_executable(toy_program ${PROJECT_SOURCE_DIR}/models/kinds.c ${TOY_SOURCES} $
     ${PROJECT_BINARY_DIR}/embedded/toy_table.c ${objects})
 target_include_directories(toy_program PRIVATE ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
 target_compile_definitions(toy_program PRIVATE KINDS_DEF="models/toy.def")
-target_link_libraries(toy_program PRIVATE ${DALLE_LIBRARIES})
+target_link_libraries(toy_program PRIVATE ${PROGRAM_LIBRARIES})
 add_test(NAME cli_kinds COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/kinds.sh $<TARGET_FILE:toy_program>
     $<TARGET_FILE:dalle-cl> $<TARGET_FILE:make_pictures> ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/kinds)
 set_tests_properties(cli_kinds PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
