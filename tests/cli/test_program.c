@@ -380,10 +380,10 @@ static void test_help(void **state)
     static const char *const commands[][2] = {
         { "generate", NULL }, { "devices", NULL },      { "data", "emoji" },       { "data", "captions" },
         { "data", "info" },   { "tokenizer", "train" }, { "tokenizer", "encode" }, { "tokenizer", "decode" },
-        { "train", "dvae" },  { "train", "prior" },     { "pack", NULL },          { "encode", NULL },
-        { "decode", NULL },   { "reconstruct", NULL },  { "info", NULL },          { "config", NULL },
-        { "plan", NULL },     { "bench", NULL },        { "tune", NULL },          { "completion", NULL },
-        { "man", NULL },
+        { "train", "dvae" },  { "train", "prior" },     { "watch", NULL },         { "report", NULL },
+        { "pack", NULL },     { "encode", NULL },       { "decode", NULL },        { "reconstruct", NULL },
+        { "info", NULL },     { "config", NULL },       { "plan", NULL },          { "bench", NULL },
+        { "tune", NULL },     { "completion", NULL },   { "man", NULL },
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; ++i) {
         const char *const *c = commands[i];

@@ -229,6 +229,58 @@ static void test_configurations(void **state)
     assert_says(&err, "tiny");
 }
 
+/* With nearest codes and no other term the loss is what a picture costs given its tokens. */
+static void test_score(void **state)
+{
+    (void)state;
+    static const char *const sets[] = { "commitment=0", "reconstruction=logit_laplace", NULL },
+                             *const others[] = { "reconstruction=pixels", NULL };
+    error err;
+    uint8_t real[PICTURES * DRAWING_BYTES], again[PICTURES * DRAWING_BYTES], plain[PICTURES * DRAWING_BYTES];
+    int32_t tokens[PICTURES * 64];
+    double nats = 0, values = PICTURES * DRAWING_BYTES;
+    pictures(real);
+    trainer t = trainer_open(tiny(sets));
+    for (int i = 0; i < 20; ++i) train_step(&t, real, i, 1, 0, 4e-3);
+    dvae_codec *k = dvae_codec_create(t.store, &t.config, CODEC_BOTH | CODEC_SCORE, 3, false, &err);
+    if (!k || !dvae_codec_encode(k, real, PICTURES, tokens, &err) ||
+        !dvae_codec_score(k, tokens, real, PICTURES, again, &nats, &err) ||
+        !dvae_codec_decode(k, tokens, PICTURES, plain, &err))
+        fail_msg("%s", err.message);
+    assert_memory_equal(again, plain, sizeof again);
+    double loss = (double)train_step(&t, real, 20, 1, 0, 0),
+           bits = dvae_codec_bits(&t.config, nats, PICTURES).pixels;
+    print_message("%.5f nats a value, loss %.5f, %.3f bits\n", nats / values, loss, bits);
+    assert_true(fabs(nats / values - loss) < 1e-4 * (1 + fabs(loss)));
+    assert_true(fabs(bits - (loss - log((1 - 2 * t.config.epsilon) / 255)) / log(2)) < 1e-3);
+    dvae_codec_destroy(k);
+    trainer_close(&t);
+    dvae_config c = tiny(sets);
+    /* Even odds over the 255 steps between 256 levels cost as many bits; 64 tokens of 32 codes, 5 bits
+     * each. */
+    double even = values * log(1 - 2 * c.epsilon);
+    assert_true(fabs(dvae_codec_bits(&c, even, PICTURES).pixels - log2(255)) < 1e-9);
+    assert_true(fabs(dvae_codec_bits(&c, 0, 1).tokens - 64 * 5 / (double)DRAWING_BYTES) < 1e-12);
+    c = tiny(others);
+    assert_false(dvae_codec_scores(&c));
+}
+
+static void test_code_classes(void **state)
+{
+    (void)state;
+    error err;
+    double classes[CODE_CLASSES];
+    code_counter *k = code_counter_create(16, &err);
+    code_counter_classes(k, classes);
+    assert_true(classes[0] == 16);
+    /* Of 320 tokens an even share is 20: code 0 has 299, 1 has 20, 2 has 1. */
+    for (int32_t i = 0; i < 320; ++i) code_counter_add(k, &(int32_t){ i < 299 ? 0 : i < 319 ? 1 : 2 }, 1);
+    code_counter_classes(k, classes);
+    for (int i = 0; i < CODE_CLASSES; ++i)
+        assert_true(classes[i] == (i == 0 ? 13 : i == 1 || i == 6 || i == 9 ? 1 : 0));
+    code_counter_destroy(k);
+}
+
 int main(void)
 {
     hardware = device_or_skip();
@@ -236,7 +288,8 @@ int main(void)
         cmocka_unit_test(test_gumbel_learns),        cmocka_unit_test(test_vq_learns),
         cmocka_unit_test(test_logit_laplace_learns), cmocka_unit_test(test_recompute),
         cmocka_unit_test(test_bad_tokens),           cmocka_unit_test(test_names),
-        cmocka_unit_test(test_configurations),
+        cmocka_unit_test(test_configurations),       cmocka_unit_test(test_score),
+        cmocka_unit_test(test_code_classes),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     device_close(hardware);
