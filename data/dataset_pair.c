@@ -93,7 +93,7 @@ static bool take_sample(pairing *p, const parts *s, const char *key)
     if (s->caption && !sample.caption_count && p->need_captions)
         return error_set(p->err, ERROR_FORMAT, "%s: the caption of '%s' is empty", r.path, key);
     if (!sample.caption_count && p->lonely_pictures++ == 0) p->first_picture = s->picture;
-    p->items[p->count++] = (pair_item){ sample, *s->picture };
+    p->items[p->count++] = (pair_item){ sample, *s->picture, s->details ? s->details->text : NULL };
     return true;
 }
 
