@@ -25,7 +25,7 @@ set(PACKAGE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/dalle)
 configure_package_config_file(cmake/dalleConfig.cmake.in ${PROJECT_BINARY_DIR}/dalleConfig.cmake
     INSTALL_DESTINATION ${PACKAGE_FOLDER})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/dalleConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/dalleConfig.cmake ${PROJECT_BINARY_DIR}/dalleConfigVersion.cmake
+install(FILES ${PROJECT_BINARY_DIR}/dalleConfig.cmake ${PROJECT_BINARY_DIR}/dalleConfigVersion.cmake cmake/cld2.cmake
     DESTINATION ${PACKAGE_FOLDER})
 install(EXPORT dalleTargets NAMESPACE dalle:: DESTINATION ${PACKAGE_FOLDER})
 

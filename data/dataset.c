@@ -153,6 +153,41 @@ bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *er
     return read_in_place(d, m, name, out, err);
 }
 
+bool dataset_read_bytes(const dataset *d, int64_t index, void **bytes, size_t *size, error *err)
+{
+    CHECK(index >= 0 && index < d->count, "sample %lld of %lld", (long long)index, (long long)d->count);
+    const member *m = &d->items[index].picture;
+    if (m->size > SOURCE_MAX_PICTURE)
+        return error_set(err, ERROR_FORMAT, "%s: has %lld bytes; at most %d are read", m->name,
+                         (long long)m->size, SOURCE_MAX_PICTURE);
+    if (m->path) return (*bytes = file_read(m->path, size, err)) != NULL;
+    *size = (size_t)m->size;
+    *bytes = malloc(*size + 1);
+    if (!*bytes) return error_set(err, ERROR_MEMORY, "%s: no memory to read it", m->name);
+    if (m->bytes) return memcpy(*bytes, m->bytes, *size), true;
+    if (source_read(d->files[m->source], m->offset, m->size, *bytes, m->name, err)) return true;
+    free(*bytes);
+    *bytes = NULL;
+    return false;
+}
+
+const char *dataset_details(const dataset *d, int64_t index)
+{
+    CHECK(index >= 0 && index < d->count, "sample %lld of %lld", (long long)index, (long long)d->count);
+    return d->items[index].details;
+}
+
+int dataset_source_count(const dataset *d)
+{
+    return d->source_count;
+}
+
+const char *dataset_source_at(const dataset *d, int i)
+{
+    CHECK(i >= 0 && i < d->source_count, "source %d of %d", i, d->source_count);
+    return d->paths[i];
+}
+
 /* Nothing for a sample that has one caption and comes once, so that a set without either keeps its hash. */
 static void hash_extras(hash *h, const dataset_sample *s)
 {

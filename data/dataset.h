@@ -56,6 +56,13 @@ const char *dataset_left_out_at(const dataset *d, int64_t i);
  * keeps colour profiles itself. */
 void dataset_set_reading(dataset *d, const image_reading *how);
 bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *err);
+/* The picture's file as it is, to be freed with free(). */
+bool dataset_read_bytes(const dataset *d, int64_t index, void **bytes, size_t *size, error *err);
+/* KEY.json as it is; NULL: there is none. */
+const char *dataset_details(const dataset *d, int64_t index);
+/* The tars and folders that it was opened from, in order; of samples, those of the first come first. */
+int dataset_source_count(const dataset *d);
+const char *dataset_source_at(const dataset *d, int i);
 
 /* SHA-256 over keys, captions, picture sizes in bytes, and repeats: says in a checkpoint which data made
  * it. */

@@ -122,7 +122,7 @@ static bool take_sample(pairing *p, const parts *s, const char *key)
     if (p->need_captions && !sample.caption_count && (s->caption || noted))
         return leave_out_sample(p, s, key, noted);
     if (!sample.caption_count && p->lonely_pictures++ == 0) p->first_picture = s->picture;
-    p->items[p->count++] = (pair_item){ sample, *s->picture };
+    p->items[p->count++] = (pair_item){ sample, *s->picture, s->details ? s->details->text : NULL };
     return true;
 }
 

@@ -9,6 +9,7 @@
 typedef struct pair_item {
     dataset_sample sample;
     member picture;
+    const char *details; /* the text of KEY.json, or NULL */
 } pair_item;
 
 typedef struct pairing {

@@ -128,6 +128,7 @@ static bool make_sample(const loader *l, const task *t, error *err)
     b->captions[t->position] = sample->caption;
     b->keys[t->position] = sample->key;
     b->samples[t->position] = t->sample;
+    if (l->config.blind) return true;
     image pictures[LOADER_VIEWS] = { 0 };
     if (!picture_cache_read(l->pictures, t->sample, pictures, err)) return false;
     bool done = true;

@@ -41,6 +41,7 @@ typedef struct loader_config {
     int threads; /* 1 to 64; 0 = one per processor, at most 8 */
     int64_t start_step;
     bool shuffle;
+    bool blind; /* pictures are not read: batches hold samples and captions, and their pixels mean nothing */
     skips *skips; /* borrowed; NULL: no picture may be skipped */
 } loader_config;
 

@@ -50,8 +50,7 @@ void picture_cache_destroy(picture_cache *c)
     free(c);
 }
 
-/* What augment() needs of it at most: without cutting, its own result.  Empty: the whole picture. */
-static bool shrink(const picture_use *u, const image *whole, image *small, error *err)
+bool picture_cache_shrink(const picture_use *u, const image *whole, image *small, error *err)
 {
     int side = whole->width < whole->height ? whole->width : whole->height, enough = u->size * ENOUGH;
     *small = (image){ 0 };
@@ -87,7 +86,7 @@ static bool shrink_all(const picture_cache *c, image *whole, image *out, error *
 {
     int last = -1;
     for (int i = 0; i < c->use_count; ++i) {
-        if (!shrink(&c->uses[i], whole, &out[i], err)) return false;
+        if (!picture_cache_shrink(&c->uses[i], whole, &out[i], err)) return false;
         if (out[i].pixels) continue;
         if (last >= 0 && !copy(whole, &out[last], err)) return false;
         last = i;

@@ -30,4 +30,8 @@ void picture_cache_destroy(picture_cache *c);
  * kept nor on the other uses. */
 bool picture_cache_read(picture_cache *c, int64_t index, image *out, error *err);
 
+/* What augment() is given of a picture in that use: as picture_cache_read.  *small stays empty where that
+ * is the picture itself. */
+bool picture_cache_shrink(const picture_use *u, const image *whole, image *small, error *err);
+
 #endif

@@ -1,4 +1,4 @@
-// sentencepiece.cc -- the only C++ of the project: calls libsentencepiece and catches what it throws.
+// sentencepiece.cc -- C++ because the library is: calls libsentencepiece and catches what it throws.
 // SPDX-License-Identifier: MIT
 #include "data/sentencepiece.h"
 

@@ -168,6 +168,12 @@ void training_data_set_batch(training_data *d, int64_t batch)
     d->config.batch = (int)batch;
 }
 
+void training_data_blind(training_data *d)
+{
+    CHECK(!d->loader, "a loader of %d pictures looks already", d->config.batch);
+    d->config.blind = true;
+}
+
 const loader_batch *training_data_next(training_data *d, int64_t step, error *err)
 {
     if (!d->loader) {

@@ -35,6 +35,8 @@ void training_data_close(training_data *d);
 
 /* Instead of the batch that it was opened with; before the first batch is asked for. */
 void training_data_set_batch(training_data *d, int64_t batch);
+/* Batches shall hold no pixels, for the kind has its pictures in another form; before the first batch too. */
+void training_data_blind(training_data *d);
 
 /* The batch of step `step`, valid until the next call.  The first call may name any step. */
 const loader_batch *training_data_next(training_data *d, int64_t step, error *err);

@@ -37,6 +37,16 @@ typedef struct kind_case {
     dtype weights;             /* of a drawing: how the layers' matrices are stored */
 } kind_case;
 
+/* A trained part that turns pictures into tokens, `at_once` of them at a time. */
+typedef struct picture_coder {
+    void *self;
+    int64_t size, side, codes; /* pixels a side; tokens a side; the vocabulary */
+    char origin[65];           /* fingerprint of its parameters */
+    /* pixels [count][size][size][3] to tokens [count][side][side] */
+    bool (*encode)(void *self, const uint8_t *pixels, int64_t count, int32_t *tokens, error *err);
+    void (*close)(void *self);
+} picture_coder;
+
 /* What drawings of known inputs look like to the model, by which it later says that it is unsure. */
 typedef struct calibration {
     int64_t drawn, right;
@@ -73,6 +83,8 @@ struct model_kind {
     /* `beside` holds what it needs.  On success `out` is complete, and part_close closes it. */
     bool (*open)(device *d, const char *folder, const part_list *beside, model_part *out, error *err);
     void (*close)(void *self);
+    /* Opens one whose pictures' tokens other kinds learn.  On success out->close is to be called. */
+    bool (*coder)(device *d, const char *folder, int64_t at_once, picture_coder *out, error *err);
     /* Refuses parts that were not trained together. */
     bool (*belongs)(device *d, const model_part *p, const part_list *beside, error *err);
     /* Writes the files that `files` names into a model's folder. */

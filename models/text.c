@@ -163,6 +163,19 @@ static bool begins_alike(const train_request *r, const part_files *from, error *
         r->tokenizer, r->init);
 }
 
+words *text_words(const text_config *c, caption_templates *templates, const training_data *data, error *err)
+{
+    const text_source t = { .config = *c, .templates = templates, .data = data };
+    char **captions = NULL;
+    text_list l = { 0 };
+    words *list = NULL;
+    if (collect_texts(&t, &l, &captions, err))
+        list = words_collect((const char *const *)l.texts, l.count, err);
+    free_texts(&l);
+    free(captions);
+    return list;
+}
+
 static bool make_text_files(const text_source *t, const train_request *r, const part_files *from,
                             const char *model, const char *list, error *err)
 {
@@ -185,6 +198,16 @@ static bool make_text_files(const text_source *t, const train_request *r, const 
     return ok;
 }
 
+bool text_open_templates(const text_config *c, caption_templates **out, error *err)
+{
+    const char *name = c->caption_templates;
+    *out = NULL;
+    if (!*name) return true;
+    *out = strcmp(name, "builtin") == 0 ? caption_templates_read(caption_templates_builtin(), name, err)
+                                        : caption_templates_open(name, err);
+    return *out || error_prefix(err, "caption_templates");
+}
+
 /* Reads the templates that the settings name, or when the run resumes its own copy of them. */
 static bool read_templates(text_source *t, const char *copy, bool resume, error *err)
 {
@@ -196,13 +219,8 @@ static bool read_templates(text_source *t, const char *copy, bool resume, error 
             "caption_templates: '%s' is missing; a run goes on with the templates it began with, "
             "so start a new one to change them (--init takes over the parameters)",
             copy);
-    if (resume)
-        t->templates = caption_templates_open(copy, err);
-    else if (strcmp(name, "builtin") == 0)
-        t->templates = caption_templates_read(caption_templates_builtin(), name, err);
-    else
-        t->templates = caption_templates_open(name, err);
-    return t->templates || error_prefix(err, "caption_templates");
+    if (!resume) return text_open_templates(&t->config, &t->templates, err);
+    return (t->templates = caption_templates_open(copy, err)) || error_prefix(err, "caption_templates");
 }
 
 static bool keep_templates(const text_source *t, const char *copy, error *err)
@@ -397,33 +415,35 @@ void text_batch_free(text_batch *b)
     *b = (text_batch){ 0 };
 }
 
-static char *draw_caption(const text_source *t, const dataset_sample *s, int64_t at, int64_t step)
+char *text_draw_caption(const text_config *c, const caption_templates *templates, const words *strays,
+                        uint64_t seed, const dataset_sample *s, int64_t at, int64_t step, bool *without)
 {
-    const text_config *c = &t->config;
+    philox whether = { seed, (uint32_t)step, philox_stream("caption dropout") };
+    *without = philox_uniform(&whether, (uint32_t)at) < (float)c->caption_dropout;
     const caption_source source = { s->caption,
                                     s->captions,
                                     s->caption_count,
                                     s->keywords,
                                     s->keyword_count,
-                                    t->words ? words_list(t->words) : NULL,
-                                    t->words ? words_count(t->words) : 0 };
+                                    strays ? words_list(strays) : NULL,
+                                    strays ? words_count(strays) : 0 };
     const caption_odds odds = { .others = c->caption_others,
                                 .keywords = c->keyword_captions,
                                 .templates = c->caption_template_odds,
                                 .shuffle = c->caption_shuffle,
                                 .drop_words = c->caption_drop_words,
                                 .stray_words = c->caption_stray_words };
-    return caption_draw(&source, &odds, t->templates, t->seed, (uint32_t)step, (uint32_t)at);
+    return caption_draw(&source, &odds, templates, seed, (uint32_t)step, (uint32_t)at);
 }
 
 static int encode_for_training(const text_source *t, const dataset_sample *s, int64_t at, int64_t step,
                                int32_t **ids, error *err)
 {
     const text_config *c = &t->config;
-    philox whether = { t->seed, (uint32_t)step, philox_stream("caption dropout") };
-    if (philox_uniform(&whether, (uint32_t)at) < (float)c->caption_dropout) return 0;
-    char *text = draw_caption(t, s, at, step);
+    bool without;
+    char *text = text_draw_caption(c, t->templates, t->words, t->seed, s, at, step, &without);
     if (!text) return error_set(err, ERROR_MEMORY, "out of memory for a caption"), -1;
+    if (without) return free(text), 0;
     philox merges = { t->seed, (uint32_t)step, philox_stream("bpe dropout") + (uint32_t)at };
     int count = c->bpe_dropout > 0
                     ? tokenizer_encode_dropout(t->tokenizer, text, (float)c->bpe_dropout, &merges, ids, err)

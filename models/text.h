@@ -3,6 +3,8 @@
 #ifndef DALLE_CL_MODELS_TEXT_H
 #define DALLE_CL_MODELS_TEXT_H
 
+#include "data/caption.h"
+#include "data/words.h"
 #include "models/data.h"
 #include "models/parts.h"
 #include "models/training.h"
@@ -41,7 +43,17 @@ void text_batch_free(text_batch *b);
 /* Fills position `at` of the batch with sample `index`'s text: its caption, or when `step` >= 0 what
  * training draws for (seed, step, at): see data/caption.h; and BPE dropout. */
 bool text_fill(const text_source *t, text_batch *b, int64_t at, int64_t index, int64_t step, error *err);
+/* What training draws as the caption for (seed, step, at), before a tokenizer cuts it up; to be freed,
+ * NULL when memory is out.  `strays` are the words for caption_stray_words, or NULL.  *without: this time it
+ * is left out. */
+char *text_draw_caption(const text_config *c, const caption_templates *templates, const words *strays,
+                        uint64_t seed, const dataset_sample *s, int64_t at, int64_t step, bool *without);
+/* The templates that the settings name; *out NULL: none. */
+bool text_open_templates(const text_config *c, caption_templates **out, error *err);
 /* Sets targets and share once all positions are filled. */
 void text_finish(const text_source *t, text_batch *b);
+
+/* The words of the training captions, as a new run that starts from nothing lists them. */
+words *text_words(const text_config *c, caption_templates *templates, const training_data *data, error *err);
 
 #endif

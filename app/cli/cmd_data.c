@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 #include "app/cli/print.h"
+#include "app/cli/sets.h"
 
 #include "data/dataset_paths.h"
 #include "host/base/json_tree.h"
@@ -14,17 +15,6 @@
 #include <unistd.h>
 
 #define MOST_LISTED 50 /* files, for people */
-
-static dataset *open_arguments(const cli_call *call, bool need_captions, error *err)
-{
-    int count = cli_argument_count(call);
-    const char **paths = malloc((size_t)count * sizeof *paths);
-    if (!paths) return error_null(err, ERROR_MEMORY, "out of memory for %d paths", count);
-    for (int i = 0; i < count; ++i) paths[i] = cli_argument(call, i);
-    dataset *d = dataset_paths_open(paths, count, need_captions, err);
-    free(paths);
-    return d;
-}
 
 /* Adds one to the count of `name` in an object. */
 static void count_in(json_t **object, const char *name)
@@ -152,7 +142,7 @@ static bool print_info(const cli_call *call, json_t *o, error *err)
 
 static bool run_info(const cli_call *call, error *err)
 {
-    dataset *d = open_arguments(call, false, err);
+    dataset *d = sets_open(call, false, err);
     if (!d) return false;
     const char *first;
     json_t *o = describe(d, &first);
@@ -225,7 +215,7 @@ static bool print_captions(const cli_call *call, const dataset *d, const dataset
 
 static bool run_captions(const cli_call *call, error *err)
 {
-    dataset *d = open_arguments(call, true, err);
+    dataset *d = sets_open(call, true, err);
     if (!d) return false;
     dataset_selection selection = { 0 };
     bool ok = dataset_select(d, cli_text(call, "split"), 0, 0, false, &selection, err) &&

@@ -15,6 +15,11 @@
     X(data_pictures) \
     X(data_captions) \
     X(data_info) \
+    X(data_check) \
+    X(data_stats) \
+    X(data_preview) \
+    X(data_filter) \
+    X(data_pack) \
     X(tokenizer_train) \
     X(tokenizer_encode) \
     X(tokenizer_decode) \

@@ -45,6 +45,27 @@ static bool open_part(device *d, const char *folder, const part_list *beside, mo
     return p != NULL;
 }
 
+static bool encode_pictures(void *self, const uint8_t *pixels, int64_t count, int32_t *tokens, error *err)
+{
+    dvae_part *p = self;
+    return dvae_codec_encode(p->codec, pixels, count, tokens, err);
+}
+
+/* With the decoder, which is never built, so that the fingerprint is the one that training takes. */
+static bool open_coder(device *d, const char *folder, int64_t at_once, picture_coder *out, error *err)
+{
+    dvae_part *p = dvae_part_open(d, folder, CODEC_BOTH | CODEC_LATER, at_once, err);
+    if (!p) return false;
+    *out = (picture_coder){
+        p,         p->config.image_size, dvae_tokens_side(&p->config), p->config.codes, "", encode_pictures,
+        close_part
+    };
+    if (checkpoint_fingerprint(p->store, out->origin, err)) return true;
+    dvae_part_close(p);
+    *out = (picture_coder){ .self = NULL };
+    return false;
+}
+
 static void figures(const model_part *p, json_t **to)
 {
     const dvae_config *c = p ? p->config : NULL;
@@ -77,6 +98,7 @@ const model_kind dvae_kind = {
     .cases = cases,
     .open = open_part,
     .close = close_part,
+    .coder = open_coder,
     .is_learnt = dvae_is_codebook,
     .figures = figures,
     .tell = tell,

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/prior_train.h"
 
+#include "data/shard_tokens.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "models/announce.h"
@@ -30,9 +31,10 @@ typedef struct prior_trainer {
     dvae_part *dvae;
     text_source *text;
     text_batch batch;
-    int32_t *image;  /* a batch's tokens */
-    int32_t *read;   /* the same with noise */
-    int32_t *tokens; /* of every picture of the set when nothing is augmented, else NULL */
+    int32_t *image;       /* a batch's tokens */
+    int32_t *read;        /* the same with noise */
+    int32_t *tokens;      /* of every picture of the set when nothing is augmented, else NULL */
+    shard_tokens *packed; /* those beside the set's shards, or NULL */
     prior_step train, check;
     prior_sampler *sampler;
     char origin[65]; /* fingerprint of the dVAE */
@@ -69,9 +71,41 @@ static bool encode_all(prior_trainer *t, error *err)
     return ok;
 }
 
+/* Those that `data pack` has left beside the shards, if it has: made by this dVAE and no other. */
+static bool find_packed(prior_trainer *t, const char *dvae, error *err)
+{
+    if (!shard_tokens_open(training_data_set(t->base.data), &t->packed, err)) return false;
+    if (!t->packed) return true;
+    const shard_tokens_kind *k = shard_tokens_about(t->packed);
+    if (strcmp(k->origin, t->origin) != 0)
+        return error_set(
+            err, ERROR_MODEL,
+            "the tokens in '%s' were made by another dVAE than '%s', whose tokens mean something "
+            "else; name that one, or pack the set again with --tokens %s",
+            shard_tokens_path(t->packed), dvae, dvae);
+    log_info(
+        "pictures' tokens are read from beside the shards, %lld of each picture: %s, which stand for the "
+        "settings augment and flip",
+        (long long)k->copies, k->how);
+    return true;
+}
+
+/* Which copy a picture shows at each place of each step is drawn, so that a resumed run goes on with it. */
+static bool packed_tokens(const prior_trainer *t, const loader_batch *b, error *err)
+{
+    const philox draw = { (uint64_t)t->config.seed, (uint32_t)b->step, philox_stream("data.tokens") };
+    uint32_t copies = (uint32_t)shard_tokens_about(t->packed)->copies;
+    for (int i = 0; i < b->count; ++i)
+        if (!shard_tokens_read(t->packed, b->samples[i], b->keys[i], philox_below(&draw, (uint32_t)i, copies),
+                               t->image + i * image_tokens(t), err))
+            return false;
+    return true;
+}
+
 static bool picture_tokens(prior_trainer *t, const loader_batch *b, error *err)
 {
     int64_t n = image_tokens(t);
+    if (t->packed) return packed_tokens(t, b, err);
     if (!t->tokens) return dvae_codec_encode(t->dvae->codec, b->pixels, b->count, t->image, err);
     for (int i = 0; i < b->count; ++i)
         memcpy(t->image + i * n, t->tokens + b->samples[i] * n, (size_t)n * sizeof *t->image);
@@ -149,6 +183,9 @@ static bool need_check_graph(prior_trainer *t, error *err)
 static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *err)
 {
     int64_t n = image_tokens(t), index = training_data_validation_index(t->base.data, i);
+    if (t->packed)
+        return shard_tokens_read(t->packed, index, dataset_at(training_data_set(t->base.data), index)->key, 0,
+                                 out, err);
     if (t->tokens) {
         memcpy(out, t->tokens + index * n, (size_t)n * sizeof *out);
         return true;
@@ -332,10 +369,11 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
     const prior_config *c = &t->config;
     bool fixed = training_is_fixed(&c->training);
     part_files from;
-    bool ok = open_parts(t, data, dvae, err) && find_origin(r, &from, err);
+    bool ok = open_parts(t, data, dvae, err) && find_packed(t, dvae, err) && find_origin(r, &from, err);
     if (!ok) return false;
+    if (fixed || t->packed) training_data_blind(t->base.data);
     ok = fit(t, r, &from, err) && (r->resume || text_warn_cut(t->text, err)) && make_batch(t, err) &&
-         (!fixed || encode_all(t, err)) && build(t, err) &&
+         (!fixed || t->packed || encode_all(t, err)) && build(t, err) &&
          (!c->codebook_start || prior_start_from_codebook(t->base.store, c, t->dvae, err)) &&
          (!from.weights ||
           prior_start_from_model(t->base.store, &t->shape, &from, text_tokenizer(t->text), err));
@@ -355,12 +393,18 @@ static void clean_up(prior_trainer *t)
     free(t->image);
     free(t->read);
     free(t->tokens);
+    shard_tokens_close(t->packed);
 }
 
 static json_t *parts_origin(const prior_trainer *t, const char *dvae, const train_request *r, error *err)
 {
     json_t *parts = json_pack("{s:o, s:s, s:s}", "dvae", json_tree_string(dvae), "dvae_parameters",
                               t->dvae->hash, "tokenizer", tokenizer_hash(text_tokenizer(t->text)));
+    char hex[65];
+    if (t->packed) {
+        shard_tokens_hash(t->packed, hex);
+        json_tree_put(&parts, "tokens", json_string(hex));
+    }
     if (!parts) error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", r->run);
     return parts;
 }

@@ -22,6 +22,12 @@ add_test(NAME cli_readme COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/readme.sh $<
     $<TARGET_FILE:make_pictures> ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/readme)
 set_tests_properties(cli_readme PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
 
+# A set with every kind of damage.
+add_executable(make_damage ${CMAKE_CURRENT_SOURCE_DIR}/cli/make_damage.c $<TARGET_OBJECTS:room_base>
+    $<TARGET_OBJECTS:room_data> $<TARGET_OBJECTS:embedded>)
+target_include_directories(make_damage PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(make_damage PRIVATE ${DALLE_LIBRARIES})
+
 # cli_script(name ARGUMENT...): cli/<name>.sh PROGRAM ARGUMENT...
 function(cli_script name)
     add_test(NAME cli_${name} COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/${name}.sh $<TARGET_FILE:dalle-cl> ${ARGN})
@@ -31,6 +37,7 @@ endfunction()
 cli_script(outputs ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/outputs)
 cli_script(signals $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/signals)
 cli_script(captions ${PROJECT_BINARY_DIR}/captions)
+cli_script(data_commands $<TARGET_FILE:make_damage> $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/data-commands)
 cli_script(home ${PROJECT_BINARY_DIR}/home)
 cli_script(sets ${PROJECT_BINARY_DIR}/sets)
 cli_script(plain ${PROJECT_BINARY_DIR}/plain)
