@@ -334,7 +334,8 @@ static bool is_memory(const error *err)
 static bool open_other(checker *c, const char *path, error *err)
 {
     error why = { 0 };
-    dataset *set = dataset_open(&path, 1, false, &why);
+    const dataset_options held = { .resident = true };
+    dataset *set = dataset_open_with(&path, 1, &held, &why);
     if (!set) return is_memory(&why) ? (*err = why), false : add(c, path, "", "set", why.message, 0, err);
     bool ok = decode_all(c, set, path, err);
     dataset_close(set);
@@ -346,7 +347,8 @@ static bool open_other(checker *c, const char *path, error *err)
 static bool open_whole(checker *c, const char *const *paths, int count, error *err)
 {
     error why = { 0 };
-    dataset *set = dataset_open(paths, count, false, &why);
+    const dataset_options held = { .resident = true };
+    dataset *set = dataset_open_with(paths, count, &held, &why);
     if (!set && is_memory(&why)) return (*err = why), false;
     if (!set) return c->found_count > 0 || add(c, paths[0], "", "set", why.message, 0, err);
     c->report->samples = dataset_count(set);

@@ -114,6 +114,7 @@ static bool take(link_table *table, member_list *list, const link_entry *file, m
     const member *other = file->item >= 0 ? &list->items[file->item] : NULL;
     m->size = file->size;
     m->offset = file->offset;
+    m->place = file->place;
     m->bytes = other ? other->bytes : NULL;
     m->text = other ? other->text : NULL;
     *why = NULL;
@@ -123,7 +124,8 @@ static bool take(link_table *table, member_list *list, const link_entry *file, m
         *why = "a link to text, and links lead to more of it than a tar of this size may unpack to";
         return true;
     }
-    if (m->kind == MEMBER_PICTURE ? m->bytes != NULL : m->text || m->size > source_limit(m->kind))
+    bool located = list->locate && other && other->kind == MEMBER_PICTURE;
+    if (m->kind == MEMBER_PICTURE ? m->bytes || located : m->text || m->size > source_limit(m->kind))
         return true;
     if (file->offset < 0) *why = "a link, in a compressed tar, to a name of another kind";
     if (*why || m->kind == MEMBER_PICTURE) return true;

@@ -13,6 +13,7 @@ typedef struct link_entry {
     bool link;
     int64_t item;         /* in the member list, or -1 */
     int64_t offset, size; /* of a file in a plain tar, else offset < 0 */
+    int64_t place;        /* of a file's bytes in the tar, as unpacked */
     int64_t order;
 } link_entry;
 

@@ -22,6 +22,12 @@ const char *source_options_find(const char *path)
     return key > 0 && mark[1 + key] == '=' && !file_exists(path) ? mark + 1 : NULL;
 }
 
+char *source_options_cut(const char *path)
+{
+    const char *options = source_options_find(path);
+    return options ? strndup(path, (size_t)(options - path) - 1) : strdup(path);
+}
+
 static bool unknown(const char *key, error *err)
 {
     return error_set(

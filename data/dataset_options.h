@@ -28,6 +28,8 @@ typedef struct source_options {
 /* Where the options begin, behind the '?'; NULL if there are none: nothing there looks like one, or a file
  * has that whole name. */
 const char *source_options_find(const char *path);
+/* A copy of the path without options, to be freed; NULL when memory is out. */
+char *source_options_cut(const char *path);
 /* Fields are NULL, 0 or false where nothing is said.  Texts live in the arena. */
 bool source_options_read(arena *memory, const char *path, source_options *out, error *err);
 /* An error where an option is given that a source of this kind does not take. */

@@ -122,7 +122,8 @@ static bool take_sample(pairing *p, const parts *s, const char *key)
     if (p->need_captions && !sample.caption_count && (s->caption || noted))
         return leave_out_sample(p, s, key, noted);
     if (!sample.caption_count && p->lonely_pictures++ == 0) p->first_picture = s->picture;
-    p->items[p->count++] = (pair_item){ sample, *s->picture, s->details ? s->details->text : NULL };
+    p->items[p->count++] =
+        (pair_item){ sample, *s->picture, s->caption, s->details, s->details ? s->details->text : NULL };
     return true;
 }
 
@@ -185,7 +186,7 @@ static void say_unsure(pairing *p, const member *m, int64_t count)
         if (is_picture && pictures++ == 0) picture = &m[i];
         if (!is_picture && captions++ == 0) caption = &m[i];
     }
-    if (pictures == 0 || captions == 0 || p->unsure++ > 0) return;
+    if (pictures == 0 || captions == 0 || p->part || p->unsure++ > 0) return;
     log_warn(
         "%s: '%.*s' has several parts that may be its picture or its caption (%lld and %lld), and others "
         "may have; name them: '%s?picture=%s&caption=%s'",
@@ -203,7 +204,7 @@ static bool take_stem(pairing *p, const member *m, int64_t count)
         if (!key) return error_set(p->err, ERROR_MEMORY, "no memory for the data set");
         key[m->stem_length] = 0;
         const member *other = s.caption && !same_key(s.caption, s.picture) ? s.caption : s.details;
-        if (p->joined++ == 0)
+        if (p->joined++ == 0 && !p->part)
             log_info("'%s' and '%s' are taken for one sample, '%s', and others in the same way",
                      s.picture->name, other->name, key);
         return take_sample(p, &s, key);
@@ -227,6 +228,7 @@ static bool take_stem(pairing *p, const member *m, int64_t count)
 
 static bool check(const pairing *p)
 {
+    if (p->part) return true;
     /* A few are a note, or of pictures that did not arrive; where most are, names do not fit together. */
     if (p->lonely_captions > p->paired)
         return error_set(p->err, ERROR_FORMAT, "%s: %lld of its captions have no picture, the first is '%s'",

@@ -9,12 +9,14 @@
 typedef struct pair_item {
     dataset_sample sample;
     member picture;
-    const char *details; /* the text of KEY.json, or NULL */
+    const member *caption, *details; /* or NULL; in the list */
+    const char *description;         /* the text of KEY.json, or NULL */
 } pair_item;
 
 typedef struct pairing {
     const char *const *paths; /* by source */
     bool need_captions;
+    bool part;         /* of a set: what holds of a whole one is neither checked nor said */
     member_list *list; /* its items are sorted anew */
     pair_item *items;  /* the result, in the order of the files, to be freed */
     int64_t count;

@@ -1,6 +1,6 @@
-/* dataset_select.c -- parts of a data set, their order, and their texts.
+/* dataset_select.c -- parts of a data set and their order.
  * SPDX-License-Identifier: MIT */
-#include "data/dataset.h"
+#include "data/dataset_inside.h"
 #include "host/base/log.h"
 #include "host/base/philox.h"
 #include <math.h>
@@ -86,18 +86,31 @@ static bool repeat_samples(const dataset *d, dataset_selection *s, error *err)
     for (int64_t i = 0; i < s->count; ++i)
         for (int k = dataset_at(d, s->index[i])->repeat; k > 0; --k) index[at++] = s->index[i];
     free(s->index);
-    *s = (dataset_selection){ index, total };
+    s->index = index;
+    s->count = total;
     return true;
+}
+
+bool dataset_no_split(const char *split, const char *names, error *err)
+{
+    return error_set(err, ERROR_USAGE, "no sample has split '%s'; the data set's splits: %s", split, names);
+}
+
+bool dataset_none_left(double holdout, int64_t count, error *err)
+{
+    return error_set(err, ERROR_USAGE, "holding out %g of %lld samples leaves none to use", holdout,
+                     (long long)count);
 }
 
 bool dataset_select(const dataset *d, const char *split, double holdout, uint64_t seed, bool want_heldout,
                     dataset_selection *out, error *err)
 {
-    *out = (dataset_selection){ 0 };
+    *out = (dataset_selection){ .seed = seed };
     int64_t count = dataset_count(d);
     if (!(holdout >= 0 && holdout < 1))
         return error_set(err, ERROR_USAGE, "the held-out fraction is %g; it must be 0 up to, not with, 1",
                          holdout);
+    if (dataset_is_large(d)) return dataset_select_large(d, split, holdout, want_heldout, out, err);
     if (count >= UINT32_MAX)
         return error_set(err, ERROR_FORMAT, "%lld samples are too many", (long long)count);
     out->index = malloc((size_t)(count + 1) * sizeof *out->index);
@@ -112,12 +125,11 @@ bool dataset_select(const dataset *d, const char *split, double holdout, uint64_
     char names[256];
     if (out->count == 0) {
         name_splits(d, names, sizeof names);
-        error_set(err, ERROR_USAGE, "no sample has split '%s'; the data set's splits: %s", split, names);
+        dataset_no_split(split, names, err);
     } else if ((holdout > 0 || want_heldout) && !hold_out(out, holdout, seed, want_heldout, err)) {
         out->count = 0;
     } else if (out->count == 0) {
-        error_set(err, ERROR_USAGE, "holding out %g of %lld samples leaves none to use", holdout,
-                  (long long)count);
+        dataset_none_left(holdout, count, err);
     } else if (!want_heldout && !repeat_samples(d, out, err)) {
         out->count = 0;
     }
@@ -129,57 +141,29 @@ bool dataset_select(const dataset *d, const char *split, double holdout, uint64_
 void dataset_selection_free(dataset_selection *selection)
 {
     free(selection->index);
+    picks_destroy(selection->picks);
     *selection = (dataset_selection){ 0 };
 }
 
-/* Copies a text with its NUL, if there is anywhere to copy it, and gives its bytes. */
-static size_t put(char *at, const char *text)
+int64_t dataset_selected(const dataset_selection *s, int64_t place)
 {
-    size_t bytes = strlen(text) + 1;
-    if (at) memcpy(at, text, bytes);
-    return bytes;
+    return s->index ? s->index[place] : picks_at(s->picks, place);
 }
 
-static size_t put_keywords(char *at, const dataset_sample *s)
+int64_t dataset_keep_captioned(const dataset *d, dataset_selection *s, int64_t *first)
 {
-    size_t bytes = 0;
-    for (int w = 0; w < s->keyword_count; ++w) {
-        if (w) bytes += put(at ? at + bytes : NULL, ", ") - 1;
-        bytes += put(at ? at + bytes : NULL, s->keywords[w]) - 1;
+    int64_t kept = 0, all = s->count;
+    *first = -1;
+    for (int64_t i = 0; s->index && i < all; ++i) {
+        bool captioned = *dataset_at(d, s->index[i])->caption != 0;
+        if (!captioned && *first < 0) *first = s->index[i];
+        if (captioned) s->index[kept++] = s->index[i];
     }
-    return bytes + 1;
-}
-
-/* Writes the texts behind `at` and their places into `texts`, or, where both are NULL, only counts. */
-static size_t put_texts(const dataset *d, const dataset_selection *selection, bool with_keywords,
-                        char **texts, char *at, int64_t *count)
-{
-    size_t bytes = 0;
-    *count = 0;
-    for (int64_t i = 0; i < selection->count; ++i) {
-        const dataset_sample *s = dataset_at(d, selection->index[i]);
-        if (i > 0 && selection->index[i] == selection->index[i - 1]) continue;
-        for (int c = 0; c < s->caption_count; ++c) {
-            if (texts) texts[*count] = at + bytes;
-            bytes += put(at ? at + bytes : NULL, s->captions[c]);
-            ++*count;
-        }
-        if (!with_keywords || s->keyword_count == 0) continue;
-        if (texts) texts[*count] = at + bytes;
-        bytes += put_keywords(at ? at + bytes : NULL, s);
-        ++*count;
+    for (int64_t i = 0; s->picks && i < d->count; ++i) {
+        if (index_entries(d->index)[i].flags & INDEX_CAPTIONED || !picks_has(s->picks, i)) continue;
+        if (*first < 0) *first = i;
+        picks_put(s->picks, i, false);
     }
-    return bytes;
-}
-
-bool dataset_captions(const dataset *d, const dataset_selection *selection, bool with_keywords, char ***texts,
-                      int64_t *count, error *err)
-{
-    size_t bytes = put_texts(d, selection, with_keywords, NULL, NULL, count);
-    size_t places = (size_t)(*count + 1) * sizeof **texts;
-    *texts = malloc(places + bytes);
-    if (!*texts) return error_set(err, ERROR_MEMORY, "no memory for %lld captions", (long long)*count);
-    put_texts(d, selection, with_keywords, *texts, (char *)*texts + places, count);
-    (*texts)[*count] = NULL;
-    return true;
+    s->count = s->picks ? picks_seal(s->picks) : kept;
+    return all - s->count;
 }

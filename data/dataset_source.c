@@ -109,8 +109,22 @@ static bool no_memory(error *err)
     return error_set(err, ERROR_MEMORY, "no memory to list a data set's files");
 }
 
+static bool over(member_list *list, error *err)
+{
+    list->over = true;
+    return error_set(err, ERROR_MEMORY, "a data set is too large to be listed in memory");
+}
+
+bool source_hold(member_list *list, int64_t bytes, error *err)
+{
+    list->held += bytes;
+    return !list->most_held || list->held <= list->most_held || over(list, err);
+}
+
 bool source_add(member_list *list, const member *m, error *err)
 {
+    list->pictures += m->kind == MEMBER_PICTURE;
+    if (list->most_pictures && list->pictures > list->most_pictures) return over(list, err);
     if (list->count == list->room) {
         int64_t room = list->room ? 2 * list->room : 1024;
         member *larger = realloc(list->items, (size_t)room * sizeof *larger);

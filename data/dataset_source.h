@@ -26,7 +26,8 @@ typedef struct member {
     const char *text;
     const void *bytes; /* of pictures in a compressed tar, else NULL */
     int64_t offset, size;
-    int64_t order; /* of appearance */
+    int64_t head, place; /* where its header and its bytes begin in the tar, as unpacked */
+    int64_t order;       /* of appearance */
     int source;
     member_kind kind;
     bool foreign; /* a picture whose ending says that it is neither PNG nor JPEG */
@@ -38,6 +39,10 @@ typedef struct member_list {
     int64_t count, room;
     const char **left_out; /* "name: why" */
     int64_t left_out_count, left_out_room;
+    bool locate; /* pictures of a compressed tar are not read but only located in what it unpacks to */
+    int64_t pictures, held;           /* how many; bytes of texts, and of pictures in compressed tars */
+    int64_t most_pictures, most_held; /* where listing stops, with an error and `over`; 0: nowhere */
+    bool over;
     /* Of the sources, if there are several: stand before the names of what is left out. */
     const char *const *paths;
     bool lenient;                  /* a tar that is damaged is used as far as it is whole, and named */
@@ -67,6 +72,8 @@ bool source_kind_in(const member_list *list, const char *name, member *m);
 /* Whether the ending is one of pictures. */
 bool source_is_picture(const char *name);
 bool source_add(member_list *list, const member *m, error *err);
+/* Before bytes are held for a member. */
+bool source_hold(member_list *list, int64_t bytes, error *err);
 /* Notes that a member, or something in it, is in no sample. */
 bool source_leave_out(member_list *list, int source, const char *name, const char *why, error *err);
 int64_t source_limit(member_kind kind);

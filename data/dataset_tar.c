@@ -58,7 +58,11 @@ static bool broken_archive(tar_reader *r)
 
 static bool read_data(tar_reader *r, member *m, bool text)
 {
-    if (!unpack_hold(&r->unpack, m->size)) return broken(r, NULL);
+    bool located = !text && r->list->locate;
+    if (!source_hold(r->list, m->size, r->err)) return false;
+    /* What sparse files claim has no other limit. */
+    if (!(located && is_packed(r)) && !unpack_hold(&r->unpack, m->size)) return broken(r, NULL);
+    if (located) return true;
     char *bytes = arena_alloc(r->list->memory, (size_t)m->size + 1);
     if (!bytes) return error_set(r->err, ERROR_MEMORY, "%s: no memory for member '%s'", r->path, m->name);
     for (int64_t got = 0; got < m->size;) {
@@ -93,6 +97,7 @@ static bool leave_out_large(const tar_reader *r, const member *m)
 static bool read_file(tar_reader *r, struct archive_entry *entry, const char *name)
 {
     link_entry file = { .name = name, .item = -1, .offset = -1, .size = archive_entry_size(entry) };
+    file.place = archive_filter_bytes(r->tar, 0);
     if (file.size < 0) return broken(r, "a member's size is below 0");
     if (!is_packed(r) && archive_entry_sparse_count(entry) == 0) {
         file.offset = archive_filter_bytes(r->tar, 0);
@@ -103,7 +108,8 @@ static bool read_file(tar_reader *r, struct archive_entry *entry, const char *na
                              r->path, name, (long long)file.offset, (long long)(file.offset + file.size),
                              (long long)r->bytes);
     }
-    member m = { .name = name, .size = file.size, .source = r->source };
+    member m = { .name = name, .size = file.size, .place = file.place, .source = r->source };
+    m.head = archive_read_header_position(r->tar);
     if (source_kind_in(r->list, name, &m)) {
         if (m.kind == MEMBER_PICTURE && m.size > SOURCE_MAX_PICTURE) return leave_out_large(r, &m);
         if (!add_member(r, &m, file.offset)) return false;
@@ -119,7 +125,7 @@ static bool read_link(tar_reader *r, const char *name, const char *target, bool 
     link_entry link = { .name = name, .item = -1, .link = true };
     link.target = link_name(r->list->memory, symbolic ? name : NULL, target, &memory);
     if (memory) return no_memory(r);
-    member m = { .name = name, .source = r->source };
+    member m = { .name = name, .head = archive_read_header_position(r->tar), .source = r->source };
     if (source_kind_in(r->list, name, &m)) {
         if (!source_add(r->list, &m, r->err)) return false;
         link.item = r->list->count - 1;

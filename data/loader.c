@@ -3,6 +3,7 @@
  * so it does not matter which thread does it.
  * SPDX-License-Identifier: MIT */
 #include "data/loader.h"
+#include "data/dataset_order.h"
 #include "data/picture_cache.h"
 #include <pthread.h>
 #include <signal.h>
@@ -30,8 +31,7 @@ struct loader {
     int view_count;
     int same_as[LOADER_VIEWS]; /* the view whose part it shows, or -1 */
     int use[LOADER_VIEWS];     /* which of the cache's images it is made from, or -1 */
-    int64_t *order;            /* of epoch `epoch` */
-    int64_t epoch;
+    order *order;              /* NULL: that of the files */
 
     pthread_mutex_t lock;
     pthread_cond_t work, ready;
@@ -48,26 +48,25 @@ typedef struct task {
     slot *where;
     int position;
     int64_t epoch, nth;    /* of the epoch */
+    int64_t shown;         /* which epoch of the sample's source that is */
     int64_t sample, again; /* which of its repeats, from 0 */
 } task;
 
 /* Which of the selection is the nth of an epoch.  Under the lock, like all that reads the order. */
-static int64_t selected(loader *l, int64_t epoch, int64_t nth)
+static order_draw selected(loader *l, int64_t epoch, int64_t nth)
 {
-    if (!l->config.shuffle) return nth;
-    if (epoch != l->epoch) dataset_shuffle(l->selection->count, l->config.seed, (uint32_t)epoch, l->order);
-    l->epoch = epoch;
-    return l->order[nth];
+    return l->order ? order_at(l->order, epoch, nth) : (order_draw){ nth, epoch };
 }
 
 /* Moves on to the next sample of the epoch that is not known to be broken; false if all are. */
 static bool choose_sample(loader *l, task *t)
 {
     for (int64_t tried = 0; tried < l->selection->count; ++tried) {
-        int64_t place = selected(l, t->epoch, t->nth);
-        t->sample = l->selection->index[place];
-        for (t->again = 0; t->again < place; ++t->again) /* repeats stand side by side */
-            if (l->selection->index[place - t->again - 1] != t->sample) break;
+        order_draw draw = selected(l, t->epoch, t->nth);
+        t->shown = draw.epoch;
+        t->sample = dataset_selected(l->selection, draw.place);
+        for (t->again = 0; t->again < draw.place; ++t->again) /* repeats stand side by side */
+            if (dataset_selected(l->selection, draw.place - t->again - 1) != t->sample) break;
         if (!l->config.skips || !skips_has(l->config.skips, t->sample)) return true;
         t->nth = (t->nth + 1) % l->selection->count;
     }
@@ -109,7 +108,7 @@ static bool make_view(const loader *l, const task *t, int which, const image *pi
     int same_as = l->same_as[which];
     if (same_as < 0) {
         uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
-        augment_dice dice = { l->config.seed, (uint32_t)t->epoch, drawn, v->stream };
+        augment_dice dice = { l->config.seed, (uint32_t)t->shown, drawn, v->stream };
         return augment_by(&pictures[l->use[which]], v->size, v->augment, v->flip, v->resize, &dice, out, err);
     }
     const loader_view *of = &l->config.views[same_as];
@@ -124,7 +123,10 @@ static bool make_view(const loader *l, const task *t, int which, const image *pi
 static bool make_sample(const loader *l, const task *t, error *err)
 {
     loader_batch *b = &t->where->batch;
-    const dataset_sample *sample = dataset_at(l->data, t->sample);
+    dataset_sample *sample = &b->known[t->position];
+    dataset_sample_free(sample);
+    b->captions[t->position] = b->keys[t->position] = "";
+    if (!dataset_read(l->data, t->sample, sample, err)) return false;
     b->captions[t->position] = sample->caption;
     b->keys[t->position] = sample->key;
     b->samples[t->position] = t->sample;
@@ -259,10 +261,11 @@ static bool make_batch(const loader *l, loader_batch *b)
 {
     size_t batch = (size_t)l->config.batch;
     b->count = l->config.batch;
+    b->known = calloc(batch, sizeof *b->known);
     b->captions = calloc(batch, sizeof *b->captions);
     b->keys = calloc(batch, sizeof *b->keys);
     b->samples = calloc(batch, sizeof *b->samples);
-    bool done = b->captions && b->keys && b->samples;
+    bool done = b->known && b->captions && b->keys && b->samples;
     for (b->view_count = 0; b->view_count < l->view_count; ++b->view_count) {
         const loader_view *v = &l->config.views[b->view_count];
         b->views[b->view_count].name = v->name;
@@ -276,6 +279,8 @@ static bool make_batch(const loader *l, loader_batch *b)
 static void free_batch(loader_batch *b)
 {
     for (int i = 0; i < b->view_count; ++i) free(b->views[i].pixels);
+    for (int i = 0; b->known && i < b->count; ++i) dataset_sample_free(&b->known[i]);
+    free(b->known);
     free(b->captions);
     free(b->keys);
     free(b->samples);
@@ -283,8 +288,9 @@ static void free_batch(loader_batch *b)
 
 static bool make_slots(loader *l, error *err)
 {
-    l->order = malloc((size_t)l->selection->count * sizeof *l->order);
-    bool done = l->order != NULL;
+    bool done = true;
+    if (l->config.shuffle && !(l->order = dataset_order(l->data, l->selection, l->config.seed, err)))
+        return false;
     for (int i = 0; i < SLOTS; ++i) done = make_batch(l, &l->slots[i].batch) && done;
     return done || error_set(err, ERROR_MEMORY, "no memory for %d batches of %d pictures of %d pixels", SLOTS,
                              l->config.batch, l->config.views[0].size);
@@ -321,7 +327,6 @@ loader *loader_open(const dataset *d, const dataset_selection *selection, const 
     l->selection = selection;
     l->config = *config;
     l->view_count = count_views(config);
-    l->epoch = -1;
     l->making = l->delivering = config->start_step;
     if (l->config.threads == 0) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -347,7 +352,7 @@ void loader_close(loader *l)
     }
     for (int i = 0; i < SLOTS; ++i) free_batch(&l->slots[i].batch);
     picture_cache_destroy(l->pictures);
-    free(l->order);
+    order_destroy(l->order);
     free(l);
 }
 

@@ -1,7 +1,8 @@
 /* loader.h -- batches of training examples, prepared by threads while the device works.
- * Batch `step` holds samples step * batch ... of an endless sequence of epochs, each shuffled anew, with
- * nothing dropped.  A batch depends on the configuration and its step only: neither on the number of
- * threads nor on where the loader was started, so a resumed run sees what the first would have seen.
+ * Batch `step` holds samples step * batch ... of an endless sequence of epochs, each shuffled anew
+ * (dataset_order.h), with nothing dropped.  A batch depends on the configuration and its step only: neither
+ * on the number of threads nor on where the loader was started, so a resumed run sees what the first would
+ * have seen.
  * In place of a picture that cannot be read and may be skipped comes the next of its epoch that can, after
  * the last the first.
  * A batch may hold several views of each sample's picture, of different sizes: the same part twice, or an
@@ -54,6 +55,7 @@ typedef struct loader_batch {
         const char *name;
         uint8_t *pixels;
     } views[LOADER_VIEWS]; /* for loader_pixels */
+    dataset_sample *known; /* what there is to know of each sample, until the batch is released */
     const char **captions, **keys;
     int64_t *samples; /* their index in the data set */
 } loader_batch;

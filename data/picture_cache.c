@@ -14,16 +14,18 @@ struct picture_cache {
     int use_count;
     pthread_mutex_t lock;
     int64_t left;    /* bytes that may still be kept */
-    image *pictures; /* [index][use]; all of an index are empty where none is kept */
+    image *pictures; /* [index][use]; all of an index are empty where none is kept; NULL: of a large set */
 };
 
 picture_cache *picture_cache_create(const dataset *d, const picture_use *uses, int count, int64_t bytes,
                                     error *err)
 {
     picture_cache *c = calloc(1, sizeof *c);
-    image *pictures = calloc((size_t)(dataset_count(d) + 1) * (size_t)count, sizeof *pictures);
+    bool large =
+        dataset_is_large(d); /* before its pictures come again, others would have taken their place */
+    image *pictures = large ? NULL : calloc((size_t)(dataset_count(d) + 1) * (size_t)count, sizeof *pictures);
     CHECK(count >= 1 && count <= PICTURE_USES, "%d uses of a picture", count);
-    if (c && pictures && pthread_mutex_init(&c->lock, NULL) == 0) {
+    if (c && (large || pictures) && pthread_mutex_init(&c->lock, NULL) == 0) {
         c->data = d;
         memcpy(c->uses, uses, (size_t)count * sizeof *uses);
         c->use_count = count;
@@ -44,7 +46,7 @@ static void free_all(image *pictures, int64_t count)
 void picture_cache_destroy(picture_cache *c)
 {
     if (!c) return;
-    free_all(c->pictures, dataset_count(c->data) * c->use_count);
+    if (c->pictures) free_all(c->pictures, dataset_count(c->data) * c->use_count);
     pthread_mutex_destroy(&c->lock);
     free(c->pictures);
     free(c);
@@ -100,6 +102,7 @@ static bool shrink_all(const picture_cache *c, image *whole, image *out, error *
 /* Those that another thread has kept meanwhile stay. */
 static bool keep(picture_cache *c, int64_t index, const image *pictures, error *err)
 {
+    if (!c->pictures) return true;
     image *kept = c->pictures + index * c->use_count, copies[PICTURE_USES];
     int64_t bytes = 0;
     for (int i = 0; i < c->use_count; ++i) bytes += (int64_t)pictures[i].width * pictures[i].height * 3;
@@ -117,10 +120,10 @@ static bool keep(picture_cache *c, int64_t index, const image *pictures, error *
 
 bool picture_cache_read(picture_cache *c, int64_t index, image *out, error *err)
 {
-    const image *kept = c->pictures + index * c->use_count;
+    const image *kept = c->pictures ? c->pictures + index * c->use_count : NULL;
     memset(out, 0, (size_t)c->use_count * sizeof *out);
     pthread_mutex_lock(&c->lock);
-    bool known = kept->pixels != NULL; /* then they never change again */
+    bool known = kept && kept->pixels != NULL; /* then they never change again */
     pthread_mutex_unlock(&c->lock);
     if (known) return copy_all(kept, c->use_count, out, err);
     image whole;

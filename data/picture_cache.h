@@ -18,7 +18,7 @@ typedef struct picture_use {
 
 #define PICTURE_USES 4
 /* Of every picture, an image for each of `count` uses, PICTURE_USES at most; keeps up to `bytes` of
- * pixels.  The data set is borrowed. */
+ * pixels, of a large set (dataset.h) none.  The data set is borrowed. */
 picture_cache *picture_cache_create(const dataset *d, const picture_use *uses, int count, int64_t bytes,
                                     error *err);
 void picture_cache_destroy(picture_cache *c);

@@ -22,8 +22,8 @@ bool words_save(const words *w, const char *path, error *err);
 char *words_format(const words *w); /* the text form, to be freed; NULL when memory is out */
 
 int64_t words_count(const words *w);
-const char *const *words_list(const words *w); /* in byte order */
-bool words_has(const words *w, const char *word);    /* as it stands in the list: lower case */
+const char *const *words_list(const words *w);    /* in byte order */
+bool words_has(const words *w, const char *word); /* as it stands in the list: lower case */
 
 /* The caption's words that are not in the list, each once, in their order, lower-cased.  Returns how
  * many, or -1; *unseen is one block, to be freed with one free(), and ends with NULL. */

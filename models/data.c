@@ -21,8 +21,9 @@ struct training_data {
     uint8_t *pixels; /* of validation pictures read so far */
     int64_t read;
     int64_t *shown; /* the validation part's pictures that can be read, as far as it was gone through */
-    int64_t shown_count, looked_at;
-    bool *readable; /* by sample; false where it was not tried */
+    dataset_sample *known; /* what there is to know of each */
+    int64_t shown_count, shown_room, looked_at;
+    bool *readable; /* by sample; false where it was not tried; NULL: of a large set */
     skips *skips;
     int64_t reported; /* of them, in the file */
     times_feed feed;
@@ -63,59 +64,55 @@ static int side_of(const training_data *d)
 static bool keep_captioned(const training_data_options *o, const training_data *d, dataset_selection *s,
                            const char *part, error *err)
 {
-    int64_t kept = 0, all = s->count, first = -1;
-    for (int64_t i = 0; i < all; ++i) {
-        bool captioned = *dataset_at(d->set, s->index[i])->caption != 0;
-        if (captioned) s->index[kept++] = s->index[i];
-        if (!captioned && first < 0) first = s->index[i];
-    }
-    s->count = kept;
-    if (kept == all) return true;
-    const char *key = dataset_at(d->set, first)->key;
+    int64_t all = s->count, first;
     int line = (int)strcspn(o->path, "\n");
-    if (kept == 0 && s == &d->train)
-        return error_set(
-            err, ERROR_FORMAT,
-            "%.*s: none of %lld %s pictures has a caption, the first is '%s'; put it into '%s.txt'", line,
-            o->path, (long long)all, part, key, key);
-    log_warn("%.*s: %lld of %lld %s pictures have no caption and are left out, the first is '%s'", line,
-             o->path, (long long)(all - kept), (long long)all, part, key);
-    return true;
+    dataset_sample of_first;
+    if (dataset_keep_captioned(d->set, s, &first) == 0) return true;
+    if (!dataset_read(d->set, first, &of_first, err)) return false;
+    bool none = s->count == 0 && s == &d->train;
+    if (none)
+        error_set(err, ERROR_FORMAT,
+                  "%.*s: none of %lld %s pictures has a caption, the first is '%s'; put it into '%s.txt'",
+                  line, o->path, (long long)all, part, of_first.key, of_first.key);
+    else
+        log_warn("%.*s: %lld of %lld %s pictures have no caption and are left out, the first is '%s'", line,
+                 o->path, (long long)(all - s->count), (long long)all, part, of_first.key);
+    dataset_sample_free(&of_first);
+    return !none;
 }
 
 static bool prepare_skips(training_data *d, const training_data_options *o, error *err)
 {
     int64_t count = dataset_count(d->set);
-    d->shown = malloc((size_t)(count + 1) * sizeof *d->shown);
-    d->readable = calloc((size_t)count + 1, sizeof *d->readable);
+    bool large = dataset_is_large(d->set);
+    if (!large) d->readable = calloc((size_t)count + 1, sizeof *d->readable);
     d->report = o->run ? file_join(o->run, "skipped.txt") : NULL;
     d->keep = o->resume;
     d->captions = o->captions;
-    if (!d->shown || !d->readable || (o->run && !d->report))
+    if ((!large && !d->readable) || (o->run && !d->report))
         return error_set(err, ERROR_MEMORY, "out of memory for a data set");
     d->config.skips = d->skips = skips_create(d->set, skips_most(count, o->skip_share), err);
     return d->skips != NULL;
 }
 
-/* Names the pictures skipped so far in the run's folder. */
-static bool report_skips(training_data *d, error *err)
+/* Names the pictures skipped so far in the run's folder; of many not every one at once. */
+static bool report_skips(training_data *d, bool all, error *err)
 {
     int64_t count = d->skips ? skips_count(d->skips) : 0;
     if (count == d->reported || !d->report) return true;
+    if (!all && count - d->reported < d->reported / 64) return true;
     d->reported = count;
     return skips_write(d->skips, d->report, d->keep, err);
 }
 
-/* Here the weights of groups of sources reach the order of samples.  The loader draws all alike so far. */
 static bool open_set(training_data *d, const training_data_options *o, error *err)
 {
     dataset_paths p;
     if (!dataset_paths_expand(&o->path, 1, &p, err)) return false;
+    dataset_options how = { 0 };
     if (p.weighted)
-        error_set(err, ERROR_USAGE, "%.*s: has a weight, but all samples are drawn alike: leave out '@'",
-                  (int)strcspn(o->path, "\n"), o->path);
-    else
-        d->set = dataset_open((const char *const *)p.path, p.count, false, err);
+        how = (dataset_options){ .groups = p.group, .weights = p.weight, .group_count = p.group_count };
+    d->set = dataset_open_with((const char *const *)p.path, p.count, &how, err);
     dataset_paths_free(&p);
     return d->set != NULL;
 }
@@ -147,12 +144,14 @@ void training_data_close(training_data *d)
 {
     if (!d) return;
     loader_close(d->loader);
-    bool written = report_skips(d, NULL); /* what stopped before a step */
+    bool written = report_skips(d, true, NULL); /* what stopped before a step */
     if (d->reported)
         log_warn("%lld pictures could not be read%s%s", (long long)d->reported,
                  written ? "; they are named in " : "", written ? d->report : "");
     skips_destroy(d->skips);
+    for (int64_t i = 0; i < d->shown_count; ++i) dataset_sample_free(&d->known[i]);
     free(d->shown);
+    free(d->known);
     free(d->readable);
     free(d->report);
     dataset_selection_free(&d->train);
@@ -188,7 +187,7 @@ const loader_batch *training_data_next(training_data *d, int64_t step, error *er
     d->feed.waited += timing_now() - asked;
     d->feed.pictures = d->config.batch;
     d->feed.skipped = skips_count(d->skips);
-    if (!report_skips(d, done ? err : NULL) || !done) return NULL;
+    if (!report_skips(d, !done, done ? err : NULL) || !done) return NULL;
     CHECK(d->batch->step == step, "batch of step %lld came for step %lld", (long long)d->batch->step,
           (long long)step);
     return d->batch;
@@ -232,10 +231,28 @@ bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, boo
             augment_by(&picture, side_of(d), AUGMENT_NONE, AUGMENT_FLIP_OFF, d->config.views[0].resize, NULL,
                        pixels, &why);
     image_free(&picture);
-    d->readable[index] = *good;
+    if (d->readable) d->readable[index] = *good;
     if (*good) return true;
     memset(pixels, 0, (size_t)side_of(d) * (size_t)side_of(d) * 3);
     return skips_add(d->skips, index, &why, err);
+}
+
+/* Keeps a picture to be shown. */
+static bool add_shown(training_data *d, int64_t index, error *err)
+{
+    if (d->shown_count == d->shown_room) {
+        size_t room = d->shown_room ? 2 * (size_t)d->shown_room : 64;
+        int64_t *shown = realloc(d->shown, room * sizeof *shown);
+        if (shown) d->shown = shown;
+        dataset_sample *known = realloc(d->known, room * sizeof *known);
+        if (known) d->known = known;
+        if (!shown || !known)
+            return error_set(err, ERROR_MEMORY, "out of memory for %zu validation pictures", room);
+        d->shown_room = (int64_t)room;
+    }
+    if (!dataset_read(d->set, index, &d->known[d->shown_count], err)) return false;
+    d->shown[d->shown_count++] = index;
+    return true;
 }
 
 /* Goes on through the validation part until `most` pictures are found that can be read.  A part that is the
@@ -246,11 +263,11 @@ static bool find_shown(training_data *d, int64_t most, error *err)
     uint8_t *pixels = malloc((size_t)side_of(d) * (size_t)side_of(d) * 3);
     bool ok = pixels ? true : error_set(err, ERROR_MEMORY, "out of memory for a picture");
     for (; ok && d->looked_at < from->count && d->shown_count < most; ++d->looked_at) {
-        int64_t i = d->looked_at, index = from->index[i];
-        if (i > 0 && from->index[i - 1] == index) continue;
-        bool good = d->readable[index];
+        int64_t i = d->looked_at, index = dataset_selected(from, i);
+        if (i > 0 && dataset_selected(from, i - 1) == index) continue;
+        bool good = d->readable && d->readable[index];
         if (!good && !skips_has(d->skips, index)) ok = training_data_picture(d, index, pixels, &good, err);
-        if (ok && good) d->shown[d->shown_count++] = index;
+        if (ok && good) ok = add_shown(d, index, err);
     }
     free(pixels);
     if (ok && d->shown_count == 0)
@@ -270,6 +287,13 @@ int64_t training_data_validation_index(const training_data *d, int64_t i)
     CHECK(i >= 0 && i < d->shown_count, "validation picture %lld of %lld", (long long)i,
           (long long)d->shown_count);
     return d->shown[i];
+}
+
+const dataset_sample *training_data_validation_sample(const training_data *d, int64_t i)
+{
+    CHECK(i >= 0 && i < d->shown_count, "validation picture %lld of %lld", (long long)i,
+          (long long)d->shown_count);
+    return &d->known[i];
 }
 
 const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t *count, error *err)

@@ -50,6 +50,7 @@ bool training_data_validation_count(training_data *d, int64_t most, int64_t *cou
 const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t *count, error *err);
 /* Which sample of the set the i-th of them is; `i` is below a count given before. */
 int64_t training_data_validation_index(const training_data *d, int64_t i);
+const dataset_sample *training_data_validation_sample(const training_data *d, int64_t i); /* borrowed */
 const char *training_data_hash(const training_data *d);
 /* What taking batches has cost so far: kept up to date, valid as long as the data. */
 const times_feed *training_data_feed(const training_data *d);

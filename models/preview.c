@@ -70,7 +70,7 @@ static bool open_data(preview *p, preview_report *out, error *err)
 /* What training draws, or for a kind without captions the first that there is. */
 static char *caption_of(const preview *p, const loader_batch *b, int64_t i)
 {
-    const dataset_sample *s = dataset_at(training_data_set(p->trainer.data), b->samples[i]);
+    const dataset_sample *s = &b->known[i];
     if (!p->text) return strdup(s->caption);
     bool without;
     char *text = text_draw_caption(p->text, p->templates, p->strays, (uint64_t)p->trainer.config->seed, s, i,

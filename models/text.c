@@ -452,9 +452,9 @@ static int encode_for_training(const text_source *t, const dataset_sample *s, in
     return count;
 }
 
-bool text_fill(const text_source *t, text_batch *b, int64_t at, int64_t index, int64_t step, error *err)
+bool text_fill(const text_source *t, text_batch *b, int64_t at, const dataset_sample *s, int64_t step,
+               error *err)
 {
-    const dataset_sample *s = dataset_at(training_data_set(t->data), index);
     int32_t *ids = NULL;
     int count = step >= 0 ? encode_for_training(t, s, at, step, &ids, err)
                           : tokenizer_encode(t->tokenizer, s->caption, &ids, err);

@@ -40,9 +40,10 @@ typedef struct text_batch {
 bool text_batch_create(text_batch *b, const text_source *t, error *err);
 void text_batch_free(text_batch *b);
 
-/* Fills position `at` of the batch with sample `index`'s text: its caption, or when `step` >= 0 what
+/* Fills position `at` of the batch with the sample's text: its caption, or when `step` >= 0 what
  * training draws for (seed, step, at): see data/caption.h; and BPE dropout. */
-bool text_fill(const text_source *t, text_batch *b, int64_t at, int64_t index, int64_t step, error *err);
+bool text_fill(const text_source *t, text_batch *b, int64_t at, const dataset_sample *s, int64_t step,
+               error *err);
 /* What training draws as the caption for (seed, step, at), before a tokenizer cuts it up; to be freed,
  * NULL when memory is out.  `strays` are the words for caption_stray_words, or NULL.  *without: this time it
  * is left out. */

@@ -166,9 +166,7 @@ void trainer_observe(trainer *t, double figure)
 
 static void find_captions(const trainer *t, int64_t count, const char **captions)
 {
-    for (int64_t i = 0; i < count; ++i)
-        captions[i] =
-            dataset_at(training_data_set(t->data), training_data_validation_index(t->data, i))->caption;
+    for (int64_t i = 0; i < count; ++i) captions[i] = training_data_validation_sample(t->data, i)->caption;
 }
 
 bool trainer_draw(trainer *t, const char *path, trainer_make make, void *self, error *err)

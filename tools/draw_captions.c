@@ -138,7 +138,8 @@ int main(int argc, char **argv)
     const char *data = argv[2];
     sheet s = { .wanted = argc == 8 ? atoll(argv[7]) : 0 };
     dataset_selection of = { 0 };
-    dataset *set = dataset_open(&data, 1, true, &err);
+    const dataset_options in_memory = { .need_captions = true, .resident = true };
+    dataset *set = dataset_open_with(&data, 1, &in_memory, &err);
     dalle_model *model = dalle_open(argv[1], NULL, &failure);
     if (!model) error_set(&err, ERROR_MODEL, "%s", failure.message);
     s.pairs = calloc((size_t)s.wanted + 1, sizeof *s.pairs);

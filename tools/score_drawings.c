@@ -247,7 +247,8 @@ static bool prepare(scorer *s, error *err)
     dalle_error failure = { 0 };
     if (!can_write(o->results, err) || !can_write(o->sheet, err)) return false;
     if (o->folder && !file_make_folders(o->folder, err)) return false;
-    if (!(s->set = dataset_open(&o->data, 1, true, err)) || !read_list(s, err)) return false;
+    const dataset_options in_memory = { .need_captions = true, .resident = true };
+    if (!(s->set = dataset_open_with(&o->data, 1, &in_memory, err)) || !read_list(s, err)) return false;
     int64_t pairs = !o->sheet ? 0 : o->pairs < s->list.count ? o->pairs : s->list.count;
     s->outcomes = calloc((size_t)s->list.count, sizeof *s->outcomes);
     if (!s->outcomes)

@@ -45,8 +45,11 @@ static bool check_picture(const dataset *d, int64_t i, findings *f, error *err)
         *err = problem;
         return false;
     }
+    dataset_sample known;
+    if (!dataset_read(d, i, &known, err)) return false;
     json_t *o = json_object();
-    json_tree_put(&o, "key", json_tree_string(dataset_at(d, i)->key));
+    json_tree_put(&o, "key", json_tree_string(known.key));
+    dataset_sample_free(&known);
     json_tree_put(&o, "problem", json_tree_string(problem.message));
     json_tree_add(&f->broken, o);
     return true;
@@ -71,23 +74,28 @@ static json_t *list_left_out(const dataset *d)
     return list;
 }
 
-/* `first`: the key of the first picture without a caption, which kinds that learn captions leave out. */
-static json_t *describe(const dataset *d, const char **first)
+/* `first`: the key of the first picture without a caption, which kinds that learn captions leave out, to be
+ * freed.  NULL with *err, which has no code before, where a sample cannot be read. */
+static json_t *describe(const dataset *d, char **first, error *err)
 {
     json_t *splits = json_object();
     int64_t captions = 0, keywords = 0, missing = 0, empty = 0;
     size_t longest = 0;
     *first = NULL;
     for (int64_t i = 0; i < dataset_count(d); ++i) {
-        const dataset_sample *s = dataset_at(d, i);
-        count_in(&splits, s->split);
-        captions += s->caption_count;
-        keywords += s->keyword_count;
-        if (s->caption_count == 0) ++*(s->captioned ? &empty : &missing);
-        if (s->caption_count == 0 && !*first) *first = s->key;
-        for (int c = 0; c < s->caption_count; ++c)
-            if (strlen(s->captions[c]) > longest) longest = strlen(s->captions[c]);
+        dataset_sample s;
+        if (!dataset_read(d, i, &s, err)) break;
+        count_in(&splits, s.split);
+        captions += s.caption_count;
+        keywords += s.keyword_count;
+        if (s.caption_count == 0) ++*(s.captioned ? &empty : &missing);
+        if (s.caption_count == 0 && !*first && !(*first = strdup(s.key)))
+            error_set(err, ERROR_MEMORY, "out of memory for a sample's name");
+        for (int c = 0; c < s.caption_count; ++c)
+            if (strlen(s.captions[c]) > longest) longest = strlen(s.captions[c]);
+        dataset_sample_free(&s);
     }
+    if (err->code) return json_decref(splits), NULL;
     char hash[65];
     dataset_hash(d, hash);
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:o}", "pictures",
@@ -144,8 +152,15 @@ static bool run_info(const cli_call *call, error *err)
 {
     dataset *d = sets_open(call, false, err);
     if (!d) return false;
-    const char *first;
-    json_t *o = describe(d, &first);
+    char *first;
+    error why = { 0 };
+    json_t *o = describe(d, &first, &why);
+    if (why.code) {
+        *err = why;
+        free(first);
+        dataset_close(d);
+        return false;
+    }
     findings f = { json_object(), json_array() };
     bool ok = true;
     cli_catch_interrupts();
@@ -166,6 +181,7 @@ static bool run_info(const cli_call *call, error *err)
     json_decref(o);
     json_decref(f.sizes);
     json_decref(f.broken);
+    free(first);
     dataset_close(d);
     return ok;
 }
@@ -204,11 +220,14 @@ static void print_caption(const char *caption)
 static bool print_captions(const cli_call *call, const dataset *d, const dataset_selection *s, error *err)
 {
     for (int64_t i = 0; i < s->count; ++i) {
-        const dataset_sample *sample = dataset_at(d, s->index[i]);
-        if (i > 0 && s->index[i] == s->index[i - 1]) continue; /* a repeat */
-        if (cli_flag(call, "json") && !print_sample(sample, err)) return false;
-        for (int c = 0; !cli_flag(call, "json") && c < sample->caption_count; ++c)
-            print_caption(sample->captions[c]);
+        int64_t index = dataset_selected(s, i);
+        if (i > 0 && index == dataset_selected(s, i - 1)) continue; /* a repeat */
+        dataset_sample sample;
+        if (!dataset_read(d, index, &sample, err)) return false;
+        bool json = cli_flag(call, "json"), ok = !json || print_sample(&sample, err);
+        for (int c = 0; !json && c < sample.caption_count; ++c) print_caption(sample.captions[c]);
+        dataset_sample_free(&sample);
+        if (!ok) return false;
     }
     return true;
 }

@@ -133,7 +133,7 @@ static bool run_filter(const cli_call *call, error *err)
 {
     filter_options o;
     if (!read_options(call, &o, err)) return false;
-    dataset *d = sets_open(call, false, err);
+    dataset *d = sets_hold(call, false, err);
     if (!d) return false;
     cli_catch_interrupts();
     bool ok = filter(call, d, &o, err);

@@ -189,7 +189,7 @@ static bool run_stats(const cli_call *call, error *err)
     const char *model = cli_text(call, "tokenizer");
     sets_meter meter = sets_meter_start("stats", "samples");
     tokenizer *t = model ? tokenizer_open(model, err) : NULL;
-    dataset *d = model && !t ? NULL : sets_open(call, false, err);
+    dataset *d = model && !t ? NULL : sets_hold(call, false, err);
     const stats_options o = { .tokenizer = t,
                               .distance =
                                   cli_flag(call, "no-duplicates") ? -1 : (int)cli_int(call, "distance"),

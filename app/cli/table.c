@@ -20,6 +20,7 @@
     X(data_preview) \
     X(data_filter) \
     X(data_pack) \
+    X(data_index) \
     X(tokenizer_train) \
     X(tokenizer_encode) \
     X(tokenizer_decode) \

@@ -151,7 +151,8 @@ static bool draw_known(calibrator *k, int64_t index, error *err)
     int64_t n = k->prior->shape.side * k->prior->shape.side;
     int cut;
     bool right;
-    const char *caption = dataset_at(training_data_set(k->data), index)->caption;
+    dataset_sample known;
+    if (!dataset_read(training_data_set(k->data), index, &known, err)) return false;
     prior_draw how = { .text = k->text,
                        .seed = 1,
                        .count = 1,
@@ -160,8 +161,9 @@ static bool draw_known(calibrator *k, int64_t index, error *err)
                        .top_p = c->top_p,
                        .guidance = c->guidance,
                        .entropy = k->entropy };
-    if (!prior_part_tokens(k->prior, caption, k->text, &cut, err) ||
-        !prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) ||
+    bool encoded = prior_part_tokens(k->prior, known.caption, k->text, &cut, err);
+    dataset_sample_free(&known);
+    if (!encoded || !prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) ||
         !dvae_codec_decode(k->dvae->codec, k->tokens, 1, k->pixels, err) || !is_right(k, index, &right, err))
         return false;
     double mean = 0;
@@ -176,7 +178,7 @@ static bool draw_part(calibrator *k, const dataset_selection *part, int64_t most
 {
     int64_t count = part->count < most ? part->count : most;
     for (int64_t i = 0; i < count; ++i)
-        if (!draw_known(k, part->index[i * part->count / count], err)) return false;
+        if (!draw_known(k, dataset_selected(part, i * part->count / count), err)) return false;
     return true;
 }
 

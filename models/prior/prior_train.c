@@ -51,6 +51,7 @@ static int64_t image_tokens(const prior_trainer *t)
 static bool encode_all(prior_trainer *t, error *err)
 {
     const dataset *set = training_data_set(t->base.data);
+    if (dataset_is_large(set)) return true; /* they would not fit: each batch's are computed when it comes */
     int64_t count = dataset_count(set), n = image_tokens(t), side = t->dvae->config.image_size,
             picture = side * side * 3;
     log_info("turning %lld pictures into %lld tokens each", (long long)count, (long long)n);
@@ -147,7 +148,7 @@ static bool begin(void *self, int64_t step, error *err)
     const loader_batch *b = training_data_next(t->base.data, step, err);
     if (!b || !picture_tokens(t, b, err)) return false;
     for (int i = 0; i < b->count; ++i)
-        if (!text_fill(t->text, &t->batch, i, b->samples[i], step, err)) return false;
+        if (!text_fill(t->text, &t->batch, i, &b->known[i], step, err)) return false;
     text_finish(t->text, &t->batch);
     if (t->train.read != t->train.image) prior_noise(&t->config, &t->shape, step, t->image, t->read);
     return trainer_step(&t->base, &g, step, trainer_rate(&t->base, step), t, err) &&
@@ -184,7 +185,7 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
 {
     int64_t n = image_tokens(t), index = training_data_validation_index(t->base.data, i);
     if (t->packed)
-        return shard_tokens_read(t->packed, index, dataset_at(training_data_set(t->base.data), index)->key, 0,
+        return shard_tokens_read(t->packed, index, training_data_validation_sample(t->base.data, i)->key, 0,
                                  out, err);
     if (t->tokens) {
         memcpy(out, t->tokens + index * n, (size_t)n * sizeof *out);
@@ -204,8 +205,9 @@ static bool fill_validation(prior_trainer *t, int64_t first, int64_t count, erro
 {
     int64_t n = image_tokens(t);
     for (int64_t i = 0; i < t->config.batch; ++i) {
-        int64_t which = (first + i) % count, index = training_data_validation_index(t->base.data, which);
-        if (!text_fill(t->text, &t->batch, i, index, -1, err) ||
+        int64_t which = (first + i) % count;
+        const dataset_sample *known = training_data_validation_sample(t->base.data, which);
+        if (!text_fill(t->text, &t->batch, i, known, -1, err) ||
             !validation_tokens(t, which, t->image + i * n, err))
             return false;
     }
@@ -255,7 +257,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 static bool draw_one(prior_trainer *t, int64_t i, uint8_t *pixels, error *err)
 {
     const prior_config *c = &t->config;
-    if (!text_fill(t->text, &t->batch, 0, training_data_validation_index(t->base.data, i), -1, err))
+    if (!text_fill(t->text, &t->batch, 0, training_data_validation_sample(t->base.data, i), -1, err))
         return false;
     prior_draw d = { .text = t->batch.ids,
                      .seed = 1,

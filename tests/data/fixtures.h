@@ -109,7 +109,7 @@ static UNUSED void tar_add(const tar_file *t, const char *name, const void *byte
     archive_entry_set_size(entry, (la_int64_t)size);
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, 0644);
-    assert_int_equal(archive_write_header(t->tar, entry), ARCHIVE_OK);
+    assert_true(archive_write_header(t->tar, entry) >= ARCHIVE_WARN); /* of a foreign name, in the C locale */
     assert_int_equal(archive_write_data(t->tar, bytes, size), size);
     archive_entry_free(entry);
 }

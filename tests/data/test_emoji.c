@@ -223,7 +223,8 @@ static void held_out_colours_stay_held_out(void **state)
 static void middle_of(const char *key, int colour[3])
 {
     image picture;
-    assert_true(dataset_read_picture(full, dataset_find(full, key), &picture, NULL));
+    error err;
+    if (!dataset_read_picture(full, dataset_find(full, key), &picture, &err)) fail_msg("%s", err.message);
     for (int c = 0; c < 3; ++c) colour[c] = picture.pixels[(16 * 32 + 16) * 3 + c];
     for (int c = 0; c < 3; ++c) assert_int_equal(picture.pixels[c], 255); /* the ground stays white */
     image_free(&picture);

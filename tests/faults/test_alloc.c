@@ -2,11 +2,10 @@
  * data sets, pictures, tensor files and the command line end in a clear error, and leave nothing behind.
  * SPDX-License-Identifier: MIT */
 #include "tests/faults/alloc_rig.h"
+#include "tests/faults/alloc_sets.h"
 
-#include "data/dataset_paths.h"
 #include "data/emoji.h"
 #include "data/grid.h"
-#include "data/loader.h"
 #include "data/tokenizer_grow.h"
 #include "host/train/checkpoint.h"
 #include "models/prior/prior.h"
@@ -114,85 +113,6 @@ static bool run_words(error *err)
     words_destroy(again);
     return ok && count >= 0;
 }
-
-/* ---- Data sets --------------------------------------------------------------------------------- */
-
-static bool use_set(const char *path, error *err)
-{
-    dataset_selection kept = { 0 }, held = { 0 };
-    image picture = { 0 };
-    char hash[65], **texts = NULL;
-    int64_t count = 0;
-    dataset *d = dataset_paths_open(&path, 1, true, err);
-    bool ok = d && dataset_select(d, NULL, 0.3, 7, false, &kept, err) &&
-              dataset_select(d, NULL, 0.3, 7, true, &held, err) &&
-              dataset_captions(d, &kept, true, &texts, &count, err) &&
-              dataset_read_picture(d, 0, &picture, err);
-    if (d) dataset_hash(d, hash);
-    if (ok && (dataset_count(d) != DRAWINGS || strlen(hash) != 64))
-        ok = error_set(err, ERROR_FORMAT, "%lld samples", (long long)dataset_count(d));
-    free(texts);
-    image_free(&picture);
-    dataset_selection_free(&kept);
-    dataset_selection_free(&held);
-    dataset_close(d);
-    return ok;
-}
-
-static bool run_tar(error *err)
-{
-    return use_set(path_of("data.tar"), err);
-}
-
-static bool run_packed_tar(error *err)
-{
-    return use_set(path_of("data.tar.gz"), err);
-}
-
-static bool run_folder(error *err)
-{
-    return use_set(path_of("folder"), err);
-}
-
-static bool run_table(error *err)
-{
-    return use_set(path_of("{table}.csv"), err);
-}
-
-static bool run_coco(error *err)
-{
-    return use_set(path_of("captions_folder.js*"), err);
-}
-
-static bool run_loader(error *err)
-{
-    const char *path = path_of("odd.tar");
-    dataset_selection all = { 0 };
-    loader *l = NULL;
-    loader_config config = { .batch = 3,
-                             .views = { { .name = "cut", .size = 12, .augment = AUGMENT_LISTING1 },
-                                        { .name = "small", .size = 5, .same_as = "cut" },
-                                        { .name = "whole", .size = 9 } },
-                             .threads = 2,
-                             .shuffle = true };
-    dataset *d = dataset_open(&path, 1, true, err);
-    bool ok = d && dataset_select(d, NULL, 0, 7, false, &all, err) &&
-              (config.skips = skips_create(d, 2, err)) && (l = loader_open(d, &all, &config, err));
-    for (int i = 0; ok && i < 4; ++i) {
-        loader_batch *batch = NULL;
-        ok = loader_next(l, &batch, err);
-        loader_release(l, batch);
-    }
-    if (ok && skips_count(config.skips) != 1) ok = error_set(err, ERROR_FORMAT, "nothing was skipped");
-    ok = ok && skips_write(config.skips, path_of("out/skipped.txt"), true, err);
-    loader_close(l);
-    skips_destroy(config.skips);
-    dataset_selection_free(&all);
-    dataset_close(d);
-    return ok;
-}
-/* One thread instead of two; a batch made ahead that nobody asks for. */
-static const char *const loader_without[] = { "start_threads", "loader_open", "run", NULL };
 
 /* ---- Pictures ---------------------------------------------------------------------------------- */
 
@@ -313,6 +233,7 @@ COMMAND(config_json, "config", "dvae", "--json")
 COMMAND(captions, "data", "captions", path_of("odd.tar"))
 COMMAND(data_info, "data", "info", path_of("data.tar"), path_of("folder"))
 COMMAND(data_info_json, "data", "info", "--json", path_of("data.tar"))
+COMMAND(data_index, "data", "index", "--json", path_of("data.tar"))
 COMMAND(train_tokenizer, "tokenizer", "train", "--data", path_of("data.tar"), "--keywords", "--vocabulary",
         "300", "-o", path_of("out/t.model"))
 COMMAND(tokenizer_text, "tokenizer", "train", "--text", path_of("lines.txt"), "--vocabulary", "280", "-o",
@@ -349,6 +270,8 @@ static const alloc_scene scenes[] = {
     { "words", empty_out, run_words, check_out, 0, NULL },
     { "tar", NULL, run_tar, NULL, 0, NULL },
     { "packed tar", NULL, run_packed_tar, NULL, 0, NULL },
+    { "large tar", NULL, run_large, NULL, 90, NULL },
+    { "large packed tar", NULL, run_large_packed, NULL, 90, NULL },
     { "folder", NULL, run_folder, NULL, 0, NULL },
     { "table", NULL, run_table, NULL, 0, NULL },
     { "coco", NULL, run_coco, NULL, 0, NULL },
@@ -367,6 +290,7 @@ static const alloc_scene scenes[] = {
     { "data captions", NULL, run_captions, NULL, 0, NULL },
     { "data info", NULL, run_data_info, NULL, 600, NULL },
     { "data info --json", NULL, run_data_info_json, NULL, 600, NULL },
+    { "data index --json", NULL, run_data_index, NULL, 100, NULL },
     { "command tokenizer train", empty_out, run_train_tokenizer, check_command_tokenizer, 300, NULL },
     { "command tokenizer text", empty_out, run_tokenizer_text, check_command_tokenizer, 200, NULL },
     { "tokenizer encode", NULL, run_tokenizer_encode, NULL, 200, NULL },

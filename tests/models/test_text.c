@@ -15,6 +15,8 @@ typedef struct run {
     prior_config config;
 } run;
 
+static const dataset *opened; /* by set_up */
+
 /* Six pictures, each with two further captions and two keywords. */
 static void make_set(const char *path)
 {
@@ -60,6 +62,7 @@ static int set_up(void **state)
                                             .captions = true };
     r.set = training_data_open(&options, &err);
     if (!r.set) fail_msg("%s", err.message);
+    opened = training_data_set(r.set);
     config_defaults(&prior_config_table, &r.config);
     static const char *const always[] = { "text_tokens=12", "text_vocabulary=300", "batch=4",
                                           "bpe_dropout=0" };
@@ -88,7 +91,7 @@ static void tokens_at(text_source *t, int64_t step, int32_t ids[BATCH * POSITION
 {
     text_batch b = { 0 };
     assert_true(text_batch_create(&b, t, NULL));
-    for (int64_t i = 0; i < BATCH; ++i) assert_true(text_fill(t, &b, i, i, step, NULL));
+    for (int64_t i = 0; i < BATCH; ++i) assert_true(text_fill(t, &b, i, dataset_at(opened, i), step, NULL));
     memcpy(ids, b.ids, BATCH * POSITIONS * sizeof *ids);
     text_batch_free(&b);
 }

@@ -1,0 +1,64 @@
+#!/bin/sh
+# index.sh PROGRAM FOLDER -- the index of tars, made, checked and renewed; a compressed tar that is too large to be held.
+# SPDX-License-Identifier: MIT
+program=$1
+rm -rf "$2" && mkdir -p "$2" && cd "$2" || exit 1
+failed() { echo "index.sh: $1" >&2; cat out err >&2; exit 1; }
+# runs STATUS ARGUMENTS...: the program, its words in the files out and err.
+runs() {
+    wanted=$1
+    shift
+    "$program" "$@" >out 2>err </dev/null
+    status=$?
+    [ $status = "$wanted" ] || failed "status $status, not $wanted, of: $*"
+}
+says() { grep -qF -- "$1" out || failed "does not say '$1'"; }
+warns() { grep -qF -- "$1" err || failed "does not warn of '$1'"; }
+
+picture=iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAIklEQVR42mP4jwROyMnBES5xhkGogRhFyOKDUcNoPAwKDQBKDwCf7KgfhgAAAABJRU5ErkJggg==
+mkdir set shards
+for name in a b c d e f; do
+    echo $picture | base64 -d >set/$name.png
+    echo "the picture named $name" >set/$name.txt
+done
+(cd set && tar cf ../shards/1.tar a.* b.* c.* && tar cf ../shards/2.tar d.* e.* f.*)
+
+runs 0 data index shards/1.tar shards/2.tar
+says "samples: 6 in 2 tars"
+says "listed: 2 tars"
+says "order: a shuffle of the whole"
+runs 0 data index shards/1.tar shards/2.tar --json
+says '"listed": 0'
+says '"large": false'
+touch -d '2001-02-03' shards/2.tar
+runs 0 data index shards/1.tar shards/2.tar
+says "listed: 1 tars"
+warns "1 of 2 tars have changed, or"
+for index in shards/*.index; do printf x | dd of="$index" bs=1 seek=200 conv=notrunc 2>/dev/null; done
+runs 0 data index shards/1.tar shards/2.tar
+warns "is damaged"
+says "listed: 2 tars"
+runs 2 data index set
+warns "an index is of tars"
+runs 1 data captions shards/1.tar shards/2.tar shards/3.tar
+warns "cannot open 'shards/3.tar'"
+
+# 66 MiB, most of them zeros, named as a picture are a small file, and no picture; the others are read all the same.
+runs 0 data captions set
+mv out expected
+{ head -c 6291456 /dev/urandom; head -c 62914560 /dev/zero; } >set/zeros.png
+echo "zeros" >set/zeros.txt
+echo "zeros" >>expected
+(cd set && tar czf ../large.tar.gz -- * && rm zeros.*)
+for time in first second; do
+    runs 0 data captions large.tar.gz
+    cmp -s out expected || failed "other captions, the $time time"
+done
+ls dalle-cl-*.index >/dev/null 2>&1 || failed "there is no index"
+runs 1 data info large.tar.gz
+says "pictures: 7"
+says "16x16: 6"
+says "large.tar.gz: picture 'zeros.png'"
+runs 0 data index large.tar.gz
+says "listed: 0 tars"
+says "order: tars, interleaved, and a window"
