@@ -177,7 +177,7 @@ static bool pair_up(const listing *l, const maker *k, group *groups, int64_t *co
             if (!source_leave_out(k->list, k->source, l->captions[c].text, "a caption of no picture", k->err))
                 return false;
         group *g = &groups[(*count)++];
-        *g = (group){ .picture = picture, .captions = l->captions + c };
+        *g = (group){ .picture = picture, .captions = l->captions ? l->captions + c : NULL };
         for (; c < l->caption_count && strcmp(l->captions[c].id, picture->id) == 0; ++c) ++g->count;
     }
     for (; c < l->caption_count; ++c)
