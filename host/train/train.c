@@ -398,8 +398,10 @@ static bool open_times(loop *l, error *err)
     const json_t *commit = json_object_get(l->options->about, "commit");
     if (commit) json_tree_put(&origin, "commit", json_string(json_string_value(commit)));
     bool ok =
-        times_open(&l->times, l->run.folder, err) && times_write_start(&l->times, l->step, origin, err) &&
-        (!l->options->tensorboard || (l->events = tensorboard_open(l->run.folder, l->step, err)) != NULL);
+        origin || error_set(err, ERROR_MEMORY, "out of memory for the times of run '%s'", l->run.folder);
+    ok = ok && times_open(&l->times, l->run.folder, err) &&
+         times_write_start(&l->times, l->step, origin, err) &&
+         (!l->options->tensorboard || (l->events = tensorboard_open(l->run.folder, l->step, err)) != NULL);
     json_decref(origin);
     return ok;
 }
