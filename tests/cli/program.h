@@ -10,6 +10,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#ifndef PROGRAM
+#define PROGRAM "./dalle-cl" /* the build says where it is */
+#endif
+
 enum { SKIPPED = 77, MOST_ARGUMENTS = 40 };
 
 static room base;
