@@ -116,7 +116,7 @@ static bool run_pack(const cli_call *call, error *err)
     sets_meter meter = sets_meter_start("pack", "samples");
     if (!read_options(call, &o, err)) return false;
     o.context = &meter;
-    dataset *d = sets_hold(call, false, err);
+    dataset *d = sets_open(call, false, err);
     cli_catch_interrupts();
     bool ok = d && shards_pack(d, &o, cli_text(call, "device"), &made, err);
     log_progress(NULL);

@@ -81,7 +81,7 @@ const cli_command cmd_data_preview = {
     .name = "data preview",
     .summary =
         "a sheet of a training step's pictures, after cutting, resizing and flips, with their captions",
-    .arguments = "TAR|FOLDER",
+    .arguments = "SET",
     .least = 1,
     .most = 1,
     .example =

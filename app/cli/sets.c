@@ -25,14 +25,6 @@ dataset *sets_open(const cli_call *call, bool need_captions, error *err)
     return d;
 }
 
-dataset *sets_hold(const cli_call *call, bool need_captions, error *err)
-{
-    const char **paths = sets_paths(call, err);
-    dataset *d = paths ? dataset_paths_hold(paths, cli_argument_count(call), need_captions, err) : NULL;
-    free(paths);
-    return d;
-}
-
 sets_meter sets_meter_start(const char *what, const char *unit)
 {
     return (sets_meter){ what, unit, timing_now() };

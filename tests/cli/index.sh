@@ -63,6 +63,22 @@ runs 0 data index large.tar.gz
 says "listed: 0 tars"
 says "order: tars, interleaved, and a window"
 
+# The other commands do not hold it either, and find the same.
+runs 0 data filter set --list
+cp out expected
+mkdir other && cp large.tar.gz other
+runs 0 data stats other/large.tar.gz
+says "7 samples, 7 captions"
+ls other/dalle-cl-*.index >/dev/null 2>&1 || failed "all of it was held"
+runs 0 data filter other/large.tar.gz --list
+cmp -s out expected || failed "other samples are kept of a large set"
+runs 0 data pack other/large.tar.gz -o shards-of-large
+runs 0 data pack set -o shards-of-set
+cmp -s shards-of-large/shard-000000.tar shards-of-set/shard-000000.tar || failed "a large set is packed otherwise"
+runs 1 data check other/large.tar.gz
+says "the set has 7 samples, 0 of them without a caption"
+rm -r other
+
 # Of pictures that are all alike a prior computes the same whether their tokens are made beforehand or, for a large set,
 # batch by batch.
 rm set/*.txt
