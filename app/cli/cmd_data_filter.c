@@ -180,7 +180,7 @@ const cli_command cmd_data_filter = {
         "pictures' files byte for byte, descriptions (KEY.json) with all that they say, captions that are "
         "left.\n"
         "Languages are guessed by CLD2. A caption too short for it to be sure, as one word is, counts as "
-        "right.",
+        "right." SETS_TEXT,
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_filter,

@@ -158,7 +158,7 @@ const cli_command cmd_data_pack = {
             "copies, side,\n"
             "side]. A training that learns tokens reads them there, which is faster than making them from "
             "pixels in\n"
-            "every step, and refuses those of another model than its own.",
+            "every step, and refuses those of another model than its own." SETS_TEXT,
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_pack,

@@ -247,7 +247,8 @@ const cli_command cmd_data_stats = {
     .text =
         "Every picture is decoded. Pictures look alike when their marks do, whatever size, format and\n"
         "compression they have: the signs of the 64 lowest frequencies of their brightness, and the mean\n"
-        "colours of their quarters. Languages are guessed by CLD2, which says nothing of a word or two.",
+        "colours of their quarters. Languages are guessed by CLD2, which says nothing of a word or "
+        "two." SETS_TEXT,
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_stats,

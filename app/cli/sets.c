@@ -7,6 +7,7 @@
 #include "host/base/timing.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char **sets_paths(const cli_call *call, error *err)
 {
@@ -15,6 +16,20 @@ const char **sets_paths(const cli_call *call, error *err)
     if (!paths) return error_null(err, ERROR_MEMORY, "out of memory for %d paths", count);
     for (int i = 0; i < count; ++i) paths[i] = cli_argument(call, i);
     return paths;
+}
+
+char *sets_lines(const cli_call *call, error *err)
+{
+    size_t size = 1;
+    int count = cli_argument_count(call);
+    for (int i = 0; i < count; ++i) size += strlen(cli_argument(call, i)) + 1;
+    char *lines = calloc(1, size);
+    if (!lines) return error_null(err, ERROR_MEMORY, "out of memory for %d paths", count);
+    for (int i = 0; i < count; ++i) {
+        if (i) strcat(lines, "\n");
+        strcat(lines, cli_argument(call, i));
+    }
+    return lines;
 }
 
 dataset *sets_open(const cli_call *call, bool need_captions, error *err)

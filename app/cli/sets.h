@@ -8,9 +8,12 @@
 #include <jansson.h>
 
 #define SETS_ARGUMENTS "SET..."
+#define SETS_TEXT      "\nA SET is whatever --data of 'train' may be; 'dalle-cl data info --help' says what."
 
 /* The arguments as paths, to be freed (not the texts); NULL when memory is out. */
 const char **sets_paths(const cli_call *call, error *err);
+/* The arguments one a line, as --data stands in a run, to be freed; NULL when memory is out. */
+char *sets_lines(const cli_call *call, error *err);
 /* The set that the arguments name. */
 dataset *sets_open(const cli_call *call, bool need_captions, error *err);
 
