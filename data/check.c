@@ -354,7 +354,8 @@ static bool is_memory(const error *err)
     return err->code == ERROR_MEMORY || strstr(err->message, strerror(ENOMEM));
 }
 
-/* What such a set names and does not hold, as a picture that is not there.  A text of no picture is nobody's. */
+/* What such a set names and does not hold, as a picture that is not there.  A text of no picture is
+ * nobody's. */
 static bool add_left_out(checker *c, const dataset *set, const char *path, error *err)
 {
     bool ok = true;
