@@ -282,7 +282,7 @@ typedef struct opened {
 
 typedef struct decoded {
     int64_t index;
-    error problem;
+    check_member picture;
 } decoded;
 
 static bool next_sample(void *context, int64_t index, void *item)
@@ -296,20 +296,42 @@ static void decode(void *context, void *item)
 {
     const opened *o = context;
     decoded *d = item;
-    image picture = { 0 };
-    dataset_read_picture(o->set, d->index, &picture, &d->problem);
-    image_free(&picture);
+    check_member *m = &d->picture;
+    error err = { 0 };
+    void *bytes = NULL;
+    size_t size = 0;
+    m->about.kind = MEMBER_PICTURE;
+    if (!dataset_read_bytes(o->set, d->index, &bytes, &size, &err)) {
+        m->memory = err.code == ERROR_MEMORY;
+        m->problem = check_member_keep(m, err.message);
+    }
+    m->bytes = bytes;
+    m->about.size = (int64_t)size;
+    judge(context, m);
+}
+
+static void drop_sample(void *context, void *item)
+{
+    (void)context;
+    check_member_free(&((decoded *)item)->picture);
 }
 
 static bool take_sample(void *context, int64_t index, void *item, error *err)
 {
     const opened *o = context;
-    const decoded *d = item;
+    const check_member *m = &((decoded *)item)->picture;
+    dataset_sample s;
+    (void)index;
     ++o->c->report->pictures;
     ++o->c->members;
-    if (d->problem.code == ERROR_MEMORY) return (*err = d->problem), false;
-    return d->problem.code == ERROR_NONE ||
-           add(o->c, o->path, dataset_at(o->set, index)->key, "picture", d->problem.message, 0, err);
+    o->c->report->bytes += m->about.size;
+    if (m->memory) return no_memory(err);
+    if (!m->problem) return true;
+    bool ok = dataset_read(o->set, ((decoded *)item)->index, &s, err);
+    if (!ok) return false;
+    ok = add(o->c, o->path, s.key, "picture", m->problem, 0, err);
+    dataset_sample_free(&s);
+    return ok;
 }
 
 static bool decode_all(checker *c, const dataset *set, const char *path, error *err)
@@ -321,6 +343,7 @@ static bool decode_all(checker *c, const dataset *set, const char *path, error *
                       .next = next_sample,
                       .work = decode,
                       .take = take_sample,
+                      .drop = drop_sample,
                       .interrupted = c->o->interrupted };
     return sweep_run(&s, err);
 }
@@ -331,13 +354,36 @@ static bool is_memory(const error *err)
     return err->code == ERROR_MEMORY || strstr(err->message, strerror(ENOMEM));
 }
 
-static bool open_other(checker *c, const char *path, error *err)
+/* What such a set names and does not hold, as a picture that is not there.  A text of no picture is
+ * nobody's. */
+static bool add_left_out(checker *c, const dataset *set, const char *path, error *err)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < dataset_left_out(set); ++i) {
+        const char *line = dataset_left_out_at(set, i), *why = strstr(line, ": ");
+        if (!why || strcmp(why + 2, SOURCE_NOBODYS) == 0) continue;
+        char *name = strndup(line, (size_t)(why - line));
+        ok = name ? add(c, path, name, "left out", why + 2, 0, err) : no_memory(err);
+        free(name);
+    }
+    return ok;
+}
+
+static void count_samples(checker *c, const dataset *set)
+{
+    c->report->samples = dataset_count(set);
+    c->report->left_out = dataset_left_out_total(set);
+    c->report->uncaptioned = dataset_uncaptioned(set);
+}
+
+/* `whole`: there is no other source. */
+static bool open_other(checker *c, const char *path, bool whole, error *err)
 {
     error why = { 0 };
-    const dataset_options held = { .resident = true };
-    dataset *set = dataset_open_with(&path, 1, &held, &why);
+    dataset *set = dataset_open(&path, 1, false, &why);
     if (!set) return is_memory(&why) ? (*err = why), false : add(c, path, "", "set", why.message, 0, err);
-    bool ok = decode_all(c, set, path, err);
+    bool ok = decode_all(c, set, path, err) && add_left_out(c, set, path, err);
+    if (whole) count_samples(c, set);
     dataset_close(set);
     return ok;
 }
@@ -347,14 +393,10 @@ static bool open_other(checker *c, const char *path, error *err)
 static bool open_whole(checker *c, const char *const *paths, int count, error *err)
 {
     error why = { 0 };
-    const dataset_options held = { .resident = true };
-    dataset *set = dataset_open_with(paths, count, &held, &why);
+    dataset *set = dataset_open(paths, count, false, &why);
     if (!set && is_memory(&why)) return (*err = why), false;
     if (!set) return c->found_count > 0 || add(c, paths[0], "", "set", why.message, 0, err);
-    c->report->samples = dataset_count(set);
-    c->report->left_out = dataset_left_out(set);
-    for (int64_t i = 0; i < dataset_count(set); ++i)
-        c->report->uncaptioned += dataset_at(set, i)->caption_count == 0;
+    count_samples(c, set);
     dataset_close(set);
     return true;
 }
@@ -389,8 +431,9 @@ bool check_run(const char *const *paths, int count, const check_options *o, chec
     bool ok = out->memory ? true : no_memory(err);
     ok = ok && (c.source = check_source_open(paths, count, err)) && walk(&c, err);
     for (int i = 0; ok && i < count; ++i)
-        if (!check_source_walks(c.source, i)) ok = open_other(&c, paths[i], err);
-    ok = ok && open_whole(&c, paths, count, err);
+        if (!check_source_walks(c.source, i)) ok = open_other(&c, paths[i], count == 1, err);
+    if (count > 1 || (c.source && check_source_walks(c.source, 0)))
+        ok = ok && open_whole(&c, paths, count, err);
     bool settled = !out->memory || settle(&c, ok ? err : NULL);
     check_source_close(c.source);
     free(c.found);

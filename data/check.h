@@ -12,7 +12,7 @@
 
 typedef struct check_finding {
     const char *source, *member; /* member "": the source as a whole */
-    const char *kind;            /* "picture", "caption", "description", "archive", "set" */
+    const char *kind;            /* "picture", "caption", "description", "archive", "set", "left out" */
     const char *reason;          /* the problem without what is this member's own: alike for alike damage */
     const char *problem;
 } check_finding;

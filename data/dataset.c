@@ -235,6 +235,15 @@ bool dataset_is_large(const dataset *d)
     return d->index != NULL;
 }
 
+int64_t dataset_uncaptioned(const dataset *d)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < d->count; ++i)
+        count += d->index ? !(index_entries(d->index)[i].flags & INDEX_CAPTIONED)
+                          : d->items[i].sample.caption_count == 0;
+    return count;
+}
+
 int64_t dataset_left_out(const dataset *d)
 {
     return d->left_out_count;
@@ -382,6 +391,17 @@ const char *dataset_details(const dataset *d, int64_t index)
     check_index(d, index);
     CHECK(!d->index, "the description of sample %lld of a large set is not held in memory", (long long)index);
     return d->items[index].description;
+}
+
+bool dataset_read_details(const dataset *d, int64_t index, char **details, error *err)
+{
+    check_index(d, index);
+    *details = NULL;
+    if (d->index) return shard_details(&d->shards, index, details, err);
+    const char *text = d->items[index].description;
+    if (!text) return true;
+    *details = strdup(text);
+    return *details || error_set(err, ERROR_MEMORY, "out of memory for a description");
 }
 
 int dataset_source_count(const dataset *d)

@@ -64,6 +64,7 @@ void dataset_close(dataset *d);
 
 int64_t dataset_count(const dataset *d);
 bool dataset_is_large(const dataset *d);
+int64_t dataset_uncaptioned(const dataset *d); /* samples without a caption */
 /* Sample `index`, in the order of the files.  To be freed with dataset_sample_free. */
 bool dataset_read(const dataset *d, int64_t index, dataset_sample *out, error *err);
 void dataset_sample_free(dataset_sample *s);
@@ -84,6 +85,8 @@ bool dataset_read_picture(const dataset *d, int64_t index, image *out, error *er
 bool dataset_read_bytes(const dataset *d, int64_t index, void **bytes, size_t *size, error *err);
 /* KEY.json as it is, of a set that is held in memory; NULL: there is none. */
 const char *dataset_details(const dataset *d, int64_t index);
+/* The same of any: *details becomes KEY.json as it is, to be freed with free(); NULL: there is none. */
+bool dataset_read_details(const dataset *d, int64_t index, char **details, error *err);
 /* The tars and folders that it was opened from, in order; of samples, those of the first come first. */
 int dataset_source_count(const dataset *d);
 const char *dataset_source_at(const dataset *d, int i);

@@ -110,7 +110,7 @@ static bool take_sample(pairing *p, const parts *s, const char *key)
     if (!s->picture) {
         if (s->caption && p->lonely_captions++ == 0) p->first_caption = s->caption;
         return !s->caption ||
-               source_leave_out(list, s->caption->source, s->caption->name, "no picture is named so", p->err);
+               source_leave_out(list, s->caption->source, s->caption->name, SOURCE_NOBODYS, p->err);
     }
     p->paired += s->caption != NULL;
     const sample_reader r = { list->memory, p->paths[s->picture->source], p->err, list };

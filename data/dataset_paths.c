@@ -361,26 +361,15 @@ bool dataset_paths_check(const char *const *given, int count, error *err)
     return done;
 }
 
-static dataset *open_as(const char *const *given, int count, const dataset_options *how, error *err)
-{
-    dataset_paths p;
-    if (!dataset_paths_expand(given, count, &p, err)) return NULL;
-    if (p.weighted) log_warn("weights ('@') count in training alone; here every sample counts alike");
-    dataset *d = dataset_open_with((const char *const *)p.path, p.count, how, err);
-    dataset_paths_free(&p);
-    return d;
-}
-
 dataset *dataset_paths_open(const char *const *given, int count, bool need_captions, error *err)
 {
     const dataset_options how = { .need_captions = need_captions };
-    return open_as(given, count, &how, err);
-}
-
-dataset *dataset_paths_hold(const char *const *given, int count, bool need_captions, error *err)
-{
-    const dataset_options how = { .need_captions = need_captions, .resident = true };
-    return open_as(given, count, &how, err);
+    dataset_paths p;
+    if (!dataset_paths_expand(given, count, &p, err)) return NULL;
+    if (p.weighted) log_warn("weights ('@') count in training alone; here every sample counts alike");
+    dataset *d = dataset_open_with((const char *const *)p.path, p.count, &how, err);
+    dataset_paths_free(&p);
+    return d;
 }
 
 /* ---- As one text ------------------------------------------------------------------------------------ */

@@ -34,8 +34,6 @@ bool dataset_paths_check(const char *const *given, int count, error *err);
 
 /* dataset_open on what the paths name, for what has no use for weights, which it then says. */
 dataset *dataset_paths_open(const char *const *given, int count, bool need_captions, error *err);
-/* The same, held in memory however large it is. */
-dataset *dataset_paths_hold(const char *const *given, int count, bool need_captions, error *err);
 
 /* One path or several, one a line, so that they mean the same in another working directory; to be freed.
  * NULL when memory is out. */

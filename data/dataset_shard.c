@@ -164,6 +164,18 @@ bool shard_read(const shards *s, int64_t sample, dataset_sample *out, error *err
     return done;
 }
 
+bool shard_details(const shards *s, int64_t sample, char **details, error *err)
+{
+    place p;
+    *details = NULL;
+    if (!enter(s, sample, &p, err)) return false;
+    const index_entry *e = p.entry;
+    bool any = e->flags & INDEX_HAS_DETAILS && e->details_bytes <= source_limit(MEMBER_DETAILS);
+    if (any) *details = read_bytes(&p, e->details, e->details_bytes, err);
+    leave(&p);
+    return *details || !any;
+}
+
 char *shard_picture(const shards *s, int64_t sample, size_t *size, error *err)
 {
     place p;

@@ -24,6 +24,8 @@ void shard_close(shards *s);
 bool shard_read(const shards *s, int64_t sample, dataset_sample *out, error *err);
 /* The bytes of its picture's file, to be freed. */
 char *shard_picture(const shards *s, int64_t sample, size_t *size, error *err);
+/* Its KEY.json, to be freed; NULL where there is none, or a longer one than is read. */
+bool shard_details(const shards *s, int64_t sample, char **details, error *err);
 /* What errors call the picture. */
 void shard_picture_name(const shards *s, int64_t sample, char name[512]);
 

@@ -12,6 +12,7 @@
 #define SOURCE_MAX_CAPTIONS (1 << 20) /* bytes of one KEY.txt */
 #define SOURCE_MAX_DETAILS  (1 << 20) /* bytes of one KEY.json */
 #define SOURCE_MAX_PICTURE  (256 << 20)
+#define SOURCE_NOBODYS      "no picture is named so" /* why a text is left out that may be somebody's note */
 
 typedef enum member_kind { MEMBER_PICTURE, MEMBER_CAPTION, MEMBER_DETAILS } member_kind;
 

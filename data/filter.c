@@ -72,6 +72,8 @@ filter_rule filter_size(const filter_options *o, int width, int height)
 typedef struct judged {
     int64_t index;
     bool memory;
+    error problem;
+    dataset_sample sample;
     filter_rule rule; /* that the sample breaks */
     filter_rule *of_captions;
     const char **captions; /* those left */
@@ -130,7 +132,8 @@ static void judge(void *context, void *item)
 {
     const filtering *f = context;
     judged *j = item;
-    const dataset_sample *s = dataset_at(f->set, j->index);
+    const dataset_sample *s = &j->sample;
+    if (!dataset_read(f->set, j->index, &j->sample, &j->problem)) return;
     j->rule = judge_captions(f, j, s);
     if (j->rule == FILTER_RULE_COUNT && !j->memory) j->rule = judge_picture(f, j, s);
 }
@@ -142,6 +145,7 @@ static void drop(void *context, void *item)
     free(j->of_captions);
     free(j->captions);
     free(j->bytes);
+    dataset_sample_free(&j->sample);
 }
 
 /* ---- All of them ---- */
@@ -160,7 +164,8 @@ static bool take(void *context, int64_t index, void *item, error *err)
 {
     filtering *f = context;
     judged *j = item;
-    const dataset_sample *s = dataset_at(f->set, index);
+    const dataset_sample *s = &j->sample;
+    if (j->problem.code != ERROR_NONE) return (*err = j->problem), false;
     if (j->memory) return error_set(err, ERROR_MEMORY, "out of memory for sample '%s'", s->key);
     ++f->out->samples;
     f->out->captions += s->caption_count;
@@ -170,7 +175,7 @@ static bool take(void *context, int64_t index, void *item, error *err)
     if (j->rule < FILTER_RULE_COUNT) return ++f->out->samples_by[j->rule], true;
     ++f->out->kept;
     f->out->captions_kept += j->left;
-    const filter_sample kept = { index, j->bytes, j->size, j->captions, j->left };
+    const filter_sample kept = { index, s->key, j->bytes, j->size, j->captions, j->left };
     return f->keep(f->context, &kept, err);
 }
 

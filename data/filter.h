@@ -62,6 +62,7 @@ typedef struct filter_counts {
  * captions that are left. */
 typedef struct filter_sample {
     int64_t index;
+    const char *key;
     const void *bytes;
     size_t size;
     const char *const *captions;

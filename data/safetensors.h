@@ -29,7 +29,8 @@ typedef struct safetensors_tensor {
 /* Maps the file.  NULL when it cannot be opened or is not whole and well formed. */
 safetensors *safetensors_open(const char *path, error *err);
 /* The same, after all bytes were read and compared with the checksum that the file states, if it does
- * (*stated, which may be NULL): then what is read later is what was written. */
+ * (*stated): then what is read later is what was written.  With NULL for `stated` an error also says what
+ * to do; others go on with the next file. */
 safetensors *safetensors_open_whole(const char *path, bool *stated, error *err);
 void safetensors_close(safetensors *file);
 

@@ -86,7 +86,7 @@ safetensors *safetensors_open_whole(const char *path, bool *stated, error *err)
     if (stated) *stated = *s.stated != '\0';
     if (!file || strcmp(s.stated, s.found) == 0) return file;
     safetensors_close(file);
-    return error_null(err, ERROR_FORMAT,
-                      "%s: damaged: its bytes have the SHA-256 %.12s..., and it says %.12s...", path, s.found,
-                      s.stated);
+    return error_null(
+        err, ERROR_FORMAT, "%s: damaged: its bytes have the SHA-256 %.12s..., and it says %.12s...%s", path,
+        s.found, s.stated, stated ? "" : "; copy it anew, or name another checkpoint of its run");
 }

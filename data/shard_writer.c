@@ -3,6 +3,7 @@
 #include "data/shard_writer.h"
 #include "data/picture_file.h"
 #include "data/shard_text.h"
+#include "data/tar_writer.h"
 #include "host/base/arena.h"
 #include "host/base/file.h"
 #include <archive.h>
@@ -84,8 +85,7 @@ shard_writer *shard_writer_open(const shard_options *o, error *err)
 
 static bool failed(const shard_writer *w, error *err)
 {
-    const char *why = w->tar ? archive_error_string(w->tar) : NULL;
-    return error_set(err, ERROR_IO, "cannot write '%s': %s", w->path, why ? why : "no memory");
+    return tar_writer_failed(w->tar, w->path, err);
 }
 
 /* GNU's form takes names of any length and bytes as they are. */

@@ -82,6 +82,7 @@ static int64_t aspect_number(int width, int height)
 typedef struct found {
     int64_t index;
     bool memory, readable;
+    error problem; /* with its texts */
     int width, height;
     int64_t bytes;
     const char *format;
@@ -119,9 +120,8 @@ static void look_at_picture(const surveyor *s, found *f)
     void *bytes = NULL;
     size_t size = 0;
     image picture = { 0 };
-    const dataset_sample *sample = dataset_at(s->set, f->index);
     f->readable = dataset_read_bytes(s->set, f->index, &bytes, &size, &err) &&
-                  image_decode(bytes, size, sample->key, &picture, &err) &&
+                  image_decode(bytes, size, "?", &picture, &err) &&
                   (s->o->distance < 0 || perceptual_hash_of(&picture, &f->mark, &err));
     f->memory = is_memory(&err);
     f->width = picture.width;
@@ -149,12 +149,14 @@ static void look(void *context, void *item)
 {
     const surveyor *s = context;
     found *f = item;
+    dataset_sample sample;
     look_at_picture(s, f);
-    const dataset_sample *sample = dataset_at(s->set, f->index);
-    f->captions = calloc((size_t)sample->caption_count + 1, sizeof *f->captions);
+    if (!dataset_read(s->set, f->index, &sample, &f->problem)) return;
+    f->captions = calloc((size_t)sample.caption_count + 1, sizeof *f->captions);
     if (!f->captions) f->memory = true;
-    for (int i = 0; f->captions && i < sample->caption_count; ++i)
-        if (!look_at_caption(s, sample->captions[i], &f->captions[f->caption_count++])) f->memory = true;
+    for (int i = 0; f->captions && i < sample.caption_count; ++i)
+        if (!look_at_caption(s, sample.captions[i], &f->captions[f->caption_count++])) f->memory = true;
+    dataset_sample_free(&sample);
 }
 
 static void drop(void *context, void *item)
@@ -185,9 +187,9 @@ static bool take(void *context, int64_t index, void *item, error *err)
     const found *f = item;
     stats *out = s->out;
     (void)index;
+    if (f->problem.code != ERROR_NONE) return (*err = f->problem), false;
     if (f->memory)
-        return error_set(err, ERROR_MEMORY, "out of memory for looking at sample '%s'",
-                         dataset_at(s->set, f->index)->key);
+        return error_set(err, ERROR_MEMORY, "out of memory for looking at sample %lld", (long long)f->index);
     ++out->samples;
     take_captions(out, f, s->o->tokenizer != NULL);
     out->unreadable += !f->readable;

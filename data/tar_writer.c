@@ -4,8 +4,10 @@
 #include "host/base/file.h"
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tar_writer {
     struct archive *tar;
@@ -13,10 +15,16 @@ struct tar_writer {
     const char *path; /* the caller's, while the writer is open */
 };
 
+bool tar_writer_failed(struct archive *tar, const char *path, error *err)
+{
+    int code = tar ? archive_errno(tar) : ENOMEM;
+    const char *why = code > 0 ? strerror(code) : archive_error_string(tar);
+    return error_set(err, ERROR_IO, "cannot write '%s': %s", path, why ? why : "no memory");
+}
+
 static bool failed(const tar_writer *w, error *err)
 {
-    const char *why = w->tar ? archive_error_string(w->tar) : NULL;
-    return error_set(err, ERROR_IO, "cannot write '%s': %s", w->path, why ? why : "no memory");
+    return tar_writer_failed(w->tar, w->path, err);
 }
 
 tar_writer *tar_writer_open(const char *path, error *err)

@@ -17,4 +17,9 @@ bool tar_writer_add(tar_writer *w, const char *key, const char *extension, const
  * otherwise nothing stays.  Frees the writer in either case. */
 bool tar_writer_close(tar_writer *w, bool whole, error *err);
 
+struct archive;
+/* False, with the error that libarchive met while it wrote `path`: the system's words, such as that no space
+ * is left, where it has them.  NULL: memory was out. */
+bool tar_writer_failed(struct archive *tar, const char *path, error *err);
+
 #endif

@@ -43,6 +43,7 @@ static int64_t picture_codes(const packer *p)
 
 typedef struct made {
     int64_t index;
+    dataset_sample sample;
     error problem;
     void *bytes;
     size_t size;
@@ -105,9 +106,9 @@ static void make(void *context, void *item)
     const packer *p = context;
     made *m = item;
     image whole = { 0 };
-    const char *key = dataset_at(p->set, m->index)->key;
-    if (dataset_read_bytes(p->set, m->index, &m->bytes, &m->size, &m->problem) &&
-        image_decode(m->bytes, m->size, key, &whole, &m->problem) && cut_all(p, m, &whole))
+    if (dataset_read(p->set, m->index, &m->sample, &m->problem) &&
+        dataset_read_bytes(p->set, m->index, &m->bytes, &m->size, &m->problem) &&
+        image_decode(m->bytes, m->size, m->sample.key, &whole, &m->problem) && cut_all(p, m, &whole))
         shrink(p, m, &whole);
     image_free(&whole);
 }
@@ -118,6 +119,7 @@ static void drop(void *context, void *item)
     (void)context;
     free(m->bytes);
     free(m->copies);
+    dataset_sample_free(&m->sample);
 }
 
 /* ---- Tokens ---- */
@@ -197,10 +199,14 @@ static bool take(void *context, int64_t index, void *item, error *err)
     const made *m = item;
     const char *key;
     if (m->problem.code != ERROR_NONE) return leave_out(p, m, err);
-    const dataset_sample *s = dataset_at(p->set, index);
-    const shard_sample sample = { s->key,      m->bytes,         m->size,
-                                  s->captions, s->caption_count, dataset_details(p->set, index) };
-    return shard_writer_add(p->shards, &sample, &key, err) && (!p->tokens || wait_for_tokens(p, key, m, err));
+    const dataset_sample *s = &m->sample;
+    char *details;
+    if (!dataset_read_details(p->set, index, &details, err)) return false;
+    const shard_sample sample = { s->key, m->bytes, m->size, s->captions, s->caption_count, details };
+    bool ok =
+        shard_writer_add(p->shards, &sample, &key, err) && (!p->tokens || wait_for_tokens(p, key, m, err));
+    free(details);
+    return ok;
 }
 
 static void tell(void *context, int64_t taken)

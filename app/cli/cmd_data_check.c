@@ -200,7 +200,7 @@ const cli_command cmd_data_check = {
         "overwritten header in a tar the next one is looked for. A line for each that is bad (--quiet: "
         "none),\n"
         "then how many there are for each reason; --json: an object a line, the last one the sums. The exit\n"
-        "status is 0 when all is good, 1 when something is bad.",
+        "status is 0 when all is good, 1 when something is bad." SETS_TEXT,
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_check,

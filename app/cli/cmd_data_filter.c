@@ -9,6 +9,8 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- What is asked for ---- */
@@ -65,11 +67,15 @@ typedef struct sink {
 static bool keep(void *context, const filter_sample *s, error *err)
 {
     const sink *to = context;
-    const char *key = dataset_at(to->set, s->index)->key;
-    if (!to->shards) return puts(key) >= 0;
-    const shard_sample sample = { key,         s->bytes,         s->size,
-                                  s->captions, s->caption_count, dataset_details(to->set, s->index) };
-    return shard_writer_add(to->shards, &sample, NULL, err);
+    char *details;
+    if (!to->shards)
+        return puts(s->key) >= 0 ||
+               error_set(err, ERROR_IO, "cannot write standard output: %s", strerror(errno));
+    if (!dataset_read_details(to->set, s->index, &details, err)) return false;
+    const shard_sample sample = { s->key, s->bytes, s->size, s->captions, s->caption_count, details };
+    bool ok = shard_writer_add(to->shards, &sample, NULL, err);
+    free(details);
+    return ok;
 }
 
 /* ---- The counts ---- */
@@ -133,7 +139,7 @@ static bool run_filter(const cli_call *call, error *err)
 {
     filter_options o;
     if (!read_options(call, &o, err)) return false;
-    dataset *d = sets_hold(call, false, err);
+    dataset *d = sets_open(call, false, err);
     if (!d) return false;
     cli_catch_interrupts();
     bool ok = filter(call, d, &o, err);
@@ -174,7 +180,7 @@ const cli_command cmd_data_filter = {
         "pictures' files byte for byte, descriptions (KEY.json) with all that they say, captions that are "
         "left.\n"
         "Languages are guessed by CLD2. A caption too short for it to be sure, as one word is, counts as "
-        "right.",
+        "right." SETS_TEXT,
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_filter,

@@ -116,7 +116,7 @@ static bool run_pack(const cli_call *call, error *err)
     sets_meter meter = sets_meter_start("pack", "samples");
     if (!read_options(call, &o, err)) return false;
     o.context = &meter;
-    dataset *d = sets_hold(call, false, err);
+    dataset *d = sets_open(call, false, err);
     cli_catch_interrupts();
     bool ok = d && shards_pack(d, &o, cli_text(call, "device"), &made, err);
     log_progress(NULL);
@@ -158,7 +158,7 @@ const cli_command cmd_data_pack = {
             "copies, side,\n"
             "side]. A training that learns tokens reads them there, which is faster than making them from "
             "pixels in\n"
-            "every step, and refuses those of another model than its own.",
+            "every step, and refuses those of another model than its own." SETS_TEXT,
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_pack,

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 #include "app/cli/output.h"
+#include "app/cli/sets.h"
 
 #include "models/kinds.h"
 #include "models/preview.h"
@@ -49,9 +50,8 @@ static bool write_sheet(const cli_call *call, const image *sheet, const preview_
 
 static bool run_preview(const cli_call *call, error *err)
 {
-    train_request train = { .preset = cli_text(call, "preset"),
-                            .data = cli_argument(call, 0),
-                            .seed = cli_seed(call, -1) };
+    char *data = sets_lines(call, err);
+    train_request train = { .preset = cli_text(call, "preset"), .data = data, .seed = cli_seed(call, -1) };
     train.sets = cli_list(call, "set", &train.set_count);
     preview_request r = { .train = &train,
                           .size = cli_int(call, "size"),
@@ -59,8 +59,10 @@ static bool run_preview(const cli_call *call, error *err)
                           .most = cli_int(call, "count") };
     image sheet;
     preview_report made;
-    if (!find_kind(call, &r.kind, err) || !preview_make(&r, &sheet, &made, err)) return false;
-    bool ok = write_sheet(call, &sheet, &made, err);
+    bool ok = data && find_kind(call, &r.kind, err) && preview_make(&r, &sheet, &made, err);
+    free(data);
+    if (!ok) return false;
+    ok = write_sheet(call, &sheet, &made, err);
     image_free(&sheet);
     return ok;
 }
@@ -81,14 +83,15 @@ const cli_command cmd_data_preview = {
     .name = "data preview",
     .summary =
         "a sheet of a training step's pictures, after cutting, resizing and flips, with their captions",
-    .arguments = "TAR|FOLDER",
+    .arguments = SETS_ARGUMENTS,
     .least = 1,
-    .most = 1,
+    .most = -1,
     .example =
         "dalle-cl data preview photos.tar -o sheet.png --preset photo --set augment=listing1 --step 100",
-    .text = "With the same preset, settings, seed and set as a training, the sheet shows what its step gets, "
-            "pixel\n"
-            "for pixel; captions are those that it draws.",
+    .text = "With the same preset, settings, seed and sets, in their order and with their weights, as a "
+            "training, "
+            "the sheet\n"
+            "shows what its step gets, pixel for pixel; captions are those that it draws." SETS_TEXT,
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_preview,

@@ -101,6 +101,16 @@ static void print_captions(const stats *s)
     puts(s->language_count > LISTED ? ", ..." : "");
 }
 
+/* To be freed; NULL: it cannot be read any more. */
+static char *key_of(const dataset *d, int64_t index)
+{
+    dataset_sample s;
+    if (!dataset_read(d, index, &s, NULL)) return NULL;
+    char *key = strdup(s.key);
+    dataset_sample_free(&s);
+    return key;
+}
+
 static void print_groups(const dataset *d, const stats *s, int distance)
 {
     int64_t listed = 0;
@@ -110,8 +120,10 @@ static void print_groups(const dataset *d, const stats *s, int distance)
            (long long)s->alike, distance, (long long)s->same);
     for (int64_t i = 0; i < s->samples && listed < LISTED; ++i) {
         if (s->group[i] < 0 || s->group[i] == i) continue;
-        printf("  %s: like %s (%lld)\n", dataset_at(d, i)->key, dataset_at(d, s->group[i])->key,
-               (long long)s->linked[i]);
+        char *key = key_of(d, i), *like = key_of(d, s->group[i]);
+        printf("  %s: like %s (%lld)\n", key ? key : "?", like ? like : "?", (long long)s->linked[i]);
+        free(key);
+        free(like);
         ++listed;
     }
     if (s->alike > listed) printf("  and %lld more, which --json lists\n", (long long)(s->alike - listed));
@@ -154,8 +166,11 @@ static json_t *json_of_groups(const dataset *d, const stats *s)
     for (int64_t i = 0; i < s->samples; ++i) {
         if (s->group[i] < 0 || s->group[i] == i) continue;
         json_t *o = json_object();
-        json_tree_put(&o, "key", json_tree_string(dataset_at(d, i)->key));
-        json_tree_put(&o, "like", json_tree_string(dataset_at(d, s->group[i])->key));
+        char *key = key_of(d, i), *like = key_of(d, s->group[i]);
+        json_tree_put(&o, "key", key ? json_tree_string(key) : NULL);
+        json_tree_put(&o, "like", like ? json_tree_string(like) : NULL);
+        free(key);
+        free(like);
         json_tree_put(&o, "distance", json_integer(s->linked[i]));
         json_tree_add(&list, o);
     }
@@ -189,7 +204,7 @@ static bool run_stats(const cli_call *call, error *err)
     const char *model = cli_text(call, "tokenizer");
     sets_meter meter = sets_meter_start("stats", "samples");
     tokenizer *t = model ? tokenizer_open(model, err) : NULL;
-    dataset *d = model && !t ? NULL : sets_hold(call, false, err);
+    dataset *d = model && !t ? NULL : sets_open(call, false, err);
     const stats_options o = { .tokenizer = t,
                               .distance =
                                   cli_flag(call, "no-duplicates") ? -1 : (int)cli_int(call, "distance"),
@@ -232,7 +247,8 @@ const cli_command cmd_data_stats = {
     .text =
         "Every picture is decoded. Pictures look alike when their marks do, whatever size, format and\n"
         "compression they have: the signs of the 64 lowest frequencies of their brightness, and the mean\n"
-        "colours of their quarters. Languages are guessed by CLD2, which says nothing of a word or two.",
+        "colours of their quarters. Languages are guessed by CLD2, which says nothing of a word or "
+        "two." SETS_TEXT,
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_stats,

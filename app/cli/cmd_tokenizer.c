@@ -164,7 +164,7 @@ static bool run_decode(const cli_call *call, error *err)
 }
 
 static const cli_option train_options[] = {
-    { "data", 0, CLI_LIST, "FILE", NULL, 0, 0, "pictures with captions, as for train; may be given again" },
+    { "data", 0, CLI_LIST, "FILE", NULL, 0, 0, "pictures with captions, as for train" },
     { "text", 0, CLI_TEXT, "FILE", NULL, 0, 0, "instead of --data: a text file with a caption a line" },
     { "split", 0, CLI_TEXT, "NAME", NULL, 0, 0, "only samples of this split; otherwise all" },
     { "keywords", 0, CLI_FLAG, NULL, NULL, 0, 0, "also learn from the samples' keywords" },

@@ -106,7 +106,7 @@ static bool run_train(const cli_call *call, error *err)
 static const cli_option shared_options[] = {
     { "run", 'r', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the run's folder: settings, metrics, samples, checkpoints" },
     { "data", 0, CLI_LIST, "FILE", NULL, 0, 0,
-      "pictures with captions: a folder or tars of name.png (or .jpg) and name.txt, a CSV, COCO's captions; may be given again" },
+      "pictures with captions: a folder or tars of name.png (or .jpg) and name.txt, a CSV, COCO's captions; PATH@2.5 is drawn with that weight" },
     { "preset", 'p', CLI_TEXT, "NAME", NULL, 0, 0,
       "settings to start from: small or photo for your own, another ('dalle-cl config' lists them), or a .cfg file" },
     { "set", 's', CLI_LIST, "KEY=VALUE", NULL, 0, 0, "change a setting" },

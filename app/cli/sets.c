@@ -7,6 +7,7 @@
 #include "host/base/timing.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char **sets_paths(const cli_call *call, error *err)
 {
@@ -17,18 +18,24 @@ const char **sets_paths(const cli_call *call, error *err)
     return paths;
 }
 
+char *sets_lines(const cli_call *call, error *err)
+{
+    size_t size = 1;
+    int count = cli_argument_count(call);
+    for (int i = 0; i < count; ++i) size += strlen(cli_argument(call, i)) + 1;
+    char *lines = calloc(1, size);
+    if (!lines) return error_null(err, ERROR_MEMORY, "out of memory for %d paths", count);
+    for (int i = 0; i < count; ++i) {
+        if (i) strcat(lines, "\n");
+        strcat(lines, cli_argument(call, i));
+    }
+    return lines;
+}
+
 dataset *sets_open(const cli_call *call, bool need_captions, error *err)
 {
     const char **paths = sets_paths(call, err);
     dataset *d = paths ? dataset_paths_open(paths, cli_argument_count(call), need_captions, err) : NULL;
-    free(paths);
-    return d;
-}
-
-dataset *sets_hold(const cli_call *call, bool need_captions, error *err)
-{
-    const char **paths = sets_paths(call, err);
-    dataset *d = paths ? dataset_paths_hold(paths, cli_argument_count(call), need_captions, err) : NULL;
     free(paths);
     return d;
 }

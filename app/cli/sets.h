@@ -7,14 +7,15 @@
 #include "data/dataset_paths.h"
 #include <jansson.h>
 
-#define SETS_ARGUMENTS "TAR|FOLDER..."
+#define SETS_ARGUMENTS "SET..."
+#define SETS_TEXT      "\nA SET is whatever --data of 'train' may be; 'dalle-cl data info --help' says what."
 
 /* The arguments as paths, to be freed (not the texts); NULL when memory is out. */
 const char **sets_paths(const cli_call *call, error *err);
+/* The arguments one a line, as --data stands in a run, to be freed; NULL when memory is out. */
+char *sets_lines(const cli_call *call, error *err);
 /* The set that the arguments name. */
 dataset *sets_open(const cli_call *call, bool need_captions, error *err);
-/* The same, with names and texts in memory, which takes some hundred bytes a sample. */
-dataset *sets_hold(const cli_call *call, bool need_captions, error *err);
 
 /* A line of progress with rate and time left, on a terminal. */
 typedef struct sets_meter {

@@ -47,11 +47,11 @@ static int64_t image_tokens(const prior_trainer *t)
 
 /* ---- Picture tokens ---- */
 
-/* Without augmentation a picture's tokens never change: they are computed once. */
+/* Without augmentation a picture's tokens never change: they are computed once.  Those of a large set would
+ * not fit; each batch's are computed when it comes. */
 static bool encode_all(prior_trainer *t, error *err)
 {
     const dataset *set = training_data_set(t->base.data);
-    if (dataset_is_large(set)) return true; /* they would not fit: each batch's are computed when it comes */
     int64_t count = dataset_count(set), n = image_tokens(t), side = t->dvae->config.image_size,
             picture = side * side * 3;
     log_info("turning %lld pictures into %lld tokens each", (long long)count, (long long)n);
@@ -373,9 +373,10 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
     part_files from;
     bool ok = open_parts(t, data, dvae, err) && find_packed(t, dvae, err) && find_origin(r, &from, err);
     if (!ok) return false;
-    if (fixed || t->packed) training_data_blind(t->base.data);
+    bool known = fixed && !dataset_is_large(training_data_set(t->base.data)); /* before the first step */
+    if (known || t->packed) training_data_blind(t->base.data);
     ok = fit(t, r, &from, err) && (r->resume || text_warn_cut(t->text, err)) && make_batch(t, err) &&
-         (!fixed || t->packed || encode_all(t, err)) && build(t, err) &&
+         (!known || t->packed || encode_all(t, err)) && build(t, err) &&
          (!c->codebook_start || prior_start_from_codebook(t->base.store, c, t->dvae, err)) &&
          (!from.weights ||
           prior_start_from_model(t->base.store, &t->shape, &from, text_tokenizer(t->text), err));

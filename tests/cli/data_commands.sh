@@ -92,12 +92,21 @@ runs 2 data pack photos -o four --copies 2
 warns "copies would not all differ"
 [ ! -e four ] || failed "a folder was made for nothing"
 
+# A disk that is full is called so, and nothing stays.
+for to in "pack photos" "filter photos --words 1"; do
+    (trap '' XFSZ; ulimit -f 1; exec "$program" data $to -o limited >out 2>err </dev/null) && failed "$to: more is written than fits"
+    warns "cannot write 'limited/shard-000000.tar': File too large"
+    [ -z "$(ls -A limited)" ] || failed "$to: a part of a shard stays"
+done
+
 # What a step sees, whatever step it is, again and again.
 runs 0 data preview photos -o a.png --preset tiny --set augment=listing1 --step 7
 runs 0 data preview photos -o b.png --preset tiny --set augment=listing1 --step 7 --set threads=3
 like a.png b.png
 runs 0 data preview photos -o b.png --preset tiny --set augment=listing1 --step 8
 cmp -s a.png b.png && failed "two steps show the same"
+runs 0 data preview photos photos@0.5 -o b.png --preset tiny --json
+says '"pictures": 24'
 runs 2 data preview photos -o b.png --for prior
 warns "add --size"
 

@@ -60,6 +60,16 @@ printf 'a "quoted", one\nb\nb again\n' >expected
 cmp -s out expected || failed "other captions than expected of a table"
 runs 0 data info list.csv
 says "c.jpg: there is no such picture"
+
+# A check of one names what it lacks, and counts what is wrong with pictures by reasons without their names.
+runs 1 data check list.csv
+says "list.csv: c.jpg: there is no such picture"
+says "2 pictures, 0 captions' files, 0 descriptions, 182 bytes read: 1 bad"
+[ "$(grep -c 'are left out' err)" = 1 ] || failed "it is opened more than once"
+printf 'GIF89a' >pictures/c.jpg && cp pictures/c.jpg pictures/d.jpg
+printf 'filepath,title\npictures/a.jpg,a\npictures/c.jpg,c\npictures/d.jpg,d\n' >gifs.csv
+runs 1 data check gifs.csv
+says "2  picture: is a GIF picture (first: pictures/c)"
 printf 'img\tn\ttxt\npictures/a.jpg\t1\tone\n' >odd.tsv
 runs 1 data info odd.tsv
 warns "has no column of paths; its first line has 'img', 'n', 'txt'"
