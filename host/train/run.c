@@ -101,6 +101,14 @@ static void differ(differences *d, const char *what, const char *before, const c
     ++d->count;
 }
 
+/* Of a hash its first digits: nobody compares more by eye. */
+static void shorten_hash(char *text)
+{
+    size_t length = text ? strlen(text) : 0;
+    if (length != 66 || strspn(text + 1, "0123456789abcdef") != 64) return;
+    memcpy(text + 13, "...\"", 5);
+}
+
 static void compare_json(differences *d, const char *path, const json_t *before, const json_t *now)
 {
     const char *key;
@@ -119,7 +127,14 @@ static void compare_json(differences *d, const char *path, const json_t *before,
     char *old = before ? json_tree_text(json_incref((json_t *)(uintptr_t)before), JSON_ENCODE_ANY, path, NULL)
                        : NULL,
          *new = json_tree_text(json_incref((json_t *)(uintptr_t)now), JSON_ENCODE_ANY, path, NULL);
-    differ(d, path, old ? old : before ? "?" : "not recorded", new ? new : "?");
+    shorten_hash(old);
+    shorten_hash(new);
+    bool content = strcmp(path, "data.pictures") == 0;
+    differ(d, content ? "what the data holds, pictures or captions," : path,
+           old      ? old
+           : before ? "?"
+                    : "not recorded",
+           new ? new : "?");
     free(old);
     free(new);
 }

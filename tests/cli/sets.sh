@@ -113,6 +113,11 @@ grep -qF "\"data\": \"$here/shards/{00000..00001}.tar\\n$here/list.csv\\n$here/c
 (cd / && "$program" train dvae --run "$2/run" --resume --set steps=4 --quiet --force) >out 2>err || failed "it does not resume"
 runs 2 train dvae --run run --resume --data shards --quiet
 warns "data.data was"
+cp list.csv list.csv.before
+sed 's/ one"/ two"/' list.csv.before >list.csv
+runs 2 train dvae --run run --resume --quiet
+warns 'what the data holds, pictures or captions, was "'
+mv list.csv.before list.csv
 # Weights stay with the run; they have to be above 0.
 runs 0 train dvae $train --data shards@2.5 --data list.csv --run weighted
 grep -qF "shards@2.5\\n$here/list.csv" weighted/run.json || failed "$(cat weighted/run.json)"
