@@ -35,11 +35,11 @@ typedef struct scorer {
 
 /* ---- One caption ---- */
 
-/* Whether `generate` would say that it is unsure of the caption. */
-static bool is_noted(const scorer *s, const char *caption)
+/* Whether `generate` would say that it is unsure of the caption: by its words, or by what was drawn. */
+static bool is_noted(const scorer *s, const char *caption, const dalle_pictures *drawn)
 {
     char *unknown = dalle_unknown_words(s->model, caption);
-    bool noted = unknown != NULL;
+    bool noted = unknown != NULL || drawn->unsure;
     dalle_free(unknown);
     return noted;
 }
@@ -132,7 +132,7 @@ static bool draw_one(scorer *s, int64_t i, error *err)
         return error_set(err, failure.status == 2 ? ERROR_USAGE : ERROR_MODEL, "caption '%s': %s",
                          request.caption, failure.message);
     const size_t side = (size_t)dalle_get_info(s->model)->tokens_side;
-    s->outcomes[i].noted = is_noted(s, request.caption);
+    s->outcomes[i].noted = is_noted(s, request.caption, drawn);
     s->outcomes[i].different = count_different(drawn, side * side);
     bool ok = judge_all(s, i, drawn, err);
     dalle_pictures_free(drawn);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # train_demo.sh -- makes models/demo again: data from Debian's packages, dVAE, prior, pack.
 #     tools/train_demo.sh [FOLDER]      runs and data go to FOLDER, "runs/demo" unless given
-# Half an hour to an hour and a half on two CPU cores.  The settings are the presets models/*/presets/emoji.cfg; the prior
-# is trained on long after its validation loss has turned, for its drawings still improve: docs/demo-model.md.
+# Two and a half hours on two CPU cores.  The settings are the presets models/*/presets/emoji.cfg; the prior is trained on
+# long after its validation loss has turned, for its drawings still improve: docs/demo-model.md.
 # SPDX-License-Identifier: MIT
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,5 +13,5 @@ mkdir -p "$folder"
 [ -f "$folder/emoji.tar" ] || "$program" data emoji -o "$folder/emoji.tar"
 "$program" train dvae --preset emoji --data "$folder/emoji.tar" --run "$folder/dvae"
 "$program" train prior --preset emoji --data "$folder/emoji.tar" --dvae "$folder/dvae" --run "$folder/prior"
-# The last checkpoint, not the one of lowest validation loss.
-"$program" pack "$folder/dvae" "$folder/prior/checkpoint.safetensors" -o models/demo
+# Of the prior the last checkpoint is taken, not the one of lowest validation loss.
+"$program" pack "$folder/dvae" "$folder/prior" -o models/demo
