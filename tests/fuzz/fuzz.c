@@ -12,12 +12,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What an input may take: an allocation that is refused is lack of memory, a process that holds more dies. */
+/* What an input may take: an allocation that is refused is lack of memory, a process that holds more dies.
+ * ASan's own limit on the latter is looked at by a thread, which a forked process has not. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "allocator_may_return_null=1:max_allocation_size_mb=32:hard_rss_limit_mb=512:quarantine_size_mb=8:"
-           "handle_abort=1:detect_stack_use_after_return=0";
+    return "allocator_may_return_null=1:max_allocation_size_mb=32:quarantine_size_mb=8:handle_abort=1:"
+           "detect_stack_use_after_return=0";
+}
+
+#define HELD_MOST ((size_t)512 << 20)
+
+size_t __sanitizer_get_current_allocated_bytes(void);
+/* ASan calls it after every allocation. */
+void __sanitizer_malloc_hook(const volatile void *at, size_t size);
+void __sanitizer_malloc_hook(const volatile void *at, size_t size)
+{
+    static const char text[] = "fuzz: more than 512 MB are held\n";
+    static _Atomic unsigned calls; /* asking takes longer than a small allocation */
+    (void)at;
+    if (size < (size_t)1 << 16 && ++calls % 1024) return;
+    if (__sanitizer_get_current_allocated_bytes() <= HELD_MOST) return;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(1);
+    abort();
 }
 
 static void swallow(void *context, log_level level, const char *line)
