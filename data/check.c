@@ -3,10 +3,10 @@
 #include "data/check.h"
 #include "data/check_source.h"
 #include "data/dataset.h"
+#include "data/dataset_text.h"
 #include "data/sweep.h"
 #include "host/base/arena.h"
 #include "host/base/file.h"
-#include "host/base/json_tree.h"
 #include "host/base/utf8.h"
 #include <ctype.h>
 #include <errno.h>
@@ -111,17 +111,16 @@ static const char *bad_field(const json_t *o)
     return NULL;
 }
 
+/* By what reading makes of it: img2dataset writes NaN, which costs nothing. */
 static bool judge_description(const check_member *m, char words[WORDS])
 {
-    json_tree_problem problem;
+    dataset_text_fault fault;
     const char *bad = bad_bytes(m);
     if (bad) return say(words, bad), true;
-    json_t *o = json_tree_read(m->bytes, (size_t)m->about.size, true, &problem);
-    if (!o) {
-        snprintf(words, WORDS, "is no JSON, line %d: %s", problem.line, problem.text);
-        return !problem.memory;
-    }
-    bad = json_is_object(o) ? bad_field(o) : "is no JSON object";
+    json_t *o = dataset_text_object(m->bytes, (size_t)m->about.size, &fault);
+    if (!o && !fault.memory) snprintf(words, WORDS, "is no JSON that can be used: %s", fault.why);
+    if (!o) return !fault.memory;
+    bad = bad_field(o);
     if (bad) say(words, bad);
     json_decref(o);
     return true;

@@ -258,9 +258,9 @@ static void texts(void)
     text("bad-json-none", "json", "no", 2);
     text("bad-json-empty", "json", "", 0);
     text("bad-json-cut", "json", "{\"split\": \"tr", 13);
-    text("bad-json-nan", "json", "{\"similarity\": NaN}", 19);
+    text("good-json-nan", "json", "{\"similarity\": NaN}", 19);
     text("bad-json-list", "json", "[1, 2]", 6);
-    text("bad-json-comma", "json", "{\"a\": 1,}", 9);
+    text("good-json-comma", "json", "{\"a\": 1,}", 9);
     text("bad-json-split", "json", "{\"split\": 3}", 12);
     text("bad-json-captions", "json", "{\"captions\": \"a\"}", 17);
     text("bad-json-captions-3", "json", "{\"captions\": [3]}", 17);
