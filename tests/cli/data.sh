@@ -2,18 +2,8 @@
 # data.sh PROGRAM FOLDER -- sets as people have them: broken pictures, missing captions, several captions, no splits.
 # SPDX-License-Identifier: MIT
 program=$1
+. "$(dirname "$0")/said.inc.sh"
 rm -rf "$2" && mkdir -p "$2" && cd "$2" || exit 1
-failed() { echo "data.sh: $1" >&2; cat out err >&2; exit 1; }
-# runs STATUS ARGUMENTS...: the program, its words in the files out and err.
-runs() {
-    wanted=$1
-    shift
-    "$program" "$@" >out 2>err </dev/null
-    status=$?
-    [ $status = "$wanted" ] || failed "status $status, not $wanted, of: $*"
-}
-says() { grep -qF -- "$1" out || failed "does not say '$1'"; }
-warns() { grep -qF -- "$1" err || failed "does not warn of '$1'"; }
 
 picture=iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAIklEQVR42mP4jwROyMnBES5xhkGogRhFyOKDUcNoPAwKDQBKDwCf7KgfhgAAAABJRU5ErkJggg==
 mkdir set

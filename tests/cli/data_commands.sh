@@ -3,18 +3,8 @@
 # them; what a check finds in a set with every kind of damage; training from packed tokens against training from pixels.
 # SPDX-License-Identifier: MIT
 program=$1 make_damage=$2 make_pictures=$3
+. "$(dirname "$0")/said.inc.sh"
 rm -rf "$4" && mkdir -p "$4" && cd "$4" || exit 1
-failed() { echo "data_commands.sh: $1" >&2; cat out err >&2; exit 1; }
-# runs STATUS ARGUMENTS...: the program, its words in the files out and err.
-runs() {
-    wanted=$1
-    shift
-    "$program" "$@" >out 2>err </dev/null
-    status=$?
-    [ $status = "$wanted" ] || failed "status $status, not $wanted, of: $*"
-}
-says() { grep -qF -- "$1" out || failed "does not say '$1'"; }
-warns() { grep -qF -- "$1" err || failed "does not warn of '$1'"; }
 like() { cmp -s "$1" "$2" || failed "'$1' and '$2' differ"; }
 
 # Every kind of damage is found, by its name, and nothing else.

@@ -75,14 +75,22 @@ static UNUSED void assert_says(const error *err, const char *part)
     if (!strstr(err->message, part)) fail_msg("'%s' does not say '%s'", err->message, part);
 }
 
-/* Writes a file that tests/golden/pictures.safetensors holds. */
+/* tests/golden/<name>.safetensors. */
+static UNUSED safetensors *golden_open(const char *name)
+{
+    char path[1024];
+    const char *folder = getenv("DALLE_CL_TEST_DATA");
+    error err = { 0 };
+    snprintf(path, sizeof path, "%s/golden/%s.safetensors", folder ? folder : "tests", name);
+    safetensors *golden = safetensors_open(path, &err);
+    if (!golden) fail_msg("%s", err.message);
+    return golden;
+}
+
+/* Writes a file that the golden pictures hold. */
 static UNUSED void write_golden(const char *name, const char *path)
 {
-    char from[1024];
-    const char *folder = getenv("DALLE_CL_TEST_DATA");
-    snprintf(from, sizeof from, "%s/golden/pictures.safetensors", folder ? folder : "tests");
-    safetensors *golden = safetensors_open(from, NULL);
-    assert_non_null(golden);
+    safetensors *golden = golden_open("pictures");
     const safetensors_tensor *t = safetensors_find(golden, name);
     assert_true(t && file_write(path, t->data, (size_t)t->bytes, NULL));
     safetensors_close(golden);

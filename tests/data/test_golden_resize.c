@@ -10,12 +10,7 @@ static safetensors *golden;
 static int open_golden(void **state)
 {
     (void)state;
-    char path[1024];
-    const char *folder = getenv("DALLE_CL_TEST_DATA");
-    snprintf(path, sizeof path, "%s/golden/resize.safetensors", folder ? folder : "tests");
-    error err = { 0 };
-    golden = safetensors_open(path, &err);
-    if (!golden) fail_msg("%s", err.message);
+    golden = golden_open("resize");
     return 0;
 }
 

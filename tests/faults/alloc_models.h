@@ -75,24 +75,13 @@ static UNUSED int set_up(void **state)
     return -1;
 }
 
-static UNUSED int tear_down(void **state)
-{
-    (void)state;
-    room_remove(&base);
-    return 0;
-}
-
 /* `test` walks a file's scenes. */
 static UNUSED int walk_all(int argc, char **argv, void (*test)(void **state))
 {
     error err = { 0 };
-    if (!alloc_walk_arguments(argc, argv)) return 2;
-    if (!alloc_walk_apart(find_device, &err)) {
-        printf("skipped: %s\n", err.message);
-        return 77;
-    }
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test) };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    if (alloc_walk_apart(find_device, &err)) return run_walk(argc, argv, test, set_up);
+    printf("skipped: %s\n", err.message);
+    return 77;
 }
 
 #endif

@@ -108,4 +108,19 @@ static UNUSED bool command(char *const *argument, error *err)
         return command((char *const *)(uintptr_t)given, err); \
     }
 
+static UNUSED int tear_down(void **state)
+{
+    (void)state;
+    room_remove(&base);
+    return 0;
+}
+
+/* The program: `test` walks its scenes, in the folder that `set_up` prepares. */
+static UNUSED int run_walk(int argc, char **argv, void (*test)(void **state), int (*set_up)(void **state))
+{
+    if (!alloc_walk_arguments(argc, argv)) return 2;
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test) };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
+
 #endif

@@ -68,16 +68,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    room_remove(&base);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
-    if (!alloc_walk_arguments(argc, argv)) return 2;
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all) };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return run_walk(argc, argv, test_all, set_up);
 }
