@@ -177,8 +177,9 @@ static bool run_check(const cli_call *call, error *err)
     error printing = { .code = ERROR_NONE };
     if ((ok || partly) && !print_report(call, &r, &printing)) *err = printing, ok = false;
     if (ok && r.count)
-        ok = error_set(err, ERROR_FORMAT, "%lld bad among %lld files", (long long)r.count,
-                       (long long)(r.pictures + r.captions + r.descriptions));
+        ok = error_set(err, ERROR_FORMAT,
+                       "%lld bad; %lld files of pictures, captions and descriptions were read",
+                       (long long)r.count, (long long)(r.pictures + r.captions + r.descriptions));
     check_report_free(&r);
     dataset_paths_free(&expanded);
     return ok;

@@ -5,6 +5,7 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/base/timing.h"
+#include "host/train/progress.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,21 +46,12 @@ sets_meter sets_meter_start(const char *what, const char *unit)
     return (sets_meter){ what, unit, timing_now() };
 }
 
-static void time_text(double seconds, char text[32])
-{
-    long long s = (long long)(seconds + 0.5);
-    if (s >= 3600)
-        snprintf(text, 32, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
-    else
-        snprintf(text, 32, "%lld:%02lld", s / 60, s % 60);
-}
-
 void sets_meter_show(const sets_meter *m, int64_t count, int64_t done, int64_t all, const char *more)
 {
     char number[32], left[32] = "?";
     double spent = timing_now() - m->began;
     cli_grouped(count, number);
-    if (done > 0 && all >= done) time_text(spent / (double)done * (double)(all - done), left);
+    if (done > 0 && all >= done) progress_duration(spent / (double)done * (double)(all - done), left);
     log_progress("%s: %s %s, %.0f/s%s, %s left", m->what, number, m->unit,
                  spent > 0 ? (double)count / spent : 0.0, more, left);
 }

@@ -22,7 +22,7 @@ done
 grep -q ": good-\|: notes.txt\|: list.json" out && failed "what is good is called bad"
 for tar in cut.tar overwritten.tar negative.tar cut.tar.gz text.tar; do says "damage/$tar: "; done
 says "is not UTF-8 (first: bad-caption-latin.txt)"
-warns "bad among"
+warns " bad; "
 cp out people
 runs 1 data check --json --threads 1 damage/set damage/good.tar
 
