@@ -9,7 +9,7 @@ find app host data models cl tests/kernels \( -name '*.[ch]' -o -name '*.cc' -o 
     LC_ALL=C sort | xargs awk '
     BEGIN {
         count = split("host/base host/device cl host/graph host/ops host/nn data host/train models app/api " \
-                      "host/ops/cases app/measure app/report app/cli", rooms, " ")
+                      "host/ops/cases app/measure app/report app/eval app/cli", rooms, " ")
     }
     # The last that fits: a room in another room comes after it.
     function rank(path,    i) {
