@@ -26,8 +26,8 @@ struct spectrum {
 
 /* ---- Making and ending ----------------------------------------------------------------------- */
 
-/* A picture's matrices lie together, of each channel the original's and then the difference's, which is so exact
- * however small; a reconstruction's transform is the sum of theirs. */
+/* A picture's matrices lie together, of each channel the original's and then the difference's, which is so
+ * exact however small; a reconstruction's transform is the sum of theirs. */
 static int64_t channels_of(const spectrum_settings *set)
 {
     return set->channels ? 3 : 1;

@@ -1,5 +1,6 @@
-/* test_spectrum.c -- power by frequency of pictures against the definition in double precision, on odd and even
- * sides; that all of it adds up to the mean square; waves in their bins; what a smoothed picture has lost.
+/* test_spectrum.c -- power by frequency of pictures against the definition in double precision, on odd and
+ * even sides; that all of it adds up to the mean square; waves in their bins; what a smoothed picture has
+ * lost.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/spectrum.h"
 #include "tests/support/device_or_skip.h"
@@ -268,9 +269,9 @@ static void the_window_keeps_edges_out(void **state)
     assert_true(far[0] > 1e-2 && far[1] < 1e-4);
 }
 
-/* A mean of 3 x 3 keeps the square of (1 + 2 cos t) / 3, t = 2 pi k / side, along each axis: half of the power at k
- * of 9.9 along an axis.  It is also a shift by one pixel, so that the difference has the original's power where
- * cos t is 1/4, at 13.4, sooner than it would without. */
+/* A mean of 3 x 3 keeps the square of (1 + 2 cos t) / 3, t = 2 pi k / side, along each axis: half of the
+ * power at k of 9.9 along an axis.  It is also a shift by one pixel, so that the difference has the
+ * original's power where cos t is 1/4, at 13.4, sooner than it would without. */
 static void what_a_mean_loses(void **state)
 {
     (void)state;
