@@ -9,6 +9,7 @@
 #ifndef DALLE_CL_DEVICE_BACKEND_H
 #define DALLE_CL_DEVICE_BACKEND_H
 
+#include "host/device/fft_provider.h"
 #include "host/device/gemm_library.h"
 #include "host/device/gemm_provider.h"
 
@@ -108,6 +109,7 @@ struct device_backend {
     const gemm_provider *const *products;
     const gemm_provider *(*product)(device *d, const gemm_desc *desc);
     const gemm_library *blas; /* (*) what gemm_library.c's provider calls */
+    const fft_provider *fft;  /* (*) a library that transforms, taken where it passes fft_check.c's test */
 };
 
 /* The program's, in the order in which their devices are listed; NULL ends them.  CMake makes the table of
@@ -127,6 +129,12 @@ bool device_begin(device *d, const device_entry *at, error *err);
 /* A hash of what is named and of all that a compiler's output or a measurement may depend on: device and
  * driver. */
 void device_key(const device *d, const char *what, const char *how, char hex[65]);
+
+/* fft_trial.c: whether the library can do it, found out in another process where there is one to ask,
+ * which is `serve`; else with the reason. */
+#define FFT_REASON 512
+bool fft_trial_passed(device *d, const fft_desc *f, char reason[FFT_REASON]);
+int fft_trial_serve(const device_entry *at, const char *identity, const char *const sizes[3]);
 
 /* profile.c: adds one launch's time; a new label makes a new row. */
 void profile_add(profile *p, const char *label, double milliseconds);

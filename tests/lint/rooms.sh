@@ -9,7 +9,7 @@ find app host data models cl tests/kernels \( -name '*.[ch]' -o -name '*.cc' -o 
     LC_ALL=C sort | xargs awk '
     BEGIN {
         count = split("host/base host/device cl host/graph host/ops host/nn data host/train models app/api " \
-                      "host/ops/cases app/measure app/report app/cli", rooms, " ")
+                      "host/ops/cases app/measure app/report app/eval app/cli", rooms, " ")
     }
     # The last that fits: a room in another room comes after it.
     function rank(path,    i) {
@@ -24,7 +24,7 @@ find app host data models cl tests/kernels \( -name '*.[ch]' -o -name '*.cc' -o 
         if ($0 ~ /<(CL\/|clblast|clFFT)/ && FILENAME !~ /^host\/device\/opencl\//)
             complain("only host/device/opencl includes OpenCL headers: " $0)
     }
-    FILENAME ~ /^host\/(base|device)\/[^\/]*\.[ch]$/ && tolower($0) ~ /clblast/ {
+    FILENAME ~ /^host\/(base|device)\/[^\/]*\.[ch]$/ && tolower($0) ~ /clblast|clfft/ {
         complain("a library of one backend is named outside of it: " $0)
     }
     FILENAME ~ /^tests\/kernels\// {
