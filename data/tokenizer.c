@@ -174,6 +174,15 @@ const char *tokenizer_piece(const tokenizer *t, int32_t id)
     return t->clip ? bpe_piece(t->clip, id) : sentencepiece_piece(t->model, id);
 }
 
+bool tokenizer_begins_word(const tokenizer *t, const int32_t *ids, int at)
+{
+    static const char space[] = "\xe2\x96\x81", end[] = "</w>";
+    if (!t->clip) return strncmp(tokenizer_piece(t, ids[at]), space, strlen(space)) == 0;
+    const char *before = at > 0 ? tokenizer_piece(t, ids[at - 1]) : end;
+    size_t length = strlen(before), tail = strlen(end);
+    return length >= tail && strcmp(before + length - tail, end) == 0;
+}
+
 const char *tokenizer_hash(const tokenizer *t)
 {
     return t->hash;
