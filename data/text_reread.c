@@ -161,6 +161,7 @@ static bool reread(text_charset set, text_runes *t)
     good = good && text_charset_utf8(
                        b.at, b.count,
                        memchr(b.at, 0xed, (size_t)b.count) || memchr(b.at, 0xc0, (size_t)b.count), &out);
+    if (out.failed) t->failed = out.failed;
     if (good)
         text_runes_take(t, &out);
     else

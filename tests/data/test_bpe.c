@@ -121,7 +121,7 @@ static void cleaning(void **state)
         { "\x1b[1;31mred\x1b[0m\x07 \xef\xbb\xbfx", "red x" },
         { "e\xcc\x81 A\xcc\x8a", "é å" },
         { "ΣΑΣ ΟΔΟΣ İ ẞ", "σας οδος i ̇ ß" },
-        { "&eacute; &EACUTE; &amp;lt;b&amp;gt; &notit; &#x41;&#0;&#x80;", "é é < b > ¬ it ; a � €" },
+        { "&eacute; &EACUTE; &amp;lt;b&amp;gt; &notit; &#x41;&#0;&#x80;", "é é < b > ¬ it ; a �€" },
         { "<p> &eacute; &amp;amp; &hellip", "< p > é & & hellip" },
         { "&CounterClockwiseContourIntegral; &#99999999999; &#xd800; &#1; &;", "∳ � � &;" },
         { "caf\xc3\x83\xc2\xa9 \xc3\xa2\xc5\x93\xe2\x80\x9d ok", "café ✔ ok" },
