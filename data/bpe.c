@@ -158,8 +158,8 @@ static int64_t fixed_length(const text_runes *t, int64_t at)
     return 0;
 }
 
-/* The iota below.  It is a mark, but the small one of a letter: the published pattern, which ignores case, takes
- * it for neither, and skips it as it does no other character. */
+/* The iota below.  It is a mark, but the small one of a letter: the published pattern, which ignores case,
+ * takes it for neither, and skips it as it does no other character. */
 #define SKIPPED 0x345
 
 typedef enum kind { KIND_SPACE, KIND_LETTER, KIND_NUMBER, KIND_OTHER } kind;

@@ -30,13 +30,14 @@ tokenizer *tokenizer_open(const char *path, error *err);
 void tokenizer_close(tokenizer *t);
 
 int tokenizer_vocabulary(const tokenizer *t);
-/* CLIP's tokens that begin and end a text, which encoding does not put and decoding leaves out; -1 where there
- * are none, as in SentencePiece models. */
+/* CLIP's tokens that begin and end a text, which encoding does not put and decoding leaves out; -1 where
+ * there are none, as in SentencePiece models. */
 int32_t tokenizer_begin(const tokenizer *t);
 int32_t tokenizer_end(const tokenizer *t);
-/* Borrowed.  U+2581 stands for a space; in CLIP's, "</w>" for the end of a word and a letter for each byte. */
+/* Borrowed.  U+2581 stands for a space; in CLIP's, "</w>" for a word's end and a letter for each byte. */
 const char *tokenizer_piece(const tokenizer *t, int32_t id);
-bool tokenizer_begins_word(const tokenizer *t, const int32_t *ids, int at); /* the at-th of a text's */
+/* Does the at-th token of a text begin a word? */
+bool tokenizer_begins_word(const tokenizer *t, const int32_t *ids, int at);
 const char *tokenizer_hash(const tokenizer *t); /* SHA-256 of the model's bytes, in hexadecimal */
 const void *tokenizer_bytes(const tokenizer *t, size_t *size);
 bool tokenizer_save(const tokenizer *t, const char *path, error *err);

@@ -65,7 +65,7 @@ def groups():
         yield f"GROUP({first:#x}, 0xffff, {last})"
 
 
-write("text_html.def", "HTML5's named character references, in order: name, what it stands for (a second character or\n"
-      " * 0), and whether it may lack its semicolon.", entities())
+write("text_html.def", "HTML5's named character references, in order: name, what it stands for (a second character\n"
+      " * or 0), and whether it may lack its semicolon.", entities())
 write("text_charset.def", "bytes 0x80 to 0xff of each set; what has no meaning is the byte itself.", sets())
 write("text_mojibake.def", "first and last character, and their groups, in order.", groups())
