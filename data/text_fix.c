@@ -101,16 +101,30 @@ static void take_steps(text_runes *t)
     }
 }
 
+/* Most captions are: there is nothing to mend but HTML, which may be nested as deep as they are long. */
+static bool is_plain(const text_runes *t)
+{
+    for (int64_t i = 0; i < t->count; ++i)
+        if (!in(t->at[i], 0x20, 0x7e) && t->at[i] != '\t' && t->at[i] != '\n') return false;
+    return true;
+}
+
+static void fix_characters(text_runes *t)
+{
+    if (is_plain(t)) return;
+    text_mojibake_fix(t);
+    text_mojibake_fix_controls(t);
+    take_steps(t);
+    text_runes_compose(t);
+}
+
 /* One round; false when it changed nothing. */
 static bool fix_once(text_runes *t, bool html)
 {
     text_runes before = { 0 };
     text_runes_append(&before, t->at, t->count);
     if (html) text_html_unescape_sure(t);
-    text_mojibake_fix(t);
-    text_mojibake_fix_controls(t);
-    take_steps(t);
-    text_runes_compose(t);
+    fix_characters(t);
     bool changed = !text_runes_same(&before, t);
     if (before.failed && !t->failed) t->failed = before.failed;
     text_runes_free(&before);

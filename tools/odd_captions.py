@@ -11,7 +11,8 @@ WORDS = """a the photo of cat dog's two men don't I'm we'll they've you're he'd 
 SENTENCES = ["кошка сидит на окне", "Ο ΣΚΎΛΟΣ ΤΡΈΧΕΙ ΣΤΗΝ ΠΑΡΑΛΊΑ", "一只猫坐在窗台上", "窓辺に座る猫、ｶﾀｶﾅとＦＵＬＬ",
              "قطة تجلس على النافذة", "חתול יושב על החלון", "खिड़की पर बैठी बिल्ली", "แมวนั่งอยู่บนหน้าต่าง",
              "창가에 앉아 있는 고양이", "con mèo ngồi bên cửa sổ", "kedi PENCEREDE OTURUYOR İĞÜŞÖÇ", "ԿԱՏՈՒՆ նստած է",
-             "კატა ფანჯარასთან ᲙᲐᲢᲐ", "ድመት በመስኮት", "ជ្រូកឆ្មា", "ᏣᎳᎩ ꭰꭱ", "𐐀𐐁𐐨 Deseret", "žluťoučký kůň úpěl ďábelské ódy",
+             "კატა ფანჯარასთან ᲙᲐᲢᲐ", "ድመት በመስኮት", "ជ្រូកឆ្មា", "ᏣᎳᎩ ꭰꭱ", "𐐀𐐁𐐨 Deseret",
+             "žluťoučký kůň úpěl ďábelské ódy",
              "Größe und Länge – „gut“ • 20 °C", "l’été à la plage, c’est «bon»…", "¿Dónde está el niño? ¡Aquí!",
              "smørrebrød på øen", "zażółć gęślą jaźń", "ąčęėįšųūž", "Það er köttur", "100 € and £5 or ¥20 ½ ¾ × ÷",
              "“quoted” ‘single’ ‚low‘ „low“ ‛odd‟", "x² + y³ ≤ ∞ ∑ √2", "┌─┐│█░▒▓└┘", "(╯°□°)╯︵ ┻━┻ ¯\\_(ツ)_/¯ ಠ_ಠ"]
@@ -20,8 +21,10 @@ CHARSETS = ["latin-1", "cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "cp1257
 CONTROLS = [chr(c) for c in list(range(1, 32)) + list(range(0x7f, 0xa1))] + list(
     "\u00ad\u200b\u200c\u200d\u200e\u2028\u2029\u202e\u2060\u206a\ufeff\ufff9\ufffc\ufffd\u180e\u3000\u2003\ufe0f") + [
     "\r\n", "\x1b[31m", "\x1b[0;1mX", "\x1b[", "\x1b[٣m"]
-URLS = ["https://www.example.org/a?b=1&copy=2&reg=3#top", "mailto:x.y+z@host.co.uk", "C:\\temp\\IMG_0001.JPG", "@name #tag",
-        "file:///%20x.png", "3.14159e-10", "1,234,567.89", "2024-02-29T12:00Z", "٣٤٥ ४५६ Ⅷ ⅓ ⑨ 一二三", "<start_of_text>",
+URLS = ["https://www.example.org/a?b=1&copy=2&reg=3#top", "mailto:x.y+z@host.co.uk", "C:\\temp\\IMG_0001.JPG",
+        "@name #tag",
+        "file:///%20x.png", "3.14159e-10", "1,234,567.89", "2024-02-29T12:00Z", "٣٤٥ ४५६ Ⅷ ⅓ ⑨ 一二三",
+        "<start_of_text>",
         "<end_of_text> x", "<|startoftext|>", "<b>bold</b> &amp; <br/>", "</w>", "a</w>b", "Hello_World__x"]
 NAMES = sorted(html5)
 
@@ -32,7 +35,8 @@ def plain(r):
 
 def sentence(r):
     text = r.choice(SENTENCES)
-    return r.choice([text, text.upper(), text.lower(), text.title(), text + " " + plain(r), unicodedata.normalize("NFD", text)])
+    return r.choice([text, text.upper(), text.lower(), text.title(), text + " " + plain(r),
+            unicodedata.normalize("NFD", text)])
 
 
 def emoji(r):
@@ -40,12 +44,16 @@ def emoji(r):
 
 
 def entity(r):
-    number = r.choice([r.randint(0, 300), r.randint(0x2000, 0x2200), r.randint(0xd7f0, 0xe010), r.randint(0xfdc0, 0xfe00),
+    number = r.choice([r.randint(0, 300), r.randint(0x2000, 0x2200), r.randint(0xd7f0, 0xe010), r.randint(0xfdc0,
+            0xfe00),
                        r.randint(0x1f300, 0x1f700), 0x10ffff, 0x110000, r.randint(0xfffd, 0x10001), 99999999999])
     name = r.choice(NAMES)
-    one = r.choice([f"&{name}", f"&{name.rstrip(';')}", f"&{name.upper()}", f"&{name.lower()}", f"&{name}x", f"&{name.rstrip(';')}x1;",
-                    f"&#{number};", f"&#x{number:x};", f"&#X{number:X}", f"&#{number}", f"&amp;{name}", f"&amp;amp;#{number};",
-                    "&", "&;", "&#;", "&#x;", "&#xg;", "&é;", "&ampé", "&notit;", "&" + "a" * 40 + ";", f"&#{number}abc;", "&lt;b&gt;"])
+    one = r.choice([f"&{name}", f"&{name.rstrip(';')}", f"&{name.upper()}", f"&{name.lower()}", f"&{name}x",
+            f"&{name.rstrip(';')}x1;",
+                    f"&#{number};", f"&#x{number:x};", f"&#X{number:X}", f"&#{number}", f"&amp;{name}",
+                    f"&amp;amp;#{number};",
+                    "&", "&;", "&#;", "&#x;", "&#xg;", "&é;", "&ampé", "&notit;", "&" + "a" * 40 + ";",
+                    f"&#{number}abc;", "&lt;b&gt;"])
     return one if unassigned(one) == 0 else "&amp;"
 
 
@@ -86,7 +94,8 @@ def mojibake(r):
     for _ in range(r.choice([1, 1, 1, 2, 3])):
         text = misread(r, text)
     if r.random() < 0.4:
-        text = r.choice([plain, sentence])(r) + r.choice([" ", "", "\n", "Ã "]) + text + r.choice(["", " ", "\n", " à"])
+        text = r.choice([plain, sentence])(r) + r.choice([" ", "", "\n", "Ã "]) + text + r.choice(["", " ", "\n",
+        " à"])
     return text
 
 
@@ -111,11 +120,13 @@ def marks(r):
 
 
 def addresses(r):
-    return r.choice(["", " ", "\t", "'"]).join(r.choice(URLS + [plain(r), "'S", "'ſ", "'LL", "''ve", "!'re"]) for _ in range(r.randint(1, 5)))
+    return r.choice(["", " ", "\t", "'"]).join(r.choice(URLS + [plain(r), "'S", "'ſ", "'LL", "''ve",
+            "!'re"]) for _ in range(r.randint(1, 5)))
 
 
 def long(r):
-    one = r.choice(["supercalifragilistic", "aaaa", "哈", "ха", "!?", "12", "😀", "&amp;amp;", "e\u0301", "Ã©", plain(r) + " "])
+    one = r.choice(["supercalifragilistic", "aaaa", "哈", "ха", "!?", "12", "😀", "&amp;amp;", "e\u0301", "Ã©",
+            plain(r) + " "])
     return (one * r.randint(50, 400))[:3000]
 
 
