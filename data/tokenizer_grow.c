@@ -334,6 +334,7 @@ bool tokenizer_grow(const tokenizer *from, const char *const *captions, int64_t 
                     const char *model_path, error *err)
 {
     growth g = { .from = from };
+    if (tokenizer_end(from) >= 0) return tokenizer_save(from, model_path, err);
     bool ok = start(&g, captions, count, most, err);
     for (const pair *best; ok && g.grown < most && (best = best_pair(&g)) != NULL;) add_piece(&g, best);
     ok = ok && write_model(&g, model_path, err);

@@ -8,7 +8,7 @@
 /* Writes `from` with at most `most` pieces more: byte-pair encoding goes on where it stopped, joining the
  * pieces of these captions that most often stand side by side, at least twice; a character that `from` lacks
  * is a piece once it comes twice.  Tokens keep their numbers, and captions without the new pieces their
- * tokens. */
+ * tokens.  CLIP's, which has a fixed number of tokens, is written as it is. */
 bool tokenizer_grow(const tokenizer *from, const char *const *captions, int64_t count, int most,
                     const char *model_path, error *err);
 

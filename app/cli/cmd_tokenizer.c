@@ -1,4 +1,4 @@
-/* cmd_tokenizer.c -- `dalle-cl tokenizer train|encode|decode`.
+/* cmd_tokenizer.c -- `dalle-cl tokenizer train|encode|decode|info`.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 #include "app/cli/print.h"
@@ -163,6 +163,42 @@ static bool run_decode(const cli_call *call, error *err)
     return ok;
 }
 
+static void print_info(const tokenizer *t, const char *kind)
+{
+    printf("kind: %s\ntokens: %d\n", kind, tokenizer_vocabulary(t));
+    if (tokenizer_begin(t) >= 0) printf("begin: %d\n", (int)tokenizer_begin(t));
+    if (tokenizer_end(t) >= 0) printf("end: %d\n", (int)tokenizer_end(t));
+    printf("sha256: %s\n", tokenizer_hash(t));
+}
+
+static bool print_info_json(const tokenizer *t, const char *kind, error *err)
+{
+    json_t *begin = tokenizer_begin(t) >= 0 ? json_integer(tokenizer_begin(t)) : json_null(),
+           *end = tokenizer_end(t) >= 0 ? json_integer(tokenizer_end(t)) : json_null();
+    json_t *o = json_pack("{s:s, s:i, s:o, s:o, s:s}", "kind", kind, "tokens", tokenizer_vocabulary(t),
+                          "begin", begin, "end", end, "sha256", tokenizer_hash(t));
+    char *line = json_tree_text(o, JSON_COMPACT, "the tokenizer as JSON", err);
+    if (!line) return false;
+    puts(line);
+    free(line);
+    return true;
+}
+
+static bool run_info(const cli_call *call, error *err)
+{
+    if (!cli_require(call, "model", err)) return false;
+    tokenizer *t = tokenizer_open(cli_text(call, "model"), err);
+    if (!t) return false;
+    const char *kind = tokenizer_end(t) >= 0 ? "merges of CLIP" : "SentencePiece model";
+    bool ok = true;
+    if (cli_flag(call, "json"))
+        ok = print_info_json(t, kind, err);
+    else
+        print_info(t, kind);
+    tokenizer_close(t);
+    return ok;
+}
+
 static const cli_option train_options[] = {
     { "data", 0, CLI_LIST, "FILE", NULL, 0, 0, "pictures with captions, as for train" },
     { "text", 0, CLI_TEXT, "FILE", NULL, 0, 0, "instead of --data: a text file with a caption a line" },
@@ -173,11 +209,11 @@ static const cli_option train_options[] = {
       "the model to write, a SentencePiece file" },
 };
 static const cli_option encode_options[] = {
-    { "model", 'm', CLI_TEXT, "FILE", NULL, 0, 0, "the tokenizer's model" },
+    { "model", 'm', CLI_TEXT, "FILE", NULL, 0, 0, "the tokenizer: a SentencePiece model or CLIP's merges" },
     { "pieces", 0, CLI_FLAG, NULL, NULL, 0, 0, "show the tokens' text instead of their numbers" },
 };
-static const cli_option decode_options[] = {
-    { "model", 'm', CLI_TEXT, "FILE", NULL, 0, 0, "the tokenizer's model" },
+static const cli_option model_options[] = {
+    { "model", 'm', CLI_TEXT, "FILE", NULL, 0, 0, "the tokenizer: a SentencePiece model or CLIP's merges" },
 };
 
 const cli_command cmd_tokenizer_train = {
@@ -209,7 +245,17 @@ const cli_command cmd_tokenizer_decode = {
     .least = 1,
     .most = -1,
     .example = "dalle-cl tokenizer decode -m tokenizer.model 17 4 9",
-    .options = decode_options,
-    .option_count = (int)(sizeof decode_options / sizeof *decode_options),
+    .options = model_options,
+    .option_count = (int)(sizeof model_options / sizeof *model_options),
     .run = run_decode,
+};
+
+const cli_command cmd_tokenizer_info = {
+    .name = "tokenizer info",
+    .summary = "say what kind of tokenizer a file holds, and how many tokens",
+    .arguments = "",
+    .example = "dalle-cl tokenizer info -m bpe_simple_vocab_16e6.txt.gz",
+    .options = model_options,
+    .option_count = (int)(sizeof model_options / sizeof *model_options),
+    .run = run_info,
 };

@@ -24,6 +24,7 @@
     X(tokenizer_train) \
     X(tokenizer_encode) \
     X(tokenizer_decode) \
+    X(tokenizer_info) \
     X(train) \
     X(watch) \
     X(report) \

@@ -6,7 +6,6 @@
 #include "models/kinds.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static bool open_text(prior_part *p, const part_files *files, const char *folder, error *err)
 {
@@ -87,12 +86,6 @@ bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, i
     return true;
 }
 
-/* Pieces that begin a word start with U+2581. */
-static bool begins_word(const tokenizer *t, int32_t id)
-{
-    return strncmp(tokenizer_piece(t, id), "\xe2\x96\x81", 3) == 0;
-}
-
 bool prior_part_lost(const prior_part *p, const char *caption, char **lost, error *err)
 {
     int32_t *ids = NULL;
@@ -101,7 +94,7 @@ bool prior_part_lost(const prior_part *p, const char *caption, char **lost, erro
     if (count < 0) return false;
     int first = (int)p->config.text_tokens;
     bool cut = count > first;
-    while (cut && first > 0 && !begins_word(p->tokenizer, ids[first])) --first;
+    while (cut && first > 0 && !tokenizer_begins_word(p->tokenizer, ids, first)) --first;
     if (cut) *lost = tokenizer_decode(p->tokenizer, ids + first, count - first, err);
     free(ids);
     return !cut || *lost;

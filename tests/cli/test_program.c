@@ -60,6 +60,27 @@ static void test_tokenizer(void **state)
     FAILS(2, "289", "tokenizer", "decode", "-m", model, "289");
     FAILS(1, "set.tar", "tokenizer", "encode", "-m", path_of("set.tar"), "a");
     FAILS(2, "--data", "tokenizer", "train");
+    SUCCEEDS("tokenizer", "info", "-m", model);
+    says("kind: SentencePiece model\ntokens: 288\nsha256: ");
+}
+
+static void test_clip_tokenizer(void **state)
+{
+    (void)state;
+    const char *folder = getenv("DALLE_CL_TEST_DATA");
+    char *model = file_join(folder ? folder : "tests", "golden/clip_merges.txt");
+    SUCCEEDS("tokenizer", "info", "-m", model, "--json");
+    json_t *o = parsed();
+    int tokens = (int)json_integer_value(json_object_get(o, "tokens"));
+    assert_string_equal(json_string_value(json_object_get(o, "kind")), "merges of CLIP");
+    assert_int_equal(json_integer_value(json_object_get(o, "begin")), tokens - 2);
+    assert_int_equal(json_integer_value(json_object_get(o, "end")), tokens - 1);
+    json_decref(o);
+    SUCCEEDS("tokenizer", "encode", "-m", model, "--pieces", "A DOG&#39;s photo");
+    says("a</w> dog</w> 's</w> photo</w>\n");
+    SUCCEEDS("tokenizer", "decode", "-m", model, "64", "320");
+    says("aa\n");
+    free(model);
 }
 
 static void test_training(void **state)
@@ -275,12 +296,15 @@ static void test_help(void **state)
 {
     (void)state;
     static const char *const commands[][2] = {
-        { "generate", NULL }, { "devices", NULL },      { "data", "emoji" },       { "data", "captions" },
-        { "data", "info" },   { "tokenizer", "train" }, { "tokenizer", "encode" }, { "tokenizer", "decode" },
-        { "train", "dvae" },  { "train", "prior" },     { "pack", NULL },          { "encode", NULL },
-        { "decode", NULL },   { "reconstruct", NULL },  { "info", NULL },          { "config", NULL },
-        { "plan", NULL },     { "bench", NULL },        { "tune", NULL },          { "completion", NULL },
-        { "man", NULL },      { "data", "pictures" },   { "watch", NULL },         { "report", NULL },
+        { "generate", NULL },      { "devices", NULL },       { "data", "emoji" },
+        { "data", "captions" },    { "data", "info" },        { "tokenizer", "train" },
+        { "tokenizer", "encode" }, { "tokenizer", "decode" }, { "tokenizer", "info" },
+        { "train", "dvae" },       { "train", "prior" },      { "pack", NULL },
+        { "encode", NULL },        { "decode", NULL },        { "reconstruct", NULL },
+        { "info", NULL },          { "config", NULL },        { "plan", NULL },
+        { "bench", NULL },         { "tune", NULL },          { "completion", NULL },
+        { "man", NULL },           { "data", "pictures" },    { "watch", NULL },
+        { "report", NULL },
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; ++i) {
         const char *const *c = commands[i];
@@ -414,11 +438,12 @@ int main(void)
         cmocka_unit_test(test_settings_as_json),
     };
     const struct CMUnitTest work[] = {
-        cmocka_unit_test(test_data),        cmocka_unit_test(test_tokenizer),
-        cmocka_unit_test(test_training),    cmocka_unit_test(test_generate),
-        cmocka_unit_test(test_codec),       cmocka_unit_test(test_info),
-        cmocka_unit_test(test_devices),     cmocka_unit_test(test_bench_and_plan),
-        cmocka_unit_test(test_bench_paced), cmocka_unit_test(test_tune),
+        cmocka_unit_test(test_data),           cmocka_unit_test(test_tokenizer),
+        cmocka_unit_test(test_clip_tokenizer), cmocka_unit_test(test_training),
+        cmocka_unit_test(test_generate),       cmocka_unit_test(test_codec),
+        cmocka_unit_test(test_info),           cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_bench_and_plan), cmocka_unit_test(test_bench_paced),
+        cmocka_unit_test(test_tune),
     };
     int failed = cmocka_run_group_tests(texts, set_up, tear_down);
     last = (outcome){ 0 };

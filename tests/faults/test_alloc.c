@@ -100,6 +100,23 @@ static bool run_tokenizer_use(error *err)
     return ok;
 }
 
+static bool run_clip_tokenizer(error *err)
+{
+    const char *folder = getenv("DALLE_CL_TEST_DATA");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/golden/clip_merges.txt", folder ? folder : "tests");
+    tokenizer *t = tokenizer_open(path, err);
+    int32_t *ids = NULL;
+    int count = t ? tokenizer_encode(t, "A &eacute;t\xc3\x83\xc2\xa9 ﬁ\nＡ", &ids, err) : -1;
+    char *text = count < 0 ? NULL : tokenizer_decode(t, ids, count, err);
+    bool ok =
+        text && (strcmp(text, "a été fi a") == 0 || error_set(err, ERROR_FORMAT, "it reads '%s'", text));
+    free(text);
+    free(ids);
+    tokenizer_close(t);
+    return ok;
+}
+
 static bool run_words(error *err)
 {
     words *w = words_collect(drawing_captions, DRAWINGS, err), *again = NULL;
@@ -267,6 +284,7 @@ static const alloc_scene scenes[] = {
     { "tokenizer train", empty_out, run_tokenizer_train, check_tokenizer, 400, NULL },
     { "tokenizer grow", empty_out, run_tokenizer_grow, check_grown, 400, NULL },
     { "tokenizer use", empty_out, run_tokenizer_use, check_out, 1200, NULL },
+    { "CLIP's tokenizer", NULL, run_clip_tokenizer, NULL, 400, NULL },
     { "words", empty_out, run_words, check_out, 0, NULL },
     { "tar", NULL, run_tar, NULL, 0, NULL },
     { "packed tar", NULL, run_packed_tar, NULL, 0, NULL },
