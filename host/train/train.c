@@ -105,7 +105,8 @@ static bool with_remedy(const loop *l, error *err)
 static bool save(loop *l, error *err)
 {
     int64_t keep = l->options->keep;
-    if (l->saved == l->step && l->newest) return true;
+    /* Whoever saved this step may have been killed before it removed what is too much. */
+    if (l->saved == l->step && l->newest) return rotate_prune(&l->run, l->step - 1, keep, err);
     times_enter(&l->times, TIMES_SAVE);
     if (!run_metrics_sync(&l->run, err)) return false;
     if (l->newest && keep > 1 && !rotate_keep(&l->run, l->saved, err)) return false;

@@ -112,6 +112,20 @@ static void test_every_call(void **state)
     assert_like(whole, folder);
 }
 
+/* Killed in its last save, after the new checkpoint had its name and before the oldest was removed: what goes
+ * on has nothing left to do but that. */
+static void test_one_too_many(void **state)
+{
+    char whole[300], kept[400];
+    snprintf(whole, sizeof whole, "%s/whole", (const char *)*state);
+    snprintf(kept, sizeof kept, "%s/checkpoint-%06d.safetensors", whole, STEPS - 3);
+    assert_int_equal(link(in(whole, "checkpoint.safetensors"), kept), 0);
+    assert_int_equal(count_files(whole, "checkpoint*.safetensors"), 4);
+    assert_true(victim_ends(whole, 0, 0));
+    assert_int_equal(count_files(whole, "checkpoint*.safetensors"), 3);
+    assert_false(file_exists(kept));
+}
+
 static uint64_t random_seed(void)
 {
     const char *given = getenv("DALLE_CL_SEED");
@@ -180,6 +194,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_one_process_a_folder,
                                   base), /* its run is what others are compared with */
         cmocka_unit_test_prestate(test_every_call, base),
+        cmocka_unit_test_prestate(test_one_too_many, base),
         cmocka_unit_test_prestate(test_random_instants, base),
     };
     if (slow) cmocka_set_skip_filter("test_every_call");
