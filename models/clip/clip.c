@@ -159,7 +159,7 @@ tensor *clip_picture_features(graph *g, const clip_config *c, const clip_weights
 {
     const mask all = { .kind = MASK_BIDIRECTIONAL };
     graph_push(g, "image");
-    tensor *x = nn_linear(&w->patch, patches(c, k, pixels));                     /* [b,N,W] */
+    tensor *x = nn_linear(&w->patch, patches(c, k, pixels));                      /* [b,N,W] */
     x = op_concat(2, (tensor *[]){ op_embedding(w->class_row, k->begin), x }, 1); /* [b,N+1,W] */
     x = nn_norm(&w->image_before, drop(c, op_add(x, w->image_position), random));
     x = blocks(g, c, w->image_blocks, c->image_layers, x, &all, random);

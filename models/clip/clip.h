@@ -33,7 +33,7 @@ void clip_fit(clip_config *c, int64_t pictures, bool *chosen);
 bool clip_config_check(const clip_config *c, error *err);
 int64_t clip_patches(const clip_config *c); /* of a picture */
 int64_t clip_rows(const clip_config *c);    /* of the text table */
-#define CLIP_SCALE_MOST 100.0f /* of similarities in the loss (2.5) */
+#define CLIP_SCALE_MOST 100.0f              /* of similarities in the loss (2.5) */
 
 /* ---- Weights ---- */
 
@@ -44,16 +44,16 @@ typedef struct clip_block {
 } clip_block;
 
 typedef struct clip_weights {
-    linear_weights patch;                /* 3 patch^2 -> W, no bias */
-    tensor *class_row, *image_position;  /* [1,W], [N+1,W] */
+    linear_weights patch;               /* 3 patch^2 -> W, no bias */
+    tensor *class_row, *image_position; /* [1,W], [N+1,W] */
     norm_weights image_before, image_after;
-    clip_block *image_blocks;            /* [image_layers] */
-    linear_weights image_projection;     /* W -> E, no bias */
-    tensor *text_table, *text_position;  /* [rows,W], [T,W] */
-    clip_block *text_blocks;             /* [text_layers] */
+    clip_block *image_blocks;           /* [image_layers] */
+    linear_weights image_projection;    /* W -> E, no bias */
+    tensor *text_table, *text_position; /* [rows,W], [T,W] */
+    clip_block *text_blocks;            /* [text_layers] */
     norm_weights text_norm;
     linear_weights text_projection;
-    tensor *log_scale;                   /* [1]: the logarithm of what similarities are multiplied by */
+    tensor *log_scale; /* [1]: the logarithm of what similarities are multiplied by */
 } clip_weights;
 /* Declares every parameter. */
 clip_weights clip_declare(graph *g, const clip_config *c);

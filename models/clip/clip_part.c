@@ -116,8 +116,8 @@ bool clip_part_pictures(clip_part *p, const uint8_t *rgb, int64_t count, int64_t
     return ok;
 }
 
-static bool place(const clip_part *p, const clip_marks *marks, const char *caption, int32_t *ids, int64_t *end,
-                  int64_t *cut, error *err)
+static bool place(const clip_part *p, const clip_marks *marks, const char *caption, int32_t *ids,
+                  int64_t *end, int64_t *cut, error *err)
 {
     int32_t *found = NULL;
     int count = tokenizer_encode(p->tokenizer, caption, &found, err);

@@ -106,8 +106,8 @@ static const safetensors_tensor *find_tensor(const safetensors *file, const char
     int64_t count = 1, wanted = e->count * (p->layout == THIRD ? 3 : 1);
     for (int i = 0; i < t->rank; ++i) count *= t->dim[i];
     bool turned = p->layout != TURNED || (t->rank == 2 && t->dim[0] == e->dim[1] && t->dim[1] == e->dim[0]),
-         cut = p->layout != PATCHES || (t->rank == 4 && t->dim[0] == e->dim[0] && t->dim[1] == 3 &&
-                                        t->dim[2] == t->dim[3]);
+         cut = p->layout != PATCHES ||
+               (t->rank == 4 && t->dim[0] == e->dim[0] && t->dim[1] == 3 && t->dim[2] == t->dim[3]);
     if (count == wanted && turned && cut) return t;
     return error_null(err, ERROR_MODEL,
                       "'%s': tensor '%s' has %lld numbers, the settings want %lld or another shape: "

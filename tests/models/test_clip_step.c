@@ -1,6 +1,6 @@
-/* test_clip_step.c -- CLIP's batch computed in parts is the batch, dropout included, though the loss is of all of
- * it together; in the memory of a part; similarities piece by piece are the whole ones; the scale is kept
- * within its limit.
+/* test_clip_step.c -- CLIP's batch computed in parts is the batch, dropout included, though the loss is of
+ * all of it together; in the memory of a part; similarities piece by piece are the whole ones; the scale is
+ * kept within its limit.
  * SPDX-License-Identifier: MIT */
 #include "models/clip/clip_step.h"
 #include "models/clip/clip_workload.h"
@@ -50,8 +50,7 @@ static bool write_part(void *self, int64_t first, error *err)
 {
     clip_run *r = self;
     int32_t ends[BATCH];
-    for (int i = 0; i < r->step.division.samples; ++i)
-        ends[i] = (int32_t)(i * TEXT + (first + i) * 5 % TEXT);
+    for (int i = 0; i < r->step.division.samples; ++i) ends[i] = (int32_t)(i * TEXT + (first + i) * 5 % TEXT);
     return graph_write(r->step.pixels, r->pixels + first * DRAWING_BYTES, err) &&
            graph_write(r->step.text, r->text + first * TEXT, err) && graph_write(r->step.ends, ends, err);
 }
@@ -176,8 +175,8 @@ static void the_update(void **state)
 static void recomputed_blocks(void **state)
 {
     (void)state;
-    const char *const plain[] = { "dropout=0.3", NULL },
-                      *const again[] = { "dropout=0.3", "recompute=yes", NULL };
+    const char *const plain[] = { "dropout=0.3", NULL }, *const again[] = { "dropout=0.3", "recompute=yes",
+                                                                            NULL };
     outcome a = run(plain, 1e-3), b = run(again, 1e-3);
     same_figures(&a, &b, 1e-6);
     store_destroy(a.store);
@@ -297,7 +296,7 @@ static workload_size plan_of(const char *batch, const char *parts)
     return size;
 }
 
-/* A part's memory, besides the batch's features, their gradient and similarities; half as much work again, and
+/* A part's memory, besides the batch's features, their gradient and similarities; a third more work, and
  * that of the similarities once. */
 static void memory_of_one_part(void **state)
 {

@@ -1,5 +1,5 @@
-/* test_golden_clip.c -- both towers, the loss, its gradients and one update against PyTorch, and parameters under
- * the published names; the parameter count of the published model.
+/* test_golden_clip.c -- both towers, the loss, its gradients and one update against PyTorch, and parameters
+ * under the published names; the parameter count of the published model.
  * SPDX-License-Identifier: MIT */
 #include "models/clip/clip_step.h"
 #include "models/clip/published.h"
