@@ -422,6 +422,7 @@ int main(void)
         FIXTURE_TEST(test_recomputation_changes_memory_only),
         FIXTURE_TEST(test_updates_are_advanced),
         FIXTURE_TEST(test_the_host_acts_between_segments),
+        FIXTURE_TEST(test_a_segment_runs_again),
         FIXTURE_TEST(test_averages_stand_in),
         FIXTURE_TEST(test_writes_are_copied_at_once),
         FIXTURE_TEST(test_reads_begin_and_end_later),
