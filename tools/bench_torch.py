@@ -128,7 +128,7 @@ def sample(variant, sizes):
 
 def clip(variant, sizes, batch):
     import torch
-    from bench_models import Clip, ClipSizes
+    from bench_clip import Clip, ClipSizes
     s = ClipSizes(*sizes)
     model = Clip(s)
     pixels = torch.randint(0, 256, (batch, s.image, s.image, 3), dtype=torch.uint8)
