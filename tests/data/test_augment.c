@@ -1,4 +1,4 @@
-/* test_augment.c -- Listings 1 and 2: what may be drawn, and from what.
+/* test_augment.c -- Listings 1 and 2 and the random square: what may be drawn, and from what.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 
@@ -27,15 +27,15 @@ static void repeatable_and_different(void **state)
     uint8_t a[SIZE * SIZE * 3], b[SIZE * SIZE * 3];
     for (int mode = AUGMENT_LISTING1; mode <= AUGMENT_LISTING2; ++mode) {
         assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                            &(augment_dice){ 7, 3, 5, NULL }, a, NULL));
+                            &(augment_dice){ .seed = 7, .epoch = 3, .sample = 5 }, a, NULL));
         assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                            &(augment_dice){ 7, 3, 5, NULL }, b, NULL));
+                            &(augment_dice){ .seed = 7, .epoch = 3, .sample = 5 }, b, NULL));
         assert_memory_equal(a, b, sizeof a);
         assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                            &(augment_dice){ 7, 4, 5, NULL }, b, NULL));
+                            &(augment_dice){ .seed = 7, .epoch = 4, .sample = 5 }, b, NULL));
         assert_memory_not_equal(a, b, sizeof a);
         assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                            &(augment_dice){ 8, 3, 5, NULL }, b, NULL));
+                            &(augment_dice){ .seed = 8, .epoch = 3, .sample = 5 }, b, NULL));
         assert_memory_not_equal(a, b, sizeof a);
     }
     image_free(&in);
@@ -58,7 +58,7 @@ static void windows_are_as_listed(void **state)
         int left = 999, right = -1;
         for (uint32_t sample = 0; sample < 400; ++sample) {
             assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                                &(augment_dice){ 1, 0, sample, NULL }, out, NULL));
+                                &(augment_dice){ .seed = 1, .epoch = 0, .sample = sample }, out, NULL));
             double step = step_of(out);
             flipped += step < 0;
             step = fabs(step);
@@ -88,14 +88,14 @@ static void exact_size_is_untouched(void **state)
     image in = noise(SIZE, SIZE, 9);
     uint8_t out[SIZE * SIZE * 3];
     for (int mode = AUGMENT_NONE; mode <= AUGMENT_LISTING2; ++mode) {
-        assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_OFF, &(augment_dice){ 1, 2, 3, NULL },
-                            out, NULL));
+        assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_OFF,
+                            &(augment_dice){ .seed = 1, .epoch = 2, .sample = 3 }, out, NULL));
         assert_memory_equal(out, in.pixels, sizeof out);
     }
     int flips = 0;
     for (uint32_t sample = 0; sample < 100; ++sample) {
-        assert_true(augment(&in, SIZE, AUGMENT_NONE, AUGMENT_FLIP_ON, &(augment_dice){ 1, 2, sample, NULL },
-                            out, NULL));
+        assert_true(augment(&in, SIZE, AUGMENT_NONE, AUGMENT_FLIP_ON,
+                            &(augment_dice){ .seed = 1, .epoch = 2, .sample = sample }, out, NULL));
         flips += memcmp(out, in.pixels, sizeof out) != 0;
     }
     assert_in_range(flips, 30, 70);
@@ -113,18 +113,62 @@ static void small_pictures_are_enlarged(void **state)
             assert_true(image_create(&in, sizes[i][0], sizes[i][1], NULL));
             memset(in.pixels, 33, (size_t)in.width * (size_t)in.height * 3);
             assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                                &(augment_dice){ 1, 2, 3, NULL }, out, NULL));
+                                &(augment_dice){ .seed = 1, .epoch = 2, .sample = 3 }, out, NULL));
             for (size_t p = 0; p < sizeof out; ++p) assert_int_equal(out[p], 33);
             image_free(&in);
         }
 }
 
+/* The least and the largest of a colour. */
+static void range_of(const uint8_t *pixels, int colour, int range[2])
+{
+    range[0] = 255;
+    range[1] = 0;
+    for (int i = 0; i < SIZE * SIZE; ++i) {
+        int v = pixels[i * 3 + colour];
+        if (v < range[0]) range[0] = v;
+        if (v > range[1]) range[1] = v;
+    }
+}
+
+static void widen(int range[2], const int by[2])
+{
+    if (by[0] < range[0]) range[0] = by[0];
+    if (by[1] > range[1]) range[1] = by[1];
+}
+
+/* Squares from half the short side to all of it, anywhere, and never flipped. */
+static void random_squares(void **state)
+{
+    (void)state;
+    image in = ramp(80, 48);
+    uint8_t out[SIZE * SIZE * 3], again[SIZE * SIZE * 3];
+    int sides[2] = { 255, 0 }, all_x[2] = { 255, 0 }, all_y[2] = { 255, 0 };
+    for (uint32_t sample = 0; sample < 400; ++sample) {
+        const augment_dice dice = { .seed = 2, .epoch = 1, .sample = sample, .least = 0.25 };
+        int x[2], y[2];
+        assert_true(augment(&in, SIZE, AUGMENT_CROP, AUGMENT_FLIP_AS_MODE, &dice, out, NULL));
+        assert_true(augment(&in, SIZE, AUGMENT_CROP, AUGMENT_FLIP_AS_MODE, &dice, again, NULL));
+        assert_memory_equal(out, again, sizeof out);
+        range_of(out, 0, x);
+        range_of(out, 1, y);
+        assert_in_range(abs(x[1] - x[0] - (y[1] - y[0])), 0, 2);
+        assert_true(out[0] < out[(SIZE - 1) * 3]);
+        widen(sides, (int[]){ x[1] - x[0], x[1] - x[0] });
+        widen(all_x, x);
+        widen(all_y, y);
+    }
+    assert_in_range(sides[0], 20, 26);
+    assert_in_range(sides[1], 43, 48);
+    assert_true(all_x[0] < 5 && all_x[1] > 74 && all_y[0] < 4 && all_y[1] > 43);
+    image_free(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(repeatable_and_different),
-        cmocka_unit_test(windows_are_as_listed),
-        cmocka_unit_test(exact_size_is_untouched),
+        cmocka_unit_test(repeatable_and_different),    cmocka_unit_test(random_squares),
+        cmocka_unit_test(windows_are_as_listed),       cmocka_unit_test(exact_size_is_untouched),
         cmocka_unit_test(small_pictures_are_enlarged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
