@@ -162,6 +162,14 @@ DALLE_API void *dalle_encode_png(const uint8_t *rgb, int count, int side, int co
  * NULL wherever it is an argument. */
 typedef bool dalle_progress(void *context, int64_t done, int64_t total);
 
+/* A picture of width x height x 3 bytes, or files of pictures, as the CLIP looks at them: the centre square,
+ * brought to clip_side as in training: [clip_side][clip_side][3], of files [count] of them, to be freed with
+ * dalle_free, NULL with *err filled in on failure.  The first may be called by any number of threads at once. */
+DALLE_API bool dalle_fit_picture(const dalle_model *model, const uint8_t *rgb, int width, int height,
+                                 uint8_t *fitted, dalle_error *err);
+DALLE_API uint8_t *dalle_read_fitted(const dalle_model *model, const char *const *paths, int count,
+                                     dalle_error *err);
+
 /* `count` pictures of side x side x 3 bytes, of any side, resized as the CLIP was trained, or `count` texts
  * (UTF-8; their end is cut where they are too long: dalle_lost_clip_words) as embeddings
  * [count][clip_dimensions], each of length 1.  An embedding depends on its picture or text only, bit for bit.

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 
-#include "data/image.h"
+#include "data/augment.h"
 #include "host/base/utf8.h"
+#include "models/trainer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,8 +32,68 @@ static bool check_count(int64_t count, const char *what, const void *from, const
     if (count < 0 || count > MOST)
         return error_set(err, ERROR_USAGE, "%lld %s; 0 to %d can be taken at once", (long long)count, what,
                          MOST);
-    if (count && !from) return api_missing(what, err);
+    if (count && !from) return error_set(err, ERROR_USAGE, "where the %s are is NULL", what);
     return !count || to || api_missing("where the result goes", err);
+}
+
+/* ---- Pictures ---- */
+
+/* As training brings to size what it does not augment. */
+static bool fit(const dalle_model *m, const image *whole, uint8_t *to, error *err)
+{
+    return augment_by(whole, m->info.clip_side, AUGMENT_NONE, AUGMENT_FLIP_OFF,
+                      trainer_filter(&m->clip->config.training), NULL, to, err);
+}
+
+static bool fit_bytes(const dalle_model *m, const uint8_t *rgb, int width, int height, uint8_t *to, error *err)
+{
+    if (width < 1 || height < 1 || width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
+        return error_set(err, ERROR_USAGE, "a picture of %d x %d pixels; a side has 1 to %d", width, height,
+                         IMAGE_MAX_SIDE);
+    if (!rgb || !to) return api_missing(rgb ? "where the result goes" : "the picture", err);
+    const image whole = { width, height, (uint8_t *)(uintptr_t)rgb }; /* is only read */
+    return fit(m, &whole, to, err);
+}
+
+bool dalle_fit_picture(const dalle_model *m, const uint8_t *rgb, int width, int height, uint8_t *fitted,
+                       dalle_error *failure)
+{
+    PLAIN_LOCALE;
+    error err = { 0 };
+    return (check_model(m, &err) && fit_bytes(m, rgb, width, height, fitted, &err)) ||
+           api_report(failure, &err);
+}
+
+static bool read_fitted(const dalle_model *m, const char *path, uint8_t *to, error *err)
+{
+    image whole = { 0 };
+    if (!path) return api_missing("a file's name", err);
+    bool ok = image_read(path, &whole, err) && fit(m, &whole, to, err);
+    image_free(&whole);
+    return ok;
+}
+
+static uint8_t *read_all(const dalle_model *m, const char *const *paths, int count, error *err)
+{
+    size_t size = (size_t)m->info.clip_side * (size_t)m->info.clip_side * 3;
+    if (!check_count(count, "pictures' files", paths, paths, err)) return NULL;
+    uint8_t *rgb = malloc((size_t)count * size + 1);
+    if (!rgb) return error_null(err, ERROR_MEMORY, "out of memory for %d pictures", count);
+    for (int i = 0; i < count; ++i) {
+        if (read_fitted(m, paths[i], rgb + (size_t)i * size, err)) continue;
+        free(rgb);
+        return NULL;
+    }
+    return rgb;
+}
+
+uint8_t *dalle_read_fitted(const dalle_model *m, const char *const *paths, int count, dalle_error *failure)
+{
+    PLAIN_LOCALE;
+    error err = { 0 };
+    uint8_t *rgb = check_model(m, &err) ? read_all(m, paths, count, &err) : NULL;
+    if (!rgb) api_report(failure, &err);
+    return rgb;
 }
 
 /* ---- Embedding ---- */

@@ -68,13 +68,13 @@ static bool embed_query(finder *f, error *err)
     dalle_error failure;
     int side = dalle_get_info(f->model)->clip_side;
     if (!f->picture) return (f->query = embedding_texts(f->model, &f->wanted, 1, err)) != NULL;
-    uint8_t *rgb = pictures_read(&f->wanted, 1, side, err);
-    if (!rgb) return false;
+    uint8_t *rgb = dalle_read_fitted(f->model, &f->wanted, 1, &failure);
+    if (!rgb) return pictures_error(&failure, err);
     f->query = malloc((size_t)dalle_get_info(f->model)->clip_dimensions * sizeof *f->query);
     bool ok = f->query ? true : error_set(err, ERROR_MEMORY, "out of memory for an embedding");
     if (ok && !dalle_embed_pictures(f->model, rgb, 1, side, embedding_go_on, NULL, f->query, &failure))
         ok = pictures_error(&failure, err);
-    free(rgb);
+    dalle_free(rgb);
     return ok;
 }
 

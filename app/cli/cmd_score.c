@@ -51,11 +51,11 @@ static bool compare(const scored *s, dalle_model *model, error *err)
     dalle_error failure;
     int side = dalle_get_info(model)->clip_side;
     for (int i = 0; i < s->text_count; ++i) embedding_warn_cut(model, s->texts[i]);
-    uint8_t *rgb = pictures_read(s->pictures, s->picture_count, side, err);
-    if (!rgb) return false;
+    uint8_t *rgb = dalle_read_fitted(model, s->pictures, s->picture_count, &failure);
+    if (!rgb) return pictures_error(&failure, err);
     bool ok = dalle_score(model, rgb, s->picture_count, side, s->texts, s->text_count, NULL, NULL,
                           s->similarities, s->probabilities, &failure);
-    free(rgb);
+    dalle_free(rgb);
     return ok || pictures_error(&failure, err);
 }
 

@@ -56,8 +56,13 @@ static void work(void *context, void *item)
     const run *r = context;
     decoded *d = item;
     image whole = { 0 };
-    if (collection_picture(r->p->pictures, d->index, &whole, &d->why))
-        image_fit(&whole, r->side, &d->picture, &d->why);
+    dalle_error failure;
+    if (collection_picture(r->p->pictures, d->index, &whole, &d->why) &&
+        image_create(&d->picture, r->side, r->side, &d->why) &&
+        !dalle_fit_picture(r->p->model, whole.pixels, whole.width, whole.height, d->picture.pixels, &failure)) {
+        pictures_error(&failure, &d->why);
+        image_free(&d->picture);
+    }
     image_free(&whole);
 }
 
