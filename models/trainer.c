@@ -35,7 +35,7 @@ static augment_flip flip_of(const training_config *c)
                                          : AUGMENT_FLIP_AS_MODE;
 }
 
-static image_filter filter_of(const training_config *c)
+image_filter trainer_filter(const training_config *c)
 {
     static const image_filter filters[] = {
         [training_resize_area] = IMAGE_AREA,       [training_resize_nearest] = IMAGE_NEAREST,
@@ -57,6 +57,7 @@ static bool read_how(const training_config *c, image_reading *how, error *err)
 bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions, error *err)
 {
     const training_config *c = t->config;
+    bool cropped = t->crop > 0 && t->crop < 1;
     image_reading how;
     if (!read_how(c, &how, err)) return false;
     const training_data_options options = { .path = path,
@@ -64,9 +65,10 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .holdout = c->holdout,
                                             .size = size,
                                             .batch = c->batch,
-                                            .augment = mode_of(c),
+                                            .augment = cropped ? AUGMENT_CROP : mode_of(c),
+                                            .least = t->crop,
                                             .flip = flip_of(c),
-                                            .resize = filter_of(c),
+                                            .resize = trainer_filter(c),
                                             .reading = &how,
                                             .seed = (uint64_t)c->seed,
                                             .threads = (int)c->threads,

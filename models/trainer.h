@@ -16,6 +16,7 @@ typedef struct trainer {
     const training_config
         *config; /* of the kind's own settings, which may still change until the store is made */
     const schedule_config *pace; /* NULL: the kind has a course of its own for its step size */
+    double crop; /* the smallest share of a picture that a random square shows; 0 or 1: as `augment` says */
     device *device;
     store *store;
     training_data *data;
@@ -27,6 +28,8 @@ void trainer_init(trainer *t, const train_request *r, const training_config *c, 
 bool trainer_open_device(trainer *t, error *err);
 /* Pictures of `size` pixels a side; `captions`: those without one are left out. */
 bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions, error *err);
+/* How its pictures are resized. */
+image_filter trainer_filter(const training_config *c);
 bool trainer_open_store(trainer *t, error *err);
 /* After the kind's graphs are gone. */
 void trainer_close(trainer *t);
