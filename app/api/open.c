@@ -132,6 +132,7 @@ dalle_model *dalle_open_parts(const char *folder, const char *selector, unsigned
 
 dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *out)
 {
+    PLAIN_LOCALE;
     return dalle_open_parts(folder, selector, 0, out);
 }
 

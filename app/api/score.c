@@ -45,7 +45,8 @@ static bool fit(const dalle_model *m, const image *whole, uint8_t *to, error *er
                       trainer_filter(&m->clip->config.training), NULL, to, err);
 }
 
-static bool fit_bytes(const dalle_model *m, const uint8_t *rgb, int width, int height, uint8_t *to, error *err)
+static bool fit_bytes(const dalle_model *m, const uint8_t *rgb, int width, int height, uint8_t *to,
+                      error *err)
 {
     if (width < 1 || height < 1 || width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
         return error_set(err, ERROR_USAGE, "a picture of %d x %d pixels; a side has 1 to %d", width, height,
@@ -273,6 +274,7 @@ static int insert(int64_t place, float similarity, int most, int found, int64_t 
 int dalle_nearest(const float *embedding, const float *embeddings, int64_t count, int dimensions,
                   int64_t first, int most, int found, int64_t *places, float *similarities)
 {
+    PLAIN_LOCALE;
     if (!embedding || !embeddings || !places || !similarities) return found;
     for (int64_t i = 0; i < count && most > 0; ++i) {
         const float *one = embeddings + i * dimensions;

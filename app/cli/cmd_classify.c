@@ -227,7 +227,7 @@ static void print_people(const classifier *c)
     }
     print_without(c);
     if (c->done > all.pictures)
-        printf("%lld pictures have none of the labels, by folder or caption, and do not count\n",
+        printf("without any of the labels, by folder or caption, and not counted: %lld\n",
                (long long)(c->done - all.pictures));
     printf("accuracy: %.1f %% of %lld pictures", 100 * share(all.right, all.pictures),
            (long long)all.pictures);

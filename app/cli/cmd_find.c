@@ -94,8 +94,7 @@ static bool take(void *context, int64_t index, const float *embedding, error *er
 }
 
 /* Interrupted, nothing of the file stays. */
-static bool make_file(const char *path, embedding_pass *pass, const embedding_origin *of,
-                      error *err)
+static bool make_file(const char *path, embedding_pass *pass, const embedding_origin *of, error *err)
 {
     char temporary[512];
     if (!file_check_writable(path, err)) return error_prefix(err, "find: --embeddings");

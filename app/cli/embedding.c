@@ -59,7 +59,8 @@ static void work(void *context, void *item)
     dalle_error failure;
     if (collection_picture(r->p->pictures, d->index, &whole, &d->why) &&
         image_create(&d->picture, r->side, r->side, &d->why) &&
-        !dalle_fit_picture(r->p->model, whole.pixels, whole.width, whole.height, d->picture.pixels, &failure)) {
+        !dalle_fit_picture(r->p->model, whole.pixels, whole.width, whole.height, d->picture.pixels,
+                           &failure)) {
         pictures_error(&failure, &d->why);
         image_free(&d->picture);
     }
