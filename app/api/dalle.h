@@ -65,9 +65,9 @@ DALLE_API void dalle_listen(dalle_listener *listener, void *context);
 
 typedef struct dalle_model dalle_model;
 
-/* A folder may hold any of the parts of a model: a dVAE alone, which turns pictures into tokens and back; with
- * a prior, which draws; a CLIP, alone or beside them, which compares pictures with texts.  Calls that need a
- * part that is not there are errors that say how to add it.
+/* A folder may hold any of the parts of a model: a dVAE alone, which turns pictures into tokens and back;
+ * with a prior, which draws; a CLIP, alone or beside them, which compares pictures with texts.  Calls that
+ * need a part that is not there are errors that say how to add it.
  * `device`: NULL for the default, else an index, "cpu", "gpu", a vendor word or part of a name.
  * NULL with *err filled in on failure. */
 DALLE_API dalle_model *dalle_open(const char *folder, const char *device, dalle_error *err);
@@ -158,13 +158,14 @@ DALLE_API void *dalle_encode_png(const uint8_t *rgb, int count, int side, int co
 
 /* ---- Comparing pictures with texts: models with a CLIP ---- */
 
-/* Called between batches with what is done so far; returning false stops with an error (DALLE_STOPPED).  May be
- * NULL wherever it is an argument. */
+/* Called between batches with what is done so far; returning false stops with an error (DALLE_STOPPED).  May
+ * be NULL wherever it is an argument. */
 typedef bool dalle_progress(void *context, int64_t done, int64_t total);
 
 /* A picture of width x height x 3 bytes, or files of pictures, as the CLIP looks at them: the centre square,
  * brought to clip_side as in training: [clip_side][clip_side][3], of files [count] of them, to be freed with
- * dalle_free, NULL with *err filled in on failure.  The first may be called by any number of threads at once. */
+ * dalle_free, NULL with *err filled in on failure.  The first may be called by any number of threads at
+ * once. */
 DALLE_API bool dalle_fit_picture(const dalle_model *model, const uint8_t *rgb, int width, int height,
                                  uint8_t *fitted, dalle_error *err);
 DALLE_API uint8_t *dalle_read_fitted(const dalle_model *model, const char *const *paths, int count,
@@ -180,9 +181,9 @@ DALLE_API bool dalle_embed_pictures(dalle_model *model, const uint8_t *rgb, int 
 DALLE_API bool dalle_embed_texts(dalle_model *model, const char *const *texts, int count,
                                  dalle_progress *progress, void *context, float *embeddings,
                                  dalle_error *err);
-/* Embeddings' similarities, the cosine of -1 to 1, and for each picture the probabilities of the texts, as the
- * CLIP sees it: the softmax of clip_scale times the similarities.  Both are [pictures][texts]; either may be
- * NULL. */
+/* Embeddings' similarities, the cosine of -1 to 1, and for each picture the probabilities of the texts, as
+ * the CLIP sees it: the softmax of clip_scale times the similarities.  Both are [pictures][texts]; either may
+ * be NULL. */
 DALLE_API bool dalle_compare(const dalle_model *model, const float *pictures, int picture_count,
                              const float *texts, int text_count, float *similarities, float *probabilities,
                              dalle_error *err);
@@ -191,9 +192,9 @@ DALLE_API bool dalle_score(dalle_model *model, const uint8_t *rgb, int picture_c
                            const char *const *texts, int text_count, dalle_progress *progress, void *context,
                            float *similarities, float *probabilities, dalle_error *err);
 /* The nearest to an embedding among any number of others, which may come in parts: `found` (0 at first) of at
- * most `most` are known so far, nearest first, in `places` and `similarities`, and more of them are put there.
- * `embeddings` [count][dimensions] are those of the places from `first` on; all zeros are none.  Of two alike
- * the one that came first is nearer.  Returns how many are known now. */
+ * most `most` are known so far, nearest first, in `places` and `similarities`, and more of them are put
+ * there.  `embeddings` [count][dimensions] are those of the places from `first` on; all zeros are none.  Of
+ * two alike the one that came first is nearer.  Returns how many are known now. */
 DALLE_API int dalle_nearest(const float *embedding, const float *embeddings, int64_t count, int dimensions,
                             int64_t first, int most, int found, int64_t *places, float *similarities);
 /* As dalle_lost_words: a text's end that the CLIP's text positions have no room for. */

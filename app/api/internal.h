@@ -38,6 +38,7 @@ typedef struct api_watch {
     void *context;
     const plain_locale *locale;
     int64_t before, total; /* done before this part of the work, and in all; total 0: the part's own */
+    int64_t done;          /* of this part, as far as is known */
 } api_watch;
 bool api_watch_tell(void *watch, int64_t done, int64_t total);
 

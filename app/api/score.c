@@ -14,7 +14,9 @@ enum { MOST = 1000000 };
 
 bool api_watch_tell(void *context, int64_t done, int64_t total)
 {
-    const api_watch *w = context;
+    api_watch *w = context;
+    w->done = done;
+    if (!w->progress) return true;
     plain_locale_suspend(w->locale);
     bool go_on = w->progress(w->context, w->before + done, w->total ? w->total : total);
     plain_locale_resume(w->locale);
@@ -99,14 +101,25 @@ uint8_t *dalle_read_fitted(const dalle_model *m, const char *const *paths, int c
 
 /* ---- Embedding ---- */
 
+/* Whose embedding it is that is no number: from where a batch began that failed, one by one. */
+static bool blame_picture(dalle_model *m, const uint8_t *rgb, int count, int64_t side, const api_watch *w,
+                          float *out, error *err)
+{
+    for (int64_t i = w->done; err->code == ERROR_MODEL && i < count; ++i)
+        if (!clip_part_pictures(m->clip, rgb + i * side * side * 3, 1, side, out, NULL, NULL, err))
+            return error_prefix(err, "picture %lld", (long long)i);
+    return false;
+}
+
 static bool embed_pictures(dalle_model *m, const uint8_t *rgb, int count, int side, api_watch *w, float *out,
                            error *err)
 {
     if (!check_count(count, "pictures", rgb, out, err)) return false;
     if (side < 1 || side > IMAGE_MAX_SIDE)
         return error_set(err, ERROR_USAGE, "pictures of %d pixels a side; 1 to %d", side, IMAGE_MAX_SIDE);
-    return count == 0 ||
-           clip_part_pictures(m->clip, rgb, count, side, out, w->progress ? api_watch_tell : NULL, w, err);
+    w->done = 0;
+    return count == 0 || clip_part_pictures(m->clip, rgb, count, side, out, api_watch_tell, w, err) ||
+           blame_picture(m, rgb, count, side, w, out, err);
 }
 
 static bool check_text(const char *text, int index, error *err)
@@ -119,14 +132,24 @@ static bool check_text(const char *text, int index, error *err)
     return !utf8_is_blank(text) || error_set(err, ERROR_USAGE, "text %d is empty", index);
 }
 
+static bool blame_text(dalle_model *m, const char *const *texts, int count, const api_watch *w, float *out,
+                       error *err)
+{
+    for (int64_t i = w->done; err->code == ERROR_MODEL && i < count; ++i)
+        if (!clip_part_texts(m->clip, texts + i, 1, out, NULL, NULL, NULL, err))
+            return error_prefix(err, "text %lld, '%.60s'", (long long)i, texts[i]);
+    return false;
+}
+
 static bool embed_texts(dalle_model *m, const char *const *texts, int count, api_watch *w, float *out,
                         error *err)
 {
     if (!check_count(count, "texts", texts, out, err)) return false;
     for (int i = 0; i < count; ++i)
         if (!check_text(texts[i], i, err)) return false;
-    return count == 0 ||
-           clip_part_texts(m->clip, texts, count, out, NULL, w->progress ? api_watch_tell : NULL, w, err);
+    w->done = 0;
+    return count == 0 || clip_part_texts(m->clip, texts, count, out, NULL, api_watch_tell, w, err) ||
+           blame_text(m, texts, count, w, out, err);
 }
 
 bool dalle_embed_pictures(dalle_model *m, const uint8_t *rgb, int count, int side, dalle_progress *progress,

@@ -1,4 +1,4 @@
-/* cmd_classify.c -- `dalle-cl classify`: which of some labels a picture is likeliest of, without training for them.
+/* cmd_classify.c -- `dalle-cl classify`: which of some labels a picture has, without training for them.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 #include "app/cli/embedding.h"

@@ -1,4 +1,4 @@
-/* collection.h -- the pictures that a command's arguments name: sets as `train` reads them, and picture files.
+/* collection.h -- the pictures that a command's arguments name: sets as `train` reads them, picture files.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_COLLECTION_H
 #define DALLE_CL_CLI_COLLECTION_H

@@ -100,24 +100,23 @@ static bool note_unread(run *r, const decoded *d, error *err)
 
 /* ---- Embedding ---- */
 
-/* Which of a batch it is that a failure is about: tried one by one. */
+/* Which of a batch it is that a failure is about: tried one by one, and named by its key, not its number. */
 static bool blame(run *r, const dalle_error *failure, error *err)
 {
+    static const char number[] = "picture 0: ";
     dalle_error again;
     size_t bytes = (size_t)r->side * (size_t)r->side * 3, at = 0;
     pictures_error(failure, err);
-    if (failure->kind != DALLE_MODEL) return false;
-    for (int i = 0; i < r->count; ++i) {
-        if (!r->read[i]) continue;
-        if (!dalle_embed_pictures(r->p->model, r->rgb + at++ * bytes, 1, r->side, embedding_go_on, NULL,
-                                  r->embeddings, &again)) {
-            error none;
-            char *name = name_of(r, r->waits + i, &none);
-            pictures_error(&again, err);
-            if (name) error_prefix(err, "'%s'", name);
-            free(name);
-            return false;
-        }
+    for (int i = 0; failure->kind == DALLE_MODEL && i < r->count; ++i) {
+        if (!r->read[i] || dalle_embed_pictures(r->p->model, r->rgb + at++ * bytes, 1, r->side, NULL, NULL,
+                                                r->embeddings, &again))
+            continue;
+        error none;
+        char *name = name_of(r, r->waits + i, &none);
+        size_t skipped = strncmp(again.message, number, strlen(number)) == 0 ? strlen(number) : 0;
+        error_set(err, ERROR_MODEL, "'%s': %s", name ? name : "", again.message + skipped);
+        free(name);
+        return false;
     }
     return false;
 }

@@ -1,5 +1,5 @@
-/* embedding.h -- a collection's pictures, decoded by threads, embedded in batches, given on one by one in order.
- * What is held at a time is a batch, however many there are.
+/* embedding.h -- a collection's pictures, decoded by threads, embedded in batches, given on one by one in
+ * order.  What is held at a time is a batch, however many there are.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_EMBEDDING_H
 #define DALLE_CL_CLI_EMBEDDING_H
@@ -10,7 +10,7 @@
 typedef struct embedding_pass {
     dalle_model *model;
     const collection *pictures;
-    /* `embedding` is NULL for a picture that cannot be read, which is then counted, and the first ones named. */
+    /* `embedding` is NULL for a picture that cannot be read, which is counted, and the first ones named. */
     bool (*take)(void *context, int64_t index, const float *embedding, error *err);
     void *context;
     int64_t unread; /* so far */

@@ -212,7 +212,8 @@ int labels_find(const labels *l, const char *text)
     return e ? e->label : -1;
 }
 
-/* `all`: the innermost of the folders that a file lies in that is a label; else the path's last part.  Or -1. */
+/* `all`: the innermost of the folders that a file lies in that is a label; else the path's last part.
+ * Or -1. */
 static int find_folder(const labels *l, const char *path, bool all)
 {
     size_t end = strlen(path);

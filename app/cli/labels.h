@@ -1,5 +1,5 @@
-/* labels.h -- what pictures are to be told apart by: a file of labels, or a list, and which of them a picture of
- * a set has by its place.
+/* labels.h -- what pictures are to be told apart by: a file of labels, or a list, and which of them a
+ * picture of a set has by its place.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_LABELS_H
 #define DALLE_CL_CLI_LABELS_H
@@ -17,8 +17,8 @@ const char *const *labels_list(const labels *l);
 
 /* The label that the text is, or -1.  Case, and which of "_", "-" and space parts words, do not matter. */
 int labels_find(const labels *l, const char *text);
-/* The label that a picture has, or -1: the innermost folder of its key that is one, the folder that was named,
- * or a caption. */
+/* The label that a picture has, or -1: the innermost folder of its key that is one, the folder that was
+ * named, or a caption. */
 int labels_of(const labels *l, const collection_item *item);
 
 #endif

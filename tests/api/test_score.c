@@ -298,10 +298,10 @@ static void test_long_text(void **state)
 }
 
 /* Fills a tensor in the bytes of a file with what are no numbers. */
-static void spoil(char *bytes, size_t size, const char *path, const char *tensor)
+static void spoil(char *bytes, size_t size, const char *path, const char *name)
 {
     safetensors *file = safetensors_open(path, NULL);
-    const safetensors_tensor *t = file ? safetensors_find(file, tensor) : NULL;
+    const safetensors_tensor *t = file ? safetensors_find(file, name) : NULL;
     assert_non_null(t);
     char *there = memmem(bytes, size, t->data, (size_t)t->bytes);
     assert_non_null(there);
@@ -336,7 +336,7 @@ static void test_nan(void **state)
     assert_false(dalle_embed_pictures(m, rgb, 3, SIDE, NULL, NULL, out, &err));
     is(&err, DALLE_MODEL, "picture 0");
     assert_false(dalle_embed_texts(m, drawing_captions, 3, NULL, NULL, out, &err));
-    is(&err, DALLE_MODEL, "a red square");
+    is(&err, DALLE_MODEL, "text 0, 'a red square'");
     dalle_close(m);
 }
 
