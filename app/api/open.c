@@ -69,10 +69,11 @@ static bool open_all(dalle_model *m, error *err)
 static bool open_wanted(dalle_model *m, error *err)
 {
     bool prior = m->parts & DALLE_PRIOR, clip = m->parts & DALLE_CLIP;
-    if (clip && !has_part(m->folder, &clip_kind, err))
-        return err->code == ERROR_NONE && file_is_folder(m->folder)
-                   ? api_lacks(m, &clip_kind, "compares pictures and texts", err)
-                   : open_clip(m, err);
+    if (clip && !has_part(m->folder, &clip_kind, err)) {
+        if (err->code != ERROR_NONE) return false;
+        return file_is_folder(m->folder) ? api_lacks(m, &clip_kind, "compares pictures and texts", err)
+                                         : open_clip(m, err);
+    }
     return (!(m->parts & (DALLE_DVAE | DALLE_PRIOR)) || open_codec(m, err)) &&
            (!prior || open_prior(m, err)) && (!clip || open_clip(m, err));
 }

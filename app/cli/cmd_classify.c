@@ -212,7 +212,7 @@ static void print_without(const classifier *c)
     if (count) putchar('\n');
 }
 
-static void print_people(const classifier *c)
+static void print_people(const classifier *c, bool partly)
 {
     const tally all = sum_of(c);
     const bool many = labels_count(c->labels) > FEW;
@@ -225,7 +225,7 @@ static void print_people(const classifier *c)
         if (many) printf(" %7lld", (long long)t->near);
         print_plain("  %s\n", labels_list(c->labels)[i]);
     }
-    print_without(c);
+    if (!partly) print_without(c);
     if (c->done > all.pictures)
         printf("without any of the labels, by folder or caption, and not counted: %lld\n",
                (long long)(c->done - all.pictures));
@@ -272,7 +272,7 @@ static bool classify(classifier *c, error *err)
     if (ok) ok = embedding_end(&pass, err);
     if ((ok || partly) && cli_flag(c->call, "json") && !print_json(c, pass.unread, &printing))
         *err = printing, ok = false;
-    if ((ok || partly) && !cli_flag(c->call, "json")) print_people(c);
+    if ((ok || partly) && !cli_flag(c->call, "json")) print_people(c, partly);
     return ok;
 }
 

@@ -7,8 +7,8 @@
 
 #define COLLECTION_ARGUMENTS "SET|PICTURE..."
 #define COLLECTION_TEXT \
-    "\nA SET is whatever --data of 'train' may be, captions or not; 'dalle-cl data info --help' says what. " \
-    "Picture\nfiles (PNG, JPEG or WebP) may be named, too."
+    "\nA SET is whatever --data of 'train' may be, captions or not; 'dalle-cl data info --help' says " \
+    "what.\nPicture files (PNG, JPEG or WebP) may be named, too."
 
 /* What an argument that may be either is: *picture = a picture's file; a text otherwise.  A picture's name
  * without a file, or a folder's, is an error. */

@@ -182,6 +182,9 @@ bool embedding_run(embedding_pass *p, int64_t first, int64_t end, error *err)
                                     : error_set(err, ERROR_MEMORY, "out of memory for %d pictures of %d x %d",
                                                 BATCH, r.side, r.side);
     ok = ok && sweep_run(&s, err) && flush(&r, err);
+    if (!ok && err->code == ERROR_INTERRUPTED)
+        error_set(err, ERROR_INTERRUPTED, "stopped after %lld of %lld pictures", (long long)r.waits,
+                  (long long)collection_count(p->pictures));
     log_progress(NULL);
     free(r.rgb);
     free(r.embeddings);
