@@ -199,7 +199,8 @@ DALLE_API int dalle_nearest(const float *embedding, const float *embeddings, int
                             int64_t first, int most, int found, int64_t *places, float *similarities);
 /* As dalle_lost_words: a text's end that the CLIP's text positions have no room for. */
 DALLE_API char *dalle_lost_clip_words(const dalle_model *model, const char *text);
-/* SHA-256 of the CLIP's file of parameters, in hexadecimal: embeddings of another are not to be compared. */
+/* A fingerprint of the CLIP's file of parameters, 64 hexadecimal digits: embeddings of CLIPs with different
+ * ones are not to be compared. */
 DALLE_API bool dalle_clip_hash(const dalle_model *model, char hex[65], dalle_error *err);
 
 DALLE_API const char *dalle_version(void);
