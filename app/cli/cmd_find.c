@@ -13,6 +13,7 @@
 #include "host/base/log.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,9 @@ static bool check_copies(const char *folder, error *err)
 {
     DIR *d = folder ? opendir(folder) : NULL;
     int entries = 0;
+    if (folder && !d && errno != ENOENT)
+        return error_set(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "cannot read the folder '%s': %s",
+                         folder, strerror(errno));
     while (d && readdir(d)) ++entries;
     if (d) closedir(d);
     return entries <= 2 ||

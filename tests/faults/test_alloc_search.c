@@ -61,13 +61,13 @@ COMMAND(find, "find", "-m", path_of("clip"), path_of("data.tar"), "a red square"
         path_of("out/sheet.png"), "--copy", path_of("out/copies"), "--embeddings",
         path_of("out/kept.safetensors"))
 
-/* Cut words, and labels, are hints only; a file that cannot be opened is a picture's by its name; kernels are
- * compiled again where none are kept. */
-static const char *const without[] = { "program_cache_load",    "program_cache_save",
-                                       "file_cache_folder",     "probe_device",
-                                       "dalle_lost_clip_words", "label_font_open",
-                                       "label_height",          "label_draw",
-                                       "is_picture_file",       NULL };
+/* Cut words, and labels, are hints only; a file that cannot be opened is a picture's by its name; fewer
+ * threads do; kernels are compiled again where none are kept. */
+static const char *const without[] = {
+    "program_cache_load",    "program_cache_save", "file_cache_folder", "probe_device",
+    "dalle_lost_clip_words", "label_font_open",    "label_height",      "label_draw",
+    "is_picture_file",       "start_threads",      "sweep_run",         NULL
+};
 
 static const alloc_scene scenes[] = {
     { "library", NULL, run_library, check_library, 30, without },
