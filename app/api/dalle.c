@@ -3,11 +3,7 @@
 #include "app/api/internal.h"
 
 #include "host/base/log.h"
-#include "host/base/plain_locale.h"
 #include "host/base/utf8.h"
-#include "models/dvae/dvae_part.h"
-#include "models/kinds.h"
-#include "models/prior/prior_part.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -15,14 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PICTURES = 512, MOST_CODED = 1000000, AT_ONCE = 16 };
-
-struct dalle_model {
-    device *device;
-    dvae_part *dvae;
-    prior_part *prior; /* NULL: the folder only encodes and decodes */
-    dalle_model_info info;
-};
+enum { MOST_PICTURES = 512, MOST_CODED = 1000000 };
 
 /* ---- Errors and messages ---- */
 
@@ -87,73 +76,6 @@ const char *dalle_version(void)
     return DALLE_CL_VERSION;
 }
 
-/* False without an error: the folder has no prior.  Half of one is an error. */
-static bool has_prior(const char *folder, error *err)
-{
-    part_files files;
-    error none = { 0 };
-    if (part_files_find(folder, &prior_kind, &files, &none)) {
-        part_files_free(&files);
-        return true;
-    }
-    if (none.code != ERROR_USAGE) *err = none;
-    return false;
-}
-
-static bool open_parts(dalle_model *m, const char *folder, const char *selector, error *err)
-{
-    if (!(m->device = device_open(selector, err))) return false;
-    if (!(m->dvae = dvae_part_open(m->device, folder, CODEC_BOTH | CODEC_LATER, AT_ONCE, err))) return false;
-    prior_shape shape = { dvae_tokens_side(&m->dvae->config), m->dvae->config.codes };
-    if (!has_prior(folder, err)) return err->code == ERROR_NONE;
-    return (m->prior = prior_part_open(m->device, folder, &shape, err)) != NULL;
-}
-
-static void describe(dalle_model *m)
-{
-    m->info = (dalle_model_info){ .side = (int)m->dvae->config.image_size,
-                                  .tokens_side = (int)dvae_tokens_side(&m->dvae->config),
-                                  .codes = (int)m->dvae->config.codes,
-                                  .dvae_parameters = store_elements(m->dvae->store, STORE_PARAMETER),
-                                  .device = device_get_info(m->device)->name };
-    if (!m->prior) return;
-    m->info.text_tokens = (int)m->prior->config.text_tokens;
-    m->info.text_vocabulary = (int)m->prior->config.text_vocabulary;
-    m->info.prior_parameters = store_elements(m->prior->store, STORE_PARAMETER);
-    m->info.entropy_known = m->prior->config.entropy_known;
-}
-
-dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *out)
-{
-    PLAIN_LOCALE;
-    error err = { 0 };
-    dalle_model *m = calloc(1, sizeof *m);
-    bool ok = m ? true : error_set(&err, ERROR_MEMORY, "out of memory for a model");
-    ok = ok && (folder ? true : error_set(&err, ERROR_USAGE, "no model folder is named"));
-    if (ok && open_parts(m, folder, selector, &err)) {
-        describe(m);
-        return m;
-    }
-    dalle_close(m);
-    api_report(out, &err);
-    return NULL;
-}
-
-void dalle_close(dalle_model *m)
-{
-    PLAIN_LOCALE;
-    if (!m) return;
-    prior_part_close(m->prior);
-    dvae_part_close(m->dvae);
-    device_close(m->device);
-    free(m);
-}
-
-const dalle_model_info *dalle_get_info(const dalle_model *m)
-{
-    return m ? &m->info : NULL;
-}
-
 /* ---- Drawing ---- */
 
 void dalle_request_init(dalle_request *request, size_t size)
@@ -203,6 +125,7 @@ static bool forward_progress(void *context, int64_t done, int64_t total)
 static bool check_request(const dalle_model *m, const dalle_request *r, error *err)
 {
     if (!m) return api_missing("the model", err);
+    if (!m->prior && !m->dvae) return api_lacks(m, &prior_kind, "draws captions", err);
     if (!m->prior)
         return error_set(err, ERROR_USAGE,
                          "the model has no %s: it encodes and decodes, but draws nothing from captions",
@@ -226,7 +149,7 @@ static bool check_request(const dalle_model *m, const dalle_request *r, error *e
 /* Few sizes, so that few graphs are built: 1, 4 or 16 pictures at once. */
 static int64_t at_once(int count)
 {
-    return count == 1 ? 1 : count <= 4 ? 4 : AT_ONCE;
+    return count == 1 ? 1 : count <= 4 ? 4 : API_AT_ONCE;
 }
 
 /* How unsure the model was, from its tokens' entropies [count][n]. */
@@ -349,6 +272,7 @@ void dalle_free(void *memory)
 static bool check_coding(const dalle_model *m, const void *from, const void *to, int count, error *err)
 {
     if (!m) return api_missing("the model", err);
+    if (!m->dvae) return api_lacks(m, &dvae_kind, "turns pictures into tokens and back", err);
     if (count < 0 || count > MOST_CODED)
         return error_set(err, ERROR_USAGE, "%d pictures; 0 to %d can be turned at once", count, MOST_CODED);
     return count == 0 || (from && to) ||

@@ -1,5 +1,5 @@
-/* dalle.h -- libdalle: open a model folder, draw pictures from captions, turn pictures into tokens
- * and back, write them as PNG.  Plain C, usable from C++.
+/* dalle.h -- libdalle: open a model folder, draw pictures from captions, turn pictures into tokens and back,
+ * compare pictures with texts, write pictures as PNG.  Plain C, usable from C++.
  *
  *     dalle_error err;
  *     dalle_model *model = dalle_open("models/demo", NULL, &err);
@@ -65,13 +65,20 @@ DALLE_API void dalle_listen(dalle_listener *listener, void *context);
 
 typedef struct dalle_model dalle_model;
 
-/* `device`: NULL for the default, else an index, "cpu", "gpu", a vendor word or part of a name.
+/* A folder may hold any of the parts of a model: a dVAE alone, which turns pictures into tokens and back;
+ * with a prior, which draws; a CLIP, alone or beside them, which compares pictures with texts.  Calls that
+ * need a part that is not there are errors that say how to add it.
+ * `device`: NULL for the default, else an index, "cpu", "gpu", a vendor word or part of a name.
  * NULL with *err filled in on failure. */
 DALLE_API dalle_model *dalle_open(const char *folder, const char *device, dalle_error *err);
+/* The same, but these parts only, each of which must be there: less to read and less memory. */
+enum { DALLE_DVAE = 1, DALLE_PRIOR = 2 /* with its dVAE */, DALLE_CLIP = 4 };
+DALLE_API dalle_model *dalle_open_parts(const char *folder, const char *device, unsigned parts,
+                                        dalle_error *err);
 DALLE_API void dalle_close(dalle_model *model); /* NULL is harmless */
 
 typedef struct dalle_model_info {
-    int side;        /* pixels a side */
+    int side;        /* pixels a side; 0: the model has no dVAE */
     int tokens_side; /* image tokens a side */
     int codes;       /* image vocabulary */
     int text_tokens; /* text positions; 0: the model has no prior */
@@ -79,6 +86,11 @@ typedef struct dalle_model_info {
     int64_t dvae_parameters, prior_parameters;
     const char *device;
     double entropy_known; /* nats a token that drawings of known captions seldom exceed; 0: not measured */
+    /* Of the CLIP, all 0 where there is none: pixels a side that it looks at, numbers of an embedding, text
+     * positions, parameters, and what similarities are multiplied by to give probabilities. */
+    int clip_side, clip_dimensions, clip_text_tokens;
+    int64_t clip_parameters;
+    double clip_scale;
 } dalle_model_info;
 /* Borrowed until the model is closed; NULL for NULL. */
 DALLE_API const dalle_model_info *dalle_get_info(const dalle_model *model);
@@ -143,6 +155,53 @@ DALLE_API bool dalle_write_png(const char *path, const uint8_t *rgb, int count, 
                                dalle_error *err);
 DALLE_API void *dalle_encode_png(const uint8_t *rgb, int count, int side, int columns, size_t *bytes,
                                  dalle_error *err);
+
+/* ---- Comparing pictures with texts: models with a CLIP ---- */
+
+/* Called between batches with what is done so far; returning false stops with an error (DALLE_STOPPED).  May
+ * be NULL wherever it is an argument. */
+typedef bool dalle_progress(void *context, int64_t done, int64_t total);
+
+/* A picture of width x height x 3 bytes, or files of pictures, as the CLIP looks at them: the centre square,
+ * brought to clip_side as in training: [clip_side][clip_side][3], of files [count] of them, to be freed with
+ * dalle_free, NULL with *err filled in on failure.  The first may be called by any number of threads at
+ * once. */
+DALLE_API bool dalle_fit_picture(const dalle_model *model, const uint8_t *rgb, int width, int height,
+                                 uint8_t *fitted, dalle_error *err);
+DALLE_API uint8_t *dalle_read_fitted(const dalle_model *model, const char *const *paths, int count,
+                                     dalle_error *err);
+
+/* `count` pictures of side x side x 3 bytes, of any side, resized as the CLIP was trained, or `count` texts
+ * (UTF-8; their end is cut where they are too long: dalle_lost_clip_words) as embeddings
+ * [count][clip_dimensions], each of length 1.  An embedding depends on its picture or text only, bit for bit.
+ * One that is no number is an error, which says whose it is.  At most 1,000,000. */
+DALLE_API bool dalle_embed_pictures(dalle_model *model, const uint8_t *rgb, int count, int side,
+                                    dalle_progress *progress, void *context, float *embeddings,
+                                    dalle_error *err);
+DALLE_API bool dalle_embed_texts(dalle_model *model, const char *const *texts, int count,
+                                 dalle_progress *progress, void *context, float *embeddings,
+                                 dalle_error *err);
+/* Embeddings' similarities, the cosine of -1 to 1, and for each picture the probabilities of the texts, as
+ * the CLIP sees it: the softmax of clip_scale times the similarities.  Both are [pictures][texts]; either may
+ * be NULL. */
+DALLE_API bool dalle_compare(const dalle_model *model, const float *pictures, int picture_count,
+                             const float *texts, int text_count, float *similarities, float *probabilities,
+                             dalle_error *err);
+/* The three in one. */
+DALLE_API bool dalle_score(dalle_model *model, const uint8_t *rgb, int picture_count, int side,
+                           const char *const *texts, int text_count, dalle_progress *progress, void *context,
+                           float *similarities, float *probabilities, dalle_error *err);
+/* The nearest to an embedding among any number of others, which may come in parts: `found` (0 at first) of at
+ * most `most` are known so far, nearest first, in `places` and `similarities`, and more of them are put
+ * there.  `embeddings` [count][dimensions] are those of the places from `first` on; all zeros are none.  Of
+ * two alike the one that came first is nearer.  Returns how many are known now. */
+DALLE_API int dalle_nearest(const float *embedding, const float *embeddings, int64_t count, int dimensions,
+                            int64_t first, int most, int found, int64_t *places, float *similarities);
+/* As dalle_lost_words: a text's end that the CLIP's text positions have no room for. */
+DALLE_API char *dalle_lost_clip_words(const dalle_model *model, const char *text);
+/* A fingerprint of the CLIP's file of parameters, 64 hexadecimal digits: embeddings of CLIPs with different
+ * ones are not to be compared. */
+DALLE_API bool dalle_clip_hash(const dalle_model *model, char hex[65], dalle_error *err);
 
 DALLE_API const char *dalle_version(void);
 

@@ -5,10 +5,41 @@
 
 #include "app/api/dalle.h"
 #include "host/base/error.h"
+#include "host/base/plain_locale.h"
+#include "models/clip/clip_part.h"
+#include "models/dvae/dvae_part.h"
+#include "models/kinds.h"
+#include "models/prior/prior_part.h"
+
+enum { API_AT_ONCE = 16 }; /* pictures that the dVAE turns at once, and the prior draws */
+
+/* Of the parts those that the folder holds and that were wanted; the others are NULL. */
+struct dalle_model {
+    char *folder;
+    unsigned parts; /* that were wanted; 0: all */
+    device *device;
+    dvae_part *dvae;
+    prior_part *prior; /* only beside a dVAE */
+    clip_part *clip;
+    dalle_model_info info;
+};
 
 /* Passes an error on to the program, which may not want it; returns false. */
 bool api_report(dalle_error *out, const error *err);
 /* An argument that is needed was left out; returns false. */
 bool api_missing(const char *what, error *err);
+
+/* A part that a call needs is not there: says how to add it; returns false.  `does`: "scores pictures". */
+bool api_lacks(const dalle_model *m, const model_kind *part, const char *does, error *err);
+
+/* The program's progress function between a part's batches: calls it in the program's own locale. */
+typedef struct api_watch {
+    dalle_progress *progress; /* NULL: nobody wants to know */
+    void *context;
+    const plain_locale *locale;
+    int64_t before, total; /* done before this part of the work, and in all; total 0: the part's own */
+    int64_t done;          /* of this part, as far as is known */
+} api_watch;
+bool api_watch_tell(void *watch, int64_t done, int64_t total);
 
 #endif

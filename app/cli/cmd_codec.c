@@ -19,7 +19,7 @@ static bool open_work(const cli_call *call, work *w, error *err)
 {
     if (!cli_require(call, "model", err)) return false;
     dalle_error failure;
-    w->model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
+    w->model = dalle_open_parts(cli_text(call, "model"), cli_text(call, "device"), DALLE_DVAE, &failure);
     if (!w->model) return pictures_error(&failure, err);
     w->info = dalle_get_info(w->model);
     w->picture = 3 * (int64_t)w->info->side * w->info->side;

@@ -32,6 +32,9 @@
     X(encode) \
     X(decode) \
     X(reconstruct) \
+    X(score) \
+    X(classify) \
+    X(find) \
     X(info) \
     X(config) \
     X(plan) \

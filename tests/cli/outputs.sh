@@ -26,6 +26,7 @@ writers() {
     refused "$@" encode -m "$demo" a.png -o "$json"
     refused "$@" decode -m "$demo" t.json -o "$name"
     refused "$@" reconstruct -m "$demo" a.png -o "$name"
+    refused "$@" find -m "$demo" set a -o "$name"
     refused "$@" data emoji -o "$tar"
     refused "$@" data pictures -o "$tar"
     refused "$@" tokenizer train --text file -o "$model"
