@@ -162,25 +162,32 @@ static bool print_one_json(const classifier *c, const char *key, int truth, erro
     return sets_print(o, JSON_COMPACT | JSON_REAL_PRECISION(6), err);
 }
 
+/* Of a picture whose probabilities are known. */
+static bool tell(classifier *c, const collection_item *item, error *err)
+{
+    int count = labels_count(c->labels), sorted = c->top > FEW ? c->top : FEW, truth;
+    if (!labels_of(c->labels, item, &truth, err)) return false;
+    sort_first(c, sorted < count ? sorted : count);
+    count_one(c, truth);
+    ++c->done;
+    if (cli_flag(c->call, "json")) return print_one_json(c, item->sample.key, truth, err);
+    if (cli_flag(c->call, "quiet")) return true;
+    log_progress(NULL);
+    print_one(c, item->sample.key, truth);
+    return true;
+}
+
 static bool take(void *context, int64_t index, const float *embedding, error *err)
 {
     classifier *c = context;
     dalle_error failure;
     collection_item item;
-    int count = labels_count(c->labels), sorted = c->top > FEW ? c->top : FEW;
+    int count = labels_count(c->labels);
     if (!embedding) return true;
     if (!dalle_compare(c->model, embedding, 1, c->texts, count, c->similarities, c->probabilities, &failure))
         return pictures_error(&failure, err);
     if (!collection_item_read(c->pictures, index, &item, err)) return false;
-    int truth = labels_of(c->labels, &item);
-    sort_first(c, sorted < count ? sorted : count);
-    count_one(c, truth);
-    ++c->done;
-    bool ok = true;
-    if (cli_flag(c->call, "json"))
-        ok = print_one_json(c, item.sample.key, truth, err);
-    else if (!cli_flag(c->call, "quiet"))
-        log_progress(NULL), print_one(c, item.sample.key, truth);
+    bool ok = tell(c, &item, err);
     dataset_sample_free(&item.sample);
     return ok;
 }

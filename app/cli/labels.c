@@ -202,40 +202,44 @@ const char *const *labels_list(const labels *l)
 
 /* ---- Whose ---- */
 
-int labels_find(const labels *l, const char *text)
+bool labels_find(const labels *l, const char *text, int *label, error *err)
 {
-    if (utf8_check(text) >= 0) return -1;
+    *label = -1;
+    if (utf8_check(text) >= 0) return true;
     entry key = { make_plain(text), 0 };
-    const entry *e =
-        key.plain ? bsearch(&key, l->sorted, (size_t)l->count, sizeof *l->sorted, by_text) : NULL;
+    if (!key.plain) return error_set(err, ERROR_MEMORY, "out of memory for a label");
+    const entry *e = bsearch(&key, l->sorted, (size_t)l->count, sizeof *l->sorted, by_text);
+    if (e) *label = e->label;
     free(key.plain);
-    return e ? e->label : -1;
+    return true;
 }
 
 /* `all`: the innermost of the folders that a file lies in that is a label; else the path's last part.
  * Or -1. */
-static int find_folder(const labels *l, const char *path, bool all)
+static bool find_folder(const labels *l, const char *path, bool all, int *label, error *err)
 {
     size_t end = strlen(path);
     char folder[MOST_FOLDER];
+    *label = -1;
     while (all && end > 0 && path[end - 1] != '/') --end;
     for (;;) {
         while (end > 0 && path[end - 1] == '/') --end;
         size_t from = end;
         while (from > 0 && path[from - 1] != '/') --from;
-        if (from == end) return -1;
+        if (from == end) return true;
         snprintf(folder, sizeof folder, "%.*s", (int)(end - from), path + from);
-        int found = labels_find(l, folder);
-        if (found >= 0 || !all) return found;
+        if (!labels_find(l, folder, label, err)) return false;
+        if (*label >= 0 || !all) return true;
         end = from;
     }
 }
 
-int labels_of(const labels *l, const collection_item *item)
+bool labels_of(const labels *l, const collection_item *item, int *label, error *err)
 {
-    int found = find_folder(l, item->sample.key, true);
-    if (found < 0) found = find_folder(l, item->source, false);
-    for (int i = 0; found < 0 && i < item->sample.caption_count; ++i)
-        found = labels_find(l, item->sample.captions[i]);
-    return found;
+    if (!find_folder(l, item->sample.key, true, label, err) ||
+        (*label < 0 && !find_folder(l, item->source, false, label, err)))
+        return false;
+    for (int i = 0; *label < 0 && i < item->sample.caption_count; ++i)
+        if (!labels_find(l, item->sample.captions[i], label, err)) return false;
+    return true;
 }

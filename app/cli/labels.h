@@ -15,10 +15,11 @@ void labels_close(labels *l);
 int labels_count(const labels *l);
 const char *const *labels_list(const labels *l);
 
-/* The label that the text is, or -1.  Case, and which of "_", "-" and space parts words, do not matter. */
-int labels_find(const labels *l, const char *text);
+/* *label is the label that the text is, or -1.  Case, and which of "_", "-" and space parts words, do not
+ * matter.  False: memory was out. */
+bool labels_find(const labels *l, const char *text, int *label, error *err);
 /* The label that a picture has, or -1: the innermost folder of its key that is one, the folder that was
  * named, or a caption. */
-int labels_of(const labels *l, const collection_item *item);
+bool labels_of(const labels *l, const collection_item *item, int *label, error *err);
 
 #endif

@@ -54,27 +54,32 @@ static bool build_texts(clip_features *f, error *err)
     return graph_sound(f->texts, err);
 }
 
-/* A graph that could not be compiled is of no use: the next try begins anew. */
-static bool compile(const clip_features *f, graph **g, bool *ready, error *err)
+/* A graph that could not be built, compiled or given its constants is of no use: the next try begins anew. */
+static bool give_up(graph **g)
 {
-    if (*ready) return true;
-    *ready = graph_compile(*g, (uint64_t)f->config.seed, "the size of the model", err);
-    if (*ready) return true;
     graph_destroy(*g);
     *g = NULL;
     return false;
 }
 
+static bool compile(const clip_features *f, graph *g, error *err)
+{
+    return graph_compile(g, (uint64_t)f->config.seed, "the size of the model", err);
+}
+
 static bool need_pictures(clip_features *f, error *err)
 {
-    bool had = f->pictures_ready;
-    return (f->pictures || build_pictures(f, err)) && compile(f, &f->pictures, &f->pictures_ready, err) &&
-           (had || clip_write_constants(&f->constants, err));
+    if (f->pictures_ready) return true;
+    f->pictures_ready =
+        build_pictures(f, err) && compile(f, f->pictures, err) && clip_write_constants(&f->constants, err);
+    return f->pictures_ready || give_up(&f->pictures);
 }
 
 static bool need_texts(clip_features *f, error *err)
 {
-    return (f->texts || build_texts(f, err)) && compile(f, &f->texts, &f->texts_ready, err);
+    if (f->texts_ready) return true;
+    f->texts_ready = build_texts(f, err) && compile(f, f->texts, err);
+    return f->texts_ready || give_up(&f->texts);
 }
 
 clip_features *clip_features_create(store *s, const clip_config *c, bool averages, error *err)
