@@ -294,13 +294,34 @@ static void shared_settings(void **state)
     assert_true(all->steps == 7 && all->speed == speed_fastest && k.own);
 }
 
+static void other_names(void **state)
+{
+    (void)state;
+    static const config_alias aliases[] = { { "pace", "speed" }, { NULL, NULL } };
+    config_table named = kind_table;
+    kind k;
+    error err;
+    named.aliases = aliases;
+    config_defaults(&named, &k);
+    assert_ptr_equal(config_find(&named, "pace"), config_find(&kind_table, "speed"));
+    assert_null(config_find(&kind_table, "pace"));
+    assert_true(config_assign(&named, &k, "pace=faster", "test", &err));
+    char *value = config_value(config_find(&named, "speed"), &k), *text = config_format(&named, &k);
+    assert_string_equal(value, "faster");
+    assert_null(strstr(text, "pace"));
+    free(value);
+    free(text);
+    assert_false(config_parse(&named, &k, "speed = slow\npace = fast\n", "text", &err));
+    assert_non_null(strstr(err.message, "repeated"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),        cmocka_unit_test(good_text), cmocka_unit_test(mistakes),
-        cmocka_unit_test(numbers),         cmocka_unit_test(nearest),   cmocka_unit_test(too_long_value),
-        cmocka_unit_test(round_trip),      cmocka_unit_test(files),     cmocka_unit_test(choices),
-        cmocka_unit_test(shared_settings),
+        cmocka_unit_test(defaults),        cmocka_unit_test(good_text),   cmocka_unit_test(mistakes),
+        cmocka_unit_test(numbers),         cmocka_unit_test(nearest),     cmocka_unit_test(too_long_value),
+        cmocka_unit_test(round_trip),      cmocka_unit_test(files),       cmocka_unit_test(choices),
+        cmocka_unit_test(shared_settings), cmocka_unit_test(other_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* test_augment.c -- Listings 1 and 2: what may be drawn, and from what.
+/* test_augment.c -- Listings 1 and 2 and the random square: what may be drawn, and from what.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 
@@ -119,12 +119,56 @@ static void small_pictures_are_enlarged(void **state)
         }
 }
 
+/* The least and the largest of a colour. */
+static void range_of(const uint8_t *pixels, int colour, int range[2])
+{
+    range[0] = 255;
+    range[1] = 0;
+    for (int i = 0; i < SIZE * SIZE; ++i) {
+        int v = pixels[i * 3 + colour];
+        if (v < range[0]) range[0] = v;
+        if (v > range[1]) range[1] = v;
+    }
+}
+
+static void widen(int range[2], const int by[2])
+{
+    if (by[0] < range[0]) range[0] = by[0];
+    if (by[1] > range[1]) range[1] = by[1];
+}
+
+/* Squares from half the short side to all of it, anywhere, and never flipped. */
+static void random_squares(void **state)
+{
+    (void)state;
+    image in = ramp(80, 48);
+    uint8_t out[SIZE * SIZE * 3], again[SIZE * SIZE * 3];
+    int sides[2] = { 255, 0 }, all_x[2] = { 255, 0 }, all_y[2] = { 255, 0 };
+    for (uint32_t sample = 0; sample < 400; ++sample) {
+        const augment_dice dice = { .seed = 2, .epoch = 1, .sample = sample, .least = 0.25 };
+        int x[2], y[2];
+        assert_true(augment(&in, SIZE, AUGMENT_CROP, AUGMENT_FLIP_AS_MODE, &dice, out, NULL));
+        assert_true(augment(&in, SIZE, AUGMENT_CROP, AUGMENT_FLIP_AS_MODE, &dice, again, NULL));
+        assert_memory_equal(out, again, sizeof out);
+        range_of(out, 0, x);
+        range_of(out, 1, y);
+        assert_in_range(abs(x[1] - x[0] - (y[1] - y[0])), 0, 2);
+        assert_true(out[0] < out[(SIZE - 1) * 3]);
+        widen(sides, (int[]){ x[1] - x[0], x[1] - x[0] });
+        widen(all_x, x);
+        widen(all_y, y);
+    }
+    assert_in_range(sides[0], 20, 26);
+    assert_in_range(sides[1], 43, 48);
+    assert_true(all_x[0] < 5 && all_x[1] > 74 && all_y[0] < 4 && all_y[1] > 43);
+    image_free(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(repeatable_and_different),
-        cmocka_unit_test(windows_are_as_listed),
-        cmocka_unit_test(exact_size_is_untouched),
+        cmocka_unit_test(repeatable_and_different),    cmocka_unit_test(random_squares),
+        cmocka_unit_test(windows_are_as_listed),       cmocka_unit_test(exact_size_is_untouched),
         cmocka_unit_test(small_pictures_are_enlarged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
