@@ -54,6 +54,13 @@ bool image_read(const char *path, image *out, error *err);
 
 /* The PNG in memory, to be freed with free().  The same pixels give the same bytes. */
 bool image_encode_png(const image *picture, void **bytes, size_t *size, error *err);
+/* The same with texts, which stand before the pixels in this order.  A keyword has 1 to 79 letters of
+ * ASCII, with single spaces inside; a text is UTF-8, and lines end with "\n". */
+typedef struct image_text {
+    const char *keyword, *text;
+} image_text;
+bool image_encode_png_texts(const image *picture, const image_text *texts, int count, void **bytes,
+                            size_t *size, error *err);
 bool image_write_png(const image *picture, const char *path, error *err); /* whole or not at all */
 
 /* The rectangle must lie within the picture. */

@@ -2,6 +2,7 @@
  * outside the jumping function, so that no local variable is lost.
  * SPDX-License-Identifier: MIT */
 #include "data/image_codec.h"
+#include "host/base/utf8.h"
 #include <png.h>
 #include <setjmp.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@ typedef struct png_work {
     unsigned char *made;        /* writing */
     size_t size, position, room;
     const image_file *file; /* NULL: writing */
+    png_text *texts;        /* writing */
+    int text_count;
     image_profile *profile;
     uint8_t *rgba; /* a row, or, interlaced, all */
     png_bytep *rows;
@@ -222,6 +225,7 @@ static bool write_rgb(png_work *work, const image *picture)
     png_set_IHDR(work->png, work->info, (png_uint_32)picture->width, (png_uint_32)picture->height, 8,
                  PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
+    if (work->text_count) png_set_text(work->png, work->info, work->texts, work->text_count);
     png_write_info(work->png, work->info);
     for (int y = 0; y < picture->height; ++y)
         png_write_row(work->png, picture->pixels + (size_t)y * (size_t)picture->width * 3);
@@ -229,12 +233,64 @@ static bool write_rgb(png_work *work, const image *picture)
     return true;
 }
 
+/* As the format wants it; the library would mend it, or leave the text out. */
+static bool is_keyword(const char *word)
+{
+    size_t length = word ? strlen(word) : 0;
+    if (length < 1 || length > 79 || word[0] == ' ' || word[length - 1] == ' ') return false;
+    for (size_t i = 0; i < length; ++i)
+        if (word[i] < ' ' || word[i] > '~' || (word[i] == ' ' && word[i + 1] == ' ')) return false;
+    return true;
+}
+
+/* tEXt is Latin-1, of which ASCII is all that is the same in UTF-8; iTXt is UTF-8. */
+static bool take_text(const image_text *from, png_text *to, error *err)
+{
+    bool plain = true;
+    if (!is_keyword(from->keyword))
+        return error_set(err, ERROR_USAGE,
+                         "'%s' is no keyword of a PNG's text: 1 to 79 letters, digits and single spaces",
+                         from->keyword ? from->keyword : "");
+    if (!from->text || utf8_check(from->text) >= 0)
+        return error_set(err, ERROR_USAGE, "the text '%s' of a PNG is not valid UTF-8", from->keyword);
+    for (const char *c = from->text; *c; ++c) plain = plain && !((unsigned char)*c & 0x80);
+    *to = (png_text){ .compression = plain ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE,
+                      .key = (char *)(uintptr_t)from->keyword, /* the library copies all of it */
+                      .text = (char *)(uintptr_t)from->text };
+    if (plain)
+        to->text_length = strlen(from->text);
+    else
+        to->itxt_length = strlen(from->text);
+    return true;
+}
+
+static bool take_texts(png_work *work, const image_text *texts, int count, error *err)
+{
+    work->text_count = count;
+    if (!count) return true;
+    if (!(work->texts = calloc((size_t)count, sizeof *work->texts)))
+        return error_set(err, ERROR_MEMORY, "no memory for the texts of a PNG");
+    for (int i = 0; i < count; ++i)
+        if (!take_text(&texts[i], &work->texts[i], err)) return false;
+    return true;
+}
+
 bool image_encode_png(const image *picture, void **bytes, size_t *size, error *err)
+{
+    return image_encode_png_texts(picture, NULL, 0, bytes, size, err);
+}
+
+bool image_encode_png_texts(const image *picture, const image_text *texts, int count, void **bytes,
+                            size_t *size, error *err)
 {
     png_work work = { 0 };
     *bytes = NULL;
     *size = 0;
     bool done = false;
+    if (!take_texts(&work, texts, count, err)) {
+        free(work.texts);
+        return false;
+    }
     work.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &work, on_error, on_warning);
     if (work.png) work.info = png_create_info_struct(work.png);
     if (!work.info)
@@ -245,6 +301,7 @@ bool image_encode_png(const image *picture, void **bytes, size_t *size, error *e
     else
         done = true;
     png_destroy_write_struct(work.png ? &work.png : NULL, work.info ? &work.info : NULL);
+    free(work.texts);
     if (!done) {
         free(work.made);
         return false;

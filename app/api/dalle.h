@@ -105,13 +105,26 @@ typedef struct dalle_request {
     int top_k;          /* 0 = all; < 0 = the model's default */
     double top_p;       /* 1 = all; < 0 = the model's default */
     double guidance;    /* how strongly the caption is followed: 1 = as learned; < 0 = the model's default */
-    /* Called now and then with the tokens done so far; returning false stops with an error.  May be NULL. */
+    /* Called now and then with the tokens drawn so far; returning false stops with an error.  May be NULL. */
     bool (*progress)(void *context, int done, int total);
     void *context;
+    /* The best of many: `of` pictures, from number `first` on, are drawn, the model's CLIP scores them, and
+     * the `count` nearest to the caption are given back, nearest first.  0: `count` are drawn and given
+     * back in their order; otherwise count to 4096.  Where nothing is left to chance (temperature 0, top_k
+     * 1, top_p 0) all drawings are alike: then it is as with 0. */
+    int of;
+    /* Image to image: the first rows of tokens, 1 to tokens_side - 1, are those of this picture,
+     * [side][side][3] in the model's size, and the others are drawn.  Rows 0: none.  They are read together
+     * with the caption, in another order of sums than when they were drawn, so that a picture's own first
+     * rows give, but for rounding, that picture. */
+    int start_rows;
+    const uint8_t *start_rgb;
+    /* As `progress`, with the same context, while drawings are scored: with pictures done so far. */
+    bool (*judging)(void *context, int done, int total);
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
     { \
-        sizeof(dalle_request), 0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0 \
+        sizeof(dalle_request), 0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0, 0, 0, 0, 0 \
     }
 /* The same where a macro cannot be used; `size` is sizeof(dalle_request).  NULL is harmless. */
 DALLE_API void dalle_request_init(dalle_request *request, size_t size);
@@ -120,12 +133,17 @@ typedef struct dalle_pictures {
     int count, side;
     uint8_t *rgb;    /* [count][side][side][3] */
     int32_t *tokens; /* [count][tokens_side * tokens_side] */
-    /* How unsure the model was, given the caption: of each picture [count], and of all of them, the mean over
-     * tokens of the entropy that each was drawn from, in nats, at temperature 1 and without guidance.  0 is
-     * certain. */
+    /* How unsure the model was, given the caption: of each picture [count], and of all that were drawn, the
+     * mean over tokens that were drawn of the entropy that each was drawn from, in nats, at temperature 1
+     * and without guidance.  0 is certain. */
     float *entropy;
     double mean_entropy;
     bool unsure; /* mean_entropy is above the model's entropy_known: expect mush */
+    int drawn;   /* so many were */
+    int *number; /* [count]: each picture's own, by which it can be drawn again (`first`) */
+    /* [count]: the similarity of picture and caption by the model's CLIP, the cosine of -1 to 1, highest
+     * first, of two alike the lower number; NULL: they were not scored. */
+    float *score;
 } dalle_pictures;
 /* To be freed with dalle_pictures_free; NULL with *err filled in on failure. */
 DALLE_API dalle_pictures *dalle_generate(dalle_model *model, const dalle_request *request, dalle_error *err);
@@ -155,6 +173,14 @@ DALLE_API bool dalle_write_png(const char *path, const uint8_t *rgb, int count, 
                                dalle_error *err);
 DALLE_API void *dalle_encode_png(const uint8_t *rgb, int count, int side, int columns, size_t *bytes,
                                  dalle_error *err);
+/* The same with texts about it in the file (tEXt, or iTXt where one is not ASCII): a keyword has 1 to 79
+ * letters, digits and single spaces, such as PNG's own "Description" and "Software"; a text is UTF-8. */
+typedef struct dalle_png_text {
+    const char *keyword, *text;
+} dalle_png_text;
+DALLE_API void *dalle_encode_png_texts(const uint8_t *rgb, int count, int side, int columns,
+                                       const dalle_png_text *texts, int text_count, size_t *bytes,
+                                       dalle_error *err);
 
 /* ---- Comparing pictures with texts: models with a CLIP ---- */
 

@@ -32,6 +32,9 @@ bool api_missing(const char *what, error *err);
 /* A part that a call needs is not there: says how to add it; returns false.  `does`: "scores pictures". */
 bool api_lacks(const dalle_model *m, const model_kind *part, const char *does, error *err);
 
+/* Makes parts of the dVAE ready; where memory does not suffice, the graphs that the prior keeps give way. */
+bool api_prepare_codec(dalle_model *m, codec_parts parts, error *err);
+
 /* The program's progress function between a part's batches: calls it in the program's own locale. */
 typedef struct api_watch {
     dalle_progress *progress; /* NULL: nobody wants to know */
@@ -41,5 +44,16 @@ typedef struct api_watch {
     int64_t done;          /* of this part, as far as is known */
 } api_watch;
 bool api_watch_tell(void *watch, int64_t done, int64_t total);
+
+/* ---- rank.c: the best of many drawings ---- */
+
+/* Makes the CLIP ready, as api_prepare_codec does. */
+bool api_rank_prepare(dalle_model *m, error *err);
+/* Tokens [count][N] of drawings, decoded a few at a time -> how near the CLIP finds each to the caption.  The
+ * progress is in pictures. */
+bool api_rank_scores(dalle_model *m, const char *caption, const int32_t *tokens, int count, api_watch *watch,
+                     float *scores, error *err);
+/* The places of the `best` highest of `count` scores, highest first; of two alike the first. */
+bool api_rank_order(const float *scores, int count, int best, int *places, error *err);
 
 #endif

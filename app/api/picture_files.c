@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 2, MOST = 1000000 };
+enum { GAP = 2, MOST = 1000000, MOST_TEXTS = 1000 };
 
 static bool check_sizes(int count, int side, error *err)
 {
@@ -29,22 +29,48 @@ static const image *arrange(image *pieces, int count, int columns, image *room, 
     return grid_make(pieces, count, columns < count ? columns : count, GAP, NULL, room, err) ? room : NULL;
 }
 
-static void *encode(const uint8_t *rgb, int count, int side, int columns, size_t *bytes, error *err)
+static bool encode_image(const image *whole, const dalle_png_text *texts, int count, void **png,
+                         size_t *bytes, error *err)
+{
+    image_text *own = calloc((size_t)count + 1, sizeof *own);
+    if (!own) return error_set(err, ERROR_MEMORY, "out of memory for the texts of a picture");
+    for (int i = 0; i < count; ++i) own[i] = (image_text){ texts[i].keyword, texts[i].text };
+    bool ok = image_encode_png_texts(whole, own, count, png, bytes, err);
+    free(own);
+    return ok;
+}
+
+static void *encode(const uint8_t *rgb, int count, int side, int columns, const dalle_png_text *texts,
+                    int text_count, size_t *bytes, error *err)
 {
     image room = { 0 };
     void *png = NULL;
     if (!rgb) return api_missing("the pictures", err), NULL;
     if (!check_sizes(count, side, err)) return NULL;
     if (columns < 0) return error_null(err, ERROR_USAGE, "%d columns; 0 is about square", columns);
+    if (text_count < 0 || text_count > MOST_TEXTS)
+        return error_null(err, ERROR_USAGE, "%d texts; 0 to %d", text_count, MOST_TEXTS);
+    if (text_count && !texts) return api_missing("the list of texts", err), NULL;
     image *pieces = malloc((size_t)count * sizeof *pieces);
     if (!pieces) return error_null(err, ERROR_MEMORY, "out of memory for a grid of %d pictures", count);
     for (int i = 0; i < count; ++i) /* pieces are only read */
         pieces[i] =
             (image){ side, side, (uint8_t *)(uintptr_t)rgb + (size_t)i * (size_t)side * (size_t)side * 3 };
     const image *whole = arrange(pieces, count, columns, &room, err);
-    if (whole && !image_encode_png(whole, &png, bytes, err)) png = NULL;
+    if (whole && !encode_image(whole, texts, text_count, &png, bytes, err)) png = NULL;
     image_free(&room);
     free(pieces);
+    return png;
+}
+
+void *dalle_encode_png_texts(const uint8_t *rgb, int count, int side, int columns,
+                             const dalle_png_text *texts, int text_count, size_t *bytes, dalle_error *failure)
+{
+    PLAIN_LOCALE;
+    error err = { 0 };
+    void *png = bytes ? encode(rgb, count, side, columns, texts, text_count, bytes, &err) : NULL;
+    if (!bytes) api_missing("where the size goes", &err);
+    if (!png) api_report(failure, &err);
     return png;
 }
 
@@ -52,11 +78,7 @@ void *dalle_encode_png(const uint8_t *rgb, int count, int side, int columns, siz
                        dalle_error *failure)
 {
     PLAIN_LOCALE;
-    error err = { 0 };
-    void *png = bytes ? encode(rgb, count, side, columns, bytes, &err) : NULL;
-    if (!bytes) api_missing("where the size goes", &err);
-    if (!png) api_report(failure, &err);
-    return png;
+    return dalle_encode_png_texts(rgb, count, side, columns, NULL, 0, bytes, failure);
 }
 
 bool dalle_write_png(const char *path, const uint8_t *rgb, int count, int side, int columns,
@@ -65,7 +87,7 @@ bool dalle_write_png(const char *path, const uint8_t *rgb, int count, int side, 
     PLAIN_LOCALE;
     error err = { 0 };
     size_t size = 0;
-    void *png = path ? encode(rgb, count, side, columns, &size, &err) : NULL;
+    void *png = path ? encode(rgb, count, side, columns, NULL, 0, &size, &err) : NULL;
     if (!path) api_missing("the file's name", &err);
     bool ok = png && file_write(path, png, size, &err);
     free(png);

@@ -79,7 +79,7 @@ static bool decode_file(const cli_call *call, const work *w, error *err)
     bool ok = rgb != NULL;
     if (!ok) error_set(err, ERROR_MEMORY, "out of memory for %d pictures", count);
     if (ok && !dalle_decode(w->model, tokens, count, rgb, &failure)) ok = pictures_error(&failure, err);
-    ok = ok && pictures_write_grid(out, rgb, count, w->info->side, 0, err);
+    ok = ok && pictures_write_grid(out, rgb, count, w->info->side, 0, NULL, 0, err);
     if (ok && cli_flag(call, "json"))
         printf("{\"pictures\": %d, \"side\": %d}\n", count, w->info->side);
     else if (ok && !cli_flag(call, "quiet"))
@@ -151,7 +151,8 @@ static bool reconstruct(const cli_call *call, const work *w, encoded *e, error *
     }
     if (ok) ok = (grid = interleave(w, e, again, columns, &cells)) != NULL;
     if (!ok) error_set(err, ERROR_MEMORY, "out of memory for %d pictures", e->count);
-    ok = ok && pictures_write_grid(cli_text(call, "output"), grid, cells, w->info->side, columns, err);
+    ok = ok &&
+         pictures_write_grid(cli_text(call, "output"), grid, cells, w->info->side, columns, NULL, 0, err);
     ok = ok && print_figures(call, w, e, again, err);
     free(grid);
     free(again);

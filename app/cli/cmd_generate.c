@@ -1,5 +1,6 @@
 /* cmd_generate.c -- `dalle-cl generate`: a caption becomes pictures.  Of the models it knows dalle.h only.
  * SPDX-License-Identifier: MIT */
+#include "app/cli/choice.h"
 #include "app/cli/cli.h"
 #include "app/cli/output.h"
 #include "app/cli/pictures.h"
@@ -20,6 +21,13 @@ typedef struct meter {
     double started;
 } meter;
 
+static bool show(meter *m)
+{
+    fflush(stderr);
+    m->shown = true;
+    return !*cli_interrupted();
+}
+
 static bool on_progress(void *context, int done, int total)
 {
     meter *m = context;
@@ -30,10 +38,17 @@ static bool on_progress(void *context, int done, int total)
         double each = (timing_now() - m->started) / (double)(done - m->before);
         fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total, 1 / each,
                 each * (double)(total - done));
-        fflush(stderr);
-        m->shown = true;
+        return show(m);
     }
     return !*cli_interrupted();
+}
+
+static bool on_judging(void *context, int done, int total)
+{
+    meter *m = context;
+    if (!m->wanted) return !*cli_interrupted();
+    fprintf(stderr, "\r\033[Kjudging: %d of %d pictures", done, total);
+    return show(m);
 }
 
 static void warn_unknown(const dalle_model *model, const char *caption)
@@ -57,14 +72,25 @@ static void shorten(const char *text, char out[200])
     snprintf(out, 200, "%.*s ... %s", (int)head, text, text + tail);
 }
 
-static void warn_cut(const dalle_model *model, const char *caption, int positions)
+/* What has no room: `lost`, which is freed. */
+static void warn_cut(char *lost, const char *whose, int positions, const char *missed)
 {
-    char *lost = dalle_lost_words(model, caption), text[200];
+    char text[200];
     if (!lost) return;
     shorten(lost, text);
-    fprintf(stderr, "warning: the caption is longer than the model's %d text tokens; not drawn: %s\n",
-            positions, text);
+    fprintf(stderr, "warning: the caption is longer than %s %d text tokens; not %s: %s\n", whose, positions,
+            missed, text);
     dalle_free(lost);
+}
+
+/* What of the caption is not understood. */
+static void warn_of_caption(const dalle_model *model, const dalle_request *r)
+{
+    const dalle_model_info *info = dalle_get_info(model);
+    warn_unknown(model, r->caption);
+    warn_cut(dalle_lost_words(model, r->caption), "the model's", info->text_tokens, "drawn");
+    if (r->of)
+        warn_cut(dalle_lost_clip_words(model, r->caption), "its CLIP's", info->clip_text_tokens, "judged");
 }
 
 static void warn_unsure(const dalle_pictures *p, double known)
@@ -90,7 +116,6 @@ static dalle_request request_of(const cli_call *call, meter *m)
 {
     dalle_request r = DALLE_REQUEST_DEFAULTS;
     r.caption = cli_argument(call, 0);
-    r.count = (int)cli_int(call, "count");
     r.first = (int)cli_int(call, "first");
     r.seed = (uint64_t)cli_seed(call, 1);
     if (cli_given(call, "temperature")) r.temperature = cli_real(call, "temperature");
@@ -98,6 +123,7 @@ static dalle_request request_of(const cli_call *call, meter *m)
     if (cli_given(call, "top-p")) r.top_p = cli_real(call, "top-p");
     if (cli_given(call, "guidance")) r.guidance = cli_real(call, "guidance");
     r.progress = on_progress;
+    r.judging = on_judging;
     r.context = m;
     return r;
 }
@@ -107,10 +133,11 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
 {
     const char *path = cli_text(call, "output");
     if (!cli_flag(call, "json")) {
+        char chosen[100];
         if (!cli_flag(call, "quiet"))
-            fprintf(output_talk(path), "%s: %d picture%s of %d x %d, seed %llu, %.1f s on %s\n",
+            fprintf(output_talk(path), "%s: %d picture%s of %d x %d%s, seed %llu, %.1f s on %s\n",
                     output_name(path), p->count, p->count == 1 ? "" : "s", p->side, p->side,
-                    (unsigned long long)r->seed, seconds, info->device);
+                    choice_said(p, chosen), (unsigned long long)r->seed, seconds, info->device);
         return true;
     }
     if (utf8_check(path) >= 0 || utf8_check(r->caption) >= 0)
@@ -120,6 +147,8 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
                           "count", p->count, "first", r->first, "side", p->side, "seed", (json_int_t)r->seed,
                           "seconds", seconds, "device", info->device);
     json_tree_put(&o, "entropy", entropy_json(p, info->entropy_known));
+    choice_json(p, &o);
+    if (r->start_rows) json_tree_put(&o, "start_rows", json_integer(r->start_rows));
     char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the result as JSON", err);
     if (!text) return false;
     puts(text);
@@ -127,39 +156,59 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
     return true;
 }
 
-static bool draw(const cli_call *call, dalle_model *model, error *err)
+static bool write_files(const cli_call *call, const dalle_request *r, const dalle_pictures *p,
+                        const dalle_model_info *info, error *err)
 {
-    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO) };
+    const char *tokens = cli_text(call, "tokens");
+    choice_notes notes;
+    if (!choice_note(call, r, p, &notes, err)) return false;
+    bool ok = pictures_write_grid(cli_text(call, "output"), p->rgb, p->count, p->side,
+                                  (int)cli_int(call, "columns"), notes.texts, notes.count, err) &&
+              (!tokens || pictures_write_tokens(tokens, p->tokens, p->count, info->tokens_side, err));
+    choice_notes_free(&notes);
+    return ok;
+}
+
+static bool draw_as(const cli_call *call, dalle_model *model, const dalle_request *r, const meter *m,
+                    error *err)
+{
     const double begun = timing_now(), before = fmax(timing_of_process(), 0);
-    dalle_request request = request_of(call, &m);
     const dalle_model_info *info = dalle_get_info(model);
     dalle_error failure;
-    warn_unknown(model, request.caption);
-    warn_cut(model, request.caption, info->text_tokens);
-    dalle_pictures *drawn = dalle_generate(model, &request, &failure);
+    warn_of_caption(model, r);
+    dalle_pictures *drawn = dalle_generate(model, r, &failure);
     cli_interrupt_asks(NULL); /* what is drawn is written */
-    if (m.shown) fputs("\r\033[K", stderr);
+    if (m->shown) fputs("\r\033[K", stderr);
     if (!drawn && *cli_interrupted())
         return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!drawn) return pictures_error(&failure, err);
     const double seconds = before + timing_now() - begun; /* from the process's start on, kernels and all */
     warn_unsure(drawn, info->entropy_known);
-    int columns = (int)cli_int(call, "columns");
-    bool ok =
-        pictures_write_grid(cli_text(call, "output"), drawn->rgb, drawn->count, drawn->side, columns, err);
-    if (ok && cli_given(call, "tokens"))
-        ok = pictures_write_tokens(cli_text(call, "tokens"), drawn->tokens, drawn->count, info->tokens_side,
-                                   err);
-    ok = ok && say_done(call, &request, drawn, info, seconds, err);
+    choice_warn(call, r, drawn);
+    bool ok = write_files(call, r, drawn, info, err) && say_done(call, r, drawn, info, seconds, err);
     dalle_pictures_free(drawn);
+    return ok;
+}
+
+static bool draw(const cli_call *call, dalle_model *model, error *err)
+{
+    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO) };
+    dalle_request request = request_of(call, &m);
+    uint8_t *start = NULL;
+    choice_counts(call, dalle_get_info(model), &request);
+    bool ok = choice_start(call, dalle_get_info(model), &request, &start, err) &&
+              draw_as(call, model, &request, &m, err);
+    free(start);
     return ok;
 }
 
 static bool run_generate(const cli_call *call, error *err)
 {
-    if (!cli_require(call, "model", err)) return false;
+    if (!cli_require(call, "model", err) || !choice_check(call, err)) return false;
     dalle_error failure;
-    dalle_model *model = dalle_open(cli_text(call, "model"), cli_text(call, "device"), &failure);
+    /* What is not wanted is not read. */
+    unsigned parts = cli_flag(call, "no-rank") ? DALLE_DVAE | DALLE_PRIOR : 0;
+    dalle_model *model = dalle_open_parts(cli_text(call, "model"), cli_text(call, "device"), parts, &failure);
     if (!model) return pictures_error(&failure, err);
     bool ok = draw(call, model, err);
     dalle_close(model);
@@ -171,6 +220,16 @@ static const cli_option options[] = {
     { "output", 'o', CLI_PICTURE, "FILE", "picture.png", 0, 0,
       "PNG to write: one picture, or a grid of them; - is standard output" },
     { "count", 'n', CLI_INT, "N", "1", 1, 512, "how many pictures" },
+    { "best", 0, CLI_INT, "K", NULL, 1, 512,
+      "the K that the model's CLIP finds nearest to the caption, nearest first, of 16 times as many, up to "
+      "512" },
+    { "of", 0, CLI_INT, "N", NULL, 1, 4096, "draw N, of which the best are kept, as --best or --count says" },
+    { "no-rank", 0, CLI_FLAG, NULL, NULL, 0, 0, "take the drawings as they come, in their order" },
+    { "start", 0, CLI_TEXT, "FILE", NULL, 0, 0,
+      "a picture whose first rows of tokens are given; the rest is drawn" },
+    { "rows", 0, CLI_INT, "R", NULL, 0, 4096, "so many rows of tokens of --start; otherwise half of them" },
+    { "inpaint", 0, CLI_TEXT, "X,Y,W,H", NULL, 0, 0,
+      "what of --start is drawn anew, in pixels; it must be all from a row on, down to the bottom" },
     { "first", 0, CLI_INT, "N", "0", 0, 1000000,
       "number of the first; picture i depends on model, caption, seed and i only" },
     { "columns", 0, CLI_INT, "N", NULL, 1, 512, "columns of the grid; otherwise about square" },
@@ -195,6 +254,16 @@ const cli_command cmd_generate = {
     .text =
         "The same model, caption, seed and settings give the same pictures, whatever the number drawn at "
         "once.\n"
+        "Where the model has a CLIP, 16 are drawn, or as many as are asked for if that is more, and those "
+        "shown\n"
+        "that it finds nearest to the caption, nearest first; --best and --of draw more, --no-rank and --of "
+        "with\n"
+        "the number shown take the drawings as they come. Ranked pictures say in the PNG's text fields what "
+        "they "
+        "are:\n"
+        "caption, seed, each one's number (--first draws it again) and score, model and program.\n"
+        "--start gives the first rows of a picture; the model draws row by row, so it must be the first "
+        "ones.\n"
         "Words of the caption that no training caption had are named, and those that the model has no room\n"
         "for; and a caption of which the model is less sure than of those it knows is said so: its pictures\n"
         "are likely to be mush.",

@@ -33,15 +33,23 @@ static bool is_packed(const pack_report *made, const model_kind *k)
     return false;
 }
 
-/* What the last part does without one that would build on it. */
-static void print_missing(const pack_report *made)
+/* What a part does without one that would build on it. */
+static void print_missing(const pack_report *made, const model_kind *part)
 {
-    const model_kind *last = made->at[made->count - 1].kind;
-    for (int i = 0; last->without && model_kinds[i]; ++i)
-        if (kinds_needs(model_kinds[i], last) && !is_packed(made, model_kinds[i])) {
-            printf("  no %s: %s\n", model_kinds[i]->title, last->without);
+    for (int i = 0; part->without && model_kinds[i]; ++i)
+        if (kinds_needs(model_kinds[i], part) && !is_packed(made, model_kinds[i])) {
+            printf("  no %s: %s\n", model_kinds[i]->title, part->without);
             return;
         }
+}
+
+/* Of the last part that is good for something; others may stand beside it. */
+static void print_use(const char *out, const pack_report *made)
+{
+    const char *const *use = NULL;
+    for (int i = 0; i < made->count; ++i)
+        if (made->at[i].kind->use[0]) use = made->at[i].kind->use;
+    if (use) printf("%s: dalle-cl %s -m %s %s\n", use[0], use[1], out, use[2]);
 }
 
 static void print_people(const char *out, const char *stored, const pack_report *made)
@@ -53,9 +61,8 @@ static void print_people(const char *out, const char *stored, const pack_report 
         cli_grouped(p->parameters, parameters);
         printf("  %s: %s parameters%s%s\n", p->kind->title, parameters, *p->tell ? "; " : "", p->tell);
     }
-    const char *const *use = made->at[made->count - 1].kind->use;
-    print_missing(made);
-    if (use[0]) printf("%s: dalle-cl %s -m %s %s\n", use[0], use[1], out, use[2]);
+    for (int i = 0; i < made->count; ++i) print_missing(made, made->at[i].kind);
+    print_use(out, made);
 }
 
 /* Interrupted, it leaves no half of a file; a folder that is not finished has no model.json. */

@@ -3,6 +3,7 @@
 #include "app/cli/pictures.h"
 
 #include "app/cli/output.h"
+#include "data/image.h"
 #include "host/base/json_tree.h"
 
 #include <math.h>
@@ -19,11 +20,12 @@ bool pictures_error(const dalle_error *from, error *err)
     return error_set(err, codes[from->kind], "%s", from->message);
 }
 
-bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int side, int columns, error *err)
+bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int side, int columns,
+                         const dalle_png_text *texts, int text_count, error *err)
 {
     dalle_error failure;
     size_t size;
-    void *png = dalle_encode_png(rgb, count, side, columns, &size, &failure);
+    void *png = dalle_encode_png_texts(rgb, count, side, columns, texts, text_count, &size, &failure);
     bool ok = png ? output_write(path, png, size, err) : pictures_error(&failure, err);
     dalle_free(png);
     return ok;
@@ -35,6 +37,17 @@ uint8_t *pictures_read(const char *const *paths, int count, int side, error *err
     uint8_t *rgb = dalle_read_pictures(paths, count, side, &failure);
     if (!rgb) pictures_error(&failure, err);
     return rgb;
+}
+
+uint8_t *pictures_read_one(const char *path, int side, int *width, int *height, error *err)
+{
+    image whole = { 0 }, fitted = { 0 };
+    bool ok = image_read(path, &whole, err) && image_fit(&whole, side, &fitted, err);
+    *width = whole.width;
+    *height = whole.height;
+    image_free(&whole);
+    if (!ok) image_free(&fitted);
+    return fitted.pixels;
 }
 
 /* ---- Tokens ------------------------------------------------------------------------------------ */

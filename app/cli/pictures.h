@@ -9,12 +9,16 @@
 /* Passes a library error on; returns false. */
 bool pictures_error(const dalle_error *from, error *err);
 
-/* `count` pictures of side x side x 3 bytes, left to right, then down, a few pixels apart, as a PNG; a
- * single one as it is.  columns 0: about as wide as high.  "-": standard output. */
-bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int side, int columns, error *err);
+/* `count` pictures of side x side x 3 bytes, left to right, then down, a few pixels apart, as a PNG with
+ * these texts (none: NULL and 0); a single one as it is.  columns 0: about as wide as high.  "-": standard
+ * output. */
+bool pictures_write_grid(const char *path, const uint8_t *rgb, int count, int side, int columns,
+                         const dalle_png_text *texts, int text_count, error *err);
 
 /* Reads picture files, each fitted to side x side: [count][side][side][3], to be freed. */
 uint8_t *pictures_read(const char *const *paths, int count, int side, error *err);
+/* The same of one, whose own size it tells. */
+uint8_t *pictures_read_one(const char *path, int side, int *width, int *height, error *err);
 
 /* {"side": 16, "pictures": [[...], ...]}: one array of side x side tokens a picture.  "-": standard
  * output. */

@@ -114,6 +114,11 @@ int64_t clip_features_batch(const clip_features *f)
     return f->batch;
 }
 
+bool clip_features_prepare(clip_features *f, error *err)
+{
+    return need_texts(f, err) && need_pictures(f, err);
+}
+
 /* The first `count` rows of what a run gave. */
 static bool read_rows(const clip_features *f, tensor *of, int64_t count, float *out, error *err)
 {

@@ -13,6 +13,8 @@ typedef struct clip_features clip_features;
 clip_features *clip_features_create(store *s, const clip_config *c, bool averages, error *err);
 void clip_features_destroy(clip_features *f);
 int64_t clip_features_batch(const clip_features *f);
+/* Compiles both now; harmless where they are. */
+bool clip_features_prepare(clip_features *f, error *err);
 
 /* pixels [count][S][S][3]; ids [count][T] and the position of each one's end -> [count][E].  At most a batch
  * at once. */

@@ -84,6 +84,11 @@ static bool go_on(clip_progress *progress, void *context, int64_t done, int64_t 
            error_set(err, ERROR_INTERRUPTED, "stopped after %lld of %lld", (long long)done, (long long)total);
 }
 
+bool clip_part_prepare(clip_part *p, error *err)
+{
+    return clip_features_prepare(p->features, err);
+}
+
 static int64_t at_once(const clip_part *p, int64_t left)
 {
     int64_t batch = clip_features_batch(p->features);

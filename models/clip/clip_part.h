@@ -22,6 +22,10 @@ typedef struct clip_part {
 clip_part *clip_part_open(device *d, const char *folder, error *err);
 void clip_part_close(clip_part *p); /* NULL is harmless */
 
+/* Makes ready what pictures and captions need, so that its kernels are built beside others; harmless where it
+ * is.  Otherwise the first use does that. */
+bool clip_part_prepare(clip_part *p, error *err);
+
 /* Called between batches with what is done so far; false stops with ERROR_INTERRUPTED.  May be NULL. */
 typedef bool clip_progress(void *context, int64_t done, int64_t total);
 

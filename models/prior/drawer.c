@@ -15,6 +15,15 @@ static graph *begin_graph(const drawer_model *m, error *err)
     return g;
 }
 
+bool drawer_declare(const drawer_model *m, error *err)
+{
+    graph *g = begin_graph(m, err);
+    if (g) prior_declare(g, &m->config, &m->shape);
+    bool ok = g && graph_sound(g, err) && store_allocate(m->store, 0, err);
+    graph_destroy(g);
+    return ok;
+}
+
 /* The tensor of that name, in the current scope, of what graphs share in `memory`. */
 static tensor *shared(graph *g, store *memory, const char *name, dtype type, int rank, const int64_t *dim,
                       store_entry **entry)
@@ -41,9 +50,9 @@ static tensor *whole_cache(graph *g, const drawer *d, const char *name)
     return cache_of(g, m, d->memory, name, d->rows, positions);
 }
 
-static tensor *text_cache(graph *g, const drawer_model *m, const drawer_reader *r, const char *name)
+static tensor *read_cache(graph *g, const drawer_model *m, const drawer_reader *r, const char *name)
 {
-    return cache_of(g, m, r->memory, name, r->captions, m->config.text_tokens);
+    return cache_of(g, m, r->memory, name, r->captions, m->config.text_tokens + r->given);
 }
 
 static tensor *reader_logits(graph *g, const drawer_model *m, const drawer_reader *r, store_entry **entry)
@@ -61,37 +70,52 @@ static bool finish(graph *g, store *memory, error *err)
 
 /* ---- Reading ---- */
 
+/* The stream's beginning: the text, and the tokens that are given -> [captions,T+given,C]. */
+static tensor *embed_read(graph *g, drawer_reader *r, const drawer_model *m, const prior_weights *w,
+                          prior_places *places)
+{
+    r->text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ r->captions, m->config.text_tokens });
+    tensor *text = prior_embed_text(w, r->text);
+    if (!r->given) return text;
+    r->image = graph_input(g, "image", DTYPE_I32, 2, (int64_t[]){ r->captions, r->given });
+    *places = prior_places_input(g, &m->shape);
+    const prior_places first = { op_slice(places->rows, 0, 0, r->given),
+                                 op_slice(places->columns, 0, 0, r->given) };
+    return op_concat(2, (tensor *[]){ text, prior_embed_image(w, &first, r->image) }, 1);
+}
+
 static bool build_reader(drawer_reader *r, const drawer_model *m, error *err)
 {
     const prior_config *c = &m->config;
     graph *g = r->graph = begin_graph(m, err);
+    prior_places places;
     if (!g) return false;
-    r->text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ r->captions, c->text_tokens });
     tensor *zero = graph_input(g, "zero", DTYPE_I32, 1, (int64_t[]){ 1 }); /* as inputs are at first */
 
     prior_weights w = prior_declare(g, c, &m->shape);
-    tensor *x = prior_embed_text(&w, r->text); /* [captions,T,C] */
+    tensor *x = embed_read(g, r, m, &w, &places);
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) {
         mask pattern = prior_mask(c, &m->shape, i + 1);
-        attention_fill text = { 0 };
+        attention_fill seen = { 0 };
         graph_push(g, "block%lld", (long long)i + 1);
-        x = prior_block(g, c, &w.blocks[i], x, &pattern, NULL, &text);
-        graph_update(op_cache_write(text_cache(g, m, r, "keys"), text.keys, zero));
-        graph_update(op_cache_write(text_cache(g, m, r, "values"), text.values, zero));
+        x = prior_block(g, c, &w.blocks[i], x, &pattern, NULL, &seen);
+        graph_update(op_cache_write(read_cache(g, m, r, "keys"), seen.keys, zero));
+        graph_update(op_cache_write(read_cache(g, m, r, "values"), seen.values, zero));
         graph_pop(g);
     }
-    tensor *last = op_contiguous(op_slice(nn_norm(&w.norm, x), 1, c->text_tokens - 1, 1));
+    tensor *last = op_contiguous(op_slice(nn_norm(&w.norm, x), 1, c->text_tokens + r->given - 1, 1));
     tensor *logits =
         op_reshape(nn_linear(&w.image_logits, last), 4, (int64_t[]){ r->captions, 1, 1, m->shape.codes });
     graph_update(op_cache_write(reader_logits(g, m, r, &r->logits), logits, zero));
-    return finish(g, r->memory, err);
+    return finish(g, r->memory, err) && (!r->given || prior_write_places(&places, &m->shape, err));
 }
 
-drawer_reader *drawer_reader_create(const drawer_model *m, int64_t captions, error *err)
+drawer_reader *drawer_reader_create(const drawer_model *m, int64_t captions, int64_t given, error *err)
 {
     drawer_reader *r = calloc(1, sizeof *r);
     if (!r) return error_null(err, ERROR_MEMORY, "out of memory for reading captions");
     r->captions = captions;
+    r->given = given;
     if ((r->memory = store_create(store_device(m->store), err)) && build_reader(r, m, err)) return r;
     drawer_reader_destroy(r);
     return NULL;
@@ -149,8 +173,8 @@ static bool build_first(drawer *d, error *err)
     tensor *zero = op_slice(d->which, 0, 0, 1);
     for (int64_t i = 0; i < m->config.layers; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);
-        graph_update(op_cache_write(whole_cache(g, d, "keys"), text_cache(g, m, r, "keys"), zero));
-        graph_update(op_cache_write(whole_cache(g, d, "values"), text_cache(g, m, r, "values"), zero));
+        graph_update(op_cache_write(whole_cache(g, d, "keys"), read_cache(g, m, r, "keys"), zero));
+        graph_update(op_cache_write(whole_cache(g, d, "values"), read_cache(g, m, r, "values"), zero));
         graph_pop(g);
     }
     /* Every picture draws its first token from the same logits. */

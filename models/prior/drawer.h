@@ -1,6 +1,6 @@
-/* drawer.h -- the graphs of drawing.  A reader runs one caption, for any number of pictures; a drawer
- * makes the tokens of so many pictures at once.  The caches and tokens between their graphs are theirs and
- * go with them.
+/* drawer.h -- the graphs of drawing.  A reader runs one caption, and the tokens that pictures are to start
+ * with, for any number of pictures; a drawer makes the tokens of so many pictures at once.  The caches and
+ * tokens between their graphs are theirs and go with them.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PRIOR_DRAWER_H
 #define DALLE_CL_MODELS_PRIOR_DRAWER_H
@@ -15,11 +15,14 @@ typedef struct drawer_model {
     bool averages; /* the averaged ones are used */
 } drawer_model;
 
-/* Leaves the caption's keys and values of every layer, and the first image token's logits, in its memory. */
+/* Leaves the keys and values of every layer for the caption and the given tokens, and the logits of the token
+ * that comes next, in its memory. */
 typedef struct drawer_reader {
     int64_t captions; /* with guidance 2: the caption, and the empty one */
+    int64_t given;    /* image tokens behind each; fewer than a picture has */
     graph *graph;
     tensor *text;        /* I32 [captions,T] */
+    tensor *image;       /* I32 [captions,given]; NULL: none are given */
     store_entry *logits; /* [captions,1,1,K] */
     store *memory;
 } drawer_reader;
@@ -43,7 +46,9 @@ typedef struct drawer {
     store *memory;
 } drawer;
 
-drawer_reader *drawer_reader_create(const drawer_model *m, int64_t captions, error *err);
+/* Gives the parameters their memory, and nothing else. */
+bool drawer_declare(const drawer_model *m, error *err);
+drawer_reader *drawer_reader_create(const drawer_model *m, int64_t captions, int64_t given, error *err);
 void drawer_reader_destroy(drawer_reader *r);
 /* The reader is borrowed until the drawer is destroyed. */
 drawer *drawer_create(const drawer_model *m, const drawer_reader *r, int64_t batch, error *err);

@@ -98,13 +98,16 @@ prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shap
 typedef struct prior_sampler prior_sampler;
 
 /* Draws from a store that holds, or will be loaded with, the parameters.  The graphs that draw `batch`
- * pictures at once with the guidance of the settings are built now, others when they are first asked for;
- * some are kept, and go when memory does not suffice for another beside them. */
+ * pictures at once with the guidance of the settings are built now (0: none, but the parameters get their
+ * memory), others when they are first asked for; some are kept, and go when memory does not suffice for
+ * another beside them. */
 prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior_shape *shape, int64_t batch,
                                     bool averages, error *err);
 void prior_sampler_destroy(prior_sampler *p);
 /* From now on so many pictures at once, if that succeeds; free of cost where the graphs are kept. */
 bool prior_sampler_prepare(prior_sampler *p, int64_t batch, error *err);
+/* The same for drawings with this guidance, of which so many tokens are given. */
+bool prior_sampler_prepare_for(prior_sampler *p, int64_t batch, double guidance, int64_t given, error *err);
 /* Gives back the device memory of all that is kept; what is needed next is built anew. */
 void prior_sampler_drop(prior_sampler *p);
 int prior_sampler_built(const prior_sampler *p);   /* how often graphs for a number of pictures were built */
@@ -112,24 +115,29 @@ bool prior_sampler_joined(const prior_sampler *p); /* whether a token is one lau
 
 typedef struct prior_draw {
     const int32_t *text; /* [text_tokens], -1 where no token is */
+    /* What every picture starts with, [given_count], fewer than it has; read with the text, in one pass. */
+    const int32_t *given;
+    int64_t given_count;
     uint64_t seed;
     int64_t first,
-        count; /* pictures first .. first+count-1: picture i depends on (model, text, seed, i) only */
+        count; /* pictures first .. first+count-1: picture i depends on (model, text, given, seed, i) only */
     double temperature;
     int64_t top_k;
     double top_p;
     /* 1: none; otherwise drawn from the logits without + guidance (with - without the caption) */
     double guidance;
     /* NULL, or receives [count][N]: nats of what each token was drawn from, given the caption, at
-     * temperature 1 and without guidance */
+     * temperature 1 and without guidance; 0 for those given */
     float *entropy;
+    /* With the tokens drawn so far. */
     bool (*progress)(void *context, int64_t done, int64_t total);
     void *context;
 } prior_draw;
 /* Writes [count][N] tokens. */
 bool prior_sampler_draw(prior_sampler *p, const prior_draw *draw, int32_t *tokens, error *err);
-/* Logits of the one-token path for given image tokens, [N][K]: what tests compare with prior_states. */
-bool prior_sampler_logits(prior_sampler *p, const int32_t *text, const int32_t *image, float *logits,
-                          error *err);
+/* Logits for known image tokens, [N][K], of which the first `given` are read with the text and others one by
+ * one; rows before `given` are left as they are.  What tests compare with prior_states. */
+bool prior_sampler_logits(prior_sampler *p, const int32_t *text, const int32_t *image, int64_t given,
+                          float *logits, error *err);
 
 #endif

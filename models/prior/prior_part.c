@@ -45,7 +45,7 @@ prior_part *prior_part_open(device *d, const char *folder, const prior_shape *sh
          open_text(p, &files, folder, err) && (p->store = part_store_create(d, err)) &&
          read_weight_type(files.weights, &type, err);
     if (ok) store_set_weight_type(p->store, type);
-    ok = ok && prior_part_prepare(p, 1, err);
+    ok = ok && (p->sampler = prior_sampler_create(p->store, &p->config, &p->shape, 0, false, err));
     if (ok && !checkpoint_import(p->store, files.weights, files.run, &p->metadata, err))
         ok = error_prefix(
             err,
@@ -70,9 +70,7 @@ void prior_part_close(prior_part *p)
 
 bool prior_part_prepare(prior_part *p, int64_t batch, error *err)
 {
-    if (p->sampler) return prior_sampler_prepare(p->sampler, batch, err);
-    p->sampler = prior_sampler_create(p->store, &p->config, &p->shape, batch, false, err);
-    return p->sampler != NULL;
+    return prior_sampler_prepare(p->sampler, batch, err);
 }
 
 bool prior_part_tokens(const prior_part *p, const char *caption, int32_t *ids, int *cut, error *err)

@@ -10,7 +10,7 @@ typedef struct prior_part {
     prior_config config;
     prior_shape shape;
     store *store;
-    prior_sampler *sampler;
+    prior_sampler *sampler; /* builds its graphs when they are first needed, or prepared */
     tokenizer *tokenizer;
     words *words; /* of the training captions; NULL if the folder has no list */
     checkpoint_metadata metadata;

@@ -1,9 +1,10 @@
 /* sampler.c -- drawing: the text is read once, then a replayed graph makes one token at a time.
  *
- * A reader runs one caption and leaves every layer's keys and values of the text positions, and the first
- * image token's logits.  A drawer puts them into the caches of all its pictures and draws the first token;
- * its step graph takes the token drawn last, which never leaves the device, and draws the next.  Drawers
- * are kept, the one used last first, so that who goes back to a number of pictures builds nothing.
+ * A reader runs one caption, and the tokens that are given, in one pass, and leaves every layer's keys and
+ * values of these positions, and the next image token's logits: once, however many pictures are drawn.  A
+ * drawer puts them into the caches of all its pictures and draws the first token; its step graph takes the
+ * token drawn last, which never leaves the device, and draws the next.  Readers and drawers are kept, those
+ * used last first, so that who goes back to a number of pictures builds nothing.
  *
  * Guidance on the logits (Ho and Salimans, arXiv 2207.12598, said of tokens; ours): every picture has a
  * second row that reads the empty caption and is fed the same tokens, and is drawn from
@@ -17,16 +18,16 @@
 /* Tokens between two looks at the clock and at Ctrl-C. */
 enum { TOKENS_AT_ONCE = 16 };
 
-/* Drawers kept: for libdalle's three numbers of pictures at once, with guidance and without. */
-enum { KEPT = 6 };
+/* Drawers kept: for libdalle's three numbers of pictures at once, with guidance and without; and readers:
+ * with guidance and without, with tokens given and without. */
+enum { KEPT = 6, READERS = 4 };
 
 struct prior_sampler {
     drawer_model model;
     int64_t batch; /* pictures at once from now on */
-    drawer_reader
-        *readers[2]; /* without guidance, with; each is built when it is first needed, like drawers */
+    drawer_reader *readers[READERS];
     drawer *kept[KEPT];
-    int count, built;
+    int reader_count, count, built;
 };
 
 /* ---- Keeping ---- */
@@ -34,10 +35,7 @@ struct prior_sampler {
 void prior_sampler_drop(prior_sampler *p)
 {
     while (p->count > 0) drawer_destroy(p->kept[--p->count]);
-    for (int i = 0; i < 2; ++i) {
-        drawer_reader_destroy(p->readers[i]);
-        p->readers[i] = NULL;
-    }
+    while (p->reader_count > 0) drawer_reader_destroy(p->readers[--p->reader_count]);
 }
 
 static drawer *put_first(prior_sampler *p, drawer *d, int from)
@@ -46,39 +44,79 @@ static drawer *put_first(prior_sampler *p, drawer *d, int from)
     return p->kept[0] = d;
 }
 
-/* In place of the one not used for longest where there is no room for another. */
-static drawer *build(prior_sampler *p, int64_t batch, bool guides, error *err)
+static drawer_reader *put_reader_first(prior_sampler *p, drawer_reader *r, int from)
 {
-    drawer_reader **r = &p->readers[guides];
-    if (!*r && !(*r = drawer_reader_create(&p->model, guides ? 2 : 1, err))) return NULL;
+    memmove(p->readers + 1, p->readers, (size_t)from * sizeof *p->readers);
+    return p->readers[0] = r;
+}
+
+/* The one that is kept, which then was used last; NULL: none is. */
+static drawer_reader *kept_reader(prior_sampler *p, int64_t captions, int64_t given)
+{
+    for (int i = 0; i < p->reader_count; ++i) {
+        drawer_reader *r = p->readers[i];
+        if (r->captions == captions && r->given == given) return put_reader_first(p, r, i);
+    }
+    return NULL;
+}
+
+/* The reader not used for longest, and what draws from it. */
+static void drop_last_reader(prior_sampler *p)
+{
+    drawer_reader *last = p->readers[--p->reader_count];
+    int left = 0;
+    for (int i = 0; i < p->count; ++i)
+        if (p->kept[i]->reader == last)
+            drawer_destroy(p->kept[i]);
+        else
+            p->kept[left++] = p->kept[i];
+    p->count = left;
+    drawer_reader_destroy(last);
+}
+
+static drawer_reader *reader_for(prior_sampler *p, int64_t captions, int64_t given, error *err)
+{
+    drawer_reader *r = kept_reader(p, captions, given);
+    if (r) return r;
+    if (p->reader_count == READERS) drop_last_reader(p);
+    r = drawer_reader_create(&p->model, captions, given, err);
+    return r ? put_reader_first(p, r, p->reader_count++) : NULL;
+}
+
+/* In place of the one not used for longest where there is no room for another. */
+static drawer *build(prior_sampler *p, int64_t batch, int64_t captions, int64_t given, error *err)
+{
+    drawer_reader *r = reader_for(p, captions, given, err);
+    if (!r) return NULL;
     if (p->count == KEPT) drawer_destroy(p->kept[--p->count]);
-    drawer *d = drawer_create(&p->model, *r, batch, err);
+    drawer *d = drawer_create(&p->model, r, batch, err);
     if (!d) return NULL;
     ++p->built;
     return put_first(p, d, p->count++);
 }
 
 /* Beside those that are kept, or, where memory does not suffice for that, instead of them. */
-static drawer *build_beside(prior_sampler *p, int64_t batch, bool guides, error *err)
+static drawer *build_beside(prior_sampler *p, int64_t batch, int64_t captions, int64_t given, error *err)
 {
     error why = { 0 };
-    drawer *d = build(p, batch, guides, &why);
-    if (!d && why.code == ERROR_MEMORY && p->count > 0) {
+    drawer *d = build(p, batch, captions, given, &why);
+    if (!d && why.code == ERROR_MEMORY && (p->count > 0 || p->reader_count > 1)) {
         prior_sampler_drop(p);
-        return build(p, batch, guides, err);
+        return build(p, batch, captions, given, err);
     }
     if (!d && err) *err = why;
     return d;
 }
 
-static drawer *drawer_for(prior_sampler *p, int64_t batch, double guidance, error *err)
+static drawer *drawer_for(prior_sampler *p, int64_t batch, double guidance, int64_t given, error *err)
 {
-    bool guides = guidance != 1;
-    for (int i = 0; i < p->count; ++i) {
+    const int64_t captions = guidance != 1 ? 2 : 1;
+    const drawer_reader *r = kept_reader(p, captions, given);
+    for (int i = 0; r && i < p->count; ++i) {
         drawer *d = p->kept[i];
-        if (d->batch == batch && d->reader == p->readers[guides]) return put_first(p, d, i);
+        if (d->batch == batch && d->reader == r) return put_first(p, d, i);
     }
-    return build_beside(p, batch, guides, err);
+    return build_beside(p, batch, captions, given, err);
 }
 
 prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior_shape *shape, int64_t batch,
@@ -87,7 +125,8 @@ prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior
     prior_sampler *p = calloc(1, sizeof *p);
     if (!p) return error_null(err, ERROR_MEMORY, "out of memory for a sampler");
     p->model = (drawer_model){ s, *c, *shape, averages };
-    if (prior_sampler_prepare(p, batch, err)) return p;
+    p->batch = 1;
+    if (batch ? prior_sampler_prepare(p, batch, err) : drawer_declare(&p->model, err)) return p;
     prior_sampler_destroy(p);
     return NULL;
 }
@@ -101,7 +140,12 @@ void prior_sampler_destroy(prior_sampler *p)
 
 bool prior_sampler_prepare(prior_sampler *p, int64_t batch, error *err)
 {
-    if (!drawer_for(p, batch, p->model.config.guidance, err)) return false;
+    return prior_sampler_prepare_for(p, batch, p->model.config.guidance, 0, err);
+}
+
+bool prior_sampler_prepare_for(prior_sampler *p, int64_t batch, double guidance, int64_t given, error *err)
+{
+    if (!drawer_for(p, batch, guidance, given, err)) return false;
     p->batch = batch;
     return true;
 }
@@ -133,36 +177,45 @@ static void place_of(const drawer_model *m, int64_t index, int32_t at[AT_COUNT])
     at[AT_COLUMN] = (int32_t)(fed < 0 ? 0 : fed % side);
 }
 
-/* The caption, and with guidance the empty one behind it. */
-static bool write_text(drawer *d, const int32_t *text, error *err)
+/* The caption, and with guidance the empty one behind it; after each the tokens that are given. */
+static bool write_read(const drawer *d, const int32_t *text, const int32_t *given, error *err)
 {
-    int64_t positions = d->model->config.text_tokens, captions = d->reader->captions;
-    int32_t *all = malloc((size_t)(captions * positions) * sizeof *all);
+    const drawer_reader *r = d->reader;
+    int64_t positions = d->model->config.text_tokens, most = positions > r->given ? positions : r->given;
+    int32_t *all = malloc((size_t)(r->captions * most) * sizeof *all);
     if (!all) return error_set(err, ERROR_MEMORY, "out of memory for a caption");
-    for (int64_t i = 0; i < captions * positions; ++i) all[i] = i < positions ? text[i] : -1;
-    bool ok = graph_write(d->reader->text, all, err);
+    for (int64_t i = 0; i < r->captions * positions; ++i) all[i] = i < positions ? text[i] : -1;
+    bool ok = graph_write(r->text, all, err);
+    for (int64_t i = 0; i < r->captions * r->given; ++i) all[i] = given[i % r->given];
+    ok = ok && (!r->given || graph_write(r->image, all, err));
     free(all);
     return ok;
 }
 
-/* Reads the text and draws the first token; a step then makes the second. */
-static bool start(drawer *d, const int32_t *text, const float settings[4], const int32_t random[4],
-                  error *err)
+/* Reads what all pictures begin with. */
+static bool read_once(const drawer *d, const int32_t *text, const int32_t *given, error *err)
+{
+    return write_read(d, text, given, err) && graph_run(d->reader->graph, err);
+}
+
+/* Draws the first token behind what was read; a step then makes the second. */
+static bool start(drawer *d, const float settings[4], const int32_t random[4], error *err)
 {
     int32_t at[AT_COUNT], then[AT_COUNT];
-    place_of(d->model, 0, at);
-    place_of(d->model, 1, then);
-    return write_text(d, text, err) && graph_run(d->reader->graph, err) &&
-           graph_write(d->first_at, at, err) && graph_write(d->first_random, random, err) &&
+    place_of(d->model, d->reader->given, at);
+    place_of(d->model, d->reader->given + 1, then);
+    return graph_write(d->first_at, at, err) && graph_write(d->first_random, random, err) &&
            graph_write(d->first_settings, settings, err) && graph_run(d->first, err) &&
            graph_write(d->random, random, err) && graph_write(d->settings, settings, err) &&
            store_write(d->memory, d->place, then, err);
 }
 
-/* The tokens drawn for the first `count` pictures, and their entropies unless those are NULL, [count][N]. */
-static bool collect(const drawer *d, int64_t count, int32_t *tokens, float *entropy, error *err)
+/* The tokens given and drawn for the first `count` pictures, and their entropies unless those are NULL,
+ * [count][N]. */
+static bool collect(const drawer *d, const int32_t *given, int64_t count, int32_t *tokens, float *entropy,
+                    error *err)
 {
-    int64_t n = image_tokens(d->model), all = n * d->batch;
+    int64_t n = image_tokens(d->model), all = n * d->batch, known = d->reader->given;
     int32_t *drawn = malloc((size_t)all * sizeof *drawn);
     float *of = malloc((size_t)all * sizeof *of);
     bool ok =
@@ -171,64 +224,68 @@ static bool collect(const drawer *d, int64_t count, int32_t *tokens, float *entr
          (!entropy || store_read(d->memory, d->entropies, of, err));
     for (int64_t b = 0; ok && b < count; ++b)
         for (int64_t i = 0; i < n; ++i) {
-            tokens[b * n + i] = drawn[i * d->batch + b];
-            if (entropy) entropy[b * n + i] = of[i * d->batch + b];
+            tokens[b * n + i] = i < known ? given[i] : drawn[i * d->batch + b];
+            if (entropy) entropy[b * n + i] = i < known ? 0 : of[i * d->batch + b];
         }
     free(drawn);
     free(of);
     return ok;
 }
 
-/* One batch of pictures from number `first` on, of which `count` are wanted. */
-static bool draw_batch(drawer *w, const prior_draw *d, int64_t first, int64_t count, int64_t done,
-                       int32_t *tokens, error *err)
+/* One batch of pictures, of which `before` are drawn and `count` wanted. */
+static bool draw_batch(drawer *w, const prior_draw *d, int64_t before, int64_t count, int32_t *tokens,
+                       error *err)
 {
-    int64_t n = image_tokens(w->model), total = d->count * n;
+    int64_t n = image_tokens(w->model), each = n - d->given_count, total = d->count * each;
     float settings[4] = { (float)d->temperature, (float)d->top_k, (float)d->top_p, (float)d->guidance };
-    int32_t random[4] = { (int32_t)(uint32_t)d->seed, (int32_t)(uint32_t)(d->seed >> 32), 0, (int32_t)first };
-    if (!start(w, d->text, settings, random, err)) return false;
-    for (int64_t i = 1; i < n;) {
-        int64_t times = n - i < TOKENS_AT_ONCE ? n - i : TOKENS_AT_ONCE;
+    int32_t random[4] = { (int32_t)(uint32_t)d->seed, (int32_t)(uint32_t)(d->seed >> 32), 0,
+                          (int32_t)(d->first + before) };
+    if (!start(w, settings, random, err)) return false;
+    for (int64_t i = 1; i < each;) {
+        int64_t times = each - i < TOKENS_AT_ONCE ? each - i : TOKENS_AT_ONCE;
         if (!graph_run_times(w->step, (int)times, err)) return false;
         i += times;
-        if (!d->progress || i >= n) continue;
+        int64_t done = before * each + i * count;
+        if (!d->progress || i >= each) continue;
         if (!device_finish(store_device(w->memory), err)) return false;
-        if (!d->progress(d->context, done + i * count, total))
+        if (!d->progress(d->context, done, total))
             return error_set(err, ERROR_INTERRUPTED, "drawing was stopped after %lld of %lld tokens",
-                             (long long)(done + i * count), (long long)total);
+                             (long long)done, (long long)total);
     }
-    return collect(w, count, tokens + done, d->entropy ? d->entropy + done : NULL, err);
+    return collect(w, d->given, count, tokens + before * n, d->entropy ? d->entropy + before * n : NULL, err);
 }
 
 bool prior_sampler_draw(prior_sampler *p, const prior_draw *d, int32_t *tokens, error *err)
 {
-    int64_t n = image_tokens(&p->model);
-    drawer *w = drawer_for(p, p->batch, d->guidance, err);
-    if (!w) return false;
+    int64_t n = image_tokens(&p->model), total = d->count * (n - d->given_count);
+    CHECK(d->given_count >= 0 && d->given_count < n, "%lld of %lld tokens are given",
+          (long long)d->given_count, (long long)n);
+    drawer *w = drawer_for(p, p->batch, d->guidance, d->given_count, err);
+    if (!w || !read_once(w, d->text, d->given, err)) return false;
     for (int64_t done = 0; done < d->count; done += p->batch) {
         int64_t count = d->count - done < p->batch ? d->count - done : p->batch;
-        if (!draw_batch(w, d, d->first + done, count, done * n, tokens, err)) return false;
+        if (!draw_batch(w, d, done, count, tokens, err)) return false;
     }
-    if (d->progress) d->progress(d->context, d->count * n, d->count * n);
+    if (d->progress) d->progress(d->context, total, total);
     return true;
 }
 
-bool prior_sampler_logits(prior_sampler *p, const int32_t *text, const int32_t *image, float *logits,
-                          error *err)
+bool prior_sampler_logits(prior_sampler *p, const int32_t *text, const int32_t *image, int64_t given,
+                          float *logits, error *err)
 {
     int64_t n = image_tokens(&p->model), k = p->model.shape.codes;
     const float settings[4] = { 0.0f, 0.0f, 1.0f, 1.0f };
     const int32_t random[4] = { 0 };
-    drawer *d = drawer_for(p, p->batch, 1, err);
+    drawer *d = drawer_for(p, p->batch, 1, given, err);
     if (!d) return false;
     int32_t *fed = malloc((size_t)p->batch * sizeof *fed);
     float *all = malloc((size_t)(p->batch * k) * sizeof *all);
     bool ok = fed && all
                   ? true
                   : error_set(err, ERROR_MEMORY, "out of memory for %lld logits", (long long)(p->batch * k));
-    ok = ok && start(d, text, settings, random, err) &&
-         store_read_f32(d->reader->memory, d->reader->logits, logits, err);
-    for (int64_t i = 1; ok && i < n; ++i) {
+    ok = ok && read_once(d, text, image, err) && start(d, settings, random, err) &&
+         store_read_f32(d->reader->memory, d->reader->logits, logits + given * k, err);
+    for (int64_t i = given + 1; ok && i < n; ++i) {
         for (int64_t b = 0; b < p->batch; ++b) fed[b] = image[i - 1];
         ok = store_write(d->memory, d->token, fed, err) && graph_run(d->step, err) &&
              graph_read_f32(d->logits, all, err);

@@ -42,7 +42,7 @@ static bool draw_caption(prior_sampler *p, const prior_shape *shape, const int32
     float *logits = malloc((size_t)(n * shape->codes) * sizeof *logits);
     bool ok = logits ? true : error_set(err, ERROR_MEMORY, "out of memory for logits");
     ok = ok && prior_sampler_draw(p, &how, c->tokens + first, err) &&
-         prior_sampler_logits(p, text, c->tokens + first, logits, err);
+         prior_sampler_logits(p, text, c->tokens + first, 0, logits, err);
     for (int64_t i = 0; ok && i < n; ++i) look_at(logits + i * shape->codes, shape->codes, first + i, c);
     free(logits);
     return ok;

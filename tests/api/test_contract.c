@@ -85,6 +85,38 @@ static void test_counts(void **state)
     failure = (dalle_error){ 0 };
 }
 
+static void test_png_texts(void **state)
+{
+    (void)state;
+    uint8_t rgb[2 * 4 * 4 * 3] = { 0 };
+    dalle_png_text texts[] = { { "Description", "a red square" }, { "score", "0.3\n0.2" } };
+    size_t size, plain;
+    void *png = dalle_encode_png_texts(rgb, 2, 4, 0, texts, 2, &size, &failure),
+         *bare = dalle_encode_png(rgb, 2, 4, 0, &plain, &failure);
+    assert_true(png && bare && size > plain);
+    assert_non_null(memmem(png, size, "tEXtDescription\0a red square", 28));
+    assert_non_null(memmem(png, size,
+                           "tEXtscore\0"
+                           "0.3\n0.2",
+                           17));
+    dalle_free(png);
+    png = dalle_encode_png_texts(rgb, 2, 4, 0, NULL, 0, &size, &failure);
+    assert_int_equal(size, plain);
+    assert_memory_equal(png, bare, size);
+    dalle_free(png);
+    dalle_free(bare);
+    assert_null(dalle_encode_png_texts(rgb, 2, 4, 0, NULL, 1, &size, &failure));
+    is(DALLE_USAGE, "the list of texts is NULL");
+    assert_null(dalle_encode_png_texts(rgb, 2, 4, 0, texts, -1, &size, &failure));
+    is(DALLE_USAGE, "-1 texts");
+    texts[1].keyword = "";
+    assert_null(dalle_encode_png_texts(rgb, 2, 4, 0, texts, 2, &size, &failure));
+    is(DALLE_USAGE, "no keyword");
+    texts[1] = (dalle_png_text){ "score", "\xff" };
+    assert_null(dalle_encode_png_texts(rgb, 2, 4, 0, texts, 2, &size, &failure));
+    is(DALLE_USAGE, "UTF-8");
+}
+
 /* ---- Structures of other versions ---- */
 
 typedef struct newer {
@@ -219,8 +251,9 @@ int main(void)
 {
     device_close(device_or_skip());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_null),  cmocka_unit_test(test_counts),   cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_kinds), cmocka_unit_test(test_listener), cmocka_unit_test(test_png),
+        cmocka_unit_test(test_null),      cmocka_unit_test(test_counts), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_png_texts), cmocka_unit_test(test_kinds),  cmocka_unit_test(test_listener),
+        cmocka_unit_test(test_png),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

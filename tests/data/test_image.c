@@ -141,6 +141,63 @@ static void rubbish_is_refused(void **state)
     assert_false(image_create(&read, 16000, 16000, &err));
 }
 
+/* The texts of a PNG, "keyword=text|...": plain ones and those in UTF-8, which have four further fields. */
+static void texts_of(const unsigned char *png, size_t size, char out[2000])
+{
+    *out = '\0';
+    for (size_t at = 8; at + 12 <= size;) {
+        size_t length =
+            (size_t)png[at] << 24 | (size_t)png[at + 1] << 16 | (size_t)png[at + 2] << 8 | png[at + 3];
+        const char *body = (const char *)png + at + 8;
+        bool plain = memcmp(png + at + 4, "tEXt", 4) == 0, wide = memcmp(png + at + 4, "iTXt", 4) == 0;
+        size_t key = plain || wide ? strlen(body) + 1 : 0, skip = wide ? key + 4 : key, used = strlen(out);
+        assert_true(used + length < 1900);
+        if (plain || wide)
+            snprintf(out + used, 2000 - used, "%s:%s=%.*s|", plain ? "p" : "w", body, (int)(length - skip),
+                     body + skip);
+        at += length + 12;
+    }
+}
+
+static void texts_stand_before_the_pixels(void **state)
+{
+    (void)state;
+    image made = noise(5, 4, 1), read;
+    error err;
+    void *png, *plain;
+    size_t size, plain_size;
+    char found[2000], longest[81];
+    image_text texts[] = {
+        { "Description", "a red square" }, { "lines", "1\n2\n3" }, { "name", "caf\xc3\xa9" }, { "empty", "" }
+    };
+    assert_true(image_encode_png_texts(&made, texts, 4, &png, &size, &err));
+    texts_of(png, size, found);
+    assert_string_equal(found, "p:Description=a red square|p:lines=1\n2\n3|w:name=caf\xc3\xa9|p:empty=|");
+    assert_true(image_decode(png, size, "texts", &read, &err));
+    assert_memory_equal(read.pixels, made.pixels, 5 * 4 * 3);
+    image_free(&read);
+    free(png);
+    assert_true(image_encode_png_texts(&made, NULL, 0, &png, &size, &err));
+    assert_true(image_encode_png(&made, &plain, &plain_size, &err));
+    assert_int_equal(size, plain_size);
+    assert_memory_equal(png, plain, size);
+    free(png);
+    free(plain);
+    memset(longest, 'k', 80);
+    longest[80] = '\0';
+    const image_text bad[] = { { "", "a" },      { NULL, "a" },   { " a", "a" },
+                               { "a ", "a" },    { "a  b", "a" }, { "\xc3\xa9", "a" },
+                               { longest, "a" }, { "a", "\xff" }, { "a", NULL } };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        assert_false(image_encode_png_texts(&made, &bad[i], 1, &png, &size, &err));
+        assert_int_equal(err.code, ERROR_USAGE);
+        assert_null(png);
+    }
+    assert_true(image_encode_png_texts(&made, &(image_text){ longest + 1, "a" }, 1, &png, &size, &err));
+    free(png);
+    image_free(&made);
+}
+
 static void other_content_is_named(void **state)
 {
     (void)state;
@@ -325,6 +382,7 @@ int main(void)
         cmocka_unit_test(transparent_and_grey_png),
         cmocka_unit_test(jpeg_colours),
         cmocka_unit_test(rubbish_is_refused),
+        cmocka_unit_test(texts_stand_before_the_pixels),
         cmocka_unit_test(other_content_is_named),
         cmocka_unit_test(area_means),
         cmocka_unit_test(area_with_aligned_corners),

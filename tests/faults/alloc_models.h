@@ -30,20 +30,28 @@ static UNUSED const char *const prior_sets[] = { "steps=2",
                                                  "caption_stray_words=0.3",
                                                  NULL };
 
+static UNUSED const char *const clip_sets[] = { "steps=2",        "batch=2",
+                                                "sample_every=0", "text_vocabulary=300",
+                                                "threads=1",      NULL };
+
 static UNUSED bool pass(const dalle_error *failure, error *err)
 {
     return error_set(err, ERROR_MEMORY, "%s", failure->message);
 }
 
-/* Two short runs, the model packed from them, a picture and its tokens. */
+/* Three short runs, the model packed from the first two, and one of all, a picture and its tokens. */
 static UNUSED bool make_all(error *err)
 {
     dalle_error failure;
     device *d = device_open(NULL, err);
-    bool ok = d && train_tiny("dvae", path_of("data.tar"), NULL, path_of("dvae"), dvae_sets, err) &&
-              train_tiny("prior", path_of("data.tar"), path_of("dvae"), path_of("prior"), prior_sets, err) &&
-              pack_model(d, (const char *const[]){ path_of("dvae"), path_of("prior"), NULL },
-                         path_of("model"), DTYPE_F16, err);
+    bool ok =
+        d && train_tiny("dvae", path_of("data.tar"), NULL, path_of("dvae"), dvae_sets, err) &&
+        train_tiny("prior", path_of("data.tar"), path_of("dvae"), path_of("prior"), prior_sets, err) &&
+        pack_model(d, (const char *const[]){ path_of("dvae"), path_of("prior"), NULL }, path_of("model"),
+                   DTYPE_F16, err) &&
+        train_tiny("clip", path_of("data.tar"), NULL, path_of("clip"), clip_sets, err) &&
+        pack_model(d, (const char *const[]){ path_of("model"), path_of("model"), path_of("clip"), NULL },
+                   path_of("judged"), DTYPE_F16, err);
     device_close(d);
     dalle_model *m = ok ? dalle_open(path_of("model"), NULL, &failure) : NULL;
     if (ok && !m) pass(&failure, err);

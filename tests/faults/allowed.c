@@ -34,7 +34,9 @@ static const allowance table[] = {
     { NULL, "joined_create", "the kernels are then launched one by one" },
     { NULL, "probe_joins", "kernels are then launched one by one" },
     { NULL, "prior_sampler_prepare", "for want of memory what is kept goes, and graphs are built again" },
+    { NULL, "prior_sampler_prepare_for", "the same" },
     { NULL, "dvae_codec_prepare", "the same, by libdalle" },
+    { NULL, "api_rank_prepare", "the same, by libdalle" },
     { "clGetDeviceInfo", "connect_device",
       "work-items per axis: optional, for the largest group is checked too" },
 };

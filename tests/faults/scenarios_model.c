@@ -144,7 +144,7 @@ static bool train_preset(const char *kind, const char *folder, bool resume, erro
         r.sets = dvae ? dvae_sets : prior_sets;
         while (r.sets[r.set_count]) ++r.set_count;
     }
-    return dvae ? dvae_train(&r, err) : prior_train(&r, err);
+    return kinds_find(kind)->train(&r, err);
 }
 
 /* The data, and the run without a failure; a child after a crash finds them. */
@@ -204,13 +204,23 @@ bool scenario_prior_check(bool ran, error *err)
 
 /* ---- Drawing ---- */
 
+static const char *const clip_sets[] = { "steps=2", "batch=2", "sample_every=0", "text_vocabulary=288",
+                                         NULL };
+
+static bool need_clip(error *err)
+{
+    return file_exists(inside(walk_path("clip-whole"), "checkpoint.safetensors")) ||
+           train_tiny("clip", walk_path("data.tar"), NULL, walk_path("clip-whole"), clip_sets, err);
+}
+
 bool scenario_generate_prepare(error *err)
 {
-    if (!scenario_prior_prepare(err)) return false;
+    if (!scenario_prior_prepare(err) || !need_clip(err)) return false;
     device *d = device_open(NULL, err);
-    bool ok =
-        d && pack_model(d, (const char *const[]){ walk_path("dvae-whole"), walk_path("prior-whole"), NULL },
-                        walk_path("model"), DTYPE_F16, err);
+    bool ok = d && pack_model(d,
+                              (const char *const[]){ walk_path("dvae-whole"), walk_path("prior-whole"),
+                                                     walk_path("clip-whole"), NULL },
+                              walk_path("model"), DTYPE_F16, err);
     device_close(d);
     return ok;
 }
@@ -229,8 +239,11 @@ static bool use_model(dalle_model *m, dalle_error *err)
     int32_t tokens[64];
     r.caption = "a red square";
     r.count = 2;
-    r.progress = stay;
+    r.of = 3;
+    r.progress = r.judging = stay;
     drawing_pixels(1, rgb);
+    r.start_rgb = rgb;
+    r.start_rows = 5;
     bool ok = (p = dalle_generate(m, &r, err)) && dalle_encode(m, rgb, 1, tokens, err) &&
               dalle_decode(m, tokens, 1, rgb, err);
     dalle_pictures_free(p);

@@ -77,15 +77,17 @@ static bool check_draw(bool ok, error *err)
 /* Words never seen in training, and those that the model has no room for, are hints only.  Graphs are
  * built again when those that are kept have given way. */
 static const char *const draw_without[] = {
-    "program_cache_load",    "program_cache_save",  "file_cache_folder",
-    "probe_device",          "dalle_unknown_words", "dalle_lost_words",
-    "prior_sampler_prepare", "dvae_codec_prepare",  NULL
+    "program_cache_load",        "program_cache_save", "file_cache_folder",     "probe_device",
+    "dalle_unknown_words",       "dalle_lost_words",   "dalle_lost_clip_words", "prior_sampler_prepare",
+    "prior_sampler_prepare_for", "dvae_codec_prepare", "api_rank_prepare",      NULL
 };
 
 /* ---- The commands ------------------------------------------------------------------------------ */
 
 COMMAND(generate, "generate", "-m", path_of("model"), "a red square", "-n", "2", "-o",
         path_of("out/drawn.png"), "--tokens", path_of("out/tokens.json"), "--json")
+COMMAND(rank, "generate", "-m", path_of("judged"), "a red square", "--best", "2", "--of", "3", "--start",
+        path_of("a.png"), "--rows", "5", "-o", path_of("out/drawn.png"), "--json")
 COMMAND(encode, "encode", "-m", path_of("model"), path_of("a.png"), "-o", path_of("out/tokens.json"))
 COMMAND(decode, "decode", "-m", path_of("model"), path_of("tokens.json"), "-o", path_of("out/drawn.png"))
 COMMAND(reconstruct, "reconstruct", "-m", path_of("model"), path_of("a.png"), "--json", "-o",
@@ -99,6 +101,7 @@ static const alloc_scene scenes[] = {
     { "pack", empty_out, run_pack, check_pack, 250, draw_without },
     { "draw", empty_out, run_draw, check_draw, 400, draw_without },
     { "generate", empty_out, run_generate, check_draw, 200, draw_without },
+    { "rank", empty_out, run_rank, check_draw, 150, draw_without },
     { "encode", empty_out, run_encode, NULL, 100, draw_without },
     { "decode", empty_out, run_decode, check_draw, 100, draw_without },
     { "reconstruct", empty_out, run_reconstruct, check_draw, 100, draw_without },

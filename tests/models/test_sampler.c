@@ -35,23 +35,28 @@ static void compare_logits(const char *const *sets)
     store *s = store_create(hardware, &err);
     int32_t text[TEXT], real[TOKENS];
     static float cached[TOKENS * CODES], whole[TOKENS * CODES];
+    /* So many image tokens are read with the text: rows, parts of them, all but one. */
+    static const struct {
+        int64_t batch, given;
+    } ways[] = { { 1, 0 }, { 3, 0 }, { 1, SIDE }, { 3, 2 * SIDE }, { 2, SIDE + 1 }, { 1, TOKENS - 1 } };
     for (int which = 0; which < 2; ++which) {
         small_text(which, text);
         for (int i = 0; which == 1 && i < TEXT; ++i) text[i] = -1; /* padding alone */
         small_image(which, real);
         whole_stream(s, &c, text, real, whole);
-        for (int64_t batch = 1; batch <= 3; batch += 2) {
-            prior_sampler *p = prior_sampler_create(s, &c, &small_shape, batch, false, &err);
-            if (!p || !prior_sampler_logits(p, text, real, cached, &err)) fail_msg("%s", err.message);
+        for (size_t way = 0; way < sizeof ways / sizeof *ways; ++way) {
+            int64_t given = ways[way].given;
+            prior_sampler *p = prior_sampler_create(s, &c, &small_shape, ways[way].batch, false, &err);
+            if (!p || !prior_sampler_logits(p, text, real, given, cached, &err)) fail_msg("%s", err.message);
             prior_sampler_destroy(p);
             float worst = 0, largest = 0;
-            for (int i = 0; i < TOKENS * CODES; ++i) {
+            for (int64_t i = given * CODES; i < TOKENS * CODES; ++i) {
                 worst = fmaxf(worst, fabsf(cached[i] - whole[i]));
                 largest = fmaxf(largest, fabsf(whole[i]));
             }
-            print_message("layers %lld, %s, window %lld, batch %lld: %.1e\n", (long long)c.layers,
+            print_message("layers %lld, %s, window %lld, batch %lld, %lld given: %.1e\n", (long long)c.layers,
                           c.attention == prior_attention_full ? "full" : "sparse", (long long)c.window,
-                          (long long)batch, (double)(worst / largest));
+                          (long long)ways[way].batch, (long long)given, (double)(worst / largest));
             assert_true(worst <= 1e-4f * largest && largest > 0.1f);
         }
     }
@@ -64,7 +69,8 @@ static void test_cached_logits(void **state)
     compare_logits((const char *const[]){ "layers=1", "window=3", NULL });  /* convolution */
     compare_logits((const char *const[]){ "layers=2", "window=1", NULL });  /* row, convolution of one */
     compare_logits((const char *const[]){ "layers=3", "window=11", NULL }); /* column; wider than the side */
-    compare_logits((const char *const[]){ "layers=5", "window=5", "tie_embeddings=yes", NULL });
+    compare_logits(
+        (const char *const[]){ "layers=5", "window=5", "tie_embeddings=yes", "row_reach=2", NULL });
     compare_logits((const char *const[]){ "layers=2", "attention=full", NULL });
 }
 
@@ -100,7 +106,7 @@ static void test_stored_in_half(void **state)
     }
     assert_int_equal(stored, 3 * 6 + 2); /* a block's six matrices; the logits' two */
     for (int half = 0; half < 2; ++half) {
-        if (!prior_sampler_logits(p[half], text, tokens, logits[half], &err)) fail_msg("%s", err.message);
+        if (!prior_sampler_logits(p[half], text, tokens, 0, logits[half], &err)) fail_msg("%s", err.message);
         prior_sampler_destroy(p[half]);
         store_destroy(s[half]);
     }
@@ -197,8 +203,8 @@ static void test_guidance(void **state)
         draw(&d, 2, how, guided);
         assert_memory_equal(guided, guided + TOKENS, TOKENS * sizeof *guided);
         assert_memory_not_equal(guided, plain, sizeof guided);
-        if (!prior_sampler_logits(p, d.text, guided, with, &err) ||
-            !prior_sampler_logits(p, empty, guided, without, &err))
+        if (!prior_sampler_logits(p, d.text, guided, 0, with, &err) ||
+            !prior_sampler_logits(p, empty, guided, 0, without, &err))
             fail_msg("%s", err.message);
         for (int i = 0; i < TOKENS; ++i)
             assert_true(margin_of(with + i * CODES, without + i * CODES, strengths[s], guided[i]) > -1e-3);
@@ -239,7 +245,7 @@ static void test_entropy(void **state)
         how.entropy = entropy;
         draw(&d, 2, how, tokens);
         for (int i = 0; i < PICTURES; ++i) {
-            if (!prior_sampler_logits(p, d.text, tokens + i * TOKENS, logits, &err))
+            if (!prior_sampler_logits(p, d.text, tokens + i * TOKENS, 0, logits, &err))
                 fail_msg("%s", err.message);
             for (int j = 0; j < TOKENS; ++j) {
                 double wanted = entropy_of(logits + j * CODES);
@@ -269,6 +275,88 @@ static void test_guidance_ends(void **state)
     how.guidance = 1;
     draw(&d, 3, how, plain);
     assert_memory_equal(plain, other, sizeof plain);
+    store_destroy(d.store);
+}
+
+static bool add_up(void *context, int64_t done, int64_t total)
+{
+    int64_t *seen = context;
+    assert_true(done > seen[0] && done <= total);
+    seen[0] = done;
+    seen[1] = total;
+    return true;
+}
+
+/* Pictures that start with a picture's first tokens, read in one pass, go on as that picture did: what is
+ * drawn at a place depends on seed and number, not on how the tokens before it came about. */
+static void check_given(double guidance)
+{
+    enum { PICTURES = 5 };
+    static const struct {
+        int64_t batch, given;
+    } ways[] = { { 1, SIDE }, { 4, 2 * SIDE }, { 1, SIDE + 2 }, { 2, TOKENS - 1 } };
+    int32_t whole[PICTURES * TOKENS], again[2 * TOKENS];
+    float before[PICTURES * TOKENS], after[2 * TOKENS];
+    drawing d = drawing_open();
+    prior_draw how = { .seed = 21, .count = PICTURES, .temperature = 1, .top_p = 1, .guidance = guidance };
+    how.entropy = before;
+    draw(&d, 4, how, whole);
+    how.entropy = after;
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; ++w)
+        for (int i = 0; i + 1 < PICTURES; ++i) {
+            int64_t seen[2] = { 0 };
+            const int32_t *own = whole + i * TOKENS;
+            how.first = i;
+            how.count = 2;
+            how.given = own;
+            how.given_count = ways[w].given;
+            how.progress = add_up;
+            how.context = seen;
+            draw(&d, ways[w].batch, how, again);
+            assert_memory_equal(again, own, TOKENS * sizeof *own);
+            /* The next one starts alike and is drawn anew. */
+            assert_memory_equal(again + TOKENS, own, (size_t)how.given_count * sizeof *own);
+            assert_int_equal(seen[0], 2 * (TOKENS - how.given_count));
+            assert_int_equal(seen[1], seen[0]);
+            for (int j = 0; j < TOKENS; ++j) {
+                float wanted = j < how.given_count ? 0 : before[i * TOKENS + j];
+                assert_true(fabsf(after[j] - wanted) < 1e-3f);
+            }
+        }
+    store_destroy(d.store);
+}
+
+static void test_given(void **state)
+{
+    (void)state;
+    check_given(1);
+    check_given(2.5);
+}
+
+/* How often a kernel was launched, by a profile's table. */
+static int launches_of(const char *table, const char *kernel)
+{
+    int count = 0;
+    const char *line = strstr(table, kernel);
+    if (line) sscanf(line + strlen(kernel), " %d", &count);
+    return count;
+}
+
+/* The caption is read once, however many batches are drawn. */
+static void test_read_once(void **state)
+{
+    (void)state;
+    error err;
+    int32_t tokens[9 * TOKENS];
+    drawing d = drawing_open();
+    prior_draw how = { .seed = 5, .count = 9, .temperature = 1, .top_p = 1, .guidance = 1 };
+    if (!device_profile_start(hardware, &err)) fail_msg("%s", err.message);
+    draw(&d, 2, how, tokens);
+    char *table = device_profile_report(hardware, &err);
+    if (!table) fail_msg("%s", err.message);
+    assert_int_equal(launches_of(table, "embedding_padded"), 1);
+    assert_int_equal(launches_of(table, "sample"), 5 * TOKENS);
+    free(table);
     store_destroy(d.store);
 }
 
@@ -323,7 +411,7 @@ static void test_greedy_and_seeds(void **state)
     error err;
     static float logits[TOKENS * CODES];
     prior_sampler *p = prior_sampler_create(d.store, &d.config, &small_shape, 1, false, &err);
-    if (!p || !prior_sampler_logits(p, d.text, greedy, logits, &err)) fail_msg("%s", err.message);
+    if (!p || !prior_sampler_logits(p, d.text, greedy, 0, logits, &err)) fail_msg("%s", err.message);
     for (int i = 0; i < TOKENS; ++i)
         for (int k = 0; k < CODES; ++k) assert_true(logits[i * CODES + k] <= logits[i * CODES + greedy[i]]);
     prior_sampler_destroy(p);
@@ -369,10 +457,16 @@ int main(void)
 {
     hardware = device_or_skip();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cached_logits),    cmocka_unit_test(test_stored_in_half),
-        cmocka_unit_test(test_same_pictures),    cmocka_unit_test(test_guidance),
-        cmocka_unit_test(test_guidance_ends),    cmocka_unit_test(test_entropy),
-        cmocka_unit_test(test_greedy_and_seeds), cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_cached_logits),
+        cmocka_unit_test(test_stored_in_half),
+        cmocka_unit_test(test_same_pictures),
+        cmocka_unit_test(test_guidance),
+        cmocka_unit_test(test_given),
+        cmocka_unit_test(test_read_once),
+        cmocka_unit_test(test_guidance_ends),
+        cmocka_unit_test(test_entropy),
+        cmocka_unit_test(test_greedy_and_seeds),
+        cmocka_unit_test(test_joined),
         cmocka_unit_test(test_progress_stops),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

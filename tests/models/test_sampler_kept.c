@@ -123,6 +123,32 @@ static void test_dropping_gives_memory_back(void **state)
     rig_close(&r);
 }
 
+/* Readers of ever other numbers of given tokens: those not used for longest go, with what draws from them. */
+static void test_readers_are_bounded(void **state)
+{
+    (void)state;
+    enum { READERS = 4 };
+    error err;
+    rig r = rig_open();
+    int64_t bytes = 0;
+    for (int64_t given = 1; given < 3 * READERS; ++given) {
+        assert_true(prior_sampler_prepare_for(r.sampler, 2, 1, given, &err));
+        assert_true(prior_sampler_prepare_for(r.sampler, 1, 1, given, &err));
+        if (given == 2 * READERS) bytes = device_allocated_bytes(hardware);
+    }
+    /* Of each given token more, what was read grows; nothing else is kept. */
+    assert_true(device_allocated_bytes(hardware) < bytes + bytes / 4);
+    int built = prior_sampler_built(r.sampler);
+    assert_true(prior_sampler_prepare_for(r.sampler, 2, 1, 3 * READERS - 1, &err));
+    assert_int_equal(prior_sampler_built(r.sampler), built);
+    assert_draws(&r, 1, false);
+    assert_draws(&r, 2, true);
+    assert_draws(&r, 1, false);
+    /* Drawing with guidance is not what was prepared. */
+    assert_int_equal(prior_sampler_built(r.sampler), built + 3);
+    rig_close(&r);
+}
+
 /* What a number of pictures takes when nothing else is kept. */
 static int64_t bytes_for(prior_sampler *p, int64_t batch)
 {
@@ -178,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_going_back_builds_nothing),
         cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_readers_are_bounded),
         cmocka_unit_test(test_dropping_gives_memory_back),
         cmocka_unit_test(test_memory_decides),
     };
