@@ -35,7 +35,7 @@ static augment_flip flip_of(const training_config *c)
                                          : AUGMENT_FLIP_AS_MODE;
 }
 
-static image_filter filter_of(const training_config *c)
+image_filter trainer_filter(const training_config *c)
 {
     static const image_filter filters[] = {
         [training_resize_area] = IMAGE_AREA,       [training_resize_nearest] = IMAGE_NEAREST,
@@ -46,7 +46,7 @@ static image_filter filter_of(const training_config *c)
     return filters[c->resize];
 }
 
-static bool read_how(const training_config *c, image_reading *how, error *err)
+bool trainer_reading(const training_config *c, image_reading *how, error *err)
 {
     *how = (image_reading){ .ignore_profiles = c->colour_profile == training_colour_profile_ignore,
                             .max_pixels = c->max_pixels,
@@ -58,7 +58,7 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
 {
     const training_config *c = t->config;
     image_reading how;
-    if (!read_how(c, &how, err)) return false;
+    if (!trainer_reading(c, &how, err)) return false;
     const training_data_options options = { .path = path,
                                             .split = c->split,
                                             .holdout = c->holdout,
@@ -66,7 +66,7 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .batch = c->batch,
                                             .augment = mode_of(c),
                                             .flip = flip_of(c),
-                                            .resize = filter_of(c),
+                                            .resize = trainer_filter(c),
                                             .reading = &how,
                                             .seed = (uint64_t)c->seed,
                                             .threads = (int)c->threads,

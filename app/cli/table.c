@@ -31,6 +31,7 @@
     X(encode) \
     X(decode) \
     X(reconstruct) \
+    X(eval) \
     X(info) \
     X(config) \
     X(plan) \

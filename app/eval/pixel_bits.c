@@ -53,10 +53,10 @@ void pixel_bits_sum(const pixel_bits *t, const float *stats, const uint8_t *byte
         }
 }
 
-double pixel_bits_geometric(double mean_absolute)
+double pixel_bits_geometric(double mean, double of_set)
 {
-    double m = mean_absolute;
-    if (m <= 0) return 0;
+    double m = of_set;
+    if (m <= 0) return mean > 0 ? INFINITY : 0;
     double t = m / (1 + sqrt(1 + m * m)); /* (sqrt(1 + m^2) - 1) / m, without the difference */
-    return -(log1p(-t) - log1p(t) + m * log(t)) / log(2);
+    return -(log1p(-t) - log1p(t) + mean * log(t)) / log(2);
 }

@@ -27,7 +27,8 @@ double pixel_bits_density(const pixel_bits *t, uint8_t value, double mean, doubl
 void pixel_bits_sum(const pixel_bits *t, const float *stats, const uint8_t *bytes, int64_t pixels,
                     double *bits, double *density);
 
-/* Bits a value where differences have this mean absolute value. */
-double pixel_bits_geometric(double mean_absolute);
+/* Bits a value of pictures whose differences have the mean absolute value `mean`, where t is what makes a set of mean
+ * `of_set` likeliest; infinite where that is 0 and `mean` is not. */
+double pixel_bits_geometric(double mean, double of_set);
 
 #endif
