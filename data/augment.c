@@ -1,4 +1,4 @@
-/* augment.c -- the paper's Listings 1 and 2.
+/* augment.c -- the paper's Listings 1 and 2, and CLIP's random square.
  * SPDX-License-Identifier: MIT */
 #include "data/augment.h"
 #include <math.h>
@@ -35,16 +35,26 @@ static int scaled(int size, int part)
 static int square_offset(const draws *d, uint32_t draw, augment_mode mode, int rest)
 {
     if (mode == AUGMENT_NONE) return rest / 2;
-    if (mode == AUGMENT_LISTING1) return between(d, draw, 0, rest);
+    if (mode == AUGMENT_LISTING1 || mode == AUGMENT_CROP) return between(d, draw, 0, rest);
     int low = 3 * rest / 8, high = 5 * rest / 8;
     return between(d, draw, low, high);
+}
+
+/* The side of the square that is cut out. */
+static int square_side(const draws *d, augment_mode mode, const augment_dice *dice, const image *in)
+{
+    int side = in->width < in->height ? in->width : in->height;
+    if (mode != AUGMENT_CROP) return side;
+    double share = dice->least + (1 - dice->least) * philox_uniform(&d->random, d->first + DRAW_TARGET);
+    int drawn = (int)lrint(side * sqrt(share));
+    return drawn < 1 ? 1 : drawn;
 }
 
 /* The side the square is resized to, at least `size`. */
 static int target_side(const draws *d, augment_mode mode, int side, int size)
 {
     int small = scaled(size, 288), large = scaled(size, 384);
-    if (mode == AUGMENT_NONE || side <= size) return size;
+    if (mode == AUGMENT_NONE || mode == AUGMENT_CROP || side <= size) return size;
     if (mode == AUGMENT_LISTING2) return between(d, DRAW_TARGET, size, side < small ? side : small);
     return between(d, DRAW_TARGET, side < small ? side : small, side < large ? side : large);
 }
@@ -58,7 +68,8 @@ bool augment(const image *in, int size, augment_mode mode, augment_flip flip, co
 static bool resize(const image *square, int target, augment_mode mode, image_filter filter, image *out,
                    error *err)
 {
-    return filter == IMAGE_AREA ? image_resize_area(square, target, target, mode != AUGMENT_NONE, out, err)
+    bool listing = mode == AUGMENT_LISTING1 || mode == AUGMENT_LISTING2; /* whose corners are aligned */
+    return filter == IMAGE_AREA ? image_resize_area(square, target, target, listing, out, err)
                                 : image_resize(square, filter, target, target, out, err);
 }
 
@@ -67,7 +78,7 @@ bool augment_by(const image *in, int size, augment_mode mode, augment_flip flip,
 {
     draws d = draws_from(dice);
     image square = { 0 }, resized = { 0 }, final = { 0 };
-    int side = in->width < in->height ? in->width : in->height;
+    int side = square_side(&d, mode, dice, in);
     int target = target_side(&d, mode, side, size);
     int x = square_offset(&d, DRAW_LEFT, mode, in->width - side);
     int y = square_offset(&d, DRAW_TOP, mode, in->height - side);

@@ -3,6 +3,8 @@
  *           aligned corners to t ~ U[min(s, 288/256 S), min(s, 384/256 S)]; random SxS crop; random flip.
  * listing2  Listing 2 (prior): the square starts 3/8 to 5/8 along what is left over;
  *           t ~ U[S, min(s, 288/256 S)]; random SxS crop; no flip, since a picture may hold text.
+ * crop      A square of a share of the largest one's area that is drawn from `least` to 1, anywhere in the picture
+ *           (CLIP's only augmentation: arXiv 2103.00020, 2.4).
  * none      the centre square, area resized to SxS if it is not that size.
  * Both ends of t's range can be drawn.  The paper drops pictures whose short side is below S; here they
  * are enlarged to SxS.
@@ -13,7 +15,7 @@
 #include "data/image.h"
 #include "host/base/philox.h"
 
-typedef enum augment_mode { AUGMENT_NONE, AUGMENT_LISTING1, AUGMENT_LISTING2 } augment_mode;
+typedef enum augment_mode { AUGMENT_NONE, AUGMENT_LISTING1, AUGMENT_LISTING2, AUGMENT_CROP } augment_mode;
 typedef enum augment_flip { AUGMENT_FLIP_AS_MODE, AUGMENT_FLIP_OFF, AUGMENT_FLIP_ON } augment_flip;
 
 /* What an example's draws depend on, and nothing else. */
@@ -21,6 +23,7 @@ typedef struct augment_dice {
     uint64_t seed;
     uint32_t epoch, sample;
     const char *stream; /* NULL: "data.augment"; of another name, other numbers */
+    double least;       /* of AUGMENT_CROP */
 } augment_dice;
 
 /* Writes `size` x `size` RGB pixels to `out`.  `dice` may be NULL where nothing is drawn: AUGMENT_NONE

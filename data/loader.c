@@ -108,7 +108,7 @@ static bool make_view(const loader *l, const task *t, int which, const image *pi
     int same_as = l->same_as[which];
     if (same_as < 0) {
         uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
-        augment_dice dice = { l->config.seed, (uint32_t)t->shown, drawn, v->stream };
+        augment_dice dice = { l->config.seed, (uint32_t)t->shown, drawn, v->stream, v->least };
         return augment_by(&pictures[l->use[which]], v->size, v->augment, v->flip, v->resize, &dice, out, err);
     }
     const loader_view *of = &l->config.views[same_as];

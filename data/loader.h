@@ -27,6 +27,7 @@ typedef struct loader_view {
     int size; /* pixels a side */
     augment_mode augment;
     augment_flip flip;
+    double least; /* of AUGMENT_CROP */
     /* Its random numbers (augment.h): views that draw alike from one stream are cut alike. */
     const char *stream;
     /* NULL, or the name of a view before it, at least as large.  Then it shows that one's very part, brought

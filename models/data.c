@@ -38,7 +38,7 @@ static void set_views(const training_data_options *o, loader_config *c)
 {
     CHECK(o->view_count < LOADER_VIEWS, "%d more views", o->view_count);
     c->views[0] = (loader_view){
-        .name = "picture", .size = (int)o->size, .augment = o->augment, .flip = o->flip, .resize = o->resize
+        .name = "picture", .size = (int)o->size, .augment = o->augment, .flip = o->flip, .least = o->least, .resize = o->resize
     };
     for (int i = 0; i < o->view_count; ++i) c->views[1 + i] = o->views[i];
 }

@@ -87,7 +87,9 @@ static bool find_further(const char *folder, const model_kind *k, part_files *ou
 {
     for (int i = 0; k->files && k->files[i].role; ++i) {
         CHECK(i < PART_FURTHER, "a %s has more than %d further files", k->name, PART_FURTHER);
-        if (!find_file(folder, k->files[i].file, &out->further[i], err)) return false;
+        const part_role *f = &k->files[i];
+        const char *name = out->run && f->in_run ? f->in_run : f->file;
+        if (!find_file(folder, name, &out->further[i], err)) return false;
     }
     return true;
 }

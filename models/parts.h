@@ -20,8 +20,9 @@ typedef struct model_kind model_kind; /* kinds.h */
 
 /* A file that parts of a kind have besides settings and parameters. */
 typedef struct part_role {
-    const char *role, *file; /* what it is for, and its name: the same in runs and models */
+    const char *role, *file; /* what it is for, and its name */
     bool indexed;            /* model.json names it under its role: a part without it is none */
+    const char *in_run;      /* its name in a run; NULL: the same */
 } part_role;
 #define PART_TOKENIZER "tokenizer" /* roles that kinds share */
 #define PART_WORDS     "words"

@@ -79,7 +79,7 @@ static bool cut(const packer *p, made *m, const image *whole, int64_t c)
     const shards_options *o = p->o;
     int size = (int)p->coder.size;
     uint8_t *out = m->copies + c * picture_bytes(p);
-    const augment_dice dice = { o->seed, (uint32_t)c, (uint32_t)m->index, NULL };
+    const augment_dice dice = { .seed = o->seed, .epoch = (uint32_t)c, .sample = (uint32_t)m->index };
     bool in_turn = o->augment == AUGMENT_NONE && o->flip == AUGMENT_FLIP_ON;
     if (!augment(whole, size, o->augment, in_turn ? AUGMENT_FLIP_OFF : o->flip, &dice, out, &m->problem))
         return false;

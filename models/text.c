@@ -17,6 +17,7 @@ struct text_source {
     uint64_t seed;
     const training_data *data;
     tokenizer *tokenizer;
+    int64_t marks; /* text positions that no caption gets */
     caption_templates *templates; /* or NULL */
     words *words;                 /* that may stray into captions; NULL where none do */
 };
@@ -284,7 +285,7 @@ static bool choose_positions(const text_source *t, text_config *c, error *err)
         ok = count >= 0 || error_prefix(err, "'%.60s'", l.texts[i]);
         if (count > longest) longest = count;
     }
-    c->text_tokens = fit_text_tokens(longest);
+    c->text_tokens = fit_text_tokens(longest + t->marks);
     free_texts(&l);
     free(captions);
     return ok;
@@ -325,8 +326,9 @@ text_source *text_open(text_config *c, const text_options *o, const training_dat
     if (!t) return error_null(err, ERROR_MEMORY, "out of memory for a tokenizer");
     *t = (text_source){ .config = *c, .batch = o->batch, .seed = o->seed, .data = data };
     bool open = c->text_tokens == 0,
-         ok = open_files(t, o->request, o->from, err) && take_vocabulary(t, o->request, o->from, c, err) &&
-              (!open || choose_positions(t, c, err)) && check_positions(o, open, c, err);
+         ok = open_files(t, o->request, o->from, err) && take_vocabulary(t, o->request, o->from, c, err);
+    if (ok && o->marks) t->marks = o->marks(t->tokenizer);
+    ok = ok && (!open || choose_positions(t, c, err)) && check_positions(o, open, c, err);
     t->config = *c;
     if (ok) return t;
     text_close(t);
@@ -366,7 +368,7 @@ static bool count_cut(const text_source *t, char **captions, int64_t count, cut_
         if (tokens < 0) return error_prefix(err, "caption '%.60s'", captions[i]);
         free(ids);
         ++c->looked;
-        c->cut += tokens > t->config.text_tokens;
+        c->cut += tokens > t->config.text_tokens - t->marks;
         if (tokens <= c->longest) continue;
         c->longest = tokens;
         c->text = captions[i];
@@ -386,11 +388,12 @@ bool text_warn_cut(const text_source *t, error *err)
     if (ok && c.cut) {
         bool whole = strlen(c.text) <= (size_t)shown;
         while (!whole && ((unsigned char)c.text[shown] & 0xc0) == 0x80) --shown; /* between characters */
+        int64_t needed = c.longest + t->marks;
         log_warn("%lld of %lld captions have more than %lld tokens and are cut there; the longest has %d, "
                  "'%.*s%s': --set text_tokens=%d reads %s",
-                 (long long)c.cut, (long long)c.looked, (long long)t->config.text_tokens, c.longest, shown,
-                 c.text, whole ? "" : "...", c.longest < TEXT_TOKENS_MOST ? c.longest : TEXT_TOKENS_MOST,
-                 c.longest <= TEXT_TOKENS_MOST ? "them whole, in more time and memory"
+                 (long long)c.cut, (long long)c.looked, (long long)(t->config.text_tokens - t->marks), c.longest, shown,
+                 c.text, whole ? "" : "...", (int)(needed < TEXT_TOKENS_MOST ? needed : TEXT_TOKENS_MOST),
+                 needed <= TEXT_TOKENS_MOST ? "them whole, in more time and memory"
                                                : "the most there can be");
     }
     free(captions);

@@ -15,6 +15,8 @@ typedef struct text_options {
     const train_request *request; /* borrowed until text_open is done */
     const part_files *from;       /* of the model that the run starts from; NULL: none */
     int64_t least_tokens;         /* text positions that it has */
+    /* Positions that the kind itself takes of each caption's; NULL: none. */
+    int64_t (*marks)(const tokenizer *t);
     int64_t batch;
     uint64_t seed;
 } text_options;

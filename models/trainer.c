@@ -57,6 +57,7 @@ bool trainer_reading(const training_config *c, image_reading *how, error *err)
 bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions, error *err)
 {
     const training_config *c = t->config;
+    bool cropped = t->crop > 0 && t->crop < 1;
     image_reading how;
     if (!trainer_reading(c, &how, err)) return false;
     const training_data_options options = { .path = path,
@@ -64,7 +65,8 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .holdout = c->holdout,
                                             .size = size,
                                             .batch = c->batch,
-                                            .augment = mode_of(c),
+                                            .augment = cropped ? AUGMENT_CROP : mode_of(c),
+                                            .least = t->crop,
                                             .flip = flip_of(c),
                                             .resize = trainer_filter(c),
                                             .reading = &how,

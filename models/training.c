@@ -20,7 +20,9 @@ int64_t training_samples(const training_config *c)
 
 division training_division(const training_config *c, tensor *random)
 {
-    return (division){ c->accumulate > 1 ? c->accumulate : 1, training_samples(c), random };
+    return (division){ .parts = c->accumulate > 1 ? c->accumulate : 1,
+                       .samples = training_samples(c),
+                       .random = random };
 }
 
 optimizer_settings training_optimizer(const training_config *c)

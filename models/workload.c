@@ -68,6 +68,12 @@ static void add_entry(workload_size *size, const store_entry *e)
     }
 }
 
+/* All products of a step belong to the parts, but for those of a loss that joins them. */
+static int64_t times_run(const division *d, const node *n)
+{
+    return division_is_once(d, n) ? 1 : d->parts;
+}
+
 bool workload_plan(workload *w, workload_size *size, error *err)
 {
     graph *g = w->step.graph;
@@ -82,10 +88,9 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     snprintf(size->largest_name, sizeof size->largest_name, "%s", info.largest_name ? info.largest_name : "");
     for (int i = 0; i < graph_node_count(g); ++i) {
         const node *n = graph_node_at(g, i);
-        if (n->live) size->flops += node_flops(n);
+        if (n->live) size->flops += node_flops(n) * (double)times_run(w->step.division, n);
     }
     size->parts = w->step.division->parts;
-    size->flops *= (double)size->parts; /* all products belong to the parts */
     return true;
 }
 

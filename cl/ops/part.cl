@@ -1,4 +1,4 @@
-/* part.cl -- parts of a batch added up, or put side by side, in place; see the host file. random[3] is
+/* part.cl -- parts of a batch added up, or put side by side, in place, and taken out again; see the host file. random[3] is
  * the part's first sample.  The first part overwrites, so that nothing need be cleared and what is not
  * finite does not stay.
  * SPDX-License-Identifier: MIT */
@@ -45,5 +45,22 @@ __kernel void part_put(TENSOR_OUT(WHOLE_STORE, whole), TENSOR_IN(X_STORE, x), TE
             STORE_VEC(WHOLE_STORE, LOAD_VEC(X_STORE, x, i), whole, first + i);
         else
             for (int e = i; e < end; ++e) STORE(WHOLE_STORE, LOAD(X_STORE, x, e), whole, first + e);
+    }
+}
+
+/* The other way: x of `count` elements from `whole`. */
+__kernel void part_get(TENSOR_OUT(X_STORE, x), TENSOR_IN(WHOLE_STORE, whole), TENSOR_IN(RANDOM_STORE, random),
+                       const int count, const int sample, const int samples)
+{
+    TENSOR_BEGIN(x);
+    TENSOR_BEGIN(whole);
+    const long first = (long)random[random_offset + 3] * sample;
+    const int end = first >= 0 && first + count <= (long)samples * sample ? count : 0;
+    FOR_VECTORS(i, end)
+    {
+        if (i + VEC <= end)
+            STORE_VEC(X_STORE, LOAD_VEC(WHOLE_STORE, whole, first + i), x, i);
+        else
+            for (int e = i; e < end; ++e) STORE(X_STORE, LOAD(WHOLE_STORE, whole, first + e), x, e);
     }
 }

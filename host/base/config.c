@@ -168,12 +168,17 @@ static bool store(const config_field *f, void *config, const char *value, const 
     return false;
 }
 
+static bool is_word(span key, const char *word)
+{
+    return strlen(word) == key.length && memcmp(word, key.at, key.length) == 0;
+}
+
 static const config_field *find_span(const config_table *table, span key)
 {
+    for (const config_alias *a = table->aliases; a && a->name; ++a)
+        if (is_word(key, a->name)) key = (span){ a->key, strlen(a->key) };
     for (int i = 0; i < table->count; ++i)
-        if (strlen(table->fields[i].key) == key.length &&
-            memcmp(table->fields[i].key, key.at, key.length) == 0)
-            return &table->fields[i];
+        if (is_word(key, table->fields[i].key)) return &table->fields[i];
     return NULL;
 }
 

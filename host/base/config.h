@@ -44,11 +44,17 @@ typedef struct config_field {
     const char *help;
 } config_field;
 
+/* Another name by which a setting may be given; it is printed under its own. */
+typedef struct config_alias {
+    const char *name, *key;
+} config_alias;
+
 typedef struct config_table {
     const char *name; /* "prior": starts error messages that have no file */
     const config_field *fields;
     int count;
-    size_t size; /* of the struct */
+    size_t size;                 /* of the struct */
+    const config_alias *aliases; /* ends with an empty one; NULL: none */
 } config_table;
 
 /* Fills the struct with the defaults. */

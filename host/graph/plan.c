@@ -37,6 +37,21 @@ static void touch(storage *st, int position)
     st->last = position;
 }
 
+static int segment_of(const graph *g, int position)
+{
+    int segment = 0;
+    while (segment < g->break_count && g->breaks[segment] <= position) ++segment;
+    return segment;
+}
+
+/* What a segment reads of earlier ones stays until its end, for it may run again. */
+static void outlive_segment(const graph *g, storage *st)
+{
+    int last = segment_of(g, st->last);
+    if (last > segment_of(g, st->first))
+        st->last = last < g->break_count ? g->breaks[last] - 1 : g->node_count;
+}
+
 static void find_lifetimes(graph *g)
 {
     for (int i = 0; i < g->storage_count; ++i) g->storages[i]->first = -1;
@@ -48,6 +63,8 @@ static void find_lifetimes(graph *g)
         for (int k = 0; k < n->out_count; ++k) touch(n->out[k]->storage, i);
         if (n->workspace) touch(n->workspace, i);
     }
+    for (int i = 0; i < g->storage_count && g->break_count; ++i)
+        if (g->storages[i]->first >= 0) outlive_segment(g, g->storages[i]);
     /* A kept tensor stays readable until the next run. */
     for (int i = 0; i < g->storage_count; ++i)
         if (g->storages[i]->keep && g->storages[i]->first >= 0) g->storages[i]->last = g->node_count;

@@ -1,7 +1,8 @@
 /* part.c -- what a step that runs once for each part of its batch keeps from one part to the next, in place:
  *   part_add   sum = (0 in the first part, else sum) + scale x
  *   part_put   whole[first sample ...] = x
- * random[3], the part's first sample, says which part it is.  No gradient.
+ * random[3], the part's first sample, says which part it is.  No gradient but x's of part_put: what the
+ * gradient of the whole holds at the part's place.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/ops.h"
@@ -63,7 +64,42 @@ static bool part_put_bind(const node *n, binder *b)
     return call_elements(&c, tensor_count(x));
 }
 
-static const op_def part_put = { .name = "part_put", .infer = part_put_infer, .bind = part_put_bind };
+/* The part's samples of `whole`, of which it has so many. */
+static bool part_get_infer(node *n)
+{
+    const tensor *whole = n->in[0];
+    const int64_t *samples = n->attributes;
+    int64_t dim[TENSOR_RANK_MAX];
+    for (int i = 0; i < whole->rank; ++i) dim[i] = i ? whole->dim[i] : *samples;
+    node_output(n, whole->type, whole->rank, dim);
+    return true;
+}
+
+static bool part_get_bind(const node *n, binder *b)
+{
+    const tensor *x = n->out[0];
+    kernel_call c = call_begin_in(b, n, "ops/part", "part_get");
+    call_tensor(&c, "X", x);
+    call_tensor(&c, "WHOLE", n->in[0]);
+    call_tensor(&c, "RANDOM", n->in[1]);
+    call_int(&c, tensor_count(x));
+    call_int(&c, tensor_count(x) / x->dim[0]);
+    call_int(&c, n->in[0]->dim[0]);
+    return call_elements(&c, tensor_count(x));
+}
+
+static const op_def part_get = { .name = "part_get", .infer = part_get_infer, .bind = part_get_bind };
+
+static void part_put_grad(node *n, tensor *const *dout, tensor **din)
+{
+    int64_t samples = n->in[1]->dim[0];
+    tensor *in[] = { op_contiguous(dout[0]), n->in[2] };
+    din[1] = graph_node1(n->graph, &part_get, 2, in, &samples, sizeof samples);
+}
+
+static const op_def part_put = {
+    .name = "part_put", .infer = part_put_infer, .bind = part_put_bind, .grad = part_put_grad
+};
 
 tensor *op_part_put(tensor *whole, tensor *x, tensor *random)
 {

@@ -25,9 +25,46 @@ static tensor *keep_early(tensor *updated)
     return updated;
 }
 
-tensor *division_mean(const division *d, const char *name, tensor *x)
+/* ---- Joined ---- */
+
+/* A view, whose gradient ends what runs once.  Gradients will be averaged over the parts, of which each then
+ * gives its own share. */
+static bool joint_infer(node *n)
+{
+    return !node_output_in_place(n, 0)->poison;
+}
+
+static void joint_grad(node *n, tensor *const *dout, tensor **din)
+{
+    division *const *d = n->attributes;
+    din[0] = op_scale(dout[0], (float)(*d)->parts);
+    (*d)->parted = din[0]->from;
+    graph_segment(n->graph);
+}
+
+static const op_def joint = { .name = "division_join", .infer = joint_infer, .grad = joint_grad };
+
+tensor *division_join(division *d, const char *name, tensor *x)
 {
     if (d->parts <= 1 || x->poison) return x;
+    graph *g = x->graph;
+    tensor *whole = op_part_put(entry_of(g, name, x, d->parts), x, d->random);
+    whole = graph_node1(g, &joint, 1, &whole, &d, sizeof d);
+    d->joined = whole->from;
+    graph_segment(g);
+    return whole;
+}
+
+bool division_is_once(const division *d, const node *n)
+{
+    return d->parted && n->index > d->joined->index && n->index <= d->parted->index;
+}
+
+/* ---- What parts give ---- */
+
+tensor *division_mean(const division *d, const char *name, tensor *x)
+{
+    if (d->parts <= 1 || x->poison || (x->from && division_is_once(d, x->from))) return x;
     tensor *sum = entry_of(x->graph, name, x, 1);
     return keep_early(op_part_add(sum, x, d->random, 1.0f / (float)d->parts));
 }
@@ -43,10 +80,17 @@ void division_end(const division *d, graph *g)
     if (d->parts > 1) graph_segment(g);
 }
 
+static bool run_parts(const division *d, graph *g, int segment, division_write write, void *context,
+                      error *err)
+{
+    for (int64_t i = 0; i < d->parts; ++i)
+        if (!write(context, i * d->samples, err) || !graph_run_segment(g, segment, err)) return false;
+    return graph_run_segment(g, segment + 1, err);
+}
+
 bool division_run(const division *d, graph *g, division_write write, void *context, error *err)
 {
     if (d->parts <= 1) return write(context, 0, err) && graph_run(g, err);
-    for (int64_t i = 0; i < d->parts; ++i)
-        if (!write(context, i * d->samples, err) || !graph_run_segment(g, 0, err)) return false;
-    return graph_run_segment(g, 1, err);
+    return run_parts(d, g, 0, write, context, err) &&
+           (!d->parted || run_parts(d, g, 2, write, context, err));
 }

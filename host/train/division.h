@@ -2,6 +2,9 @@
  * it gives is added up, or put side by side, in entries of the store, and the update follows
  * once.  Activations are then those of one part.  The update is the undivided one's but for rounding:
  * sums are added up in another order.
+ * Where the loss is of all samples together (a joined division), the parts run twice: what the loss needs of
+ * each is put side by side, the loss and its gradient follow once, and then the parts are computed again with
+ * that gradient.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_DIVISION_H
 #define DALLE_CL_TRAIN_DIVISION_H
@@ -16,7 +19,17 @@ typedef struct division {
     int64_t samples; /* of one part */
     tensor *
         random; /* I32 [4] input, whose last number is the part's first sample in the batch (cl/random.clh) */
+    /* division_join's: the nodes behind which what runs once between the parts' two runs begins, and with
+     * which it ends; NULL: the parts run once. */
+    const node *joined, *parted;
 } division;
+
+/* While the forward pass is built: x [samples, ..] of all parts, [parts * samples, ..]; what follows, the loss,
+ * runs once.  What led to x must be computed again for its gradient (graph_recompute_begin), and *d stay
+ * where it is until graph_backward is done. */
+tensor *division_join(division *d, const char *name, tensor *x);
+/* Whether a node runs once, between the parts' two runs. */
+bool division_is_once(const division *d, const node *n);
 
 /* While the part's graph is built, after graph_backward; `name` becomes that of the store's entry,
  * "part.<name>". The mean over the parts of x, F32; and x [samples, ..] of all parts, [parts * samples,

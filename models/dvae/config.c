@@ -13,7 +13,7 @@ static const config_field fields[] = {
 };
 
 const config_table dvae_config_table = { "dvae", fields, (int)(sizeof fields / sizeof *fields),
-                                         sizeof(dvae_config) };
+                                         sizeof(dvae_config), NULL };
 
 const char *const dvae_sizes[] = {
     "channels",   "groups",  "blocks", "codes",      "decoder_channels", "quantiser", "code_channels",

@@ -13,7 +13,7 @@ static const config_field fields[] = {
 };
 
 const config_table prior_config_table = { "prior", fields, (int)(sizeof fields / sizeof *fields),
-                                          sizeof(prior_config) };
+                                          sizeof(prior_config), NULL };
 
 const char *const prior_sizes[] = { "layers",         "size", "heads",     "mlp_factor", "attention",
                                     "tie_embeddings", "",     "row_reach", "window",     NULL };

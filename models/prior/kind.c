@@ -88,8 +88,8 @@ static const kind_case cases[] = {
 /* ---- A trained part ---- */
 
 static const part_role files[] = {
-    { PART_TOKENIZER, "tokenizer.model", true },
-    { PART_WORDS, "words.txt", false },
+    { PART_TOKENIZER, "tokenizer.model", true, NULL },
+    { PART_WORDS, "words.txt", false, NULL },
     { .role = NULL },
 };
 

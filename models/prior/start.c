@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/start.h"
 
-#include "data/safetensors.h"
 #include "host/base/philox.h"
+#include "models/start.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,38 +81,19 @@ bool prior_start_from_codebook(store *prior, const prior_config *c, const dvae_p
 
 /* ---- From a model ---- */
 
-typedef struct origin {
-    const char *path;
-    safetensors *file;
-    tokenizer *old;
-    const tokenizer *grown;
-} origin;
-
-/* The averaged parameter where the file has one. */
-static const safetensors_tensor *find_parameter(const origin *o, const char *name, error *err)
-{
-    char average[STORE_NAME_MAX];
-    store_kin_name(STORE_AVERAGE, name, average);
-    const safetensors_tensor *t = safetensors_find(o->file, average);
-    if (!t) t = safetensors_find(o->file, name);
-    if (t && t->loadable && dtype_is_float(t->type)) return t;
-    return error_null(err, ERROR_FORMAT, "'%s' lacks the tensor '%s', or holds no numbers in it", o->path,
-                      name);
-}
-
 bool prior_start_positions(const part_files *files, int64_t *positions, error *err)
 {
-    origin o = { .path = files->weights, .file = safetensors_open(files->weights, err) };
-    const safetensors_tensor *t = o.file ? find_parameter(&o, "text_position", err) : NULL;
+    start_file o = { .path = files->weights, .file = safetensors_open(files->weights, err) };
+    const safetensors_tensor *t = o.file ? start_parameter(&o, "text_position", err) : NULL;
     if (t) *positions = t->rank > 0 ? t->dim[0] : 0;
     safetensors_close(o.file);
     return t != NULL;
 }
 
-static bool check_shape(const origin *o, const prior_shape *shape, error *err)
+static bool check_shape(const start_file *o, const prior_shape *shape, error *err)
 {
-    const safetensors_tensor *codes = find_parameter(o, "image_embedding", err),
-                             *rows = codes ? find_parameter(o, "row_embedding", err) : NULL;
+    const safetensors_tensor *codes = start_parameter(o, "image_embedding", err),
+                             *rows = codes ? start_parameter(o, "row_embedding", err) : NULL;
     if (!rows) return false;
     if (codes->dim[0] == shape->codes && rows->dim[0] == shape->side) return true;
     return error_set(
@@ -139,7 +120,7 @@ static bool is_logits(const char *name)
 }
 
 /* Otherwise these may be the captions that it has learnt: training just goes on. */
-static bool meets_new_words(const origin *o)
+static bool meets_new_words(const start_file *o)
 {
     return tokenizer_vocabulary(o->grown) > tokenizer_vocabulary(o->old);
 }
@@ -149,39 +130,11 @@ static bool is_of_positions(const char *name)
     return strcmp(name, "text_position") == 0 || strcmp(name, "padding_embedding") == 0;
 }
 
-/* The text of a piece, with a space for each mark of one; to be freed. */
-static char *plain_piece(const char *piece)
-{
-    static const char mark[] = "\xe2\x96\x81";
-    char *text = calloc(strlen(piece) + 1, 1), *at = text;
-    for (; text && *piece; ++piece) {
-        bool space = strncmp(piece, mark, 3) == 0;
-        *at++ = space ? ' ' : *piece;
-        if (space) piece += 2;
-    }
-    return text;
-}
-
-/* values[row] = the mean of the rows of the old pieces that spell it. */
-static bool compose_row(const origin *o, float *values, int64_t row, int64_t size, error *err)
-{
-    char *text = plain_piece(tokenizer_piece(o->grown, (int32_t)row));
-    int32_t *ids = NULL;
-    if (!text) return error_set(err, ERROR_MEMORY, "out of memory for a piece of text");
-    int count = tokenizer_encode(o->old, text, &ids, err);
-    free(text);
-    if (count < 0) return false;
-    for (int i = 0; i < count; ++i)
-        for (int64_t j = 0; j < size; ++j) values[row * size + j] += values[ids[i] * size + j] / (float)count;
-    free(ids);
-    return true;
-}
-
-static bool add_rows(const origin *o, const char *name, float *values, int64_t from, int64_t to, int64_t size,
+static bool add_rows(const start_file *o, const char *name, float *values, int64_t from, int64_t to, int64_t size,
                      error *err)
 {
     for (int64_t row = from; row < to; ++row)
-        if (is_of_pieces(name) && !compose_row(o, values, row, size, err))
+        if (is_of_pieces(name) && !start_piece(o, values, row, size, err))
             return false;
         else if (is_of_positions(name))
             memcpy(values + row * size, values + (from - 1) * size, (size_t)size * sizeof *values);
@@ -197,9 +150,9 @@ static bool fits(const safetensors_tensor *t, const store_entry *e)
     return same;
 }
 
-static bool start_entry(const origin *o, store *prior, store_entry *e, error *err)
+static bool start_entry(const start_file *o, store *prior, store_entry *e, error *err)
 {
-    const safetensors_tensor *t = find_parameter(o, e->name, err);
+    const safetensors_tensor *t = start_parameter(o, e->name, err);
     if (!t) return false;
     if (!fits(t, e))
         return error_set(err, ERROR_FORMAT,
@@ -220,7 +173,7 @@ static bool start_entry(const origin *o, store *prior, store_entry *e, error *er
 bool prior_start_from_model(store *prior, const prior_shape *shape, const part_files *files,
                             const tokenizer *grown, error *err)
 {
-    origin o = { .path = files->weights, .grown = grown };
+    start_file o = { .path = files->weights, .grown = grown };
     bool ok = (o.file = safetensors_open_whole(files->weights, NULL, err)) &&
               (o.old = tokenizer_open(part_files_role(files, PART_TOKENIZER), err)) &&
               check_shape(&o, shape, err);

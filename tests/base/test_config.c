@@ -55,7 +55,7 @@ static const config_field kind_fields[] = {
 #include "host/base/config_undef.h"
 };
 static const config_table kind_table = { "kind", kind_fields, sizeof kind_fields / sizeof *kind_fields,
-                                         sizeof(kind) };
+                                         sizeof(kind), NULL };
 
 #define CONFIG_AS_ENUMS
 #include "host/base/config_def.h"
@@ -76,7 +76,7 @@ static const config_field fields[] = {
     SETTINGS
 #include "host/base/config_undef.h"
 };
-static const config_table table = { "tiny", fields, sizeof fields / sizeof *fields, sizeof(settings) };
+static const config_table table = { "tiny", fields, sizeof fields / sizeof *fields, sizeof(settings), NULL };
 
 static void defaults(void **state)
 {

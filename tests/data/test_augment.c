@@ -27,15 +27,15 @@ static void repeatable_and_different(void **state)
     uint8_t a[SIZE * SIZE * 3], b[SIZE * SIZE * 3];
     for (int mode = AUGMENT_LISTING1; mode <= AUGMENT_LISTING2; ++mode) {
         assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                            &(augment_dice){ 7, 3, 5, NULL }, a, NULL));
+                            &(augment_dice){ .seed = 7, .epoch = 3, .sample = 5 }, a, NULL));
         assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                            &(augment_dice){ 7, 3, 5, NULL }, b, NULL));
+                            &(augment_dice){ .seed = 7, .epoch = 3, .sample = 5 }, b, NULL));
         assert_memory_equal(a, b, sizeof a);
         assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                            &(augment_dice){ 7, 4, 5, NULL }, b, NULL));
+                            &(augment_dice){ .seed = 7, .epoch = 4, .sample = 5 }, b, NULL));
         assert_memory_not_equal(a, b, sizeof a);
         assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                            &(augment_dice){ 8, 3, 5, NULL }, b, NULL));
+                            &(augment_dice){ .seed = 8, .epoch = 3, .sample = 5 }, b, NULL));
         assert_memory_not_equal(a, b, sizeof a);
     }
     image_free(&in);
@@ -58,7 +58,7 @@ static void windows_are_as_listed(void **state)
         int left = 999, right = -1;
         for (uint32_t sample = 0; sample < 400; ++sample) {
             assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                                &(augment_dice){ 1, 0, sample, NULL }, out, NULL));
+                                &(augment_dice){ .seed = 1, .epoch = 0, .sample = sample }, out, NULL));
             double step = step_of(out);
             flipped += step < 0;
             step = fabs(step);
@@ -88,13 +88,13 @@ static void exact_size_is_untouched(void **state)
     image in = noise(SIZE, SIZE, 9);
     uint8_t out[SIZE * SIZE * 3];
     for (int mode = AUGMENT_NONE; mode <= AUGMENT_LISTING2; ++mode) {
-        assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_OFF, &(augment_dice){ 1, 2, 3, NULL },
+        assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_OFF, &(augment_dice){ .seed = 1, .epoch = 2, .sample = 3 },
                             out, NULL));
         assert_memory_equal(out, in.pixels, sizeof out);
     }
     int flips = 0;
     for (uint32_t sample = 0; sample < 100; ++sample) {
-        assert_true(augment(&in, SIZE, AUGMENT_NONE, AUGMENT_FLIP_ON, &(augment_dice){ 1, 2, sample, NULL },
+        assert_true(augment(&in, SIZE, AUGMENT_NONE, AUGMENT_FLIP_ON, &(augment_dice){ .seed = 1, .epoch = 2, .sample = sample },
                             out, NULL));
         flips += memcmp(out, in.pixels, sizeof out) != 0;
     }
@@ -113,7 +113,7 @@ static void small_pictures_are_enlarged(void **state)
             assert_true(image_create(&in, sizes[i][0], sizes[i][1], NULL));
             memset(in.pixels, 33, (size_t)in.width * (size_t)in.height * 3);
             assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_AS_MODE,
-                                &(augment_dice){ 1, 2, 3, NULL }, out, NULL));
+                                &(augment_dice){ .seed = 1, .epoch = 2, .sample = 3 }, out, NULL));
             for (size_t p = 0; p < sizeof out; ++p) assert_int_equal(out[p], 33);
             image_free(&in);
         }

@@ -22,7 +22,7 @@ static void add(const char *name, int width, int height)
 
 static void example(const image *picture, const picture_use *u, uint32_t epoch, uint8_t *out)
 {
-    const augment_dice dice = { 5, epoch, 1, NULL };
+    const augment_dice dice = { .seed = 5, .epoch = epoch, .sample = 1 };
     assert_true(augment_by(picture, u->size, u->mode, AUGMENT_FLIP_ON, u->filter, &dice, out, NULL));
 }
 

@@ -28,7 +28,7 @@ static const config_field fields[] = {
     FIELD(TEXT, data, "", 0, 0, NULL),
     FIELD(TEXT, note, "", 0, 0, NULL),
 };
-static const config_table table = { "fuzz", fields, sizeof fields / sizeof *fields, sizeof(settings) };
+static const config_table table = { "fuzz", fields, sizeof fields / sizeof *fields, sizeof(settings), NULL };
 
 static void check_same(const settings *a, const settings *b, const char *what)
 {

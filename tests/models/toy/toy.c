@@ -15,7 +15,7 @@ static const config_field fields[] = {
 };
 
 const config_table toy_config_table = { "toy", fields, (int)(sizeof fields / sizeof *fields),
-                                        sizeof(toy_config) };
+                                        sizeof(toy_config), NULL };
 
 /* pixels U8 [B,S,S,3] -> what is to come out, F32 [B,D], and what does. */
 static tensor *autoencode(graph *g, const toy_config *c, tensor *pixels, tensor **wanted)

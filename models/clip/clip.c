@@ -1,0 +1,221 @@
+/* clip.c -- the two towers as the published code has them, and their loss.
+ * SPDX-License-Identifier: MIT */
+#include "models/clip/clip.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- Weights ---- */
+
+/* Initial deviations: openai/CLIP, clip/model.py, initialize_parameters; it leaves those of the image tower's
+ * blocks to its framework, here they are the text tower's. */
+static clip_block declare_block(graph *g, int64_t width, int64_t heads, int64_t factor, int64_t layers,
+                                int64_t number)
+{
+    float in = 1.0f / sqrtf((float)width), out = in / sqrtf(2.0f * (float)layers), up = in / sqrtf(2.0f);
+    clip_block w;
+    graph_push(g, "block%lld", (long long)number);
+    w.norm1 = nn_norm_weights(g, "norm1", width);
+    w.attention = nn_attention_weights(g, "attention", width, heads, in, out);
+    w.norm2 = nn_norm_weights(g, "norm2", width);
+    w.up = nn_linear_weights(g, "up", width, width * factor, true, up);
+    w.down = nn_linear_weights(g, "down", width * factor, width, true, out);
+    graph_pop(g);
+    return w;
+}
+
+static clip_block *declare_blocks(graph *g, int64_t width, int64_t heads, int64_t factor, int64_t layers)
+{
+    clip_block *blocks = graph_allocate(g, (size_t)layers * sizeof *blocks);
+    for (int64_t i = 0; blocks && i < layers; ++i)
+        blocks[i] = declare_block(g, width, heads, factor, layers, i + 1);
+    return blocks;
+}
+
+static void declare_image(graph *g, const clip_config *c, clip_weights *w)
+{
+    int64_t width = c->image_width, numbers = c->patch * c->patch * 3;
+    float deviation = 1.0f / sqrtf((float)width);
+    graph_push(g, "image");
+    w->patch = nn_linear_weights(g, "patch", numbers, width, false, 1.0f / sqrtf((float)numbers));
+    w->class_row = nn_weight(g, "class", deviation, 2, (int64_t[]){ 1, width });
+    w->image_position = nn_weight(g, "position", deviation, 2, (int64_t[]){ clip_patches(c) + 1, width });
+    w->image_before = nn_norm_weights(g, "norm_before", width);
+    w->image_blocks = declare_blocks(g, width, c->image_heads, c->mlp_factor, c->image_layers);
+    w->image_after = nn_norm_weights(g, "norm_after", width);
+    w->image_projection = nn_linear_weights(g, "projection", width, c->embedding, false, deviation);
+    graph_pop(g);
+}
+
+static void declare_text(graph *g, const clip_config *c, clip_weights *w)
+{
+    int64_t width = c->text_width;
+    graph_push(g, "text");
+    w->text_table = nn_weight(g, "embedding", 0.02f, 2, (int64_t[]){ clip_rows(c), width });
+    w->text_position = nn_weight(g, "position", 0.01f, 2, (int64_t[]){ c->text_tokens, width });
+    w->text_blocks = declare_blocks(g, width, c->text_heads, c->mlp_factor, c->text_layers);
+    w->text_norm = nn_norm_weights(g, "norm", width);
+    w->text_projection =
+        nn_linear_weights(g, "projection", width, c->embedding, false, 1.0f / sqrtf((float)width));
+    graph_pop(g);
+}
+
+clip_weights clip_declare(graph *g, const clip_config *c)
+{
+    clip_weights w = { 0 };
+    declare_image(g, c, &w);
+    declare_text(g, c, &w);
+    w.log_scale = nn_bias(g, "log_scale", 1); /* like a bias, it does not decay */
+    return w;
+}
+
+bool clip_start_scale(store *s, error *err)
+{
+    store_entry *e = store_find(s, "log_scale");
+    CHECK(e, "a store of %d entries has no log_scale", store_count(s));
+    const float start = logf(1.0f / 0.07f);
+    return store_write_f32(s, e, &start, err);
+}
+
+/* ---- Towers ---- */
+
+clip_constants clip_constants_input(graph *g, int64_t samples)
+{
+    const int64_t colours = 3;
+    return (clip_constants){ graph_input(g, "begin", DTYPE_I32, 2, (int64_t[]){ samples, 1 }),
+                             graph_input(g, "factor", DTYPE_F32, 1, &colours),
+                             graph_input(g, "shift", DTYPE_F32, 1, &colours) };
+}
+
+/* `begin` holds zeros, as every input does from its start. */
+bool clip_write_constants(const clip_constants *k, error *err)
+{
+    /* openai/CLIP, clip/clip.py, _transform */
+    static const float mean[3] = { 0.48145466f, 0.4578275f, 0.40821073f },
+                       deviation[3] = { 0.26862954f, 0.26130258f, 0.27577711f };
+    float factor[3], shift[3];
+    for (int i = 0; i < 3; ++i) {
+        factor[i] = 1.0f / (255.0f * deviation[i]);
+        shift[i] = -mean[i] / deviation[i];
+    }
+    return graph_write(k->factor, factor, err) && graph_write(k->shift, shift, err);
+}
+
+static tensor *drop(const clip_config *c, tensor *x, tensor *random)
+{
+    return random && c->dropout > 0 ? op_dropout(x, (float)c->dropout, random) : x;
+}
+
+/* residual + drop(x W^T + bias) */
+static tensor *add_branch(const clip_config *c, const linear_weights *w, tensor *x, tensor *residual,
+                          tensor *random)
+{
+    if (random && c->dropout > 0) return op_add(residual, drop(c, nn_linear(w, x), random));
+    return nn_linear_add(w, x, residual);
+}
+
+static tensor *block(const clip_config *c, const clip_block *w, tensor *x, const mask *pattern,
+                     tensor *random)
+{
+    activation f = c->activation == clip_activation_gelu ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
+    tensor *mixed = nn_attention(&w->attention, nn_norm(&w->norm1, x), pattern, NULL);
+    tensor *h = add_branch(c, &w->attention.output, mixed, x, random);
+    tensor *wide = op_linear_activation(nn_norm(&w->norm2, h), w->up.weight, w->up.bias, f);
+    return add_branch(c, &w->down, wide, h, random);
+}
+
+static tensor *blocks(graph *g, const clip_config *c, const clip_block *w, int64_t layers, tensor *x,
+                      const mask *pattern, tensor *random)
+{
+    for (int64_t i = 0; w && i < layers; ++i) {
+        graph_push(g, "block%lld", (long long)i + 1);
+        if (c->recompute) graph_recompute_begin(g);
+        x = block(c, &w[i], x, pattern, random);
+        if (c->recompute) graph_recompute_end(g);
+        graph_pop(g);
+    }
+    return x;
+}
+
+/* Rows made 1 long; one of zeros stays so. */
+static tensor *unit_rows(tensor *x)
+{
+    tensor *squares = op_affine(op_sum_last(op_square(x)), 1.0f, 1e-30f);
+    return op_mul(x, op_exp(op_scale(op_log(squares), -0.5f)));
+}
+
+/* U8 [b,S,S,3] -> [b,N,3 patch^2]: each patch in raster order. */
+static tensor *patches(const clip_config *c, const clip_constants *k, tensor *pixels)
+{
+    int64_t b = pixels->dim[0], p = c->patch, n = c->image_size / p;
+    tensor *x = op_add(op_mul(op_cast(pixels, DTYPE_F32), k->factor), k->shift);
+    x = op_reshape(x, 6, (int64_t[]){ b, n, p, n, p, 3 });
+    x = op_permute(x, (int[]){ 0, 1, 3, 2, 4, 5 });
+    return op_reshape(x, 3, (int64_t[]){ b, n * n, p * p * 3 });
+}
+
+tensor *clip_picture_features(graph *g, const clip_config *c, const clip_weights *w, const clip_constants *k,
+                              tensor *pixels, tensor *random)
+{
+    const mask all = { .kind = MASK_BIDIRECTIONAL };
+    graph_push(g, "image");
+    tensor *x = nn_linear(&w->patch, patches(c, k, pixels));                     /* [b,N,W] */
+    x = op_concat(2, (tensor *[]){ op_embedding(w->class_row, k->begin), x }, 1); /* [b,N+1,W] */
+    x = nn_norm(&w->image_before, drop(c, op_add(x, w->image_position), random));
+    x = blocks(g, c, w->image_blocks, c->image_layers, x, &all, random);
+    x = op_reshape(op_slice(x, 1, 0, 1), 2, (int64_t[]){ x->dim[0], c->image_width });
+    x = unit_rows(nn_linear(&w->image_projection, nn_norm(&w->image_after, x)));
+    graph_pop(g);
+    return x;
+}
+
+tensor *clip_text_features(graph *g, const clip_config *c, const clip_weights *w, tensor *text, tensor *ends,
+                           tensor *random)
+{
+    const mask causal = { .kind = MASK_CAUSAL, .text = (int32_t)c->text_tokens, .side = 1 };
+    graph_push(g, "text");
+    tensor *x = drop(c, op_add(op_embedding(w->text_table, text), w->text_position), random); /* [b,T,W] */
+    x = blocks(g, c, w->text_blocks, c->text_layers, x, &causal, random);
+    x = op_embedding(op_reshape(x, 2, (int64_t[]){ -1, c->text_width }), ends); /* [b,W] */
+    x = unit_rows(nn_linear(&w->text_projection, nn_norm(&w->text_norm, x)));
+    graph_pop(g);
+    return x;
+}
+
+/* ---- The loss ---- */
+
+/* The sum of the cross-entropies of rows of `from` against all of `to`, piece by piece. */
+static tensor *one_way(graph *g, const clip_losses *l, tensor *from, tensor *to, tensor *targets,
+                       tensor **nearest)
+{
+    tensor *sum = NULL;
+    for (int64_t i = 0; nearest && i < l->pieces; ++i) {
+        if (l->pieces > 1) graph_recompute_begin(g);
+        tensor *logits = op_matmul_nt(op_slice(from, 0, i * l->rows, l->rows), to); /* [rows,B] */
+        tensor *each = op_cross_entropy(logits, op_slice(targets, 0, i * l->rows, l->rows));
+        if (l->pieces > 1) graph_recompute_end(g);
+        nearest[i] = op_argmax_last(logits);
+        sum = sum ? op_add(sum, op_sum_all(each)) : op_sum_all(each);
+    }
+    return sum ? sum : graph_poison(g);
+}
+
+static int64_t rows_at_once(int64_t batch)
+{
+    int64_t rows = batch;
+    while (rows * batch > CLIP_SIMILARITIES && rows % 2 == 0) rows /= 2;
+    return rows;
+}
+
+clip_losses clip_contrast(graph *g, tensor *pictures, tensor *texts, tensor *log_scale, tensor *targets)
+{
+    int64_t batch = targets->dim[0];
+    clip_losses l = { .scale = op_exp(log_scale), .rows = rows_at_once(batch) };
+    l.pieces = batch / l.rows;
+    for (int i = 0; i < 2; ++i) l.nearest[i] = graph_allocate(g, (size_t)l.pieces * sizeof(tensor *));
+    tensor *scaled = op_mul(pictures, l.scale);
+    tensor *of_pictures = one_way(g, &l, scaled, texts, targets, l.nearest[0]),
+           *of_texts = one_way(g, &l, texts, scaled, targets, l.nearest[1]);
+    l.loss = op_scale(op_add(of_pictures, of_texts), 0.5f / (float)batch);
+    return l;
+}

@@ -1,0 +1,11 @@
+/* clip_workload.h -- CLIP's training step on made-up pictures and captions: workload.h.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_CLIP_CLIP_WORKLOAD_H
+#define DALLE_CL_MODELS_CLIP_CLIP_WORKLOAD_H
+
+#include "models/clip/clip.h"
+#include "models/workload.h"
+
+workload *clip_workload(device *d, const clip_config *c, error *err);
+
+#endif
