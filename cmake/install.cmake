@@ -15,7 +15,10 @@ install(TARGETS dalle EXPORT dalleTargets
 install(FILES app/api/dalle.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 set(DALLE_PC_MODULES "clblast nettle jansson libarchive libpng libjpeg libwebp libwebpdemux lcms2 libexif sentencepiece freetype2 fontconfig harfbuzz")
-set(DALLE_PC_REQUIRES "OpenCL ${DALLE_PC_MODULES}")
+if(CLFFT_TARGET)
+    set(DALLE_PC_CLFFT clFFT)
+endif()
+set(DALLE_PC_REQUIRES "OpenCL ${DALLE_PC_CLFFT} ${DALLE_PC_MODULES}")
 set(PC_FOLDER ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH DALLE_PC_PREFIX /prefix/${PC_FOLDER} /prefix)
 configure_file(cmake/dalle.pc.in ${PROJECT_BINARY_DIR}/dalle.pc @ONLY)

@@ -9,6 +9,7 @@
 #ifndef DALLE_CL_DEVICE_BACKEND_H
 #define DALLE_CL_DEVICE_BACKEND_H
 
+#include "host/device/fft_provider.h"
 #include "host/device/gemm_library.h"
 #include "host/device/gemm_provider.h"
 
@@ -108,6 +109,7 @@ struct device_backend {
     const gemm_provider *const *products;
     const gemm_provider *(*product)(device *d, const gemm_desc *desc);
     const gemm_library *blas; /* (*) what gemm_library.c's provider calls */
+    const fft_provider *fft;  /* (*) a library that transforms, taken where it passes fft_check.c's test */
 };
 
 /* The program's, in the order in which their devices are listed; NULL ends them.  CMake makes the table of

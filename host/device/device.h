@@ -1,5 +1,5 @@
 /* device.h -- the whole contract with hardware: list and choose devices, buffers, compiled kernels,
- * recorded launches, GEMM plans, queues, events, profiling.
+ * recorded launches, GEMM plans, Fourier transforms, queues, events, profiling.
  * Backends (backend.h) implement it; which one serves a device is decided when the device is opened.
  * Nothing here knows what a tensor is.  A device and all that comes from it belong to one thread.
  * Sizes are bytes where the name says so, else elements.
@@ -313,5 +313,43 @@ bool gemm_choices_save(device *d, char **path,
 bool gemm_choices_hash(device *d, char hex[65], error *err); /* or "none" */
 /* From now on `seen` is told of each plan that gemm_plan_create makes; NULL ends it. */
 void gemm_watch(device *d, void (*seen)(void *context, const gemm_desc *desc), void *context);
+
+/* ---- Fourier transforms ---------------------------------------------------------------------- */
+
+/* So many transforms of real float matrices [height][width], forward, without a factor:
+ *   Y[k][l] = sum over y, x of X[y][x] exp(-2 pi i (k y / height + l x / width)),  l = 0 .. width / 2;
+ * what is not there is Y[-k][-l] conjugated.  X lies [count][height][width], Y [count][height][width / 2 + 1]
+ * as pairs of floats, real part first. */
+typedef struct fft_desc {
+    int64_t count, height, width;
+} fft_desc;
+static inline int64_t fft_columns(const fft_desc *f)
+{
+    return f->width / 2 + 1;
+}
+static inline int64_t fft_in_bytes(const fft_desc *f)
+{
+    return f->count * f->height * f->width * 4;
+}
+static inline int64_t fft_out_bytes(const fft_desc *f)
+{
+    return f->count * f->height * fft_columns(f) * 8;
+}
+
+typedef struct fft_plan fft_plan;
+
+/* By the device's library, if it has one that takes these sizes and whose transform of random matrices agrees
+ * with double precision here and now; else by "products", two matrix products that run anywhere.  No failure
+ * of the library is an error. */
+fft_plan *fft_plan_create(device *d, const fft_desc *desc, error *err);
+/* By "products", or by the library of that name; NULL with ERROR_USAGE if there is none or it does not take
+ * the sizes, and with ERROR_DEVICE if it fails the test. */
+fft_plan *fft_plan_create_with(device *d, const char *provider, const fft_desc *desc, error *err);
+void fft_plan_destroy(fft_plan *p); /* after the lists that it was recorded in */
+const char *fft_plan_provider(const fft_plan *p);
+const char *fft_plan_note(const fft_plan *p); /* why not the library; "" if it is, or the device has none */
+/* From the start of `in` to the start of `out`, other buffers; afterwards the content of `in` is undefined. */
+bool fft_plan_record(fft_plan *p, device_launches *list, const char *label, device_buffer *in,
+                     device_buffer *out, error *err);
 
 #endif

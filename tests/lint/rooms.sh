@@ -24,7 +24,7 @@ find app host data models cl tests/kernels \( -name '*.[ch]' -o -name '*.cc' -o 
         if ($0 ~ /<(CL\/|clblast|clFFT)/ && FILENAME !~ /^host\/device\/opencl\//)
             complain("only host/device/opencl includes OpenCL headers: " $0)
     }
-    FILENAME ~ /^host\/(base|device)\/[^\/]*\.[ch]$/ && tolower($0) ~ /clblast/ {
+    FILENAME ~ /^host\/(base|device)\/[^\/]*\.[ch]$/ && tolower($0) ~ /clblast|clfft/ {
         complain("a library of one backend is named outside of it: " $0)
     }
     FILENAME ~ /^tests\/kernels\// {

@@ -1,7 +1,7 @@
 # The lint tests: shell scripts over the sources.  77 = the tool it needs is not there.
 # SPDX-License-Identifier: MIT
 set(HEADER_FLAGS -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -I. -Itests)
-foreach(folder IN LISTS DEPS_INCLUDE_DIRS CLBLAST_INCLUDE_DIRS SHAPING_INCLUDE_DIRS OpenCL_INCLUDE_DIRS)
+foreach(folder IN LISTS DEPS_INCLUDE_DIRS CLBLAST_INCLUDE_DIRS CLFFT_INCLUDE_DIRS SHAPING_INCLUDE_DIRS OpenCL_INCLUDE_DIRS)
     list(APPEND HEADER_FLAGS -isystem ${folder})
 endforeach()
 

@@ -46,4 +46,7 @@ const device_backend opencl_backend = {
     .products = products,
     .product = product,
     .blas = &clblast,
+#ifdef DALLE_CL_CLFFT
+    .fft = &fft_clfft,
+#endif
 };

@@ -97,6 +97,9 @@ bool launch_joined(const device_launches *list);
 extern const gemm_provider gemm_clblast;
 extern const gemm_library clblast;
 
+/* clfft.c; only where it was there to build with */
+extern const fft_provider fft_clfft;
+
 /* status.c */
 const char *status_name(cl_int status);
 /* Fills *err with "call: CL_NAME" and, for a lack of memory, what can be done; returns false. */
