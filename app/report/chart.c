@@ -190,7 +190,8 @@ static bool draw_curve(const chart *c, const chart_curve *curve, const canvas *o
             count = chart_thin(x, y, count, POINTS);
             draw_points(c, on, CANVAS_DASH, curve->colour, x, y, count, points, NULL);
             draw_points(c, on, CANVAS_DOT, curve->colour, x, y, count, points, curve->name);
-        } else if (count < SMOOTH_FROM) {
+        } else if (count < SMOOTH_FROM || c->plain) {
+            count = chart_thin(x, y, count, POINTS);
             draw_points(c, on, CANVAS_CURVE, curve->colour, x, y, count, points, curve->name);
             if (count == 1) draw_points(c, on, CANVAS_DOT, curve->colour, x, y, 1, points, NULL);
         } else {
