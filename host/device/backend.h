@@ -130,6 +130,12 @@ bool device_begin(device *d, const device_entry *at, error *err);
  * driver. */
 void device_key(const device *d, const char *what, const char *how, char hex[65]);
 
+/* fft_trial.c: whether the library can do it, found out in another process where there is one to ask, which is
+ * `serve`; else with the reason. */
+#define FFT_REASON 512
+bool fft_trial_passed(device *d, const fft_desc *f, char reason[FFT_REASON]);
+int fft_trial_serve(const device_entry *at, const char *identity, const char *const sizes[3]);
+
 /* profile.c: adds one launch's time; a new label makes a new row. */
 void profile_add(profile *p, const char *label, double milliseconds);
 void profile_destroy(profile *p);

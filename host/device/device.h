@@ -111,9 +111,9 @@ bool device_set_shape(device *d, int lanes, int vec);
 
 /* For the program, first in main: `device_prepare_process` asks of drivers, by variables of the environment
  * that are not set, what makes building kernels cheaper, and names the program for helpers
- * ($DALLE_CL_HELPER), processes that build kernels on a CPU's other cores; one is started with
- * DEVICE_HELPER_WORD as its first argument, and then its status is what `device_help` returns.  A library's
- * caller may set both variables itself. */
+ * ($DALLE_CL_HELPER), processes that build kernels on a CPU's other cores, or try what may crash; one is
+ * started with DEVICE_HELPER_WORD as its first argument, and then its status is what `device_help` returns.  A
+ * library's caller may set both variables itself. */
 #define DEVICE_HELPER_WORD "--build-kernels"
 void device_prepare_process(void);
 int device_help(int argc, char **argv);

@@ -262,15 +262,18 @@ void device_leave(void)
         if ((*b)->leave) (*b)->leave();
 }
 
-/* DEVICE_HELPER_WORD, the device's index, and what device_key says of the device that is meant. */
+/* DEVICE_HELPER_WORD, the device's index, and what device_key says of the device that is meant; behind these the
+ * sizes of a transform that is to be tried. */
 int device_help(int argc, char **argv)
 {
     device_listing l;
     int status = 1;
-    if (argc != 4) return 2;
+    if (argc != 4 && argc != 7) return 2;
     if (!listing_make(&l, NULL)) return 1;
     const int index = atoi(argv[2]);
-    if (index >= 0 && index < l.count && l.entries[index].backend->help)
+    if (argc == 7 && index >= 0 && index < l.count)
+        status = fft_trial_serve(&l.entries[index], argv[3], (const char *const *)argv + 4);
+    else if (index >= 0 && index < l.count && l.entries[index].backend->help)
         status = l.entries[index].backend->help(&l.entries[index], argv[3]);
     listing_free(&l);
     return status;

@@ -11,7 +11,7 @@ struct fft_plan {
     fft_desc desc;
     const fft_provider *by;
     void *state;
-    char note[256];
+    char note[FFT_REASON];
 };
 
 #define LL(x) ((long long)(x))
@@ -39,9 +39,11 @@ static bool plan_by(fft_plan *p, device *d, const fft_provider *by, error *err)
 
 static bool plan_by_library(fft_plan *p, device *d, const fft_provider *library, error *err)
 {
+    char reason[FFT_REASON];
     if (!library->supports(d, &p->desc))
         return error_set(err, ERROR_USAGE, "%s does not take %lld x %lld", library->name, LL(p->desc.height),
                          LL(p->desc.width));
+    if (!fft_trial_passed(d, &p->desc, reason)) return error_set(err, ERROR_DEVICE, "%s", reason);
     if (!plan_by(p, d, library, err)) return false;
     if (fft_check(d, &p->desc, library, p->state, err)) return true;
     library->release(p->state);
@@ -55,7 +57,7 @@ static bool plan_by_best(fft_plan *p, device *d, error *err)
     const fft_provider *library = d->backend->fft;
     if (library && plan_by_library(p, d, library, &reason)) return true;
     if (library) {
-        snprintf(p->note, sizeof p->note, "%.255s", reason.message);
+        snprintf(p->note, sizeof p->note, "%.500s", reason.message);
         log_verbose("transforms by matrix products: %s", p->note);
     }
     return plan_by(p, d, &fft_products, err);

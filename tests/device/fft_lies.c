@@ -1,12 +1,17 @@
 /* fft_lies.c -- a library that transforms wrongly, or not at all, is found out and not used: OpenCL's devices
- * with a library of the test's own, which does it by products and then spoils the result.
+ * with a library of the test's own, which does it by products and then spoils the result; one that
+ * crashes does so in another process.
  * SPDX-License-Identifier: MIT */
+#include "host/base/file.h"
 #include "host/device/backend.h"
 #include "tests/support/device_or_skip.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 typedef enum lie {
@@ -88,6 +93,17 @@ static bool lies_record(void *state, device_launches *list, const char *label, d
 }
 
 static const fft_provider lies = { "lies", lies_support, lies_plan, lies_record, lies_release };
+
+static void *crashes_plan(device *d, const fft_desc *f, error *err)
+{
+    (void)d;
+    (void)f;
+    (void)err;
+    raise(SIGKILL);
+    return NULL;
+}
+
+static const fft_provider crashes = { "lies", lies_support, crashes_plan, lies_record, lies_release };
 
 /* ---- OpenCL's backend with it ---- */
 
@@ -185,15 +201,120 @@ static void what_it_does_not_take_is_not_asked_of_it(void **state)
     assert_int_equal(err.code, ERROR_USAGE);
 }
 
-int main(void)
+/* ---- In a process of its own ---- */
+
+static char folder[] = "/tmp/dalle-cl-fft-XXXXXX";
+
+/* A program that helps by running `script`, which leaves a mark each time. */
+static const char *program(const char *script)
 {
+    static char path[128];
+    char text[512];
+    error err = { 0 };
+    snprintf(path, sizeof path, "%s/helper", folder);
+    const int length = snprintf(text, sizeof text, "#!/bin/sh\necho \"$@\" >>%s/asked\n%s\n", folder, script);
+    if (!file_write(path, text, (size_t)length, &err)) fail_msg("%s", err.message);
+    assert_int_equal(chmod(path, 0700), 0);
+    return path;
+}
+
+/* What is said of a plan whose library is first tried by `script`, and how often that ran so far. */
+static void plan_after(const char *script, int64_t width, const char *provider, const char *note, int asked)
+{
+    error err = { 0 };
+    const fft_desc f = { 2, 4, width };
+    char path[128];
+    told = LIE_NONE;
+    setenv("DALLE_CL_HELPER", program(script), 1);
+    fft_plan *p = fft_plan_create(d, &f, &err);
+    setenv("DALLE_CL_HELPER", "off", 1);
+    if (!p) fail_msg("%s", err.message);
+    assert_string_equal(fft_plan_provider(p), provider);
+    if (!strstr(fft_plan_note(p), note)) fail_msg("'%s' does not say '%s'", fft_plan_note(p), note);
+    fft_plan_destroy(p);
+    snprintf(path, sizeof path, "%s/asked", folder);
+    size_t size = 0;
+    char *text = file_read(path, &size, &err);
+    assert_non_null(text);
+    for (size_t i = 0; i < size; ++i) asked -= text[i] == '\n';
+    assert_int_equal(asked, 0);
+    free(text);
+}
+
+/* Each width is another plan, which nothing is remembered of. */
+static void a_crash_elsewhere_is_remembered(void **state)
+{
+    (void)state;
+    plan_after("kill -SEGV $$", 10, "products", "lies ended its process by signal 11", 1);
+    plan_after("exit 0", 10, "products", "lies ended its process by signal 11", 1);
+    plan_after("exit 0", 12, "lies", "", 2);
+    plan_after("kill -SEGV $$", 12, "lies", "", 2);
+    plan_after("printf 'off by a mile' >&3", 14, "products", "off by a mile", 3);
+    plan_after("exit 0", 14, "products", "off by a mile", 3);
+    /* Not its kind of helper: nothing is learnt, and the test here decides. */
+    plan_after("exit 1", 16, "lies", "", 4);
+    plan_after("exit 0", 16, "lies", "", 5);
+}
+
+/* This program as the helper, which crashes where it is told to. */
+static void this_program_is_the_process(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    const struct {
+        const char *lie, *provider, *note;
+    } cases[] = { { "0", "lies", "" },
+                  { "1", "products", "transform 2 of 2 of 4 x" },
+                  { "crash", "products", "by signal" } };
+    for (int64_t i = 0; i < 3; ++i) {
+        const fft_desc f = { 2, 4, 30 + i };
+        told = LIE_NONE;
+        setenv("DALLE_CL_HELPER", "/proc/self/exe", 1);
+        setenv("FFT_LIE", cases[i].lie, 1);
+        fft_plan *p = fft_plan_create(d, &f, &err);
+        setenv("DALLE_CL_HELPER", "off", 1);
+        if (!p) fail_msg("%s", err.message);
+        assert_string_equal(fft_plan_provider(p), cases[i].provider);
+        if (!strstr(fft_plan_note(p), cases[i].note))
+            fail_msg("'%s' does not say '%s'", fft_plan_note(p), cases[i].note);
+        fft_plan_destroy(p);
+    }
+}
+
+/* The cache is the test's own, so that a second run starts as the first did. */
+static int keep_apart(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder)) return 1;
+    setenv("DALLE_CL_CACHE", folder, 1);
+    return open_device(state);
+}
+
+static int tidy(void **state)
+{
+    char command[128];
+    const int bad = close_device(state);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command) != 0 || bad;
+}
+
+int main(int argc, char **argv)
+{
+    const char *lie_asked = getenv("FFT_LIE");
     lying_backend = opencl_backend;
     lying_backend.list = lying_list;
     lying_backend.fft = &lies;
+    if (argc > 1 && strcmp(argv[1], DEVICE_HELPER_WORD) == 0) {
+        if (lie_asked && strcmp(lie_asked, "crash") == 0) lying_backend.fft = &crashes;
+        told = lie_asked ? (lie)atoi(lie_asked) : LIE_NONE;
+        return device_help(argc, argv);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_right_library_is_taken),
         cmocka_unit_test(a_wrong_one_is_found_out),
         cmocka_unit_test(what_it_does_not_take_is_not_asked_of_it),
+        cmocka_unit_test(a_crash_elsewhere_is_remembered),
+        cmocka_unit_test(this_program_is_the_process),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, keep_apart, tidy);
 }
