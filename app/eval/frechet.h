@@ -38,6 +38,6 @@ typedef struct frechet_figures {
 
 /* Refused: sets of fewer than 2 samples, of other dimensions.  Takes up to 4 times a set's memory for a
  * while. */
-bool frechet_distance(frechet_moments *a, frechet_moments *b, frechet_figures *out, error *err);
+bool frechet_distance(const frechet_moments *a, const frechet_moments *b, frechet_figures *out, error *err);
 
 #endif

@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 /* With `shuffle` pictures are first put into the order of NumPy's RandomState(seed).permutation(count), as
- * torch-fidelity does (seed 2020).  Part i then holds those from i count / splits to (i + 1) count / splits - 1. */
+ * torch-fidelity does (seed 2020).  Part i then holds those from i count / splits to (i + 1) count / splits -
+ * 1. */
 typedef struct inception_score_settings {
     int64_t splits; /* 10 is usual */
     bool shuffle;
