@@ -153,11 +153,11 @@ static void print_notes(const eval_print *p)
             bool before = false; /* the same was said of the first */
             for (int k = 0; m && k < p->models[0].figures.note_count; ++k)
                 before = before || strcmp(p->models[0].figures.notes[k], f->notes[i]) == 0;
-            if (!before) print_plain("%s%s\n", p->count == 1 ? "" : m ? "second: " : "first: ", f->notes[i]);
+            if (!before) print_plain("- %s%s\n", p->count == 1 ? "" : m ? "second: " : "first: ", f->notes[i]);
         }
     }
     const eval_set *s = p->set;
-    if (s->unreadable) printf("%lld pictures cannot be read and are left out:\n", (long long)s->unreadable);
+    if (s->unreadable) printf("- %lld pictures cannot be read and are left out:\n", (long long)s->unreadable);
     for (int i = 0; i < EVAL_SET_NAMED && s->named[i]; ++i) print_plain("  %s\n", s->named[i]);
     if (s->unreadable > EVAL_SET_NAMED)
         printf("  and %lld more\n", (long long)(s->unreadable - EVAL_SET_NAMED));
@@ -179,7 +179,7 @@ bool eval_print_table(const eval_print *p, error *err)
             biased = biased || p->models[m].figures.at[i].biased;
     putchar('\n');
     if (p->count == 2) puts("the last number of a line is what the first has more than the second");
-    if (biased) puts("* is biased, for there are too few:");
+    if (biased) puts("* biased, for there are too few, as said here:");
     print_notes(p);
     free(t);
     return true;

@@ -91,8 +91,9 @@ static bool fill_score(plot *p, const evaluation *models, int count, error *err)
 
 static bool fill_codes(plot *p, const evaluation *models, int count, error *err)
 {
-    p->chart =
-        (chart){ .title = "Use of each code", .unit = "multiple of an even share", .across = "codes by use" };
+    p->chart = (chart){
+        .title = "Use of each code", .unit = "1: an even share", .plain = true, .across = "codes by use"
+    };
     for (int m = 0; m < count; ++m) {
         int64_t used = 0;
         while (models[m].codes && used < models[m].code_count && models[m].codes[used] > 0) ++used;
@@ -112,7 +113,9 @@ static bool fill_spectrum(plot *p, const spectrum *of, error *err)
 {
     static const char *const names[SPECTRUM_SIGNALS] = { "originals", "reconstructions", "their difference" };
     int64_t first = spectrum_first(of), points = spectrum_nyquist(of) - first + 1;
-    p->chart = (chart){ .title = "Power by spatial frequency", .unit = "", .across = "cycles a picture" };
+    p->chart = (chart){
+        .title = "Power by spatial frequency", .unit = "", .plain = true, .across = "cycles a picture"
+    };
     for (int k = 0; points > 1 && k < SPECTRUM_SIGNALS; ++k) {
         series *s = add_curve(p, names[k], points, false, err);
         if (!s) return false;
