@@ -1,7 +1,9 @@
-/* tokenizer.c -- training, files and encoding; SentencePiece does the work except for BPE dropout.
+/* tokenizer.c -- training, files and encoding; SentencePiece does the work except for BPE dropout, and for
+ * CLIP's merges, which are data/bpe.c's.
  * SPDX-License-Identifier: MIT */
 #include "data/tokenizer.h"
 
+#include "data/bpe.h"
 #include "data/sentencepiece.h"
 #include "data/tokenizer_check.h"
 #include "host/base/utf8.h"
@@ -16,7 +18,8 @@
 #define FILE_MOST (64 << 20) /* bytes; a million tokens have 20 */
 
 struct tokenizer {
-    bpe_model *model;
+    bpe_model *model; /* one of the two */
+    bpe *clip;
     char *bytes;
     size_t size;
     char hash[65];
@@ -107,50 +110,68 @@ static bpe_model *load(const tokenizer *t, char message[MESSAGE])
     return model;
 }
 
-tokenizer *tokenizer_open(const char *path, error *err)
+static bool open_model(tokenizer *t, const char *path, error *err)
 {
     char message[MESSAGE] = "";
+    const char *problem = t->size ? tokenizer_check(t->bytes, t->size) : "the file is empty";
+    if (!problem) t->model = load(t, message);
+    if (t->model) return true;
+    if (!problem && code_of(message) == ERROR_MEMORY)
+        return error_set(err, ERROR_MEMORY, "%s: %s for a tokenizer of %zu bytes", path, message, t->size);
+    return error_set(err, ERROR_FORMAT, "%s: not a usable tokenizer: %s", path, problem ? problem : message);
+}
+
+static bool open_kind(tokenizer *t, const char *path, error *err)
+{
+    if (!bpe_known(t->bytes, t->size)) return open_model(t, path, err);
+    t->clip = bpe_open(path, t->bytes, t->size, err);
+    return t->clip != NULL;
+}
+
+tokenizer *tokenizer_open(const char *path, error *err)
+{
     tokenizer *t = calloc(1, sizeof *t);
     if (!t) return error_null(err, ERROR_MEMORY, "memory ran out while opening '%s'", path);
     t->bytes = file_read_most(path, FILE_MOST, &t->size, err);
-    if (!t->bytes) goto failed;
-    const char *problem = t->size ? tokenizer_check(t->bytes, t->size) : "the file is empty";
-    if (!problem) t->model = load(t, message);
-    if (!t->model && !problem && code_of(message) == ERROR_MEMORY) {
-        error_set(err, ERROR_MEMORY, "%s: %s for a tokenizer of %zu bytes", path, message, t->size);
-        goto failed;
-    }
-    if (!t->model) {
-        error_set(err, ERROR_FORMAT, "%s: not a usable tokenizer: %s", path, problem ? problem : message);
-        goto failed;
+    if (!t->bytes || !open_kind(t, path, err)) {
+        tokenizer_close(t);
+        return NULL;
     }
     hash h;
     hash_start(&h);
     hash_bytes(&h, t->bytes, t->size);
     hash_finish(&h, t->hash);
     return t;
-failed:
-    tokenizer_close(t);
-    return NULL;
 }
 
 void tokenizer_close(tokenizer *t)
 {
     if (!t) return;
     sentencepiece_destroy(t->model);
+    bpe_close(t->clip);
     free(t->bytes);
     free(t);
 }
 
 int tokenizer_vocabulary(const tokenizer *t)
 {
-    return sentencepiece_count(t->model);
+    return t->clip ? bpe_count(t->clip) : sentencepiece_count(t->model);
+}
+
+int32_t tokenizer_begin(const tokenizer *t)
+{
+    return t->clip ? bpe_begin(t->clip) : -1;
+}
+
+int32_t tokenizer_end(const tokenizer *t)
+{
+    return t->clip ? bpe_end(t->clip) : -1;
 }
 
 const char *tokenizer_piece(const tokenizer *t, int32_t id)
 {
     CHECK(id >= 0 && id < tokenizer_vocabulary(t), "token %d of %d", id, tokenizer_vocabulary(t));
-    return sentencepiece_piece(t->model, id);
+    return t->clip ? bpe_piece(t->clip, id) : sentencepiece_piece(t->model, id);
 }
 
 const char *tokenizer_hash(const tokenizer *t)
@@ -185,6 +206,7 @@ int tokenizer_encode(const tokenizer *t, const char *text, int32_t **ids, error 
 {
     char message[MESSAGE] = "";
     if (!check_text(text, err)) return -1;
+    if (t->clip) return bpe_encode(t->clip, text, 0, NULL, ids, err);
     int count = sentencepiece_encode(t->model, text, ids, message, sizeof message);
     if (count < 0) error_set(err, code_of(message), "cannot encode the text: %s", message);
     return count;
@@ -268,6 +290,7 @@ int tokenizer_encode_dropout(const tokenizer *t, const char *text, float dropout
     CHECK(dropout >= 0 && dropout <= 1, "dropout %g", (double)dropout);
     char message[MESSAGE] = "";
     if (!check_text(text, err)) return -1;
+    if (t->clip) return bpe_encode(t->clip, text, dropout, rng, ids, err);
     char *normalized = sentencepiece_normalize(t->model, text, message, sizeof message);
     if (!normalized) {
         error_set(err, code_of(message), "cannot encode the text: %s", message);
@@ -298,6 +321,7 @@ char *tokenizer_decode(const tokenizer *t, const int32_t *ids, int count, error 
         if (ids[i] < 0 || ids[i] >= vocabulary)
             return error_null(err, ERROR_USAGE, "token %d is outside the vocabulary of %d", ids[i],
                               vocabulary);
+    if (t->clip) return bpe_decode(t->clip, ids, count, err);
     char *text = sentencepiece_decode(t->model, ids, count, message, sizeof message);
     if (!text) error_set(err, code_of(message), "cannot decode %d tokens: %s", count, message);
     return text;

@@ -1,6 +1,7 @@
-/* tokenizer.h -- captions to tokens and back: byte-pair encoding, trained from the captions.
+/* tokenizer.h -- captions to tokens and back: byte-pair encoding, trained from the captions, or CLIP's.
  * Text is lower-cased and normalized (NFKC); a character the training captions did not have becomes its
  * UTF-8 bytes, so every text can be encoded.  A model is a SentencePiece file and works in its tools.
+ * The merges file that CLIP was published with is read as well: docs/tokenizers.md.
  * An open tokenizer may be used by any number of threads.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_TOKENIZER_H
@@ -24,11 +25,17 @@ bool tokenizer_train(const char *const *captions, int64_t count, int vocabulary,
 bool tokenizer_fit(const char *const *captions, int64_t count, int vocabulary, const char *model_path,
                    error *err);
 
+/* A SentencePiece model or CLIP's merges file, plain or packed by gzip: its content tells which. */
 tokenizer *tokenizer_open(const char *path, error *err);
 void tokenizer_close(tokenizer *t);
 
 int tokenizer_vocabulary(const tokenizer *t);
-const char *tokenizer_piece(const tokenizer *t, int32_t id); /* borrowed; U+2581 stands for a space */
+/* CLIP's tokens that begin and end a text, which encoding does not put and decoding leaves out; -1 where there
+ * are none, as in SentencePiece models. */
+int32_t tokenizer_begin(const tokenizer *t);
+int32_t tokenizer_end(const tokenizer *t);
+/* Borrowed.  U+2581 stands for a space; in CLIP's, "</w>" for the end of a word and a letter for each byte. */
+const char *tokenizer_piece(const tokenizer *t, int32_t id);
 const char *tokenizer_hash(const tokenizer *t); /* SHA-256 of the model's bytes, in hexadecimal */
 const void *tokenizer_bytes(const tokenizer *t, size_t *size);
 bool tokenizer_save(const tokenizer *t, const char *path, error *err);

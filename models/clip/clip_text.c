@@ -6,9 +6,9 @@
 
 clip_marks clip_marks_of(const tokenizer *t, clip_config *c)
 {
-    (void)t;
-    c->end_row = true;
-    return (clip_marks){ -1, (int32_t)c->text_vocabulary };
+    int32_t end = tokenizer_end(t);
+    c->end_row = end < 0;
+    return (clip_marks){ tokenizer_begin(t), end < 0 ? (int32_t)c->text_vocabulary : end };
 }
 
 int64_t clip_marks_count(const clip_marks *m)
@@ -18,8 +18,7 @@ int64_t clip_marks_count(const clip_marks *m)
 
 int64_t clip_text_marks(const tokenizer *t)
 {
-    (void)t;
-    return 1;
+    return (tokenizer_begin(t) >= 0) + 1;
 }
 
 int64_t clip_text_place(const clip_config *c, const clip_marks *m, const int32_t *ids, int64_t count,

@@ -32,7 +32,7 @@ static const kind_case cases[] = {
     { .name = "clip:vit-b-32-b16", .large = true, .sets = { "batch=16", "accumulate=1" } },
     { .name = "clip:emoji-b128",
       .sets = { "image_size=64", "patch=8", "image_layers=5", "image_width=160", "image_heads=5",
-                "text_layers=3", "text_width=128", "text_heads=4", "text_tokens=24", "text_vocabulary=1536",
+                "text_layers=3", "text_width=112", "text_heads=4", "text_tokens=24", "text_vocabulary=1536",
                 "embedding=128", "batch=128", "accumulate=1" } },
     { .name = NULL },
 };

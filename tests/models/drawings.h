@@ -4,9 +4,7 @@
 #ifndef DALLE_CL_TESTS_MODELS_DRAWINGS_H
 #define DALLE_CL_TESTS_MODELS_DRAWINGS_H
 
-#include "models/dvae/dvae_train.h"
 #include "models/kinds.h"
-#include "models/prior/prior_train.h"
 #include "tests/data/fixtures.h"
 
 enum { DRAWINGS = 8, DRAWING_SIDE = 16, DRAWING_BYTES = DRAWING_SIDE * DRAWING_SIDE * 3 };
@@ -108,7 +106,7 @@ static UNUSED bool train_tiny(const char *kind, const char *data, const char *dv
                         .seed = -1 };
     r.quiet = true;
     while (sets && sets[r.set_count]) ++r.set_count;
-    return kind[0] == 'd' ? dvae_train(&r, err) : prior_train(&r, err);
+    return kinds_find(kind)->train(&r, err);
 }
 
 /* Both stages, and the packed model, as base/dvae, base/prior and base/model. */
