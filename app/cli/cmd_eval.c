@@ -169,12 +169,12 @@ const cli_command cmd_eval = {
                "dalle-cl eval -m models/demo --data emoji.tar --captions 365 --of 64 -o plots\n"
                "dalle-cl eval -m mine --against models/demo --data emoji.tar --json",
     .text =
-        "A model is measured by what it has: a dVAE by PSNR, SSIM, its codes and what it loses of detail; a\n"
-        "prior by nats a token and bits a pixel value; its drawings, judged by a CLIP, by their score, by "
+        "A model is measured by what it has. Of its dVAE: PSNR, SSIM, use of the codes, and what is lost of\n"
+        "detail. Of what draws: nats a token, bits a pixel value, and of its drawings, judged by a CLIP, "
         "the\n"
-        "best of N, and by how far they are from the pictures as sets; a CLIP by what it finds. What is\n"
-        "missing is said, with what would add it. docs/evaluation.md says what each figure means, by which\n"
-        "formula, and how far it can be trusted.",
+        "score, that of the best of N, and how far they are from the pictures as sets. Of its CLIP: what it\n"
+        "finds. What is missing is said, with what would add it. docs/evaluation.md says what each figure\n"
+        "means, by which formula, and how far it can be trusted.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_eval,

@@ -153,7 +153,8 @@ static void print_notes(const eval_print *p)
             bool before = false; /* the same was said of the first */
             for (int k = 0; m && k < p->models[0].figures.note_count; ++k)
                 before = before || strcmp(p->models[0].figures.notes[k], f->notes[i]) == 0;
-            if (!before) print_plain("- %s%s\n", p->count == 1 ? "" : m ? "second: " : "first: ", f->notes[i]);
+            if (!before)
+                print_plain("- %s%s\n", p->count == 1 ? "" : m ? "second: " : "first: ", f->notes[i]);
         }
     }
     const eval_set *s = p->set;

@@ -14,8 +14,8 @@ typedef struct eval_print {
     int64_t seed;
 } eval_print;
 
-/* A table on standard output: title, each model's value and error, of two their difference, the unit, what it is a mean
- * over; then sentences. */
+/* A table on standard output: title, each model's value and error, of two their difference, the unit, what
+ * it is a mean over; then sentences. */
 bool eval_print_table(const eval_print *p, error *err);
 bool eval_print_json(const eval_print *p, error *err);
 

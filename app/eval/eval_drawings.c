@@ -1,5 +1,5 @@
-/* eval_drawings.c -- drawing captions of the set, and what the judges say of the drawings.  They come and go; what
- * stays of each is a score, and of some the features.
+/* eval_drawings.c -- drawing captions of the set, and what the judges say of the drawings.  They come and go;
+ * what stays of each is a score, and of some the features.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/best_of.h"
 #include "app/eval/internal.h"
@@ -63,7 +63,8 @@ static bool decode(eval_work *w, easel *e, int64_t count, error *err)
     return true;
 }
 
-/* Drawings first .. first + count - 1 of the caption that e->text holds, which is number `text` of those there are. */
+/* Drawings first .. first + count - 1 of the caption that e->text holds, which is number `text` of those
+ * there are. */
 static bool draw_some(eval_work *w, easel *e, int64_t text, int64_t first, int64_t count, error *err)
 {
     const prior_config *c = &w->prior->config;

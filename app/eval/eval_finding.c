@@ -1,5 +1,5 @@
-/* eval_finding.c -- what the judging CLIP finds: agreement of the set's own pairs, retrieval both ways, and whether it
- * tells from a drawing which caption was drawn.
+/* eval_finding.c -- what the judging CLIP finds: agreement of the set's own pairs, retrieval both ways, and
+ * whether it tells from a drawing which caption was drawn.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/internal.h"
 #include "app/eval/recall.h"

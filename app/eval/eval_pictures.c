@@ -1,5 +1,5 @@
-/* eval_pictures.c -- the pass over the set's pictures: tokens and back, how likely they are, what the judges see.
- * Pictures come and go; what stays of each is a few numbers.
+/* eval_pictures.c -- the pass over the set's pictures: tokens and back, how likely they are, what the judges
+ * see. Pictures come and go; what stays of each is a few numbers.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/internal.h"
 #include "app/eval/pixel_bits.h"

@@ -1,5 +1,5 @@
-/* eval_set.h -- the pictures that a model is measured on: those of a set's split, or as many of them as asked for,
- * evenly spread, one by one as training's validation reads them; never all in memory.
+/* eval_set.h -- the pictures that a model is measured on: those of a set's split, or as many of them as asked
+ * for, evenly spread, one by one as training's validation reads them; never all in memory.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_EVAL_EVAL_SET_H
 #define DALLE_CL_EVAL_EVAL_SET_H
@@ -35,8 +35,8 @@ bool eval_set_open(eval_set *s, const eval_set_options *o, error *err);
 void eval_set_close(eval_set *s); /* harmless on zeros */
 /* From now on pictures are read `side` pixels a side, by what the settings say of reading. */
 bool eval_set_reading(eval_set *s, const training_config *c, int64_t side, error *err);
-/* Sample `index` as [side][side][3].  What is no picture, or a broken one, is no failure: then *good is false, and it
- * is counted and named. */
+/* Sample `index` as [side][side][3].  What is no picture, or a broken one, is no failure: then *good is
+ * false, and it is counted and named. */
 bool eval_set_picture(eval_set *s, int64_t index, uint8_t *pixels, bool *good, error *err);
 /* Leaves out those of `index` for which keep is false. */
 void eval_set_keep(eval_set *s, const bool *keep);

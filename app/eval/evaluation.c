@@ -58,10 +58,9 @@ static bool open_prior(eval_work *w, error *err)
     if (!w->dvae) return true;
     if (!has_part(folder, &prior_kind, err)) {
         figures_note(&w->out->figures,
-                     "'%s' has no prior, so there is no likelihood and nothing is drawn: train one with "
-                     "'dalle-cl train "
-                     "prior', and pack both",
-                     folder);
+                     "'%s' has no %s, so there is no likelihood and nothing is drawn: train one with "
+                     "'dalle-cl train %s', and pack both",
+                     folder, prior_kind.title, prior_kind.name);
         return err->code == ERROR_NONE;
     }
     prior_shape shape = { dvae_tokens_side(&w->dvae->config), w->dvae->config.codes };
@@ -75,8 +74,8 @@ static bool open_judge(eval_work *w, error *err)
         figures_note(
             &w->out->figures,
             "'%s' has no CLIP, so there is no score, no retrieval and no distance by its features: train one "
-            "with 'dalle-cl train clip' and pack it beside, or name a model that has one with --judge",
-            w->o->model);
+            "with 'dalle-cl train %s' and pack it beside, or name a model that has one with --judge",
+            w->o->model, clip_kind.name);
         return true;
     }
     if (!(w->judge = clip_part_open(w->device, w->o->judge, err))) return false;
@@ -233,8 +232,8 @@ static void say_captions(eval_work *w)
                      w->captioned ? "; they count where none is needed"
                                   : ": nothing of captions is measured");
     if (w->prior_cut)
-        figures_note(f, "%lld captions are longer than the prior's %lld tokens, and were cut",
-                     (long long)w->prior_cut, (long long)w->prior->config.text_tokens);
+        figures_note(f, "%lld captions are longer than the %s's %lld tokens, and were cut",
+                     (long long)w->prior_cut, prior_kind.title, (long long)w->prior->config.text_tokens);
     if (w->cut) figures_note(f, "%lld captions are longer than CLIP reads, and were cut", (long long)w->cut);
 }
 

@@ -1,6 +1,6 @@
-/* evaluation.h -- how good a model is, in figures: docs/evaluation.md says what each means.
- * A model is measured by what it has: a dVAE by its reconstructions, a prior by likelihood and by what it draws, which
- * a CLIP judges, a CLIP by what it finds.  What is missing is said in a note.
+/* evaluation.h -- how good a model is, in figures: docs/evaluation.md says what each means. A model is
+ * measured by what it has: a dVAE by its reconstructions, a prior by likelihood and by what it draws, which a
+ * CLIP judges, a CLIP by what it finds.  What is missing is said in a note.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_EVAL_EVALUATION_H
 #define DALLE_CL_EVAL_EVALUATION_H
@@ -37,7 +37,8 @@ typedef struct evaluation {
 
 /* Whether a CLIP lies in the folder; false with an error in *err where it cannot be told. */
 bool evaluation_can_judge(const char *folder, error *err);
-/* The set is borrowed for the time; pictures that cannot be read go from it.  `e` is to be freed in either case. */
+/* The set is borrowed for the time; pictures that cannot be read go from it.  `e` is to be freed in either
+ * case. */
 bool evaluation_run(evaluation *e, device *d, eval_set *set, const evaluation_options *o, error *err);
 void evaluation_free(evaluation *e); /* harmless on zeros; the device must still be there */
 

@@ -61,8 +61,8 @@ typedef struct eval_work {
 
 /* ---- evaluation.c ---- */
 void eval_tell(const eval_work *w, const char *what, int64_t done, int64_t all);
-/* Has the judges look at `count` pictures of w->side; what they say of the first `kept` stays.  `judged` receives
- * CLIP's features of all, [count][width]; NULL: they are not wanted. */
+/* Has the judges look at `count` pictures of w->side; what they say of the first `kept` stays.  `judged`
+ * receives CLIP's features of all, [count][width]; NULL: they are not wanted. */
 bool eval_look(eval_work *w, eval_shown which, const uint8_t *pixels, int64_t count, int64_t kept,
                float *judged, error *err);
 

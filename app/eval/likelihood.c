@@ -40,7 +40,7 @@ static bool build(likelihood *l, const prior_part *p, error *err)
 likelihood *likelihood_create(const prior_part *p, int64_t batch, error *err)
 {
     likelihood *l = calloc(1, sizeof *l);
-    if (!l) return error_null(err, ERROR_MEMORY, "out of memory for a prior's likelihood");
+    if (!l) return error_null(err, ERROR_MEMORY, "out of memory for measuring likelihood");
     *l = (likelihood){ .batch = batch,
                        .positions = p->config.text_tokens,
                        .tokens = p->shape.side * p->shape.side };
@@ -96,7 +96,7 @@ static bool read_nats(likelihood *l, int64_t count, likelihood_pair *out, error 
     for (int64_t i = 0; l->text_nats && i < count; ++i) out[i].text = sum_of(l->read + i * last, last);
     for (int64_t i = 0; i < count; ++i)
         if (!isfinite(out[i].image) || !isfinite(out[i].text))
-            return error_set(err, ERROR_MODEL, "the prior's logits are no finite numbers");
+            return error_set(err, ERROR_MODEL, "the logits of tokens are no finite numbers");
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* likelihood.h -- how likely a prior finds captions and the tokens of their pictures: -ln of each one's probability
- * given all before it, without dropout, from the parameters that drawing uses.
+/* likelihood.h -- how likely a prior finds captions and the tokens of their pictures: -ln of each one's
+ * probability given all before it, without dropout, from the parameters that drawing uses.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_EVAL_LIKELIHOOD_H
 #define DALLE_CL_EVAL_LIKELIHOOD_H

@@ -1,5 +1,5 @@
-/* mean.h -- the mean of many values and its standard error, by Welford's sums: no large squares are subtracted.
- * Zeros are an empty one.
+/* mean.h -- the mean of many values and its standard error, by Welford's sums: no large squares are
+ * subtracted. Zeros are an empty one.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_EVAL_MEAN_H
 #define DALLE_CL_EVAL_MEAN_H

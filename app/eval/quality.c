@@ -1,5 +1,5 @@
-/* quality.c -- PSNR and SSIM.  A window's means are two passes of one row of weights, along rows and then columns, of
- * the five planes a, b, aa, bb, ab.
+/* quality.c -- PSNR and SSIM.  A window's means are two passes of one row of weights, along rows and then
+ * columns, of the five planes a, b, aa, bb, ab.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/quality.h"
 

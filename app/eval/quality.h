@@ -1,10 +1,10 @@
-/* quality.h -- how close a picture is to another of its size: PSNR, and SSIM as Wang, Bovik, Sheikh and Simoncelli
- * (2004) define it, and their sums over a set.
+/* quality.h -- how close a picture is to another of its size: PSNR, and SSIM as Wang, Bovik, Sheikh and
+ * Simoncelli (2004) define it, and their sums over a set.
  *
- * Pictures are [side][side][3] bytes.  SSIM: windows of 11 x 11 pixels under a Gaussian of sigma 1.5, K1 = 0.01,
- * K2 = 0.03, L = 255, only windows that lie wholly in the picture, each channel by itself, the mean of the three; it is
- * scikit-image's structural_similarity(channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
- * data_range=255).  All sums in double precision.
+ * Pictures are [side][side][3] bytes.  SSIM: windows of 11 x 11 pixels under a Gaussian of sigma 1.5, K1 =
+ * 0.01, K2 = 0.03, L = 255, only windows that lie wholly in the picture, each channel by itself, the mean of
+ * the three; it is scikit-image's structural_similarity(channel_axis=2, gaussian_weights=True, sigma=1.5,
+ * use_sample_covariance=False, data_range=255).  All sums in double precision.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_EVAL_QUALITY_H
 #define DALLE_CL_EVAL_QUALITY_H

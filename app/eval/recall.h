@@ -1,7 +1,7 @@
-/* recall.h -- how often what belongs to a query is among the nearest of many, by features of length 1.
- * What is as near as what belongs there stands before it by lot, so that features which tell nothing find nothing;
- * what bears the query's own label without being its own (another picture with the same caption) is neither right nor
- * wrong, and is left out.
+/* recall.h -- how often what belongs to a query is among the nearest of many, by features of length 1. What
+ * is as near as what belongs there stands before it by lot, so that features which tell nothing find nothing;
+ * what bears the query's own label without being its own (another picture with the same caption) is neither
+ * right nor wrong, and is left out.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_EVAL_RECALL_H
 #define DALLE_CL_EVAL_RECALL_H
