@@ -145,7 +145,7 @@ static bool run_eval(const cli_call *call, error *err)
 /* clang-format off */
 static const cli_option options[] = {
     { "model", 'm', CLI_TEXT, "FOLDER", NULL, 0, 0, "a packed model, or the run of a dVAE or a CLIP" },
-    { "data", 0, CLI_LIST, "SET", NULL, 0, 0, "the pictures, with captions where there are some; may be given more than once" },
+    { "data", 0, CLI_LIST, "SET", NULL, 0, 0, "the pictures, with captions where there are some" },
     { "split", 0, CLI_TEXT, "NAME", "val", 0, 0, "which part of the set; all: all of it, and so where the set names no parts" },
     { "against", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "measure this model too, and show the difference" },
     { "judge", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "the model whose CLIP judges; otherwise the model's own, or the other's" },
