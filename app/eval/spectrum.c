@@ -26,7 +26,8 @@ struct spectrum {
 
 /* ---- Making and ending ----------------------------------------------------------------------- */
 
-/* A picture's matrices lie together, of each channel the original's and then the reconstruction's. */
+/* A picture's matrices lie together, of each channel the original's and then the difference's, which is so
+ * exact however small; a reconstruction's transform is the sum of theirs. */
 static int64_t channels_of(const spectrum_settings *set)
 {
     return set->channels ? 3 : 1;
@@ -145,19 +146,24 @@ void spectrum_destroy(spectrum *s)
 
 /* ---- Adding pictures ------------------------------------------------------------------------- */
 
-static float pixel_value(const uint8_t *rgb, int64_t channel, bool channels)
+/* In thousandths of a byte's step, exactly. */
+static int32_t pixel_value(const uint8_t *rgb, int64_t channel, bool channels)
 {
-    if (channels) return (float)rgb[channel] / 255.0f;
-    return (float)(299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]) / 255000.0f;
+    if (channels) return 1000 * rgb[channel];
+    return 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2];
 }
 
-static void put_matrix(const spectrum *s, const uint8_t *rgb, int64_t channel, float *to)
+/* A picture, less another unless that is NULL. */
+static void put_matrix(const spectrum *s, const uint8_t *rgb, const uint8_t *less, int64_t channel, float *to)
 {
     const int64_t side = s->set.side;
     for (int64_t y = 0; y < side; ++y)
-        for (int64_t x = 0; x < side; ++x)
-            *to++ =
-                pixel_value(rgb + (y * side + x) * 3, channel, s->set.channels) * s->window[y] * s->window[x];
+        for (int64_t x = 0; x < side; ++x) {
+            const int64_t at = (y * side + x) * 3;
+            int32_t value = pixel_value(rgb + at, channel, s->set.channels);
+            if (less) value -= pixel_value(less + at, channel, s->set.channels);
+            *to++ = (float)value / 255000.0f * s->window[y] * s->window[x];
+        }
 }
 
 static void put_pictures(spectrum *s, const uint8_t *original, const uint8_t *reconstruction, int64_t count)
@@ -166,26 +172,32 @@ static void put_pictures(spectrum *s, const uint8_t *original, const uint8_t *re
     float *to = s->pixels;
     for (int64_t i = 0; i < count; ++i)
         for (int64_t c = 0; c < channels; ++c) {
-            put_matrix(s, original + i * pixels * 3, c, to);
+            const uint8_t *a = original + i * pixels * 3;
+            put_matrix(s, a, NULL, c, to);
             to += pixels;
             if (s->set.alone) continue;
-            put_matrix(s, reconstruction + i * pixels * 3, c, to);
+            put_matrix(s, reconstruction + i * pixels * 3, a, c, to);
             to += pixels;
         }
 }
 
-/* The transform of a difference is the difference of transforms. */
-static void add_matrices(spectrum *s, const float *a, const float *b)
+static double square(double re, double im)
 {
-    const int64_t side = s->set.side, columns = fft_columns(&s->fft), radii = s->radii;
+    return re * re + im * im;
+}
+
+static void add_matrices(spectrum *s, const float *original, const float *difference)
+{
+    const int64_t side = s->set.side, columns = fft_columns(&s->fft);
     for (int64_t i = 0; i < side * columns; ++i) {
-        const double weight = weight_of(i % columns, side), re = (double)a[2 * i], im = (double)a[2 * i + 1];
+        const double weight = weight_of(i % columns, side), re = (double)original[2 * i],
+                     im = (double)original[2 * i + 1];
         double *to = s->each + s->radius[i];
-        to[0] += weight * (re * re + im * im);
-        if (!b) continue;
-        const double b_re = (double)b[2 * i], b_im = (double)b[2 * i + 1];
-        to[radii] += weight * (b_re * b_re + b_im * b_im);
-        to[2 * radii] += weight * ((b_re - re) * (b_re - re) + (b_im - im) * (b_im - im));
+        to[SPECTRUM_ORIGINAL * s->radii] += weight * square(re, im);
+        if (!difference) continue;
+        const double d_re = (double)difference[2 * i], d_im = (double)difference[2 * i + 1];
+        to[SPECTRUM_RECONSTRUCTION * s->radii] += weight * square(re + d_re, im + d_im);
+        to[SPECTRUM_DIFFERENCE * s->radii] += weight * square(d_re, d_im);
     }
 }
 

@@ -1,10 +1,10 @@
 /* spectrum.h -- power by spatial frequency of pictures, of what a model makes of them, and of the difference:
  * at which frequencies a codebook loses.  Transforms run on the device (device.h: fft_plan), sums in double.
  *
- * Values are bytes / 255.  A frequency (k, l), in cycles a picture, has the power |F[k][l]|^2 / (side^2 sum w^2)
- * with w the window at each pixel, so that all of them add up to the mean square of the values, weighted by
- * w^2.  It belongs to the radius that sqrt(k^2 + l^2) rounds to.  Radii above side / 2, Nyquist's, hold the
- * corners of the plane alone.
+ * Values are bytes / 255.  A frequency (k, l), in cycles a picture, has the power
+ * |F[k][l]|^2 / (side^2 sum w^2) with w the window at each pixel, so that all of them add up to the mean
+ * square of the values, weighted by w^2.  It belongs to the radius that sqrt(k^2 + l^2) rounds to.  Radii
+ * above side / 2, Nyquist's, hold the corners of the plane alone.
  * The window is Hann's along both axes, (1 - cos(2 pi (x + 1/2) / side)) / 2, because pictures do not wrap
  * around: without it the step from each edge to the opposite one looks like detail.  It spreads each
  * frequency over its next neighbours, the mean of a picture over radii 0 and 1 and no further.

@@ -130,8 +130,8 @@ bool device_begin(device *d, const device_entry *at, error *err);
  * driver. */
 void device_key(const device *d, const char *what, const char *how, char hex[65]);
 
-/* fft_trial.c: whether the library can do it, found out in another process where there is one to ask, which is
- * `serve`; else with the reason. */
+/* fft_trial.c: whether the library can do it, found out in another process where there is one to ask,
+ * which is `serve`; else with the reason. */
 #define FFT_REASON 512
 bool fft_trial_passed(device *d, const fft_desc *f, char reason[FFT_REASON]);
 int fft_trial_serve(const device_entry *at, const char *identity, const char *const sizes[3]);

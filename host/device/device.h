@@ -109,11 +109,11 @@ double device_measure_rate(device *d, error *err);
  * lanes a power of two up to max_group, vec one of 1 2 4 8 16. */
 bool device_set_shape(device *d, int lanes, int vec);
 
-/* For the program, first in main: `device_prepare_process` asks of drivers, by variables of the environment
- * that are not set, what makes building kernels cheaper, and names the program for helpers
+/* For the program, first in main: `device_prepare_process` asks of drivers, by variables of the
+ * environment that are not set, what makes building kernels cheaper, and names the program for helpers
  * ($DALLE_CL_HELPER), processes that build kernels on a CPU's other cores, or try what may crash; one is
- * started with DEVICE_HELPER_WORD as its first argument, and then its status is what `device_help` returns.  A
- * library's caller may set both variables itself. */
+ * started with DEVICE_HELPER_WORD as its first argument, and then its status is what `device_help`
+ * returns.  A library's caller may set both variables itself. */
 #define DEVICE_HELPER_WORD "--build-kernels"
 void device_prepare_process(void);
 int device_help(int argc, char **argv);
@@ -348,7 +348,8 @@ fft_plan *fft_plan_create_with(device *d, const char *provider, const fft_desc *
 void fft_plan_destroy(fft_plan *p); /* after the lists that it was recorded in */
 const char *fft_plan_provider(const fft_plan *p);
 const char *fft_plan_note(const fft_plan *p); /* why not the library; "" if it is, or the device has none */
-/* From the start of `in` to the start of `out`, other buffers; afterwards the content of `in` is undefined. */
+/* From the start of `in` to the start of `out`, other buffers; afterwards the content of `in` is
+ * undefined. */
 bool fft_plan_record(fft_plan *p, device_launches *list, const char *label, device_buffer *in,
                      device_buffer *out, error *err);
 

@@ -262,8 +262,8 @@ void device_leave(void)
         if ((*b)->leave) (*b)->leave();
 }
 
-/* DEVICE_HELPER_WORD, the device's index, and what device_key says of the device that is meant; behind these the
- * sizes of a transform that is to be tried. */
+/* DEVICE_HELPER_WORD, the device's index, and what device_key says of the device that is meant; behind
+ * these the sizes of a transform that is to be tried. */
 int device_help(int argc, char **argv)
 {
     device_listing l;

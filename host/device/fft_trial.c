@@ -1,6 +1,6 @@
-/* fft_trial.c -- whether a library works at all: it is first tried in a process of its own, where one is to be had
- * ($DALLE_CL_HELPER), so that a crash, a wait without end, or pages of a compiler's complaints cost no more
- * than a note.  What became of it is remembered by device, driver and sizes.
+/* fft_trial.c -- whether a library works at all: it is first tried in a process of its own, where one is
+ * to be had ($DALLE_CL_HELPER), so that a crash, a wait without end, or pages of a compiler's complaints
+ * cost no more than a note.  What became of it is remembered by device, driver and sizes.
  * SPDX-License-Identifier: MIT */
 #include "host/base/file.h"
 #include "host/base/json_tree.h"

@@ -1,5 +1,5 @@
-/* test_fft.c -- Fourier transforms of the device against the definition in double precision: by matrix products
- * at every size, by the device's library where it takes the size and passes its test.
+/* test_fft.c -- Fourier transforms of the device against the definition in double precision: by matrix
+ * products at every size, by the device's library where it takes the size and passes its test.
  * SPDX-License-Identifier: MIT */
 #include "tests/support/device_or_skip.h"
 #include "tests/support/dft.h"
