@@ -1,6 +1,6 @@
-/* inception_figures.c -- inception_figures WEIGHTS PICTURES OUT centres|corners: features and logits of the pictures
- * "a" and "b" (U8 [n][side][side][3]) of a safetensors file, and the figures of these two sets as JSON, for
- * tools/make_inception.py to compare with others'.
+/* inception_figures.c -- inception_figures WEIGHTS PICTURES OUT centres|corners: features and logits of the
+ * pictures "a" and "b" (U8 [n][side][side][3]) of a safetensors file, and the figures of these two sets as
+ * JSON, for tools/make_inception.py to compare with others'.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/frechet.h"
 #include "app/eval/inception.h"

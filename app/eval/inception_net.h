@@ -29,7 +29,8 @@ void inception_net_build(inception_net *net, int64_t batch);
 
 /* Whether the file has the network's tensors, in their shapes, and no others. */
 bool inception_net_check(const inception_net *net, const safetensors *file, const char *path, error *err);
-/* Of a file that passed, once the graph is compiled: writes its weights into the store, batch normalisation folded in. */
+/* Of a file that passed, once the graph is compiled: writes its weights into the store, batch normalisation
+ * folded in. */
 bool inception_net_load(inception_net *net, const safetensors *file, const char *path, error *err);
 
 #endif

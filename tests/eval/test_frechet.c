@@ -1,5 +1,5 @@
-/* test_frechet.c -- the Frechet distance against closed forms, against a square root by another way (Denman and
- * Beavers's iteration), and against pytorch-fid's and torch-fidelity's figures.
+/* test_frechet.c -- the Frechet distance against closed forms, against a square root by another way (Denman
+ * and Beavers's iteration), and against pytorch-fid's and torch-fidelity's figures.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/frechet.h"
 #include "tests/eval/rule.h"

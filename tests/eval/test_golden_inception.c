@@ -1,104 +1,17 @@
-/* test_golden_inception.c -- Inception-v3 with every width divided by 16 against pytorch-fid's network, so thinned, for
- * both ways of resizing; and files that are not its weights.
+/* test_golden_inception.c -- Inception-v3 with every width divided by 16 against pytorch-fid's network, so
+ * thinned, for both ways of resizing; and files that are not its weights.
  * SPDX-License-Identifier: MIT */
-#include "app/eval/inception.h"
-#include "app/eval/inception_net.h"
-#include "tests/eval/rule.h"
+#include "tests/eval/thin_weights.h"
 #include "tests/support/device_or_skip.h"
 
 #include <unistd.h>
 
-enum { THINNER = 16, FEATURES = INCEPTION_FEATURES / THINNER, CLASSES = INCEPTION_CLASSES / THINNER };
 #define TOLERANCE 1e-4
 
 typedef struct rig {
     device *device;
     char path[100];
 } rig;
-
-/* ---- Weights by tools/make_inception.py's rule ---- */
-
-/* What is wrong with the file. */
-typedef struct damage {
-    const char *missing, *misshapen, *narrow, *nan; /* tensors' names, or NULL */
-    const char *extra, *huge;
-} damage;
-
-typedef struct weights_file {
-    safetensors_writer *writer;
-    const damage *damage;
-    float *values[5 * INCEPTION_CONVOLUTIONS + 3];
-    int count;
-} weights_file;
-
-static bool is(const char *a, const char *b)
-{
-    return a && strcmp(a, b) == 0;
-}
-
-static bool ends(const char *name, const char *with)
-{
-    const size_t n = strlen(name), w = strlen(with);
-    return n >= w && strcmp(name + n - w, with) == 0;
-}
-
-static float weight_of(const char *name, int rank, int64_t fan_in, int64_t element)
-{
-    const float u = rule_uniform(name, element);
-    if (ends(name, "running_var") || ends(name, "bn.weight")) return 0.5f + u;
-    if (rank == 1) return (u - 0.5f) * 0.5f;
-    return (2 * u - 1) * (float)sqrt(6.0 / (double)fan_in);
-}
-
-static void put(weights_file *f, const char *layer, const char *what, int rank, const int64_t *dim)
-{
-    char name[200];
-    snprintf(name, sizeof name, "%s.%s", layer, what);
-    if (is(f->damage->missing, name)) return;
-    int64_t count = 1;
-    for (int i = 0; i < rank; ++i) count *= dim[i];
-    float *values = f->values[f->count++] = malloc((size_t)count * sizeof *values);
-    assert_non_null(values);
-    for (int64_t i = 0; i < count; ++i) values[i] = weight_of(name, rank, count / dim[0], i);
-    if (is(f->damage->nan, name)) values[count - 1] = NAN;
-    if (is(f->damage->huge, name)) values[count - 1] = 3e38f;
-    if (is(f->damage->misshapen, name)) rank = 1, dim = &count;
-    const dtype type = is(f->damage->narrow, name) ? DTYPE_F16 : DTYPE_F32;
-    OK(safetensors_add(f->writer, name, type, rank, dim, values, count * (int64_t)dtype_bytes(type),
-                       &rule_error));
-}
-
-static void put_layer(weights_file *f, const inception_layer *l)
-{
-    const int64_t *d = l->weight->dim;
-    put(f, l->name, "conv.weight", 4, (int64_t[]){ d[0], d[3], d[1], d[2] });
-    put(f, l->name, "bn.weight", 1, d);
-    put(f, l->name, "bn.bias", 1, d);
-    put(f, l->name, "bn.running_mean", 1, d);
-    put(f, l->name, "bn.running_var", 1, d);
-}
-
-static void write_weights(const rig *r, const damage *wrong)
-{
-    store *s;
-    inception_net net = { .thinner = THINNER };
-    weights_file f = { .writer = safetensors_writer_create(), .damage = wrong };
-    assert_non_null(f.writer);
-    OK(s = store_create(r->device, &rule_error));
-    OK(net.graph = graph_create(s, &rule_error));
-    inception_net_build(&net, 1);
-    OK(graph_sound(net.graph, &rule_error));
-    assert_int_equal(net.count, INCEPTION_CONVOLUTIONS);
-    for (int i = 0; i < net.count; ++i) put_layer(&f, &net.layer[i]);
-    put(&f, "fc", "weight", 2, (int64_t[]){ CLASSES, FEATURES });
-    put(&f, "fc", "bias", 1, (int64_t[]){ CLASSES });
-    if (wrong->extra) put(&f, wrong->extra, "weight", 1, (int64_t[]){ 3 });
-    OK(safetensors_write(f.writer, r->path, &rule_error));
-    safetensors_writer_destroy(f.writer);
-    for (int i = 0; i < f.count; ++i) free(f.values[i]);
-    graph_destroy(net.graph);
-    store_destroy(s);
-}
 
 static uint8_t *pictures_of(int64_t count, int64_t side)
 {
@@ -134,22 +47,22 @@ static void compare(const safetensors *golden, const char *what, int side, const
 static void test_golden(void **state)
 {
     rig *r = *state;
-    write_weights(r, &(damage){ 0 });
+    thin_weights_write(r->device, r->path, &(thin_damage){ 0 });
     safetensors *golden = rule_golden();
     static const int sides[] = { 1, 5, 64, 299, 310 };
     static const char *const ways[] = { "centres", "corners" };
     for (int way = 0; way < 2; ++way) {
         inception *n;
-        OK(n = inception_open(r->device, r->path, &(inception_options){ (inception_resize)way, 2, THINNER },
+        OK(n = inception_open(r->device, r->path, &(inception_options){ (inception_resize)way, 2, THIN_BY },
                               &rule_error));
-        assert_int_equal(inception_features(n), FEATURES);
-        assert_int_equal(inception_classes(n), CLASSES);
+        assert_int_equal(inception_features(n), THIN_FEATURES);
+        assert_int_equal(inception_classes(n), THIN_CLASSES);
         for (size_t i = 0; i < sizeof sides / sizeof *sides; ++i) {
-            float features[2 * FEATURES], logits[2 * CLASSES];
+            float features[2 * THIN_FEATURES], logits[2 * THIN_CLASSES];
             uint8_t *rgb = pictures_of(2, sides[i]);
             OK(inception_run(n, rgb, 2, sides[i], features, logits, NULL, NULL, &rule_error));
-            compare(golden, "features", sides[i], ways[way], features, 2 * FEATURES);
-            compare(golden, "logits", sides[i], ways[way], logits, 2 * CLASSES);
+            compare(golden, "features", sides[i], ways[way], features, 2 * THIN_FEATURES);
+            compare(golden, "logits", sides[i], ways[way], logits, 2 * THIN_CLASSES);
             free(rgb);
         }
         inception_close(n);
@@ -175,20 +88,20 @@ static void test_batches(void **state)
 {
     rig *r = *state;
     enum { N = 5, SIDE = 9 };
-    write_weights(r, &(damage){ 0 });
+    thin_weights_write(r->device, r->path, &(thin_damage){ 0 });
     inception *n;
-    OK(n = inception_open(r->device, r->path, &(inception_options){ .batch = 3, .thinner = THINNER },
+    OK(n = inception_open(r->device, r->path, &(inception_options){ .batch = 3, .thinner = THIN_BY },
                           &rule_error));
     uint8_t *rgb = pictures_of(N, SIDE);
-    float all[N * FEATURES], logits[N * CLASSES], one[FEATURES], one_logits[CLASSES];
+    float all[N * THIN_FEATURES], logits[N * THIN_CLASSES], one[THIN_FEATURES], one_logits[THIN_CLASSES];
     watched w = { .stop_at = 100 };
     OK(inception_run(n, rgb, N, SIDE, all, logits, watch, &w, &rule_error));
     assert_true(w.calls == 2 && w.done == N);
     for (int i = N - 1; i >= 0; --i) {
         OK(inception_run(n, rgb + i * SIDE * SIDE * 3, 1, SIDE, one, NULL, NULL, NULL, &rule_error));
-        assert_memory_equal(one, all + i * FEATURES, sizeof one);
+        assert_memory_equal(one, all + i * THIN_FEATURES, sizeof one);
         OK(inception_run(n, rgb + i * SIDE * SIDE * 3, 1, SIDE, NULL, one_logits, NULL, NULL, &rule_error));
-        assert_memory_equal(one_logits, logits + i * CLASSES, sizeof one_logits);
+        assert_memory_equal(one_logits, logits + i * THIN_CLASSES, sizeof one_logits);
     }
     OK(inception_run(n, rgb, 0, SIDE, all, logits, NULL, NULL, &rule_error));
     w = (watched){ .stop_at = 3 };
@@ -199,11 +112,11 @@ static void test_batches(void **state)
 
 /* ---- Files that are none ---- */
 
-static bool opens(const rig *r, const damage *wrong)
+static bool opens(const rig *r, const thin_damage *wrong)
 {
-    write_weights(r, wrong);
+    thin_weights_write(r->device, r->path, wrong);
     rule_error = (error){ 0 };
-    inception *n = inception_open(r->device, r->path, &(inception_options){ .batch = 1, .thinner = THINNER },
+    inception *n = inception_open(r->device, r->path, &(inception_options){ .batch = 1, .thinner = THIN_BY },
                                   &rule_error);
     inception_close(n);
     return n != NULL;
@@ -212,18 +125,19 @@ static bool opens(const rig *r, const damage *wrong)
 static void test_wrong_files(void **state)
 {
     rig *r = *state;
-    REFUSED(opens(r, &(damage){ .missing = "Mixed_6c.branch7x7dbl_4.bn.running_var" }), ERROR_FORMAT, r->path,
-            "'Mixed_6c.branch7x7dbl_4.bn.running_var' [10]", "convert_inception");
-    REFUSED(opens(r, &(damage){ .missing = "fc.bias" }), ERROR_FORMAT, "'fc.bias' [63]");
-    REFUSED(opens(r, &(damage){ .misshapen = "Mixed_5b.branch5x5_2.conv.weight" }), ERROR_FORMAT, r->path,
-            "'Mixed_5b.branch5x5_2.conv.weight' is F32 [300]", "F32 [4,3,5,5]");
-    REFUSED(opens(r, &(damage){ .narrow = "Conv2d_1a_3x3.bn.bias" }), ERROR_FORMAT,
+    REFUSED(opens(r, &(thin_damage){ .missing = "Mixed_6c.branch7x7dbl_4.bn.running_var" }), ERROR_FORMAT,
+            r->path, "'Mixed_6c.branch7x7dbl_4.bn.running_var' [10]", "convert_inception");
+    REFUSED(opens(r, &(thin_damage){ .missing = "fc.bias" }), ERROR_FORMAT, "'fc.bias' [63]");
+    REFUSED(opens(r, &(thin_damage){ .misshapen = "Mixed_5b.branch5x5_2.conv.weight" }), ERROR_FORMAT,
+            r->path, "'Mixed_5b.branch5x5_2.conv.weight' is F32 [300]", "F32 [4,3,5,5]");
+    REFUSED(opens(r, &(thin_damage){ .narrow = "Conv2d_1a_3x3.bn.bias" }), ERROR_FORMAT,
             "'Conv2d_1a_3x3.bn.bias' is F16", "F32 [2]");
-    REFUSED(opens(r, &(damage){ .extra = "AuxLogits.fc" }), ERROR_FORMAT, r->path, "'AuxLogits.fc.weight'");
-    REFUSED(opens(r, &(damage){ .nan = "Mixed_7c.branch_pool.bn.running_mean" }), ERROR_FORMAT, r->path,
+    REFUSED(opens(r, &(thin_damage){ .extra = "AuxLogits.fc" }), ERROR_FORMAT, r->path,
+            "'AuxLogits.fc.weight'");
+    REFUSED(opens(r, &(thin_damage){ .nan = "Mixed_7c.branch_pool.bn.running_mean" }), ERROR_FORMAT, r->path,
             "'Mixed_7c.branch_pool'", "finite");
     /* A network of other widths, and no network at all. */
-    write_weights(r, &(damage){ 0 });
+    thin_weights_write(r->device, r->path, &(thin_damage){ 0 });
     rule_error = (error){ 0 };
     REFUSED(inception_open(r->device, r->path, NULL, &rule_error) != NULL, ERROR_FORMAT,
             "'Conv2d_1a_3x3.conv.weight' is F32 [2,3,3,3]", "F32 [32,3,3,3]");
@@ -240,12 +154,12 @@ static void test_wrong_files(void **state)
 static void test_overflow(void **state)
 {
     rig *r = *state;
-    write_weights(r, &(damage){ .huge = "Mixed_7c.branch1x1.bn.bias" });
+    thin_weights_write(r->device, r->path, &(thin_damage){ .huge = "Mixed_7c.branch1x1.bn.bias" });
     inception *n;
-    OK(n = inception_open(r->device, r->path, &(inception_options){ .batch = 2, .thinner = THINNER },
+    OK(n = inception_open(r->device, r->path, &(inception_options){ .batch = 2, .thinner = THIN_BY },
                           &rule_error));
     uint8_t *rgb = pictures_of(3, 5);
-    float features[3 * FEATURES];
+    float features[3 * THIN_FEATURES];
     REFUSED(inception_run(n, rgb, 3, 5, features, NULL, NULL, NULL, &rule_error), ERROR_MODEL,
             "feature 19 of picture 0 is inf");
     free(rgb);

@@ -1,5 +1,5 @@
-/* test_inception_score.c -- the Inception score where it is known, and torch-fidelity's; and NumPy's random orders, by
- * which that shuffles.
+/* test_inception_score.c -- the Inception score where it is known, and torch-fidelity's; and NumPy's random
+ * orders, by which that shuffles.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/inception_score.h"
 #include "app/eval/mersenne.h"

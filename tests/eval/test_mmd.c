@@ -1,4 +1,5 @@
-/* test_mmd.c -- the mean discrepancy against its definition in plain loops, and against torch-fidelity's figures.
+/* test_mmd.c -- the mean discrepancy against its definition in plain loops, and against torch-fidelity's
+ * figures.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/mmd.h"
 #include "tests/eval/rule.h"

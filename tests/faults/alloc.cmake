@@ -25,11 +25,11 @@ target_include_directories(alloc_cli PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(alloc_cli PUBLIC PkgConfig::DEPS)
 
 # By default points spread over every call site; eight times as many under `slow`.
-foreach(stem IN ITEMS alloc alloc_data alloc_debian alloc_models alloc_report alloc_train)
-    unit_test(faults_${stem} ${CMAKE_CURRENT_LIST_DIR}/test_${stem}.c faults ${UP_TO_report})
+foreach(stem IN ITEMS alloc alloc_data alloc_debian alloc_eval alloc_models alloc_report alloc_train)
+    unit_test(faults_${stem} ${CMAKE_CURRENT_LIST_DIR}/test_${stem}.c faults ${UP_TO_eval})
     target_sources(test_faults_${stem} PRIVATE $<TARGET_OBJECTS:alloc_double> $<TARGET_OBJECTS:alloc_cli>)
     target_link_options(test_faults_${stem} PRIVATE ${ALLOC_LINK})
-    target_link_libraries(test_faults_${stem} PRIVATE PkgConfig::CAIRO)
+    target_link_libraries(test_faults_${stem} PRIVATE PkgConfig::CAIRO PkgConfig::LAPACK)
     add_test(NAME faults_${stem}_more COMMAND test_faults_${stem} --more)
     set_tests_properties(faults_${stem}_more PROPERTIES LABELS "faults;slow" ENVIRONMENT "${ENV_COMMON}"
         SKIP_RETURN_CODE 77 TIMEOUT 7200)

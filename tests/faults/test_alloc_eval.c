@@ -1,0 +1,106 @@
+/* test_alloc_eval.c -- every host allocation of the distances of features is refused once, and of opening and
+ * running Inception-v3.
+ * SPDX-License-Identifier: MIT */
+#include "tests/faults/alloc_rig.h"
+
+#include "app/eval/frechet.h"
+#include "app/eval/inception_score.h"
+#include "app/eval/mmd.h"
+#include "tests/eval/thin_weights.h"
+
+enum { ROWS = 20, WIDTH = 6 };
+static alloc_totals totals;
+static float features[2][ROWS * WIDTH];
+
+static bool run_frechet(error *err)
+{
+    frechet_moments *a = frechet_moments_create(WIDTH, err),
+                    *b = a ? frechet_moments_create(WIDTH, err) : NULL;
+    frechet_figures f;
+    bool ok = b && frechet_moments_add(a, features[0], ROWS, err) &&
+              frechet_moments_add(b, features[1], ROWS, err) && frechet_distance(a, b, &f, err);
+    frechet_moments_destroy(a);
+    frechet_moments_destroy(b);
+    return ok;
+}
+
+static bool run_mmd(error *err)
+{
+    mmd_figures f;
+    double kid[2];
+    const mmd_sets s = { features[0], features[1], ROWS, ROWS, WIDTH };
+    return mmd_gaussian(&s, 1, &f, err) && mmd_polynomial(&s, &f, err) &&
+           mmd_kid(&s, &(mmd_subsets){ 2, 10, 1 }, &kid[0], &kid[1], err);
+}
+
+static bool run_score(error *err)
+{
+    double found[2];
+    return inception_score(features[0], ROWS, WIDTH, &INCEPTION_SCORE_USUAL, &found[0], &found[1], err);
+}
+
+static bool run_network(error *err)
+{
+    const uint8_t rgb[3 * 3 * 3] = { 1, 2, 3 };
+    float found[THIN_FEATURES], logits[THIN_CLASSES];
+    device *d = device_open(NULL, err);
+    inception *n =
+        d ? inception_open(d, path_of("weights"), &(inception_options){ .batch = 1, .thinner = THIN_BY }, err)
+          : NULL;
+    bool ok = n && inception_run(n, rgb, 1, 3, found, logits, NULL, NULL, err);
+    inception_close(n);
+    device_close(d);
+    return ok;
+}
+
+static bool write_weights(error *err)
+{
+    device *d = device_open(NULL, err);
+    if (d) thin_weights_write(d, path_of("weights"), &(thin_damage){ 0 });
+    device_close(d);
+    return d != NULL;
+}
+
+/* What a program can do without: kernels that are built again, and a device's measured rate. */
+static const char *const without[] = { "program_cache_load", "program_cache_save", "file_cache_folder",
+                                       "probe_device", NULL };
+static const alloc_scene scenes[] = {
+    { "frechet", NULL, run_frechet, NULL, 0, NULL },
+    { "mmd", NULL, run_mmd, NULL, 0, NULL },
+    { "score", NULL, run_score, NULL, 0, NULL },
+    { "inception", NULL, run_network, NULL, 40, without },
+};
+
+static void test_all(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof scenes / sizeof *scenes; ++i) alloc_walk(&scenes[i], &totals);
+    assert_int_equal(alloc_walk_summary(&totals), 0);
+}
+
+static bool find_device(error *err)
+{
+    device *d = device_open(NULL, err);
+    device_close(d);
+    return d != NULL;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    base = room_create();
+    for (int i = 0; i < ROWS * WIDTH; ++i) {
+        features[0][i] = rule_uniform("a", i);
+        features[1][i] = rule_uniform("b", i);
+    }
+    return alloc_walk_apart(write_weights, &err) ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+    error err = { 0 };
+    if (alloc_walk_apart(find_device, &err)) return run_walk(argc, argv, test_all, set_up);
+    printf("skipped: %s\n", err.message);
+    return 77;
+}
