@@ -3,8 +3,8 @@
  *           aligned corners to t ~ U[min(s, 288/256 S), min(s, 384/256 S)]; random SxS crop; random flip.
  * listing2  Listing 2 (prior): the square starts 3/8 to 5/8 along what is left over;
  *           t ~ U[S, min(s, 288/256 S)]; random SxS crop; no flip, since a picture may hold text.
- * crop      A square of a share of the largest one's area that is drawn from `least` to 1, anywhere in the picture
- *           (CLIP's only augmentation: arXiv 2103.00020, 2.4).
+ * crop      CLIP's only one (arXiv 2103.00020, 2.4): a square anywhere in the picture, whose share of the
+ *           largest one's area is drawn from `least` to 1.
  * none      the centre square, area resized to SxS if it is not that size.
  * Both ends of t's range can be drawn.  The paper drops pictures whose short side is below S; here they
  * are enlarged to SxS.

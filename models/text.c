@@ -17,7 +17,7 @@ struct text_source {
     uint64_t seed;
     const training_data *data;
     tokenizer *tokenizer;
-    int64_t marks; /* text positions that no caption gets */
+    int64_t marks;                /* text positions that no caption gets */
     caption_templates *templates; /* or NULL */
     words *words;                 /* that may stray into captions; NULL where none do */
 };
@@ -389,12 +389,12 @@ bool text_warn_cut(const text_source *t, error *err)
         bool whole = strlen(c.text) <= (size_t)shown;
         while (!whole && ((unsigned char)c.text[shown] & 0xc0) == 0x80) --shown; /* between characters */
         int64_t needed = c.longest + t->marks;
-        log_warn("%lld of %lld captions have more than %lld tokens and are cut there; the longest has %d, "
-                 "'%.*s%s': --set text_tokens=%d reads %s",
-                 (long long)c.cut, (long long)c.looked, (long long)(t->config.text_tokens - t->marks), c.longest, shown,
-                 c.text, whole ? "" : "...", (int)(needed < TEXT_TOKENS_MOST ? needed : TEXT_TOKENS_MOST),
-                 needed <= TEXT_TOKENS_MOST ? "them whole, in more time and memory"
-                                               : "the most there can be");
+        log_warn(
+            "%lld of %lld captions have more than %lld tokens and are cut there; the longest has %d, "
+            "'%.*s%s': --set text_tokens=%d reads %s",
+            (long long)c.cut, (long long)c.looked, (long long)(t->config.text_tokens - t->marks), c.longest,
+            shown, c.text, whole ? "" : "...", (int)(needed < TEXT_TOKENS_MOST ? needed : TEXT_TOKENS_MOST),
+            needed <= TEXT_TOKENS_MOST ? "them whole, in more time and memory" : "the most there can be");
     }
     free(captions);
     return ok;

@@ -227,6 +227,124 @@ def prior(folder):
         "out.text_loss": text_loss.reshape(1), "out.loss": loss.reshape(1), **w.gradients(names)})
 
 
+# ---- CLIP: written in the layout of openai/CLIP's published models (clip/model.py), a file of which it makes too ----
+
+CLIP = {"image": 8, "patch": 4, "embedding": 12, "text": 6, "rows": 20, "visual": (16, 2, 2), "textual": (12, 3, 2)}
+
+
+def clip_tower(w, prefix, x, heads, layers, mask, quick=True):
+    width = x.shape[-1]
+    for i in range(layers):
+        name = f"{prefix}transformer.resblocks.{i}."
+        h = F.layer_norm(x, (width,), w.normal(name + "ln_1.weight", (width,), 0.2, 1), w.normal(name + "ln_1.bias", (width,), 0.2))
+        q, k, v = F.linear(h, w.normal(name + "attn.in_proj_weight", (3 * width, width), 0.3),
+                           w.normal(name + "attn.in_proj_bias", (3 * width,), 0.1)).chunk(3, -1)
+        q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v))
+        scores = q @ k.transpose(-1, -2) / math.sqrt(width // heads)
+        mixed = (scores if mask is None else scores + mask).softmax(-1) @ v
+        x = x + F.linear(mixed.transpose(1, 2).flatten(2), w.normal(name + "attn.out_proj.weight", (width, width), 0.3),
+                         w.normal(name + "attn.out_proj.bias", (width,), 0.1))
+        h = F.layer_norm(x, (width,), w.normal(name + "ln_2.weight", (width,), 0.2, 1), w.normal(name + "ln_2.bias", (width,), 0.2))
+        h = F.linear(h, w.normal(name + "mlp.c_fc.weight", (4 * width, width), 0.3), w.normal(name + "mlp.c_fc.bias", (4 * width,), 0.1))
+        h = h * torch.sigmoid(1.702 * h) if quick else F.gelu(h)
+        x = x + F.linear(h, w.normal(name + "mlp.c_proj.weight", (width, 4 * width), 0.2), w.normal(name + "mlp.c_proj.bias", (width,), 0.1))
+    return x
+
+
+def clip_picture(w, pixels, quick=True):
+    width, heads, layers = CLIP["visual"]
+    p, n = CLIP["patch"], (CLIP["image"] // CLIP["patch"]) ** 2
+    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073])
+    deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+    x = ((pixels / 255.0 - mean) / deviation).permute(0, 3, 1, 2)
+    x = F.conv2d(x, w.normal("visual.conv1.weight", (width, 3, p, p), 0.2), stride=p).flatten(2).transpose(1, 2)
+    first = w.normal("visual.class_embedding", (width,), 0.5).expand(len(x), 1, width)
+    x = torch.cat([first, x], 1) + w.normal("visual.positional_embedding", (n + 1, width), 0.3)
+    x = F.layer_norm(x, (width,), w.normal("visual.ln_pre.weight", (width,), 0.2, 1), w.normal("visual.ln_pre.bias", (width,), 0.2))
+    x = clip_tower(w, "visual.", x, heads, layers, None, quick)[:, 0]
+    x = F.layer_norm(x, (width,), w.normal("visual.ln_post.weight", (width,), 0.2, 1), w.normal("visual.ln_post.bias", (width,), 0.2))
+    return F.normalize(x @ w.normal("visual.proj", (width, CLIP["embedding"]), 0.3), dim=-1)
+
+
+def clip_caption(w, text, ends, quick=True):
+    width, heads, layers = CLIP["textual"]
+    x = w.normal("token_embedding.weight", (CLIP["rows"], width), 0.5)[text]
+    x = x + w.normal("positional_embedding", (CLIP["text"], width), 0.3)
+    x = clip_tower(w, "", x, heads, layers, torch.full((CLIP["text"],) * 2, -math.inf).triu(1), quick)
+    x = F.layer_norm(x, (width,), w.normal("ln_final.weight", (width,), 0.2, 1), w.normal("ln_final.bias", (width,), 0.2))
+    x = x[torch.arange(len(x)), ends] @ w.normal("text_projection", (width, CLIP["embedding"]), 0.3)
+    return F.normalize(x, dim=-1)
+
+
+def clip_ours(name, value):
+    """A published tensor as the program's parameters: pairs of name and value."""
+    for old, new in {"visual.class_embedding": "image.class", "visual.conv1": "image.patch", "visual.positional_embedding": "image.position",
+                     "visual.ln_pre": "image.norm_before", "visual.ln_post": "image.norm_after", "visual.proj": "image.projection.weight",
+                     "token_embedding.weight": "text.embedding", "positional_embedding": "text.position", "ln_final": "text.norm",
+                     "text_projection": "text.projection.weight", "logit_scale": "log_scale"}.items():
+        if name.startswith(old):
+            new = new + name[len(old):]
+            if "norm" in new:
+                new = new.replace(".weight", ".gain")
+            if old.endswith("proj") or old.endswith("projection"):
+                value = value.T
+            if old == "visual.conv1":
+                value = value.permute(0, 2, 3, 1).flatten(1)
+            return [(new, value.reshape(1, -1) if old == "visual.class_embedding" else value.reshape(1) if old == "logit_scale" else value)]
+    tower = "image" if name.startswith("visual.") else "text"
+    number, rest = name.split("resblocks.")[1].split(".", 1)
+    scope = f"{tower}.block{int(number) + 1}."
+    if "in_proj" in rest:
+        return [(f"{scope}attention.{which}.{rest.split('_')[-1]}", part) for which, part in zip(("query", "key", "value"), value.chunk(3))]
+    for old, new in {"attn.out_proj": "attention.output", "mlp.c_fc": "up", "mlp.c_proj": "down"}.items():
+        rest = rest.replace(old, new)
+    for i in "12":
+        rest = rest.replace(f"ln_{i}.weight", f"norm{i}.gain").replace(f"ln_{i}.bias", f"norm{i}.bias")
+    return [(scope + rest, value)]
+
+
+def clip(folder):
+    w = Weights(4)
+    batch, rate, decay = 4, 1e-2, 0.2
+    pixels = torch.randint(0, 256, (batch, CLIP["image"], CLIP["image"], 3), generator=w.generator)
+    text = torch.randint(0, CLIP["rows"], (batch, CLIP["text"]), generator=w.generator)
+    ends = torch.tensor([5, 2, 0, 3])
+    log_scale = w.normal("logit_scale", (), 0.0, math.log(1 / 0.07))
+
+    def loss_of():
+        pictures, captions = clip_picture(w, pixels), clip_caption(w, text, ends)
+        logits = log_scale.exp() * pictures @ captions.T
+        own = torch.arange(batch)
+        return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2, pictures, captions
+
+    loss, pictures, captions = loss_of()
+    with torch.no_grad():
+        exact = clip_picture(w, pixels, quick=False), clip_caption(w, text, ends, quick=False)
+    loss.backward()
+    published = {n: v.detach().clone() for n, v in w.at.items()}
+    mine, gradients, after = {}, {}, {}
+    for name, value in w.at.items():
+        mine |= dict(clip_ours(name, value.detach().clone()))
+        gradients |= {"grad." + n: v for n, v in clip_ours(name, value.grad)}
+    # One step: gains, biases and the temperature do not decay; the class row, positions and embeddings do.
+    still = {n for n, v in w.at.items() if "ln_" in n or n.endswith("bias") or n == "logit_scale"}
+    adam = torch.optim.AdamW([{"params": [v for n, v in w.at.items() if n not in still], "weight_decay": decay},
+                              {"params": [v for n, v in w.at.items() if n in still], "weight_decay": 0.0}],
+                             lr=rate, betas=(0.9, 0.98), eps=1e-6)
+    adam.step()
+    for name, value in w.at.items():
+        after |= {"after." + n: v for n, v in clip_ours(name, value.detach())}
+    names = ["image.patch.weight", "image.class", "image.position", "image.norm_before.gain", "image.block1.attention.query.weight",
+             "image.block2.up.weight", "image.norm_after.bias", "image.projection.weight", "text.embedding", "text.position",
+             "text.block1.attention.value.bias", "text.block2.down.weight", "text.norm.gain", "text.projection.weight", "log_scale"]
+    inputs = {"in.pixels": pixels.int(), "in.text": text.int(), "in.ends": ends.int()}
+    out = {"out.pictures": pictures, "out.texts": captions, "out.loss": loss.reshape(1),
+           "out.pictures_gelu": exact[0], "out.texts_gelu": exact[1]}
+    write(folder + "/clip.safetensors", {**mine, **inputs, **out, **{"grad." + n: gradients["grad." + n] for n in names},
+                                         **{"after." + n: after["after." + n] for n in names}})
+    write(folder + "/clip_published.safetensors", published)
+
+
 # ---- AdamW with clipping and averages ----
 
 def adamw(folder):
@@ -264,4 +382,5 @@ if __name__ == "__main__":
         sys.exit("usage: make_golden.py FOLDER")
     dvae(sys.argv[1])
     prior(sys.argv[1])
+    clip(sys.argv[1])
     adamw(sys.argv[1])

@@ -1,5 +1,5 @@
-/* part.cl -- parts of a batch added up, or put side by side, in place, and taken out again; see the host file. random[3] is
- * the part's first sample.  The first part overwrites, so that nothing need be cleared and what is not
+/* part.cl -- parts of a batch added up, or put side by side, in place, and taken out again; see the host
+ * file. random[3] is the part's first sample.  The first part overwrites, so that nothing need be cleared and what is not
  * finite does not stay.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
@@ -48,19 +48,20 @@ __kernel void part_put(TENSOR_OUT(WHOLE_STORE, whole), TENSOR_IN(X_STORE, x), TE
     }
 }
 
-/* The other way: x of `count` elements from `whole`. */
+/* The other way: x of `count` elements from `whole`; zeros where it has none. */
 __kernel void part_get(TENSOR_OUT(X_STORE, x), TENSOR_IN(WHOLE_STORE, whole), TENSOR_IN(RANDOM_STORE, random),
                        const int count, const int sample, const int samples)
 {
     TENSOR_BEGIN(x);
     TENSOR_BEGIN(whole);
     const long first = (long)random[random_offset + 3] * sample;
-    const int end = first >= 0 && first + count <= (long)samples * sample ? count : 0;
-    FOR_VECTORS(i, end)
+    const bool inside = first >= 0 && first + count <= (long)samples * sample;
+    FOR_VECTORS(i, count)
     {
-        if (i + VEC <= end)
+        if (inside && i + VEC <= count)
             STORE_VEC(X_STORE, LOAD_VEC(WHOLE_STORE, whole, first + i), x, i);
         else
-            for (int e = i; e < end; ++e) STORE(X_STORE, LOAD(WHOLE_STORE, whole, first + e), x, e);
+            for (int e = i; e < count && e < i + VEC; ++e)
+                STORE(X_STORE, inside ? LOAD(WHOLE_STORE, whole, first + e) : 0.0f, x, e);
     }
 }

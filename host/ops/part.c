@@ -65,13 +65,18 @@ static bool part_put_bind(const node *n, binder *b)
 }
 
 /* The part's samples of `whole`, of which it has so many. */
+typedef struct get_attributes {
+    int64_t samples;
+    dtype type;
+} get_attributes;
+
 static bool part_get_infer(node *n)
 {
     const tensor *whole = n->in[0];
-    const int64_t *samples = n->attributes;
+    const get_attributes *a = n->attributes;
     int64_t dim[TENSOR_RANK_MAX];
-    for (int i = 0; i < whole->rank; ++i) dim[i] = i ? whole->dim[i] : *samples;
-    node_output(n, whole->type, whole->rank, dim);
+    for (int i = 0; i < whole->rank; ++i) dim[i] = i ? whole->dim[i] : a->samples;
+    node_output(n, a->type, whole->rank, dim);
     return true;
 }
 
@@ -92,9 +97,9 @@ static const op_def part_get = { .name = "part_get", .infer = part_get_infer, .b
 
 static void part_put_grad(node *n, tensor *const *dout, tensor **din)
 {
-    int64_t samples = n->in[1]->dim[0];
+    const get_attributes a = { n->in[1]->dim[0], n->in[1]->type };
     tensor *in[] = { op_contiguous(dout[0]), n->in[2] };
-    din[1] = graph_node1(n->graph, &part_get, 2, in, &samples, sizeof samples);
+    din[1] = graph_node1(n->graph, &part_get, 2, in, &a, sizeof a);
 }
 
 static const op_def part_put = {

@@ -91,6 +91,5 @@ static bool run_parts(const division *d, graph *g, int segment, division_write w
 bool division_run(const division *d, graph *g, division_write write, void *context, error *err)
 {
     if (d->parts <= 1) return write(context, 0, err) && graph_run(g, err);
-    return run_parts(d, g, 0, write, context, err) &&
-           (!d->parted || run_parts(d, g, 2, write, context, err));
+    return run_parts(d, g, 0, write, context, err) && (!d->parted || run_parts(d, g, 2, write, context, err));
 }

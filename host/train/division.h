@@ -24,9 +24,9 @@ typedef struct division {
     const node *joined, *parted;
 } division;
 
-/* While the forward pass is built: x [samples, ..] of all parts, [parts * samples, ..]; what follows, the loss,
- * runs once.  What led to x must be computed again for its gradient (graph_recompute_begin), and *d stay
- * where it is until graph_backward is done. */
+/* While the forward pass is built: x [samples, ..] of all parts, [parts * samples, ..]; what follows, the
+ * loss, runs once.  What led to x must be computed again for its gradient (graph_recompute_begin), and *d
+ * stay where it is until graph_backward is done. */
 tensor *division_join(division *d, const char *name, tensor *x);
 /* Whether a node runs once, between the parts' two runs. */
 bool division_is_once(const division *d, const node *n);

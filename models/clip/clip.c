@@ -159,7 +159,7 @@ tensor *clip_picture_features(graph *g, const clip_config *c, const clip_weights
 {
     const mask all = { .kind = MASK_BIDIRECTIONAL };
     graph_push(g, "image");
-    tensor *x = nn_linear(&w->patch, patches(c, k, pixels));                     /* [b,N,W] */
+    tensor *x = nn_linear(&w->patch, patches(c, k, pixels));                      /* [b,N,W] */
     x = op_concat(2, (tensor *[]){ op_embedding(w->class_row, k->begin), x }, 1); /* [b,N+1,W] */
     x = nn_norm(&w->image_before, drop(c, op_add(x, w->image_position), random));
     x = blocks(g, c, w->image_blocks, c->image_layers, x, &all, random);
@@ -200,17 +200,18 @@ static tensor *one_way(graph *g, const clip_losses *l, tensor *from, tensor *to,
     return sum ? sum : graph_poison(g);
 }
 
-static int64_t rows_at_once(int64_t batch)
+static int64_t rows_at_once(int64_t batch, int64_t most)
 {
     int64_t rows = batch;
-    while (rows * batch > CLIP_SIMILARITIES && rows % 2 == 0) rows /= 2;
+    while (rows * batch > most && rows % 2 == 0) rows /= 2;
     return rows;
 }
 
-clip_losses clip_contrast(graph *g, tensor *pictures, tensor *texts, tensor *log_scale, tensor *targets)
+clip_losses clip_contrast(graph *g, tensor *pictures, tensor *texts, tensor *log_scale, tensor *targets,
+                          int64_t most)
 {
     int64_t batch = targets->dim[0];
-    clip_losses l = { .scale = op_exp(log_scale), .rows = rows_at_once(batch) };
+    clip_losses l = { .scale = op_exp(log_scale), .rows = rows_at_once(batch, most) };
     l.pieces = batch / l.rows;
     for (int i = 0; i < 2; ++i) l.nearest[i] = graph_allocate(g, (size_t)l.pieces * sizeof(tensor *));
     tensor *scaled = op_mul(pictures, l.scale);

@@ -33,8 +33,7 @@ void clip_fit(clip_config *c, int64_t pictures, bool *chosen);
 bool clip_config_check(const clip_config *c, error *err);
 int64_t clip_patches(const clip_config *c); /* of a picture */
 int64_t clip_rows(const clip_config *c);    /* of the text table */
-/* How the pictures' shares of red, green and blue are mapped (OpenAI's constants). */
-#define CLIP_SCALE_MOST 100.0f /* of similarities in the loss (2.5) */
+#define CLIP_SCALE_MOST 100.0f              /* of similarities in the loss (2.5) */
 
 /* ---- Weights ---- */
 
@@ -45,16 +44,16 @@ typedef struct clip_block {
 } clip_block;
 
 typedef struct clip_weights {
-    linear_weights patch;                /* 3 patch^2 -> W, no bias */
-    tensor *class_row, *image_position;  /* [1,W], [N+1,W] */
+    linear_weights patch;               /* 3 patch^2 -> W, no bias */
+    tensor *class_row, *image_position; /* [1,W], [N+1,W] */
     norm_weights image_before, image_after;
-    clip_block *image_blocks;            /* [image_layers] */
-    linear_weights image_projection;     /* W -> E, no bias */
-    tensor *text_table, *text_position;  /* [rows,W], [T,W] */
-    clip_block *text_blocks;             /* [text_layers] */
+    clip_block *image_blocks;           /* [image_layers] */
+    linear_weights image_projection;    /* W -> E, no bias */
+    tensor *text_table, *text_position; /* [rows,W], [T,W] */
+    clip_block *text_blocks;            /* [text_layers] */
     norm_weights text_norm;
     linear_weights text_projection;
-    tensor *log_scale;                   /* [1]: the logarithm of what similarities are multiplied by */
+    tensor *log_scale; /* [1]: the logarithm of what similarities are multiplied by */
 } clip_weights;
 /* Declares every parameter. */
 clip_weights clip_declare(graph *g, const clip_config *c);
@@ -82,8 +81,7 @@ tensor *clip_text_features(graph *g, const clip_config *c, const clip_weights *w
 
 /* ---- The loss ---- */
 
-/* A batch's similarities, for as many rows at a time as give so many numbers: more are computed anew for the
- * gradient, so that memory stays bounded. */
+/* Similarities that the loss holds at once, unless it is told otherwise. */
 #define CLIP_SIMILARITIES (1 << 24)
 
 typedef struct clip_losses {
@@ -93,7 +91,10 @@ typedef struct clip_losses {
     int64_t pieces, rows;
     tensor **nearest[2];
 } clip_losses;
-/* Symmetric cross-entropy over all samples (2.3): features [B,E], targets I32 [B] = 0 .. B-1. */
-clip_losses clip_contrast(graph *g, tensor *pictures, tensor *texts, tensor *log_scale, tensor *targets);
+/* Symmetric cross-entropy over all samples (2.3): features [B,E], targets I32 [B] = 0 .. B-1.  Of a batch's
+ * B x B similarities about `most` are computed at a time, as rows of them; where that is not all, they are
+ * computed again for the gradient, so that memory stays bounded. */
+clip_losses clip_contrast(graph *g, tensor *pictures, tensor *texts, tensor *log_scale, tensor *targets,
+                          int64_t most);
 
 #endif

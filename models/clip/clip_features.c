@@ -145,7 +145,8 @@ bool clip_features_texts(clip_features *f, const int32_t *ids, const int64_t *en
 {
     int64_t tokens = f->config.text_tokens;
     CHECK(count <= f->batch, "%lld captions at once, of %lld", (long long)count, (long long)f->batch);
-    int32_t *block = calloc((size_t)(f->batch * (tokens + 1)), sizeof *block), *at = block + f->batch * tokens;
+    int32_t *block = calloc((size_t)(f->batch * (tokens + 1)), sizeof *block),
+            *at = block + f->batch * tokens;
     if (!block) return error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)f->batch);
     memcpy(block, ids, (size_t)(count * tokens) * sizeof *block);
     for (int64_t i = 0; i < f->batch; ++i) at[i] = (int32_t)(i * tokens + (i < count ? ends[i] : 0));

@@ -4,6 +4,7 @@
 
 #include "models/clip/clip_features.h"
 #include "models/clip/clip_text.h"
+#include "models/clip/published.h"
 #include "models/kinds.h"
 #include "models/trainer.h"
 
@@ -40,6 +41,14 @@ static bool read_scale(clip_part *p, error *err)
     return true;
 }
 
+static bool read_parameters(clip_part *p, const part_files *files, error *err)
+{
+    bool published;
+    if (!clip_published_is(files->weights, &published, err)) return false;
+    return published ? clip_published_read(p->store, files->weights, err)
+                     : checkpoint_import(p->store, files->weights, files->run, &p->metadata, err);
+}
+
 clip_part *clip_part_open(device *d, const char *folder, error *err)
 {
     part_files files;
@@ -49,7 +58,7 @@ clip_part *clip_part_open(device *d, const char *folder, error *err)
     ok = ok && part_files_config(&files, &p->config, err) && clip_config_check(&p->config, err) &&
          open_text(p, &files, folder, err) && (p->store = part_store_create(d, err)) &&
          (p->features = clip_features_create(p->store, &p->config, false, err)) &&
-         checkpoint_import(p->store, files.weights, files.run, &p->metadata, err) && read_scale(p, err);
+         read_parameters(p, &files, err) && read_scale(p, err);
     part_files_free(&files);
     if (ok) return p;
     clip_part_close(p);
@@ -107,8 +116,8 @@ bool clip_part_pictures(clip_part *p, const uint8_t *rgb, int64_t count, int64_t
     return ok;
 }
 
-static bool place(const clip_part *p, const clip_marks *marks, const char *caption, int32_t *ids, int64_t *end,
-                  int64_t *cut, error *err)
+static bool place(const clip_part *p, const clip_marks *marks, const char *caption, int32_t *ids,
+                  int64_t *end, int64_t *cut, error *err)
 {
     int32_t *found = NULL;
     int count = tokenizer_encode(p->tokenizer, caption, &found, err);

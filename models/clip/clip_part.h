@@ -8,12 +8,13 @@
 #include "models/parts.h"
 
 typedef struct clip_part {
-    clip_config config; /* config.image_size: pixels a side that it was trained at; config.embedding: dimensions */
+    clip_config
+        config; /* config.image_size: pixels a side that it was trained at; config.embedding: dimensions */
     store *store;
     tokenizer *tokenizer;
     words *words; /* of the training captions, or NULL */
     checkpoint_metadata metadata;
-    float scale; /* exp of the learned temperature's log, at most 100 */
+    float scale;                    /* exp of the learned temperature's log, at most 100 */
     struct clip_features *features; /* private */
 } clip_part;
 

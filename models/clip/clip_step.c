@@ -67,7 +67,7 @@ bool clip_step_build(clip_step *s, store *st, const clip_config *c, error *err)
     tensor *features[2];
     towers(s, c, &w, features);
     join(s, c, features);
-    s->losses = clip_contrast(g, features[0], features[1], w.log_scale, s->targets);
+    s->losses = clip_contrast(g, features[0], features[1], w.log_scale, s->targets, CLIP_SIMILARITIES);
     graph_backward(g, s->losses.loss);
     keep(&s->losses);
     const optimizer_settings o = training_optimizer(&c->training);

@@ -121,8 +121,7 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
 
 static bool need_check(clip_trainer *t, error *err)
 {
-    if (!t->check)
-        t->check = clip_features_create(t->base.store, &t->config, t->config.ema > 0, err);
+    if (!t->check) t->check = clip_features_create(t->base.store, &t->config, t->config.ema > 0, err);
     return t->check != NULL;
 }
 
@@ -167,8 +166,7 @@ static float *compare_validation(clip_trainer *t, const uint8_t *pixels, int64_t
     if (!features)
         return error_null(err, ERROR_MEMORY, "out of memory for the features of %lld pictures",
                           (long long)count);
-    if (need_check(t, err) &&
-        validation_features(t, pixels, count, features, features + numbers, err))
+    if (need_check(t, err) && validation_features(t, pixels, count, features, features + numbers, err))
         return features;
     free(features);
     return NULL;
@@ -193,9 +191,8 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
     float *features = pixels ? compare_validation(t, pixels, count, err) : NULL;
     if (!features) return false;
     retrieval found;
-    bool ok = learned_scale(t, &scale, err) &&
-              retrieval_of(features, features + count * t->config.embedding, count, t->config.embedding,
-                           scale, &found, err);
+    bool ok = learned_scale(t, &scale, err) && retrieval_of(features, features + count * t->config.embedding,
+                                                            count, t->config.embedding, scale, &found, err);
     free(features);
     if (!ok) return false;
     trainer_observe(&t->base, found.loss);
@@ -295,8 +292,7 @@ static bool make_batch(clip_trainer *t, error *err)
 
 static bool build(clip_trainer *t, error *err)
 {
-    return trainer_open_store(&t->base, err) &&
-           clip_step_build(&t->train, t->base.store, &t->config, err) &&
+    return trainer_open_store(&t->base, err) && clip_step_build(&t->train, t->base.store, &t->config, err) &&
            graph_compile(t->train.graph, (uint64_t)t->config.seed, CLIP_STEP_KNOB, err) &&
            clip_step_ready(&t->train, err) && clip_start_scale(t->base.store, err);
 }
@@ -309,8 +305,8 @@ static bool set_up(clip_trainer *t, const train_request *r, const char *data, er
     if (!trainer_open_device(&t->base, err) || !trainer_open_data(&t->base, data, c->image_size, true, err) ||
         !find_origin(r, &from, err))
         return false;
-    bool ok = fit(t, r, &from, err) && batch_is_enough(c, err) && (r->resume || text_warn_cut(t->text, err)) &&
-              make_batch(t, err) && build(t, err) &&
+    bool ok = fit(t, r, &from, err) && batch_is_enough(c, err) &&
+              (r->resume || text_warn_cut(t->text, err)) && make_batch(t, err) && build(t, err) &&
               (!from.weights || clip_start_from_model(t->base.store, &from, text_tokenizer(t->text), err));
     part_files_free(&from);
     return ok;
@@ -343,9 +339,8 @@ bool clip_train(const train_request *r, error *err)
     json_t *parts = NULL;
     bool ok = request_config(r, &clip_config_table, &t.config, err) &&
               request_take_sizes(r, &clip_config_table, clip_sizes, &t.config, err) &&
-              clip_config_check(&t.config, err) &&
-              (data = request_path(r, "data", r->data, "--data", err)) && set_up(&t, r, data, err) &&
-              (parts = parts_origin(&t, r, err)) &&
+              clip_config_check(&t.config, err) && (data = request_path(r, "data", r->data, "--data", err)) &&
+              set_up(&t, r, data, err) && (parts = parts_origin(&t, r, err)) &&
               trainer_run(&t.base, &task, &clip_config_table, &t.config, data, parts, err);
     free(data);
     clean_up(&t);

@@ -28,11 +28,9 @@ static bool fill_text(const made_up *m, error *err)
     const clip_step *s = &m->step;
     int64_t samples = s->text->dim[0], tokens = m->config.text_tokens;
     int32_t *ids = malloc((size_t)(samples * (tokens + 1)) * sizeof *ids), *ends = ids + samples * tokens;
-    if (!ids)
-        return error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)samples);
+    if (!ids) return error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)samples);
     workload_tokens(ids, samples * tokens, clip_rows(&m->config), 1);
-    for (int64_t i = 0; i < samples; ++i)
-        ends[i] = (int32_t)(i * tokens + tokens - 1 - i % (tokens - 1));
+    for (int64_t i = 0; i < samples; ++i) ends[i] = (int32_t)(i * tokens + tokens - 1 - i % (tokens - 1));
     bool ok = graph_write(s->text, ids, err) && graph_write(s->ends, ends, err);
     free(ids);
     return ok;

@@ -18,9 +18,9 @@ static const config_alias aliases[] = { { "parts", "accumulate" }, { NULL, NULL 
 const config_table clip_config_table = { "clip", fields, (int)(sizeof fields / sizeof *fields),
                                          sizeof(clip_config), aliases };
 
-const char *const clip_sizes[] = { "image_size",  "patch",      "image_layers", "image_width",
+const char *const clip_sizes[] = { "image_size",  "patch",       "image_layers", "image_width",
                                    "image_heads", "text_layers", "text_width",   "text_heads",
-                                   "mlp_factor",  "embedding",  "activation",   NULL };
+                                   "mlp_factor",  "embedding",   "activation",   NULL };
 
 void clip_fit(clip_config *c, int64_t pictures, bool *chosen)
 {

@@ -1,4 +1,5 @@
-/* retrieval.h -- how well captions find their pictures and pictures their captions, from features of length 1.
+/* retrieval.h -- how well captions find their pictures and pictures their captions, from features of
+ * length 1.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_CLIP_RETRIEVAL_H
 #define DALLE_CL_MODELS_CLIP_RETRIEVAL_H

@@ -28,13 +28,15 @@ static bool fits(const safetensors_tensor *t, const store_entry *e)
     return same;
 }
 
-/* Rows behind the tokenizer's pieces, the caption's end, stay behind them; pieces that are new are composed. */
-static bool grow_pieces(const start_file *o, float *values, int64_t from, int64_t to, int64_t size, error *err)
+/* Rows behind the tokenizer's pieces, the caption's end, stay behind them; new pieces are composed. */
+static bool grow_pieces(const start_file *o, float *values, int64_t from, int64_t to, int64_t size,
+                        error *err)
 {
     int64_t old = tokenizer_vocabulary(o->old), grown = tokenizer_vocabulary(o->grown), ends = from - old;
-    if (from == to || ends < 0 || to - grown != ends) return from == to || error_set(err, ERROR_FORMAT,
-                         "'%s': '%s' has %lld rows for a tokenizer of %lld tokens", o->path, pieces,
-                         (long long)from, (long long)old);
+    if (from == to || ends < 0 || to - grown != ends)
+        return from == to ||
+               error_set(err, ERROR_FORMAT, "'%s': '%s' has %lld rows for a tokenizer of %lld tokens",
+                         o->path, pieces, (long long)from, (long long)old);
     memmove(values + grown * size, values + old * size, (size_t)(ends * size) * sizeof *values);
     memset(values + old * size, 0, (size_t)((grown - old) * size) * sizeof *values);
     for (int64_t row = old; row < grown; ++row)

@@ -130,8 +130,8 @@ static bool is_of_positions(const char *name)
     return strcmp(name, "text_position") == 0 || strcmp(name, "padding_embedding") == 0;
 }
 
-static bool add_rows(const start_file *o, const char *name, float *values, int64_t from, int64_t to, int64_t size,
-                     error *err)
+static bool add_rows(const start_file *o, const char *name, float *values, int64_t from, int64_t to,
+                     int64_t size, error *err)
 {
     for (int64_t row = from; row < to; ++row)
         if (is_of_pieces(name) && !start_piece(o, values, row, size, err))

@@ -88,14 +88,14 @@ static void exact_size_is_untouched(void **state)
     image in = noise(SIZE, SIZE, 9);
     uint8_t out[SIZE * SIZE * 3];
     for (int mode = AUGMENT_NONE; mode <= AUGMENT_LISTING2; ++mode) {
-        assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_OFF, &(augment_dice){ .seed = 1, .epoch = 2, .sample = 3 },
-                            out, NULL));
+        assert_true(augment(&in, SIZE, (augment_mode)mode, AUGMENT_FLIP_OFF,
+                            &(augment_dice){ .seed = 1, .epoch = 2, .sample = 3 }, out, NULL));
         assert_memory_equal(out, in.pixels, sizeof out);
     }
     int flips = 0;
     for (uint32_t sample = 0; sample < 100; ++sample) {
-        assert_true(augment(&in, SIZE, AUGMENT_NONE, AUGMENT_FLIP_ON, &(augment_dice){ .seed = 1, .epoch = 2, .sample = sample },
-                            out, NULL));
+        assert_true(augment(&in, SIZE, AUGMENT_NONE, AUGMENT_FLIP_ON,
+                            &(augment_dice){ .seed = 1, .epoch = 2, .sample = sample }, out, NULL));
         flips += memcmp(out, in.pixels, sizeof out) != 0;
     }
     assert_in_range(flips, 30, 70);

@@ -1,5 +1,5 @@
-/* test_clip.c -- CLIP as a whole: it learns which caption belongs to which drawing; a run and what is packed of
- * it give the same features, of length 1, whatever is embedded beside a picture; what it refuses.
+/* test_clip.c -- CLIP as a whole: it learns which caption belongs to which drawing; a run and what is packed
+ * of it give the same features, of length 1, whatever is embedded beside a picture; what it refuses.
  * SPDX-License-Identifier: MIT */
 #include "models/clip/clip_part.h"
 #include "models/clip/clip_text.h"
@@ -79,7 +79,8 @@ static void learns_and_is_packed(void **state)
         assert_true(fabs(length_of(pictures[0] + i * EMBEDDING) - 1) < 1e-5);
         assert_true(fabs(length_of(texts[0] + i * EMBEDDING) - 1) < 1e-5);
     }
-    good(pack_model(hardware, (const char *const[]){ path_of("run"), NULL }, path_of("model"), DTYPE_F32, &err),
+    good(pack_model(hardware, (const char *const[]){ path_of("run"), NULL }, path_of("model"), DTYPE_F32,
+                    &err),
          &err);
     clip_part *model = opened("model");
     assert_true(model->words && model->scale == run->scale);
@@ -179,8 +180,8 @@ static void started_from_a_model(void **state)
 {
     (void)state;
     error err;
-    const char *const sets[] = { "steps=1", "batch=8", "sample_every=0", "text_vocabulary=330", "warmup=0",
-                                 "learning_rate=0" };
+    const char *const sets[] = { "steps=1",  "batch=8",        "sample_every=0", "text_vocabulary=330",
+                                 "warmup=0", "learning_rate=0" };
     train_request r = { .preset = "tiny",
                         .sets = sets,
                         .set_count = 6,
@@ -251,15 +252,16 @@ int main(void)
     hardware = device_or_skip();
     base = room_create();
     drawings_tar(path_of("data.tar"), DRAWINGS);
-    const char *const sets[] = { "steps=150", "sample_every=75", "eval_every=75", "text_vocabulary=288", NULL };
+    const char *const sets[] = { "steps=150", "sample_every=75", "eval_every=75", "text_vocabulary=288",
+                                 NULL };
     if (!train_tiny("clip", path_of("data.tar"), NULL, path_of("run"), sets, &err)) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(learns_and_is_packed), cmocka_unit_test(whatever_is_beside),
+        cmocka_unit_test(learns_and_is_packed),       cmocka_unit_test(whatever_is_beside),
         cmocka_unit_test(long_captions_and_stopping), cmocka_unit_test(not_a_number),
-        cmocka_unit_test(started_from_a_model), cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(started_from_a_model),       cmocka_unit_test(what_is_refused),
         cmocka_unit_test(where_ends_stand),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
