@@ -192,40 +192,42 @@ def read(path):
     return {n: np.frombuffer(data[slice(*t["data_offsets"])], "<f4").reshape(t["shape"]) for n, t in header.items()}
 
 
+def published_features(net, model, extractor, pictures, how):
+    """Of pytorch-fid's or torch-fidelity's program, in float as they compute them."""
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+    if how == "centres":
+        f = torch.cat([net(part.float() / 255)[0][:, :, 0, 0] for part in x.split(10)])
+        return f.numpy(), (f @ model.fc.weight.T).numpy()
+    parts = [extractor(part) for part in x.split(10)]
+    return torch.cat([q[0] for q in parts]).numpy(), torch.cat([q[1] for q in parts]).numpy()
+
+
 def compare(program):
     folder = tempfile.mkdtemp()
     net, model = network(1)
     state = {n: v for n, v in model.state_dict().items() if wanted(n)}
-    print("parameters:", sum(v.numel() for v in state.values()))
     weights, pictures = os.path.join(folder, "weights"), os.path.join(folder, "pictures")
     write(weights, {n: v.numpy() for n, v in state.items()}, "weights by rule")
     torch.save({n: v for n, v in model.state_dict().items() if not n.startswith("AuxLogits.")}, weights + ".pth")
-    sets = {"a": smooth("set a", 60, 64, 7, 1.0), "b": smooth("set b", 50, 64, 9, 0.7)}
+    sets = {"a": smooth("set a", 24, 64, 7, 1.0), "b": smooth("set b", 20, 64, 9, 0.7)}
     write(pictures, sets, "pictures by rule")
     extractor = FeatureExtractorInceptionV3("plain", ["2048", "logits_unbiased"], weights + ".pth")
     for how in ("centres", "corners"):
         found = os.path.join(folder, how)
-        said = json.loads(subprocess.run([program, weights, pictures, found, how], check=True, capture_output=True,
-                                         text=True).stdout)
-        ours, net_f32 = read(found), {}
-        for s, p in sets.items():
-            x = torch.from_numpy(p).permute(0, 3, 1, 2)
-            if how == "centres":
-                net.float()
-                net.resize_input = net.normalize_input = True
-                f = torch.cat([net(part.float() / 255)[0][:, :, 0, 0] for part in x.split(10)])
-                net_f32[s] = f.numpy(), (f @ model.fc.weight.T).numpy()
-            else:
-                parts = [extractor(part) for part in x.split(10)]
-                net_f32[s] = torch.cat([q[0] for q in parts]).numpy(), torch.cat([q[1] for q in parts]).numpy()
-            print(how, s, "features differ by", worst(ours[f"features.{s}"], net_f32[s][0]), "logits by",
-                  worst(ours[f"logits.{s}"], net_f32[s][1]), "of the largest", np.abs(net_f32[s][0]).max())
-        theirs = {"fid pytorch-fid": published_fid(net_f32["a"][0], net_f32["b"][0]),
-                  "fid torch-fidelity": fidelity_fid(net_f32["a"][0], net_f32["b"][0]),
-                  "score torch-fidelity": score(net_f32["a"][1], True),
-                  "kid torch-fidelity": kid(net_f32["a"][0], net_f32["b"][0], kid_subsets=10, kid_subset_size=40)}
-        print(how, "ours", json.dumps(said))
-        print(how, "theirs", json.dumps(theirs))
+        said = subprocess.run([program, weights, pictures, found, how], check=True, capture_output=True, text=True)
+        print(how, "ours", said.stdout.strip())
+        ours = read(found)
+        theirs = {s: published_features(net, model, extractor, p, how) for s, p in sets.items()}
+        for s, (f, logits) in theirs.items():
+            print(how, s, "features differ by", worst(ours[f"features.{s}"], f), "logits by",
+                  worst(ours[f"logits.{s}"], logits), "of the largest", np.abs(f).max(), np.abs(logits).max())
+        a, b = theirs["a"], theirs["b"]
+        if how == "centres":
+            print(how, "fid pytorch-fid", published_fid(a[0], b[0]))
+        else:
+            print(how, "score torch-fidelity", score(a[1], True), "kid torch-fidelity",
+                  kid(a[0], b[0], kid_subsets=10, kid_subset_size=16))
+            print(how, "fid torch-fidelity", fidelity_fid(a[0], b[0]))
 
 
 def main():
