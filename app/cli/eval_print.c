@@ -23,7 +23,7 @@ static const struct group {
     { "retrieval", "retrieval" },
     { "distance", "distances of sets of pictures" },
 };
-enum { GROUPS = sizeof groups / sizeof *groups, COLUMNS = 7, CELL = 64, ROWS = 2 * FIGURES_MOST };
+enum { GROUPS = sizeof groups / sizeof *groups, COLUMNS = 8, CELL = 64, ROWS = 2 * FIGURES_MOST };
 
 /* ---- The table ---- */
 
@@ -84,7 +84,7 @@ static void add_row(table *t, const eval_print *p, const char *group, const char
     if (p->count == 2) ++last;
     set_cell(t, last, shown->unit);
     snprintf(text, sizeof text, "%lld %s", (long long)shown->count, shown->of);
-    set_cell(t, last + 1 < COLUMNS ? last + 1 : last, text);
+    set_cell(t, last + 1, text);
     t->group[t->rows++] = group;
 }
 

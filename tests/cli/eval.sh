@@ -81,6 +81,8 @@ says "SSIM"
 runs 0 eval -m clip --data mine --captions 0
 says "has no dVAE"
 says "a caption's picture first"
+runs 1 eval -m model --data mine --inception model/dvae.safetensors
+warns "of Inception-v3; tools/convert_inception.py"
 runs 2 eval -m model --judge dvae --data mine
 warns "--judge 'dvae' has no CLIP"
 
@@ -91,6 +93,7 @@ runs 0 eval -m model --against small --data mine --captions 2 --of 2
 says "first: model, 12 pictures of 16 x 16 pixels"
 says "second: small, 12 pictures of 8 x 8 pixels"
 says "what the first has more than the second"
+grep -q 'PSNR  .* dB  *12 pictures$' out || failed "no unit behind two models' figures"
 says "pictures have another size"
 says "its windows have 11 x 11 pixels"
 runs 0 eval -m dvae --against model --data mine --captions 0 --json
