@@ -66,7 +66,7 @@ def optimizer(model, rate, beta2, decay):
     import torch
     groups = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
     for name, p in model.named_parameters():
-        groups[name.endswith("bias") or "norm" in name]["params"].append(p)
+        groups[name.endswith("bias") or "norm" in name or "ln_" in name or name == "logit_scale"]["params"].append(p)
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, beta2), eps=1e-8, fused=True)
 
 
@@ -126,16 +126,31 @@ def sample(variant, sizes):
     return lambda: sampler.picture(text)
 
 
+def clip(variant, sizes, batch):
+    import torch
+    from bench_models import Clip, ClipSizes
+    s = ClipSizes(*sizes)
+    model = Clip(s)
+    pixels = torch.randint(0, 256, (batch, s.image, s.image, 3), dtype=torch.uint8)
+    text, ends = torch.randint(0, s.rows, (batch, s.text)), s.text - 1 - torch.arange(batch) % (s.text - 1)
+    call = compiled(model, variant)
+    return step_of(model, lambda: call(pixels, text, ends)[0], optimizer(model, 1e-4, 0.98, 0.2), 0)
+
+
 # ---- Cases ----
 
 DVAE = {"paper-256": (256, 256, 4, 8192), "hid64-64": (64, 64, 3, 1024)}  # picture, channels, groups, codes
 # Text tokens, picture tokens a side, vocabularies of text and picture, width, heads, layers.
 PRIOR = {"512x12": (256, 32, 16384, 8192, 512, 8, 12), "256x8": (32, 16, 2048, 1024, 256, 4, 8)}
+# Picture, patch; width, heads, layers of either tower; text tokens, rows of their table, dimensions.
+CLIP = {"vit-b-32": (224, 32, (768, 12, 12), (512, 8, 12), 77, 49408, 512),
+        "emoji": (64, 8, (160, 5, 5), (112, 4, 3), 24, 1536, 128)}
 VARIANTS = {
     "gemm": ("eager", "onednn"),
     "conv": ("eager", "channels_last"),
     "dvae": ("eager", "channels_last", "compile"),  # compile: of channels_last
     "prior": ("eager", "dense", "compile", "compile_dense"),
+    "clip": ("eager", "compile"),
     "sample": ("eager", "dense", "compile", "compile_freeze"),
     "sample-f16": ("compile", "bf16"),  # ours stores its matrices in f16
     "start": ("eager",),
@@ -158,6 +173,8 @@ def parse(case):
         return kind, lambda variant: dvae(variant, DVAE[name], int(batch))
     if kind == "prior" and name in PRIOR and batch.isdigit():
         return kind, lambda variant: prior(variant, PRIOR[name], int(batch))
+    if kind == "clip" and name in CLIP and batch.isdigit():
+        return kind, lambda variant: clip(variant, CLIP[name], int(batch))
     if kind == "sample" and (name := rest.removesuffix("-f16")) in PRIOR:
         return kind + rest.removeprefix(name), lambda variant: sample(variant, PRIOR[name])
     if case == "start":

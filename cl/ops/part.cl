@@ -1,6 +1,6 @@
 /* part.cl -- parts of a batch added up, or put side by side, in place, and taken out again; see the host
- * file. random[3] is the part's first sample.  The first part overwrites, so that nothing need be cleared and what is not
- * finite does not stay.
+ * file. random[3] is the part's first sample.  The first part overwrites, so that nothing need be cleared and
+ * what is not finite does not stay.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 

@@ -281,6 +281,31 @@ static void test_the_host_acts_between_segments(void **state)
     assert_close(got, (double[]){ 32, 64, 96 }, 3);
 }
 
+/* A segment that runs again finds what it reads of an earlier one, though it has read it already. */
+static void test_a_segment_runs_again(void **state)
+{
+    fixture *f = *state;
+    graph *g = f->graph;
+    tensor *x = graph_input(g, "x", DTYPE_F32, 1, (int64_t[]){ 3 }),
+           *y = graph_input(g, "y", DTYPE_F32, 1, (int64_t[]){ 3 });
+    tensor *first = op_scale(x, 2);
+    graph_segment(g);
+    tensor *sum = op_add(first, y), *other = op_scale(sum, 5), *last = op_sub(other, sum);
+    graph_keep(last);
+    compile(g);
+    error err = { 0 };
+    float got[3];
+    set(x, (float[]){ 1, 2, 3 });
+    assert_true(graph_run_segment(g, 0, &err));
+    for (int again = 0; again < 3; ++again) {
+        float more = (float)again;
+        set(y, (float[]){ more, more, more });
+        assert_true(graph_run_segment(g, 1, &err));
+        get(last, got);
+        assert_close(got, (double[]){ 4 * (2 + again), 4 * (4 + again), 4 * (6 + again) }, 3);
+    }
+}
+
 /* An update made last runs as soon as it can, and what comes after it in a segment of its own stays behind
  * it. */
 static void test_updates_are_advanced(void **state)
