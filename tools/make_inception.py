@@ -189,7 +189,8 @@ def read(path):
         header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
         data = f.read()
     header.pop("__metadata__", None)
-    return {n: np.frombuffer(data[slice(*t["data_offsets"])], "<f4").reshape(t["shape"]) for n, t in header.items()}
+    return {n: np.frombuffer(data[slice(*t["data_offsets"])], "<f4").reshape(t["shape"]).copy()
+            for n, t in header.items()}
 
 
 def published_features(net, model, extractor, pictures, how):

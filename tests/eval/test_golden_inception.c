@@ -49,7 +49,8 @@ static void test_golden(void **state)
     rig *r = *state;
     thin_weights_write(r->device, r->path, &(thin_damage){ 0 });
     safetensors *golden = rule_golden();
-    static const int sides[] = { 1, 5, 64, 299, 310 };
+    static const int sides[] = { 64, 5, 1, 299, 310 };
+    const size_t tried = getenv("DALLE_CL_TINY") ? 1 : sizeof sides / sizeof *sides;
     static const char *const ways[] = { "centres", "corners" };
     for (int way = 0; way < 2; ++way) {
         inception *n;
@@ -57,7 +58,7 @@ static void test_golden(void **state)
                               &rule_error));
         assert_int_equal(inception_features(n), THIN_FEATURES);
         assert_int_equal(inception_classes(n), THIN_CLASSES);
-        for (size_t i = 0; i < sizeof sides / sizeof *sides; ++i) {
+        for (size_t i = 0; i < tried; ++i) {
             float features[2 * THIN_FEATURES], logits[2 * THIN_CLASSES];
             uint8_t *rgb = pictures_of(2, sides[i]);
             OK(inception_run(n, rgb, 2, sides[i], features, logits, NULL, NULL, &rule_error));
