@@ -46,7 +46,7 @@ image_filter trainer_filter(const training_config *c)
     return filters[c->resize];
 }
 
-static bool read_how(const training_config *c, image_reading *how, error *err)
+bool trainer_reading(const training_config *c, image_reading *how, error *err)
 {
     *how = (image_reading){ .ignore_profiles = c->colour_profile == training_colour_profile_ignore,
                             .max_pixels = c->max_pixels,
@@ -59,7 +59,7 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
     const training_config *c = t->config;
     bool cropped = t->crop > 0 && t->crop < 1;
     image_reading how;
-    if (!read_how(c, &how, err)) return false;
+    if (!trainer_reading(c, &how, err)) return false;
     const training_data_options options = { .path = path,
                                             .split = c->split,
                                             .holdout = c->holdout,

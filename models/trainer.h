@@ -28,7 +28,8 @@ void trainer_init(trainer *t, const train_request *r, const training_config *c, 
 bool trainer_open_device(trainer *t, error *err);
 /* Pictures of `size` pixels a side; `captions`: those without one are left out. */
 bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions, error *err);
-/* How its pictures are resized. */
+/* How the settings have pictures read, and resized. */
+bool trainer_reading(const training_config *c, image_reading *how, error *err);
 image_filter trainer_filter(const training_config *c);
 bool trainer_open_store(trainer *t, error *err);
 /* After the kind's graphs are gone. */

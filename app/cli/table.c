@@ -35,6 +35,7 @@
     X(score) \
     X(classify) \
     X(find) \
+    X(eval) \
     X(info) \
     X(config) \
     X(plan) \

@@ -1,5 +1,5 @@
-/* quality.c -- PSNR and SSIM.  A window's means are two passes of one row of weights, along rows and then columns, of
- * the five planes a, b, aa, bb, ab.
+/* quality.c -- PSNR and SSIM.  A window's means are two passes of one row of weights, along rows and then
+ * columns, of the five planes a, b, aa, bb, ab.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/quality.h"
 
@@ -93,19 +93,18 @@ double quality_ssim(const uint8_t *a, const uint8_t *b, int64_t side)
     return sum / (double)(3 * kept * kept);
 }
 
-bool quality_add(quality_sums *sums, const uint8_t *a, const uint8_t *b, int64_t side)
+bool quality_add(quality *q, const uint8_t *a, const uint8_t *b, int64_t side)
 {
     double error = quality_squared_error(a, b, side);
-    double ssim = side < QUALITY_WINDOW ? 0 : quality_ssim(a, b, side);
-    if (isnan(ssim)) return false;
-    ++sums->pictures;
-    sums->squared_error += error;
-    sums->ssim += ssim;
-    sums->ssim_squares += ssim * ssim;
-    if (error > 0) {
-        sums->psnr += quality_psnr(error);
-        sums->psnr_squares += quality_psnr(error) * quality_psnr(error);
-    } else
-        ++sums->equal;
+    if (side >= QUALITY_WINDOW) {
+        double ssim = quality_ssim(a, b, side);
+        if (isnan(ssim)) return false;
+        mean_add(&q->ssim, ssim);
+    }
+    mean_add(&q->squared_error, error);
+    if (error > 0)
+        mean_add(&q->psnr, quality_psnr(error));
+    else
+        ++q->equal;
     return true;
 }

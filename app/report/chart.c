@@ -68,6 +68,11 @@ static void widen(double value, double *low, double *high)
     if (value > *high) *high = value;
 }
 
+static double place_of(const chart *c, double step)
+{
+    return c->doubling ? log2(step) : step;
+}
+
 bool chart_range(chart *c)
 {
     double low = INFINITY, high = -INFINITY, first = INFINITY, last = -INFINITY;
@@ -76,7 +81,7 @@ bool chart_range(chart *c)
         for (int64_t i = 0; i < s->count; ++i) {
             if (!isfinite(s->value[i])) continue;
             widen(s->value[i], &low, &high);
-            widen(s->step[i], &first, &last);
+            widen(place_of(c, s->step[i]), &first, &last);
         }
     }
     if (!isfinite(low) || !isfinite(first)) return false;
@@ -95,7 +100,7 @@ bool chart_range(chart *c)
 
 static double x_of(const chart *c, double step)
 {
-    return LEFT + AREA_WIDTH * (step - c->first) / (c->last - c->first);
+    return LEFT + AREA_WIDTH * (place_of(c, step) - c->first) / (c->last - c->first);
 }
 
 static double y_of(const chart *c, double value)
@@ -141,14 +146,17 @@ static void draw_axes(const chart *c, const canvas *on)
     on->text(on->self, CANVAS_TITLE, CANVAS_LEFT, 8, 18, text);
     double step = c->log && c->most - c->least > 2 ? 1 : tick_step(c->most - c->least, 5);
     for (double at = ceil(c->least / step) * step; at <= c->most; at += step) value_tick(c, on, at);
-    step = fmax(1, tick_step(c->last - c->first, 5));
+    step = c->doubling ? 1 : fmax(1, tick_step(c->last - c->first, 5));
     for (double at = ceil(c->first / step) * step; at <= c->last * (1 + 1e-9); at += step) {
-        number_text(at, text);
-        double x = x_of(c, at);
+        double of = c->doubling ? exp2(at) : at, x = x_of(c, of);
+        number_text(of, text);
         on->path(on->self, CANVAS_AXIS, 0, (double[]){ x, TOP + AREA_HEIGHT, x, TOP + AREA_HEIGHT + 4 }, 2,
                  NULL);
         on->text(on->self, CANVAS_SMALL, CANVAS_MIDDLE, x, TOP + AREA_HEIGHT + 16, text);
     }
+    if (c->across)
+        on->text(on->self, CANVAS_SMALL, CANVAS_RIGHT, CHART_WIDTH - RIGHT, TOP + AREA_HEIGHT + 27,
+                 c->across);
     on->path(on->self, CANVAS_AXIS, 0,
              (double[]){ LEFT, TOP, LEFT, TOP + AREA_HEIGHT, CHART_WIDTH - RIGHT, TOP + AREA_HEIGHT }, 3,
              NULL);
@@ -182,7 +190,8 @@ static bool draw_curve(const chart *c, const chart_curve *curve, const canvas *o
             count = chart_thin(x, y, count, POINTS);
             draw_points(c, on, CANVAS_DASH, curve->colour, x, y, count, points, NULL);
             draw_points(c, on, CANVAS_DOT, curve->colour, x, y, count, points, curve->name);
-        } else if (count < SMOOTH_FROM) {
+        } else if (count < SMOOTH_FROM || c->plain) {
+            count = chart_thin(x, y, count, POINTS);
             draw_points(c, on, CANVAS_CURVE, curve->colour, x, y, count, points, curve->name);
             if (count == 1) draw_points(c, on, CANVAS_DOT, curve->colour, x, y, 1, points, NULL);
         } else {

@@ -22,6 +22,9 @@ typedef struct chart {
     double least, most; /* of the values drawn, set by chart_range: their logarithms where `log` */
     double first, last; /* of the steps */
     bool log;           /* values are positive and far apart */
+    bool doubling;      /* set beforehand: steps are 1, 2, 4 ..., as far apart as one another */
+    bool plain;         /* likewise: curves are shown as they are, however many points they have */
+    const char *across; /* what the steps are, or NULL: below the axis */
 } chart;
 
 /* Settles the ranges; false: nothing finite is there. */

@@ -304,7 +304,7 @@ static void test_help(void **state)
         { "info", NULL },          { "config", NULL },        { "plan", NULL },
         { "bench", NULL },         { "tune", NULL },          { "completion", NULL },
         { "man", NULL },           { "data", "pictures" },    { "watch", NULL },
-        { "report", NULL },
+        { "report", NULL },        { "eval", NULL },
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; ++i) {
         const char *const *c = commands[i];

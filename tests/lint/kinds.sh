@@ -2,7 +2,8 @@
 # kinds.sh ROOT -- a kind of model is spelled in its own folder and in models/kinds.def, and nowhere else: everything
 # asks the table.  What may say it all the same:
 #   the folder of a kind that is built on it, which includes its headers (a prior needs its dVAE);
-#   app/api, which draws with the two kinds that DALL-E consists of, may include their headers, but not spell them;
+#   app/api, which draws with the kinds that DALL-E consists of, and app/eval, which measures each as what it is, may
+#   include their headers, but not spell them;
 #   an example for people, a text that begins with "dalle-cl "; comments; tests and tools;
 #   what is said of the setting `clip`, the largest gradient norm.
 # And each folder has what the commands count on.
@@ -60,7 +61,7 @@ for kind in $kinds; do
         LC_ALL=C sort)
     for folder in $builders; do files=$(echo "$files" | grep -v "^$folder/"); done
     # shellcheck disable=SC2086
-    found=$(texts $files | grep -v ':"dalle-cl ' | grep -v '^app/api/[^:]*:[0-9]*:#' |
+    found=$(texts $files | grep -v ':"dalle-cl ' | grep -v '^app/\(api\|eval\)/[^:]*:[0-9]*:#' |
         grep -E "(^|[^A-Za-z0-9_])$kind([^A-Za-z0-9_]|\$)" |
         grep -vE -e ":[0-9]*:[^\"]*\"models/kinds\.def\"" -e 'or clip harder"$')
     [ -z "$found" ] || complain "$found
