@@ -27,13 +27,13 @@ typedef struct loader_view {
     int size; /* pixels a side */
     augment_mode augment;
     augment_flip flip;
-    double least; /* of AUGMENT_CROP */
     /* Its random numbers (augment.h): views that draw alike from one stream are cut alike. */
     const char *stream;
     /* NULL, or the name of a view before it, at least as large.  Then it shows that one's very part, brought
      * to `size` by `resize`, and has no augmentation, flip or stream of its own. */
     const char *same_as;
     image_filter resize; /* zero: area, the paper's */
+    double least;        /* of AUGMENT_CROP */
 } loader_view;
 
 typedef struct loader_config {
