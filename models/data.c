@@ -37,9 +37,12 @@ struct training_data {
 static void set_views(const training_data_options *o, loader_config *c)
 {
     CHECK(o->view_count < LOADER_VIEWS, "%d more views", o->view_count);
-    c->views[0] = (loader_view){
-        .name = "picture", .size = (int)o->size, .augment = o->augment, .flip = o->flip, .least = o->least, .resize = o->resize
-    };
+    c->views[0] = (loader_view){ .name = "picture",
+                                 .size = (int)o->size,
+                                 .augment = o->augment,
+                                 .flip = o->flip,
+                                 .least = o->least,
+                                 .resize = o->resize };
     for (int i = 0; i < o->view_count; ++i) c->views[1 + i] = o->views[i];
 }
 
@@ -121,8 +124,11 @@ training_data *training_data_open(const training_data_options *o, error *err)
 {
     training_data *d = calloc(1, sizeof *d);
     if (!d) return error_null(err, ERROR_MEMORY, "out of memory for a data set");
-    d->config =
-        (loader_config){ .batch = (int)o->batch, .seed = o->seed, .threads = o->threads, .shuffle = true };
+    d->config = (loader_config){ .batch = (int)o->batch,
+                                 .seed = o->seed,
+                                 .threads = o->threads,
+                                 .shuffle = true,
+                                 .neighbours = o->neighbours };
     set_views(o, &d->config);
     bool ok = open_set(d, o, err) &&
               dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
