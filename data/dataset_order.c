@@ -47,7 +47,31 @@ typedef struct plan {
     int64_t *starts; /* of all sources, [source_count + 1] */
     order_source *sources;
     int count;
+    int64_t *line; /* [selection's count] where runs are asked for */
 } plan;
+
+/* A source's places, all first ones of repeated samples before all second ones, and so on: neighbours then
+ * are never the same sample. */
+static void line_up(const dataset_selection *s, const order_source *source, int64_t *line)
+{
+    int64_t at = 0;
+    for (int64_t again = 0; at < source->count; ++again)
+        for (int64_t i = 0, nth = 0; i < source->count; ++i) {
+            bool same = i > 0 && s->index[source->first + i] == s->index[source->first + i - 1];
+            nth = same ? nth + 1 : 0;
+            if (nth == again) line[at++] = i;
+        }
+}
+
+static void find_runs(const dataset_selection *s, int64_t run, plan *p)
+{
+    for (int i = 0; i < p->count; ++i) {
+        int64_t *line = p->line + p->sources[i].first;
+        line_up(s, &p->sources[i], line);
+        p->sources[i].line = line;
+        p->sources[i].run = run;
+    }
+}
 
 /* Groups, each of sources that come one after another; those of which nothing is selected are left out. */
 static void find_sources(const dataset *d, plan *p)
@@ -66,16 +90,20 @@ static void find_sources(const dataset *d, plan *p)
     }
 }
 
-order *dataset_order(const dataset *d, const dataset_selection *selection, uint64_t seed, error *err)
+order *dataset_order(const dataset *d, const dataset_selection *selection, uint64_t seed, int64_t run,
+                     error *err)
 {
     plan p = { 0 };
     order *o = NULL;
     size_t sources = (size_t)d->source_count;
     p.starts = malloc((sources + 1) * sizeof *p.starts);
     p.sources = malloc(sources * sizeof *p.sources);
-    if (p.starts && p.sources) {
+    bool runs = run > 1 && !d->index;
+    if (runs) p.line = malloc((size_t)selection->count * sizeof *p.line);
+    if (p.starts && p.sources && (p.line || !runs)) {
         for (int i = 0; i <= d->source_count; ++i) p.starts[i] = place_of_source(d, selection, i);
         find_sources(d, &p);
+        if (runs) find_runs(selection, run, &p);
         order_config c = { .sources = p.sources, .count = p.count, .seed = seed };
         if (d->index) c.window = choose_window(d, selection, p.count, &c.interleave);
         o = order_create(&c, err);
@@ -84,5 +112,6 @@ order *dataset_order(const dataset *d, const dataset_selection *selection, uint6
     }
     free(p.starts);
     free(p.sources);
+    free(p.line);
     return o;
 }

@@ -61,7 +61,7 @@ static int by_number(const void *left, const void *right)
 /* Some places of a large selection, in the order of the files. */
 static int64_t *choose(const dataset *d, const dataset_selection *selection, error *err)
 {
-    order *o = dataset_order(d, selection, selection->seed + 1, err);
+    order *o = dataset_order(d, selection, selection->seed + 1, 1, err);
     int64_t *places = o ? malloc(DATASET_TEXTS * sizeof *places) : NULL;
     if (o && !places) error_set(err, ERROR_MEMORY, "no memory for %d captions", DATASET_TEXTS);
     for (int64_t i = 0; places && i < DATASET_TEXTS; ++i) places[i] = order_at(o, 0, i).place;

@@ -289,7 +289,8 @@ static void free_batch(loader_batch *b)
 static bool make_slots(loader *l, error *err)
 {
     bool done = true;
-    if (l->config.shuffle && !(l->order = dataset_order(l->data, l->selection, l->config.seed, err)))
+    int64_t run = l->config.neighbours;
+    if (l->config.shuffle && !(l->order = dataset_order(l->data, l->selection, l->config.seed, run, err)))
         return false;
     for (int i = 0; i < SLOTS; ++i) done = make_batch(l, &l->slots[i].batch) && done;
     return done || error_set(err, ERROR_MEMORY, "no memory for %d batches of %d pictures of %d pixels", SLOTS,

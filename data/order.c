@@ -13,9 +13,10 @@ enum { BLOCK = 65536 }; /* draws in which every source gets its share */
 typedef struct part {
     int64_t first, count;
     uint64_t seed;
-    order_window *windows; /* or else */
-    int64_t *order, epoch; /* the whole of one epoch */
-    uint32_t share;        /* of a block */
+    order_window *windows;     /* or else */
+    int64_t *order, epoch;     /* the whole of one epoch */
+    int64_t run, *line, *runs; /* above 1: as the source's; and room to shuffle runs */
+    uint32_t share;            /* of a block */
 } part;
 
 struct order {
@@ -33,6 +34,24 @@ static bool no_memory(error *err)
     return error_set(err, ERROR_MEMORY, "no memory for the order of samples");
 }
 
+/* Runs that a source may have: one more where the first is not whole. */
+static int64_t most_runs(const part *p)
+{
+    return (p->count + p->run - 1) / p->run + 1;
+}
+
+static bool open_runs(part *p, const order_source *s, error *err)
+{
+    p->run = s->run;
+    if (p->run < 2) return true;
+    size_t bytes = (size_t)p->count * sizeof *p->line;
+    p->line = malloc(bytes);
+    p->runs = malloc((size_t)most_runs(p) * sizeof *p->runs);
+    if (!p->line || !p->runs) return no_memory(err);
+    memcpy(p->line, s->line, bytes);
+    return true;
+}
+
 /* The first source is drawn as it would be alone. */
 static bool open_part(part *p, const order_config *c, int i, error *err)
 {
@@ -44,7 +63,7 @@ static bool open_part(part *p, const order_config *c, int i, error *err)
         return (p->windows = order_window_create(&w, err)) != NULL;
     }
     p->order = malloc((size_t)p->count * sizeof *p->order);
-    return p->order || no_memory(err);
+    return p->order ? open_runs(p, s, err) : no_memory(err);
 }
 
 /* Shares of a block in whole draws, each at least one; the largest takes what rounding leaves. */
@@ -107,6 +126,8 @@ void order_destroy(order *o)
     for (int i = 0; i < o->count; ++i) {
         order_window_destroy(o->parts[i].windows);
         free(o->parts[i].order);
+        free(o->parts[i].line);
+        free(o->parts[i].runs);
     }
     free(o->parts);
     free(o->whose);
@@ -114,10 +135,36 @@ void order_destroy(order *o)
     free(o);
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Whole runs, shuffled; the first one is shorter by what is drawn. */
+static void shuffle_runs(part *p, uint32_t epoch)
+{
+    const philox random = { p->seed, epoch, philox_stream("data.order.runs") };
+    int64_t missing = philox_below(&random, 0, (uint32_t)p->run), at = 0;
+    int64_t runs = (p->count + missing + p->run - 1) / p->run;
+    dataset_shuffle(runs, p->seed, epoch, p->runs);
+    for (int64_t i = 0; i < runs; ++i) {
+        int64_t begin = p->runs[i] * p->run - missing, end = begin + p->run;
+        for (int64_t k = larger(begin, 0); k < end && k < p->count; ++k) p->order[at++] = p->line[k];
+    }
+}
+
+static void shuffle(part *p, uint32_t epoch)
+{
+    if (p->run > 1)
+        shuffle_runs(p, epoch);
+    else
+        dataset_shuffle(p->count, p->seed, epoch, p->order);
+}
+
 static order_draw draw_from(part *p, int64_t epoch, int64_t nth)
 {
     if (p->windows) return (order_draw){ order_window_at(p->windows, epoch, nth), epoch };
-    if (epoch != p->epoch) dataset_shuffle(p->count, p->seed, (uint32_t)epoch, p->order);
+    if (epoch != p->epoch) shuffle(p, (uint32_t)epoch);
     p->epoch = epoch;
     return (order_draw){ p->first + p->order[nth], epoch };
 }

@@ -1,5 +1,5 @@
 /* order.h -- which sample comes when in an endless run of epochs.
- * A source of any number of samples is shuffled as a whole, or, where it says its shards, in windows
+ * A source of any number of samples is shuffled as a whole, in runs of samples that stay together, or, where it says its shards, in windows
  * (order_window.h).  Of several sources with weights each has epochs of its own: of 65,536 samples in a row
  * each gets its share exactly, in a random order, and no source less than one.
  * All depends on the seed, the epoch and the place alone, so that any place can be the first.  One thread at
@@ -21,6 +21,11 @@ typedef struct order_source {
     const int64_t *starts; /* [shards + 1] of places; NULL: shuffled as a whole */
     int64_t shards;
     double weight; /* of several: above 0 */
+    /* Of those shuffled as a whole: how many neighbours stay together, at most; 0 and 1: none do.  Where the
+     * runs begin is drawn for each epoch.  Neighbours are those in `line`, [count] places counted from
+     * `first`, each once. */
+    int64_t run;
+    const int64_t *line;
 } order_source;
 
 typedef struct order_config {

@@ -124,8 +124,11 @@ training_data *training_data_open(const training_data_options *o, error *err)
 {
     training_data *d = calloc(1, sizeof *d);
     if (!d) return error_null(err, ERROR_MEMORY, "out of memory for a data set");
-    d->config =
-        (loader_config){ .batch = (int)o->batch, .seed = o->seed, .threads = o->threads, .shuffle = true };
+    d->config = (loader_config){ .batch = (int)o->batch,
+                                 .seed = o->seed,
+                                 .threads = o->threads,
+                                 .shuffle = true,
+                                 .neighbours = o->neighbours };
     set_views(o, &d->config);
     bool ok = open_set(d, o, err) &&
               dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&

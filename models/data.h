@@ -17,6 +17,7 @@ typedef struct training_data_options {
     augment_mode augment;
     augment_flip flip;
     double least; /* of AUGMENT_CROP */
+    int neighbours; /* loader.h */
     image_filter resize;
     /* NULL: IMAGE_READING_DEFAULT.  Where `enough` is above 0 it becomes what the views need. */
     const image_reading *reading;

@@ -67,6 +67,7 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .batch = c->batch,
                                             .augment = cropped ? AUGMENT_CROP : mode_of(c),
                                             .least = t->crop,
+                                            .neighbours = (int)t->neighbours,
                                             .flip = flip_of(c),
                                             .resize = trainer_filter(c),
                                             .reading = &how,

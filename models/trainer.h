@@ -16,6 +16,7 @@ typedef struct trainer {
     const training_config
         *config; /* of the kind's own settings, which may still change until the store is made */
     const schedule_config *pace; /* NULL: the kind has a course of its own for its step size */
+    int64_t neighbours;          /* of the set that stay together in its order; 0: none */
     double crop; /* the smallest share of a picture that a random square shows; 0 or 1: as `augment` says */
     device *device;
     store *store;

@@ -302,6 +302,7 @@ static bool set_up(clip_trainer *t, const train_request *r, const char *data, er
     const clip_config *c = &t->config;
     part_files from;
     t->base.crop = c->crop;
+    t->base.neighbours = c->neighbours;
     if (!trainer_open_device(&t->base, err) || !trainer_open_data(&t->base, data, c->image_size, true, err) ||
         !find_origin(r, &from, err))
         return false;

@@ -95,7 +95,7 @@ static void compressed_tars_are_streamed(void **state)
     dataset *d = large_open(&s, true);
     dataset_selection all;
     assert_true(dataset_select(d, NULL, 0, 0, false, &all, NULL));
-    order *o = dataset_order(d, &all, 3, NULL);
+    order *o = dataset_order(d, &all, 3, 1, NULL);
     image picture;
     for (int64_t i = 0; i < 2 * all.count; ++i) {
         int64_t place = order_at(o, i / all.count, i % all.count).place;
@@ -143,7 +143,7 @@ static void sources_have_weights(void **state)
         assert_non_null(d);
         assert_int_equal(dataset_is_large(d), large);
         assert_true(dataset_select(d, NULL, 0, 0, false, &all, NULL));
-        order *o = dataset_order(d, &all, 3, NULL);
+        order *o = dataset_order(d, &all, 3, 1, NULL);
         int64_t of_first = 0;
         for (int64_t i = 0; i < 65536; ++i)
             of_first += dataset_selected(&all, order_at(o, i / all.count, i % all.count).place) < 2 * SAMPLES;
@@ -288,7 +288,7 @@ static void memory_is_bounded(void **state)
     assert_true(dataset_select(d, "train", 0.01, 5, true, &held, &err));
     assert_int_equal(kept.count + held.count, 9 * MILLION);
     assert_in_range(held.count, 88000, 92000);
-    order *o = dataset_order(d, &kept, 7, &err);
+    order *o = dataset_order(d, &kept, 7, 1, &err);
     for (int64_t epoch = 0; epoch < 4; ++epoch)
         for (int64_t i = 0; i + 1000 < kept.count; i += 30 * 65536)
             for (int k = 0; k < 1000; ++k)

@@ -49,6 +49,35 @@ static int64_t starts_of(size_t shape, int64_t starts[13])
     return starts[shapes[shape].shards];
 }
 
+/* In runs: every epoch holds all; of neighbours in the line most stand side by side, but for where runs
+ * end, which is elsewhere each time. */
+static void runs_hold_all(void **state)
+{
+    (void)state;
+    enum { COUNT = 103, RUN = 6 };
+    int64_t line[COUNT], nth[COUNT], places[COUNT], ends[2] = { 0 };
+    for (int64_t i = 0; i < COUNT; ++i) line[i] = i * 40 % COUNT;
+    for (int64_t i = 0; i < COUNT; ++i) nth[line[i]] = i;
+    const order_source s = { .first = 0, .count = COUNT, .run = RUN, .line = line };
+    order *o = make(&s, 1, 5, 0, 0), *again = make(&s, 1, 5, 0, 0);
+    for (int64_t epoch = 0; epoch < 12; ++epoch) {
+        assert_whole(o, epoch, COUNT, places);
+        int64_t together = 0, first = -1;
+        for (int64_t i = 0; i + 1 < COUNT; ++i) {
+            bool next = nth[places[i + 1]] == nth[places[i]] + 1;
+            together += next;
+            if (!next && nth[places[i + 1]] && first < 0) first = nth[places[i + 1]] % RUN;
+        }
+        assert_in_range(together, COUNT - 1 - COUNT / RUN - 2, COUNT - 1);
+        assert_true(together < COUNT - 10);
+        ends[epoch > 0] |= (int64_t)1 << first;
+        assert_int_equal(order_at(again, epoch, 50).place, places[50]);
+    }
+    assert_true((ends[1] & (ends[1] - 1)) != 0);
+    order_destroy(o);
+    order_destroy(again);
+}
+
 static void windows_hold_all(void **state)
 {
     (void)state;
@@ -169,9 +198,9 @@ static void mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(windows_hold_all),   cmocka_unit_test(windows_are_local),
-        cmocka_unit_test(small_is_a_shuffle), cmocka_unit_test(weights_are_kept),
-        cmocka_unit_test(mistakes),
+        cmocka_unit_test(runs_hold_all),     cmocka_unit_test(windows_hold_all),
+        cmocka_unit_test(windows_are_local), cmocka_unit_test(small_is_a_shuffle),
+        cmocka_unit_test(weights_are_kept),  cmocka_unit_test(mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
