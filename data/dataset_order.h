@@ -7,8 +7,8 @@
 #include "data/dataset.h"
 #include "data/order.h"
 
-/* Of small sets, `run` samples that follow one another in the set stay together (order.h), of which none is another's
- * repeat; 1: none do.  Samples of large sets come from a window as it is. */
+/* Of small sets, `run` samples that follow one another in the set stay together (order.h), of which none is
+ * another's repeat; 1: none do.  Samples of large sets come from a window as it is. */
 order *dataset_order(const dataset *d, const dataset_selection *selection, uint64_t seed, int64_t run,
                      error *err);
 

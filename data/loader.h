@@ -43,7 +43,7 @@ typedef struct loader_config {
     int threads; /* 1 to 64; 0 = one per processor, at most 8 */
     int64_t start_step;
     bool shuffle;
-    int neighbours; /* so many that follow one another in the set stay together in the order: dataset_order.h */
+    int neighbours; /* so many that follow one another in the set stay together: dataset_order.h */
     bool blind; /* pictures are not read: batches hold samples and captions, and their pixels mean nothing */
     skips *skips; /* borrowed; NULL: no picture may be skipped */
 } loader_config;

@@ -1,7 +1,8 @@
 /* order.h -- which sample comes when in an endless run of epochs.
- * A source of any number of samples is shuffled as a whole, in runs of samples that stay together, or, where it says its shards, in windows
- * (order_window.h).  Of several sources with weights each has epochs of its own: of 65,536 samples in a row
- * each gets its share exactly, in a random order, and no source less than one.
+ * A source of any number of samples is shuffled as a whole, in runs that stay together if it says so, or,
+ * where it says its shards, in windows (order_window.h).  Of several sources with weights each has epochs of
+ * its own: of 65,536 samples in a row each gets its share exactly, in a random order, and no source less than
+ * one.
  * All depends on the seed, the epoch and the place alone, so that any place can be the first.  One thread at
  * a time.
  * SPDX-License-Identifier: MIT */

@@ -16,7 +16,7 @@ typedef struct training_data_options {
     int64_t size, batch; /* pixels a side; pictures a step */
     augment_mode augment;
     augment_flip flip;
-    double least; /* of AUGMENT_CROP */
+    double least;   /* of AUGMENT_CROP */
     int neighbours; /* loader.h */
     image_filter resize;
     /* NULL: IMAGE_READING_DEFAULT.  Where `enough` is above 0 it becomes what the views need. */

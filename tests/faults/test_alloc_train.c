@@ -4,6 +4,8 @@
 #include "tests/faults/alloc_models.h"
 
 #include "host/base/json_tree.h"
+#include "models/dvae/dvae_train.h"
+#include "models/prior/prior_train.h"
 
 static alloc_totals totals;
 

@@ -4,7 +4,9 @@
 #include "data/safetensors.h"
 #include "models/dvae/dvae.h"
 #include "models/fit.h"
+#include "models/dvae/dvae_train.h"
 #include "models/prior/prior.h"
+#include "models/prior/prior_train.h"
 #include "tests/models/drawings.h"
 #include "tests/support/device_or_skip.h"
 
