@@ -37,6 +37,8 @@ static const option options[] = {
       "SPLIT    draw the captions of SPLIT, or of SPLIT:HOLDOUT:SEED" },
     { "number", OPTION_INT64, AT(number), 1, 1e9, "N        only N of them, evenly spaced" },
     { "draws", OPTION_INT64, AT(draws), 1, MOST_DRAWS, "N        pictures a caption (1)" },
+    { "of", OPTION_INT, AT(request.of), 0, 4096,
+      "N        those that the model's CLIP ranks first of N; 0, without it (default)" },
     { "temperature", OPTION_REAL, AT(request.temperature), -1, 100,
       "T        0, likeliest token (default); -1, the model's" },
     { "top-k", OPTION_INT, AT(request.top_k), -1, 1e9, "K        0 = all; -1, the model's (default)" },
@@ -113,6 +115,10 @@ static bool check(const score_options *o, error *err)
         return error_set(err, ERROR_USAGE,
                          "--draws %lld: at temperature 0 all would be the same; add --temperature",
                          (long long)o->draws);
+    if (o->request.of > 0 && (o->draws > o->request.of || o->request.temperature == 0))
+        return error_set(err, ERROR_USAGE,
+                         "--of %d: at least --draws %lld, and with a --temperature other than 0",
+                         o->request.of, (long long)o->draws);
     return true;
 }
 
