@@ -1,7 +1,7 @@
 #!/bin/sh
-# train_demo.sh -- makes models/demo again: data from Debian's packages, dVAE, prior, pack.
+# train_demo.sh -- makes models/demo again: data from Debian's packages, dVAE, prior, the CLIP that ranks drawings, pack.
 #     tools/train_demo.sh [FOLDER]      runs and data go to FOLDER, "runs/demo" unless given
-# Two and a half hours on two CPU cores.  The settings are the presets models/*/presets/emoji.cfg; the prior is trained on
+# Four and a half hours on two CPU cores.  The settings are the presets models/*/presets/emoji.cfg; the prior is trained on
 # long after its validation loss has turned, for its drawings still improve: docs/demo-model.md.
 # SPDX-License-Identifier: MIT
 set -eu
@@ -13,5 +13,15 @@ mkdir -p "$folder"
 [ -f "$folder/emoji.tar" ] || "$program" data emoji -o "$folder/emoji.tar"
 "$program" train dvae --preset emoji --data "$folder/emoji.tar" --run "$folder/dvae"
 "$program" train prior --preset emoji --data "$folder/emoji.tar" --dvae "$folder/dvae" --run "$folder/prior"
+"$program" pack "$folder/dvae" -o "$folder/packed-dvae"
+# Drawings are as soft as what the dVAE makes of pictures; the CLIP learns from both.
+if [ ! -d "$folder/soft" ]; then
+    cmake --build build --target reconstruct_files
+    mkdir "$folder/soft.part"
+    tar -C "$folder/soft.part" -xf "$folder/emoji.tar"
+    find "$folder/soft.part" -name '*.png' -print0 | xargs -0 build/tools/reconstruct_files "$folder/packed-dvae"
+    mv "$folder/soft.part" "$folder/soft"
+fi
+"$program" train clip --preset emoji --data "$folder/emoji.tar" --data "$folder/soft" --run "$folder/clip"
 # Of the prior the last checkpoint is taken, not the one of lowest validation loss.
-"$program" pack "$folder/dvae" "$folder/prior" -o models/demo
+"$program" pack "$folder/dvae" "$folder/prior" "$folder/clip" -o models/demo
