@@ -134,6 +134,18 @@ bool part_files_find(const char *folder, const model_kind *k, part_files *out, e
                             k->name, config, weights);
 }
 
+bool part_is_there(const char *folder, const model_kind *kind, error *err)
+{
+    part_files files;
+    error none = { 0 };
+    if (part_files_find(folder, kind, &files, &none)) {
+        part_files_free(&files);
+        return true;
+    }
+    if (none.code != ERROR_USAGE && err) *err = none;
+    return false;
+}
+
 const char *part_files_role(const part_files *f, const char *role)
 {
     const part_role *roles = f->kind ? f->kind->files : NULL;

@@ -37,6 +37,8 @@ typedef struct part_files {
 } part_files;
 /* A folder that holds the part in neither form is an error that says what is there. */
 bool part_files_find(const char *folder, const model_kind *kind, part_files *out, error *err);
+/* Whether there is one.  False without an error: the folder has none.  Half of one is an error. */
+bool part_is_there(const char *folder, const model_kind *kind, error *err);
 void part_files_free(part_files *files);
 const char *part_files_role(const part_files *files, const char *role); /* a path, or NULL */
 /* The settings: those of the file, over the defaults. */

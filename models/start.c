@@ -3,9 +3,20 @@
 #include "models/start.h"
 
 #include "host/graph/store.h"
+#include "models/kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+bool start_find(const train_request *r, const model_kind *kind, part_files *from, error *err)
+{
+    *from = (part_files){ 0 };
+    if (!r->init || r->resume) return true;
+    if (!part_files_find(r->init, kind, from, err)) return false;
+    if (part_files_role(from, PART_TOKENIZER)) return true;
+    part_files_free(from);
+    return error_set(err, ERROR_FORMAT, "'%s' has no tokenizer, which its %s needs", r->init, kind->title);
+}
 
 const safetensors_tensor *start_parameter(const start_file *o, const char *name, error *err)
 {

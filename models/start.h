@@ -5,6 +5,11 @@
 
 #include "data/safetensors.h"
 #include "data/tokenizer.h"
+#include "models/parts.h"
+#include "models/request.h"
+
+/* Where a new run's tokenizer and parameters come from: `from` is empty unless --init says. */
+bool start_find(const train_request *r, const model_kind *kind, part_files *from, error *err);
 
 typedef struct start_file {
     const char *path;

@@ -24,19 +24,6 @@ bool api_lacks(const dalle_model *m, const model_kind *part, const char *does, e
                      m->folder, part->title, does, part->name);
 }
 
-/* False without an error: the folder has none of this kind.  Half of one is an error. */
-static bool has_part(const char *folder, const model_kind *kind, error *err)
-{
-    part_files files;
-    error none = { 0 };
-    if (part_files_find(folder, kind, &files, &none)) {
-        part_files_free(&files);
-        return true;
-    }
-    if (none.code != ERROR_USAGE) *err = none;
-    return false;
-}
-
 static bool open_codec(dalle_model *m, error *err)
 {
     m->dvae = dvae_part_open(m->device, m->folder, CODEC_BOTH | CODEC_LATER, API_AT_ONCE, err);
@@ -57,11 +44,11 @@ static bool open_clip(dalle_model *m, error *err)
 /* Whatever the folder holds, of which a dVAE or a CLIP is the least. */
 static bool open_all(dalle_model *m, error *err)
 {
-    bool clip = has_part(m->folder, &clip_kind, err);
+    bool clip = part_is_there(m->folder, &clip_kind, err);
     if (err->code != ERROR_NONE) return false;
-    bool prior = has_part(m->folder, &prior_kind, err);
+    bool prior = part_is_there(m->folder, &prior_kind, err);
     if (err->code != ERROR_NONE) return false;
-    bool codec = !clip || prior || has_part(m->folder, &dvae_kind, err);
+    bool codec = !clip || prior || part_is_there(m->folder, &dvae_kind, err);
     if (err->code != ERROR_NONE) return false;
     return (!codec || open_codec(m, err)) && (!prior || open_prior(m, err)) && (!clip || open_clip(m, err));
 }
@@ -69,7 +56,7 @@ static bool open_all(dalle_model *m, error *err)
 static bool open_wanted(dalle_model *m, error *err)
 {
     bool prior = m->parts & DALLE_PRIOR, clip = m->parts & DALLE_CLIP;
-    if (clip && !has_part(m->folder, &clip_kind, err)) {
+    if (clip && !part_is_there(m->folder, &clip_kind, err)) {
         if (err->code != ERROR_NONE) return false;
         return file_is_folder(m->folder) ? api_lacks(m, &clip_kind, "compares pictures and texts", err)
                                          : open_clip(m, err);

@@ -15,28 +15,15 @@ void eval_tell(const eval_work *w, const char *what, int64_t done, int64_t all)
 
 /* ---- Opening ---- */
 
-/* False without an error: the folder has none of this kind.  Half of one is an error. */
-static bool has_part(const char *folder, const model_kind *kind, error *err)
-{
-    part_files files;
-    error none = { 0 };
-    if (part_files_find(folder, kind, &files, &none)) {
-        part_files_free(&files);
-        return true;
-    }
-    if (none.code != ERROR_USAGE && err) *err = none;
-    return false;
-}
-
 bool evaluation_can_judge(const char *folder, error *err)
 {
-    return has_part(folder, &clip_kind, err);
+    return part_is_there(folder, &clip_kind, err);
 }
 
 static bool open_dvae(eval_work *w, error *err)
 {
     const char *folder = w->o->model;
-    if (!has_part(folder, &dvae_kind, err)) {
+    if (!part_is_there(folder, &dvae_kind, err)) {
         figures_note(
             &w->out->figures,
             "'%s' has no dVAE, so there are no reconstructions, no likelihood and no drawings: pack one into "
@@ -56,7 +43,7 @@ static bool open_prior(eval_work *w, error *err)
 {
     const char *folder = w->o->model;
     if (!w->dvae) return true;
-    if (!has_part(folder, &prior_kind, err)) {
+    if (!part_is_there(folder, &prior_kind, err)) {
         figures_note(&w->out->figures,
                      "'%s' has no %s, so there is no likelihood and nothing is drawn: train one with "
                      "'dalle-cl train %s', and pack both",

@@ -12,6 +12,7 @@
 #include "models/clip/clip_workload.h"
 #include "models/clip/retrieval.h"
 #include "models/clip/start.h"
+#include "models/start.h"
 #include "models/kinds.h"
 #include "models/text.h"
 #include "models/trainer.h"
@@ -241,17 +242,6 @@ static bool load_state(void *self, const json_t *state, error *err)
 
 /* ---- Setting up ---- */
 
-/* Where a new run's tokenizer and parameters come from: `from` is empty unless --init says. */
-static bool find_origin(const train_request *r, part_files *from, error *err)
-{
-    *from = (part_files){ 0 };
-    if (!r->init || r->resume) return true;
-    if (!part_files_find(r->init, &clip_kind, from, err)) return false;
-    if (part_files_role(from, PART_TOKENIZER)) return true;
-    part_files_free(from);
-    return error_set(err, ERROR_FORMAT, "'%s' has no tokenizer, which its CLIP needs", r->init);
-}
-
 /* What the settings leave to the set, the tokenizer, and the model that the run starts from. */
 static bool fit(clip_trainer *t, const train_request *r, const part_files *from, error *err)
 {
@@ -304,7 +294,7 @@ static bool set_up(clip_trainer *t, const train_request *r, const char *data, er
     t->base.crop = c->crop;
     t->base.neighbours = c->neighbours;
     if (!trainer_open_device(&t->base, err) || !trainer_open_data(&t->base, data, c->image_size, true, err) ||
-        !find_origin(r, &from, err))
+        !start_find(r, &clip_kind, &from, err))
         return false;
     bool ok = fit(t, r, &from, err) && batch_is_enough(c, err) &&
               (r->resume || text_warn_cut(t->text, err)) && make_batch(t, err) && build(t, err) &&

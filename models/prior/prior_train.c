@@ -14,6 +14,7 @@
 #include "models/prior/prior_step.h"
 #include "models/prior/prior_workload.h"
 #include "models/prior/start.h"
+#include "models/start.h"
 #include "models/text.h"
 #include "models/trainer.h"
 
@@ -317,17 +318,6 @@ static bool build(prior_trainer *t, error *err)
            prior_write_places(&t->train.places, &t->shape, err);
 }
 
-/* Where a new run's tokenizer and parameters come from: `from` is empty unless --init says. */
-static bool find_origin(const train_request *r, part_files *from, error *err)
-{
-    *from = (part_files){ 0 };
-    if (!r->init || r->resume) return true;
-    if (!part_files_find(r->init, &prior_kind, from, err)) return false;
-    if (part_files_role(from, PART_TOKENIZER)) return true;
-    part_files_free(from);
-    return error_set(err, ERROR_FORMAT, "'%s' has no tokenizer.model, which its prior needs", r->init);
-}
-
 /* What the settings leave to the set, the tokenizer, and the model that the run starts from. */
 static bool fit(prior_trainer *t, const train_request *r, const part_files *from, error *err)
 {
@@ -371,7 +361,8 @@ static bool set_up(prior_trainer *t, const train_request *r, const char *data, c
     const prior_config *c = &t->config;
     bool fixed = training_is_fixed(&c->training);
     part_files from;
-    bool ok = open_parts(t, data, dvae, err) && find_packed(t, dvae, err) && find_origin(r, &from, err);
+    bool ok =
+        open_parts(t, data, dvae, err) && find_packed(t, dvae, err) && start_find(r, &prior_kind, &from, err);
     if (!ok) return false;
     bool known = fixed && !dataset_is_large(training_data_set(t->base.data)); /* before the first step */
     if (known || t->packed) training_data_blind(t->base.data);

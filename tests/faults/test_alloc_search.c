@@ -108,15 +108,7 @@ static bool make_clip(error *err)
 static int set_up_clip(void **state)
 {
     (void)state;
-    error err = { 0 };
-    base = room_create();
-    drawings_tar(path_of("data.tar"), DRAWINGS);
-    image made = noise(20, 20, 5);
-    assert_true(image_write_png(&made, path_of("a.png"), NULL));
-    image_free(&made);
-    if (alloc_walk_apart(make_clip, &err)) return 0;
-    fprintf(stderr, "%s\n", err.message);
-    return -1;
+    return set_up_with(make_clip);
 }
 
 int main(int argc, char **argv)
