@@ -3,6 +3,7 @@
 #include "tests/data/fixtures.h"
 
 #include "data/dataset.h"
+#include "data/dataset_order.h"
 
 static dataset *open_one(const char *path, error *err)
 {
@@ -221,6 +222,42 @@ static void several_captions(void **state)
     room_remove(&r);
 }
 
+/* Neighbours that are drawn together are different samples: first every sample once, then again those that
+ * come twice.  One run holds all here, and begins anywhere. */
+static void neighbours_are_others(void **state)
+{
+    (void)state;
+    enum { ALL = 13 };
+    static const char *const texts[] = { "1", "2", "3", "4", "5", "6" };
+    static const char *const json[] = { "{\"repeat\":3}", "{\"repeat\":3}", NULL,
+                                        "{\"repeat\":2}", "{\"repeat\":3}", NULL };
+    static const int line[ALL] = { 0, 1, 2, 3, 4, 5, 0, 1, 3, 4, 0, 1, 4 };
+    room r = room_create();
+    error err = { 0 };
+    make_captioned(&r, 6, texts, json);
+    dataset *d = open_one(at(&r, "c"), &err);
+    if (!d) fail_msg("%s", err.message);
+    dataset_selection all;
+    assert_true(dataset_select(d, NULL, 0, 1, false, &all, &err));
+    assert_int_equal(all.count, ALL);
+    order *o = dataset_order(d, &all, 3, 4 * ALL, &err);
+    assert_non_null(o);
+    for (int64_t epoch = 0; epoch < 20; ++epoch) {
+        int alike = 0;
+        for (int turn = 0; turn < ALL; ++turn) {
+            bool same = true;
+            for (int i = 0; same && i < ALL; ++i)
+                same = all.index[order_at(o, epoch, i).place] == line[(i + turn) % ALL];
+            alike += same;
+        }
+        assert_int_equal(alike, 1);
+    }
+    order_destroy(o);
+    dataset_selection_free(&all);
+    dataset_close(d);
+    room_remove(&r);
+}
+
 static void repeats(void **state)
 {
     (void)state;
@@ -379,6 +416,7 @@ int main(void)
         cmocka_unit_test(shuffles),
         cmocka_unit_test(several_captions),
         cmocka_unit_test(repeats),
+        cmocka_unit_test(neighbours_are_others),
         cmocka_unit_test(hashes),
         cmocka_unit_test(cut_tars),
         cmocka_unit_test(broken_sets),
