@@ -1,30 +1,13 @@
 /* test_fft.c -- Fourier transforms of the device against the definition in double precision: by matrix
  * products at every size, by the device's library where it takes the size and passes its test.
  * SPDX-License-Identifier: MIT */
-#include "tests/support/device_or_skip.h"
+#include "tests/support/device_fixture.h"
 #include "tests/support/dft.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-
-static device *d;
-
-static int open_device(void **state)
-{
-    (void)state;
-    d = device_or_skip();
-    return 0;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    const int64_t left = device_allocated_bytes(d);
-    device_close(d);
-    return left != 0;
-}
 
 static const fft_desc cases[] = {
     { 1, 1, 1 },   { 3, 1, 6 },   { 2, 5, 1 },   { 2, 2, 2 },   { 5, 31, 31 }, { 4, 32, 32 },

@@ -3,30 +3,13 @@
  * lost.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/spectrum.h"
-#include "tests/support/device_or_skip.h"
+#include "tests/support/device_fixture.h"
 #include "tests/support/dft.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-
-static device *d;
-
-static int open_device(void **state)
-{
-    (void)state;
-    d = device_or_skip();
-    return 0;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    const int64_t left = device_allocated_bytes(d);
-    device_close(d);
-    return left != 0;
-}
 
 /* ---- Pictures ---- */
 
