@@ -15,11 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The folder of a kind's presets: that of "diffusion-prior" is "diffusion_prior/presets/". */
+static size_t preset_folder(const char *kind, char folder[64])
+{
+    size_t length = (size_t)snprintf(folder, 64, "%s/presets/", kind);
+    for (char *c = folder; (c = strchr(c, '-')) != NULL;) *c = '_';
+    return length;
+}
+
 /* "dvae/presets/emoji.cfg" -> the 5 of "emoji", or 0 if the file is no preset of `kind`. */
 static size_t preset_name_length(const embedded_file *f, const char *kind, const char **name)
 {
     char start[64];
-    size_t lead = (size_t)snprintf(start, sizeof start, "%s/presets/", kind), size = strlen(f->name);
+    size_t lead = preset_folder(kind, start), size = strlen(f->name);
     if (strncmp(f->name, start, lead) != 0 || size < lead + 5 || strcmp(f->name + size - 4, ".cfg") != 0)
         return 0;
     *name = f->name + lead;
@@ -72,8 +80,9 @@ static bool unknown_preset(const char *kind, const char *name, error *err)
 
 bool preset_read(const config_table *table, const char *name, void *config, error *err)
 {
-    char embedded[256];
-    snprintf(embedded, sizeof embedded, "%s/presets/%s.cfg", table->name, name);
+    char folder[64], embedded[256];
+    preset_folder(table->name, folder);
+    snprintf(embedded, sizeof embedded, "%s%s.cfg", folder, name);
     const embedded_file *f = embedded_find(embedded);
     if (f) return config_parse(table, config, (const char *)f->bytes, embedded, err);
     size_t length = strlen(name);
