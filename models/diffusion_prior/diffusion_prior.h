@@ -48,10 +48,16 @@ typedef struct diffusion_prior_weights {
     tensor *query;                      /* [1,W] */
     diffusion_prior_block *blocks;      /* [layers] */
     norm_weights norm;
-    linear_weights out; /* W -> E, zero at the start */
+    linear_weights out; /* W -> E */
 } diffusion_prior_weights;
 /* Declares every parameter, for embeddings of `embedding` numbers. */
 diffusion_prior_weights diffusion_prior_declare(graph *g, const diffusion_prior_config *c, int64_t embedding);
+
+/* Embeddings [B,E] of length 1 as the process has them, x_0: multiplied by embedding_scale, or with the mean
+ * and the deviation of each of their numbers taken out, entries of the store that are no parameters. */
+#define DIFFUSION_PRIOR_MEAN      "embedding_mean"
+#define DIFFUSION_PRIOR_DEVIATION "embedding_deviation"
+tensor *diffusion_prior_scale(graph *g, const diffusion_prior_config *c, tensor *embedding);
 
 /* What the prediction is conditioned on: tokens I32 [B,T], -1 where none is, the embedding F32 [B,E] of the
  * caption.  Of a caption that is left out all tokens are -1, and the embedding is 0. */

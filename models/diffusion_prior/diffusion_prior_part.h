@@ -20,6 +20,8 @@ typedef struct diffusion_prior_part {
 /* The clip is borrowed, and must be the one that it was trained with: otherwise that is an error, which names
  * both. */
 diffusion_prior_part *diffusion_prior_part_open(device *d, const char *folder, clip_part *clip, error *err);
+/* The same without asking which CLIP it was: for packing, which asks itself. */
+diffusion_prior_part *diffusion_prior_part_read(device *d, const char *folder, clip_part *clip, error *err);
 void diffusion_prior_part_close(diffusion_prior_part *p); /* NULL is harmless */
 /* Makes ready what `count` embeddings need with the model's own guidance, so that its kernels are built
  * beside others; harmless where it is. */
