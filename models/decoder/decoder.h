@@ -47,13 +47,13 @@ typedef struct decoder_weights {
     unet_config of_unet;
     text_encoder_config of_text;
     unet *unet;
-    text_encoder *text;            /* NULL: clip_text */
-    linear_weights states;         /* clip_text: the tower's states -> W, */
-    norm_weights states_norm;      /* normalised */
-    linear_weights caption_time;   /* the text's last state, or with clip_text its embedding -> 4 C */
-    linear_weights time;           /* E -> 4 C */
-    linear_weights tokens;         /* E -> embedding_tokens W */
-    tensor *nothing;               /* [1,E], or NULL: zeros */
+    text_encoder *text;          /* NULL: clip_text */
+    linear_weights states;       /* clip_text: the tower's states -> W, */
+    norm_weights states_norm;    /* normalised */
+    linear_weights caption_time; /* the text's last state, or with clip_text its embedding -> 4 C */
+    linear_weights time;         /* E -> 4 C */
+    linear_weights tokens;       /* E -> embedding_tokens W */
+    tensor *nothing;             /* [1,E], or NULL: zeros */
 } decoder_weights;
 /* Declares every parameter. */
 decoder_weights decoder_declare(graph *g, const decoder_config *c, const decoder_shape *shape);
