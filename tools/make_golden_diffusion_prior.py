@@ -93,7 +93,7 @@ def main():
     still = {n for n in w.at if n.endswith((".bias", ".gain"))}
     adam = torch.optim.AdamW([{"params": [v for n, v in w.at.items() if n not in still], "weight_decay": DECAY},
                               {"params": [v for n, v in w.at.items() if n in still], "weight_decay": 0.0}],
-                             lr=RATE, betas=(0.9, 0.96), eps=1e-6)
+                             lr=RATE, betas=(0.9, 0.96), eps=1e-4)
     names = ["text_embedding", "padding_embedding", "position", "query", "caption.weight", "time1.weight", "time2.bias",
              "noised.weight", "block1.attention.query.weight", "block1.attention.value.bias", "block1.up.weight",
              "block2.attention.output.weight", "block2.down.weight", "block2.norm2.gain", "norm.bias", "out.weight"]
