@@ -20,8 +20,9 @@ void clip_source_close(clip_source *s);                    /* NULL is harmless *
 clip_part *clip_source_part(const clip_source *s);         /* borrowed */
 const char *clip_source_fingerprint(const clip_source *s); /* 64 hexadecimal digits, of its parameters */
 
-/* The view that batches hold for it: the very part of each picture that the view "picture" shows, at the CLIP's
- * size where that is not larger, else at `size`. */
+/* The view that batches hold for it: the very part of each picture that the view "picture" shows, of `size`
+ * pixels a side, at the CLIP's size where that is not larger, else at `size`.  A kind of smaller pictures than
+ * the CLIP's has its batches' "picture" at the CLIP's size, and its own as another view of it. */
 loader_view clip_source_view(const clip_source *s, int64_t size);
 /* Embeddings [count][E], each of length 1, of the batch's pictures. */
 bool clip_source_pictures(clip_source *s, const loader_batch *b, float *out, error *err);
