@@ -18,33 +18,51 @@ struct clip_source {
     clip_part *part;
     clip_marks marks;
     char fingerprint[65];
-    int64_t samples; /* that are kept; 0: none */
+    bool fixed;
+    int64_t samples; /* that there is room for */
     float *kept;     /* [samples][E] */
     bool *known;     /* [samples] */
 };
 
-/* ---- Opening ---- */
+/* ---- What is kept ---- */
 
-static bool make_cache(clip_source *s, int64_t samples, error *err)
+/* Makes room for so many samples.  Where that would be too much, or memory is out, those that there is room
+ * for are kept: the others are computed again. */
+static void make_room(clip_source *s, int64_t samples)
 {
     int64_t size = s->part->config.embedding;
-    if (samples > CACHE_BYTES / (size * (int64_t)sizeof *s->kept)) return true;
-    s->kept = malloc((size_t)(samples * size + 1) * sizeof *s->kept);
-    s->known = calloc((size_t)samples + 1, sizeof *s->known);
+    if (samples <= s->samples || samples > CACHE_BYTES / (size * (int64_t)sizeof *s->kept)) return;
+    float *kept = realloc(s->kept, (size_t)(samples * size) * sizeof *kept);
+    if (kept) s->kept = kept;
+    bool *known = kept ? realloc(s->known, (size_t)samples * sizeof *known) : NULL;
+    if (!known) return;
+    s->known = known;
+    memset(known + s->samples, 0, (size_t)(samples - s->samples) * sizeof *known);
     s->samples = samples;
-    return (s->kept && s->known) ||
-           error_set(err, ERROR_MEMORY, "out of memory for the embeddings of %lld pictures",
-                     (long long)samples);
 }
+
+/* Some more than the batch's, so that a set is not copied at every batch. */
+static void make_room_for(clip_source *s, const loader_batch *b)
+{
+    int64_t largest = -1;
+    for (int i = 0; i < b->count; ++i)
+        if (b->samples[i] > largest) largest = b->samples[i];
+    if (!s->fixed || largest < s->samples) return;
+    make_room(s, largest + 1 + largest / 2);
+    make_room(s, largest + 1);
+}
+
+/* ---- Opening ---- */
 
 clip_source *clip_source_open(device *d, const char *folder, bool fixed, int64_t samples, error *err)
 {
     clip_source *s = calloc(1, sizeof *s);
     if (!s) return error_null(err, ERROR_MEMORY, "out of memory for a CLIP");
     bool ok = (s->part = clip_part_open(d, folder, err)) &&
-              checkpoint_fingerprint(s->part->store, s->fingerprint, err) &&
-              (!fixed || make_cache(s, samples, err));
+              checkpoint_fingerprint(s->part->store, s->fingerprint, err);
     if (ok) {
+        s->fixed = fixed;
+        if (fixed) make_room(s, samples);
         s->marks = clip_marks_of(s->part->tokenizer, &s->part->config);
         return s;
     }
@@ -119,6 +137,7 @@ static void spread(clip_source *s, const loader_batch *b, int64_t count, float *
 bool clip_source_pictures(clip_source *s, const loader_batch *b, float *out, error *err)
 {
     int64_t side = loader_side(b, VIEW);
+    make_room_for(s, b);
     uint8_t *pixels = malloc((size_t)(b->count * side * side * 3));
     bool ok = pixels ? true : error_set(err, ERROR_MEMORY, "out of memory for a batch of pictures");
     int64_t count = ok ? gather(s, b, pixels) : 0;

@@ -14,7 +14,8 @@
 
 typedef struct clip_source clip_source;
 /* Opens the CLIP in `folder` (a run's or a model's).  With `fixed` pictures look alike in every epoch, and their
- * embeddings are kept by sample, as many as `samples`, where that takes no more than 512 MiB. */
+ * embeddings are kept by sample, as far as that takes no more than 512 MiB; `samples` is how many there are, 0
+ * where that is not known yet. */
 clip_source *clip_source_open(device *d, const char *folder, bool fixed, int64_t samples, error *err);
 void clip_source_close(clip_source *s);                    /* NULL is harmless */
 clip_part *clip_source_part(const clip_source *s);         /* borrowed */
