@@ -1,0 +1,38 @@
+/* upsampler.h -- makes a small picture a large one by diffusion: the upsamplers of DALL-E 2 (arXiv
+ * 2204.06125, 2.1), U-Nets of convolutions alone that see the small picture, brought to size, beside the
+ * noised one, and nothing else.
+ * B batch, S pixels a side of what it makes, F of what it enlarges.
+ * SPDX-License-Identifier: MIT */
+#ifndef DALLE_CL_MODELS_UPSAMPLER_UPSAMPLER_H
+#define DALLE_CL_MODELS_UPSAMPLER_UPSAMPLER_H
+
+#include "models/training.h"
+#include "models/unclip/diffusion.h"
+#include "models/unclip/unet.h"
+
+#define CONFIG_AS_ENUMS
+#include "host/base/config_def.h"
+#include "models/upsampler/config.def"
+#include "host/base/config_undef.h"
+
+typedef struct upsampler_config {
+#define CONFIG_AS_STRUCT
+#include "host/base/config_def.h"
+#include "models/upsampler/config.def"
+#include "host/base/config_undef.h"
+} upsampler_config;
+extern const config_table upsampler_config_table;
+/* Settings that make the shape of its parameters, for request_take_sizes. */
+extern const char *const upsampler_sizes[];
+
+/* Settings that are left to the data set, for one of so many pictures; *chosen (may be NULL) says whether the
+ * number of steps was among them. */
+void upsampler_fit(upsampler_config *c, int64_t pictures, bool *chosen);
+/* Checks what single ranges cannot, such as sizes that halve as often as there are levels. */
+bool upsampler_config_check(const upsampler_config *c, error *err);
+
+/* Pixels a side of the square that training cuts out, and of that square made small. */
+int64_t upsampler_window(const upsampler_config *c);
+int64_t upsampler_low_window(const upsampler_config *c);
+
+#endif
