@@ -17,11 +17,9 @@ static const config_field fields[] = {
 const config_table upsampler_config_table = { "upsampler", fields, (int)(sizeof fields / sizeof *fields),
                                               sizeof(upsampler_config), NULL };
 
-/* The network is as wide for any size; how far it enlarges, and by which process, it has learnt. */
-const char *const upsampler_sizes[] = { "channels", "depth",       "mult",        "groups",
-                                        "enlarge",  "predicts",    "variance",    "noise_schedule",
-                                        "",         "noise_steps", "size",        "from",
-                                        NULL };
+/* The network is the same for pictures of any size. */
+const char *const upsampler_sizes[] = { "channels", "depth",    "mult",           "groups",      "enlarge",
+                                        "predicts", "variance", "noise_schedule", "noise_steps", NULL };
 
 void upsampler_fit(upsampler_config *c, int64_t pictures, bool *chosen)
 {
@@ -46,7 +44,7 @@ static bool sizes_fit(const upsampler_config *c, error *err)
     if (levels < 1)
         return error_set(err, ERROR_USAGE, "upsampler: mult = %s is no list of 1 to %d whole numbers", c->mult,
                          UNET_LEVELS);
-    int64_t factor = (int64_t)1 << (levels - 1), window = upsampler_window(c);
+    int64_t factor = (int64_t)1 << (levels - 1), side = upsampler_window(c);
     if (c->size % c->from || c->size <= c->from)
         return error_set(err, ERROR_USAGE,
                          "upsampler: size %lld is no multiple of the %lld pixels that it is made from",
@@ -55,11 +53,11 @@ static bool sizes_fit(const upsampler_config *c, error *err)
         return error_set(err, ERROR_USAGE,
                          "upsampler: size %lld cannot be halved from level to level; %d levels need a multiple of %lld",
                          (long long)c->size, levels, (long long)factor);
-    if (window % factor || window % (c->size / c->from) || window < 1)
+    if (side % factor || side % (c->size / c->from) || side < 1)
         return error_set(err, ERROR_USAGE,
                          "upsampler: crop %g of %lld pixels is %lld; it must be a multiple of %lld, as %d levels "
                          "need, and of %lld, of which one is made",
-                         c->crop, (long long)c->size, (long long)window, (long long)factor, levels,
+                         c->crop, (long long)c->size, (long long)side, (long long)factor, levels,
                          (long long)(c->size / c->from));
     return true;
 }
@@ -75,5 +73,5 @@ bool upsampler_config_check(const upsampler_config *c, error *err)
     return sizes_fit(c, err) && in_order("blur_sigma", c->blur_sigma_least, c->blur_sigma, err) &&
            in_order("noise", c->noise_least, c->noise_most, err) &&
            in_order("jpeg", (double)c->jpeg_least, (double)c->jpeg_most, err) &&
-           training_check(&c->training, "upsampler", err);
+           upsampler_network_check(c, err) && training_check(&c->training, "upsampler", err);
 }
