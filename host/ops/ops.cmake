@@ -46,3 +46,6 @@ conv2d
 softmax
 log_softmax
 layer_norm
+group_norm
+timestep_embedding
+normal
