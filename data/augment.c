@@ -106,6 +106,5 @@ void augment_window(const uint8_t *in, int size, int window, const augment_dice 
     uint32_t spare = (uint32_t)(size - window) + 1;
     size_t x = philox_below(&d, 2 * dice->sample, spare), y = philox_below(&d, 2 * dice->sample + 1, spare);
     size_t row = (size_t)window * 3, step = (size_t)size * 3;
-    for (size_t i = 0; i < (size_t)window; ++i)
-        memcpy(out + i * row, in + (y + i) * step + x * 3, row);
+    for (size_t i = 0; i < (size_t)window; ++i) memcpy(out + i * row, in + (y + i) * step + x * 3, row);
 }

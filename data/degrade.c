@@ -31,9 +31,9 @@ bool degrade(const image *in, int size, const degradation *how, const augment_di
     bool spared = (double)philox_uniform(&d, DEGRADE_DRAW_SHARE) >= how->share;
     degrade_kind kind = spared ? DEGRADE_NONE : how->kind;
     field f = { 0 };
-    bool ok = kind == DEGRADE_BSR ? field_read(&f, in, err) && degrade_bsr(&f, size, how, &d, err)
-                                  : shrink(in, size, &f, err) &&
-                                        (kind == DEGRADE_NONE || blur(&f, how, &d, err));
+    bool ok = kind == DEGRADE_BSR
+                  ? field_read(&f, in, err) && degrade_bsr(&f, size, how, &d, err)
+                  : shrink(in, size, &f, err) && (kind == DEGRADE_NONE || blur(&f, how, &d, err));
     if (ok) field_write(&f, out);
     field_free(&f);
     return ok;

@@ -165,7 +165,8 @@ static bool halve(field *f, int *scale, const philox *d, error *err)
 {
     if (*scale != 4 || uniform(d, DEGRADE_DRAW_HALVE, 0, 1) >= 0.25) return true;
     int by = whole(d, DEGRADE_DRAW_HALVE_BY, 0, 5); /* half by one, half by any of the others */
-    field_filter filter = by < 3 ? (field_filter[]){ FIELD_LINEAR, FIELD_CUBIC, FIELD_AREA }[by] : FIELD_SMOOTH;
+    field_filter filter =
+        by < 3 ? (field_filter[]){ FIELD_LINEAR, FIELD_CUBIC, FIELD_AREA }[by] : FIELD_SMOOTH;
     if (!field_resize(f, filter, f->width / 2, f->height / 2, err)) return false;
     field_clip(f);
     *scale = 2;
@@ -181,17 +182,23 @@ static bool take_step(field *f, degrade_step step, int scale, int size, const de
                       const philox *d, error *err)
 {
     switch (step) {
-    case DEGRADE_BLUR_ONE: return blur(f, 0, scale, d, err);
-    case DEGRADE_BLUR_TWO: return blur(f, 1, scale, d, err);
-    case DEGRADE_SHRINK: return degrade_shrink(f, scale, d, err);
+    case DEGRADE_BLUR_ONE:
+        return blur(f, 0, scale, d, err);
+    case DEGRADE_BLUR_TWO:
+        return blur(f, 1, scale, d, err);
+    case DEGRADE_SHRINK:
+        return degrade_shrink(f, scale, d, err);
     case DEGRADE_RESIZE:
         if (!field_resize(f, filter_of(d, DEGRADE_DRAW_LAST), size, size, err)) return false;
         field_clip(f);
         return true;
-    case DEGRADE_NOISE: degrade_noise(f, how, d); return true;
+    case DEGRADE_NOISE:
+        degrade_noise(f, how, d);
+        return true;
     case DEGRADE_JPEG:
         return uniform(d, DEGRADE_DRAW_JPEG, 0, 1) >= 0.9 || compress(f, how, DEGRADE_DRAW_JPEG + 1, d, err);
-    case DEGRADE_STEPS: break;
+    case DEGRADE_STEPS:
+        break;
     }
     return true;
 }

@@ -17,7 +17,7 @@ enum {
     DEGRADE_DRAW_BLUR = DEGRADE_DRAW_ORDER + 5,   /* 5, for each of two */
     DEGRADE_DRAW_SHRINK = DEGRADE_DRAW_BLUR + 10, /* 3 */
     DEGRADE_DRAW_LAST = DEGRADE_DRAW_SHRINK + 3,
-    DEGRADE_DRAW_NOISE,                       /* 14 */
+    DEGRADE_DRAW_NOISE,                          /* 14 */
     DEGRADE_DRAW_JPEG = DEGRADE_DRAW_NOISE + 14, /* 3 */
     DEGRADE_DRAWS = 64
 };

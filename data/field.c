@@ -157,7 +157,8 @@ static bool make_taps(image_taps *t, field_filter filter, int in, int out, error
 }
 
 /* One line of `count` pixels, `step` values apart, `lanes` values of each. */
-static void along(const float *in, int size, size_t step, const image_taps *t, int i, size_t lanes, float *out)
+static void along(const float *in, int size, size_t step, const image_taps *t, int i, size_t lanes,
+                  float *out)
 {
     memset(out, 0, lanes * sizeof *out);
     for (int tap = 0; tap < t->count[i]; ++tap) {
@@ -168,8 +169,8 @@ static void along(const float *in, int size, size_t step, const image_taps *t, i
     }
 }
 
-void field_resample(const float *in, int width, int height, const image_taps *rows,
-                    const image_taps *columns, int out_width, int out_height, float *between, float *out)
+void field_resample(const float *in, int width, int height, const image_taps *rows, const image_taps *columns,
+                    int out_width, int out_height, float *between, float *out)
 {
     size_t row = (size_t)out_width * 3;
     for (int y = 0; y < height; ++y)

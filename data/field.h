@@ -12,7 +12,7 @@ typedef struct field {
 } field;
 
 bool field_create(field *f, int width, int height, error *err); /* zeros */
-void field_free(field *f);                                      /* and leaves it empty; harmless on an empty one */
+void field_free(field *f); /* and leaves it empty; harmless on an empty one */
 bool field_read(field *f, const image *from, error *err);
 void field_write(const field *f, uint8_t *out); /* rounded and clipped, [height, width, 3] */
 void field_clip(field *f);                      /* to 0..255 */
@@ -42,7 +42,7 @@ bool field_resize(field *f, field_filter filter, int width, int height, error *e
 
 /* in [height, width, 3] -> out [out_height, out_width, 3] by tables for both axes; `between` has room for
  * [height, out_width, 3].  Values may be of any range. */
-void field_resample(const float *in, int width, int height, const image_taps *rows,
-                    const image_taps *columns, int out_width, int out_height, float *between, float *out);
+void field_resample(const float *in, int width, int height, const image_taps *rows, const image_taps *columns,
+                    int out_width, int out_height, float *between, float *out);
 
 #endif

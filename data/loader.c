@@ -226,10 +226,9 @@ static bool check_same_as(const loader_view *views, int which, error *err)
                          v->name, v->size, v->same_as, side);
     if (v->degrade && side % v->size)
         return error_set(err, ERROR_USAGE,
-                         "view '%s' of %d pixels is to be made of '%s', whose %d are no multiple of it", v->name,
-                         v->size, v->same_as, side);
-    return (v->augment == AUGMENT_NONE && v->flip == AUGMENT_FLIP_AS_MODE && !v->stream &&
-            !v->window) ||
+                         "view '%s' of %d pixels is to be made of '%s', whose %d are no multiple of it",
+                         v->name, v->size, v->same_as, side);
+    return (v->augment == AUGMENT_NONE && v->flip == AUGMENT_FLIP_AS_MODE && !v->stream && !v->window) ||
            error_set(err, ERROR_USAGE, "view '%s' shows what '%s' shows, and is not augmented by itself",
                      v->name, v->same_as);
 }

@@ -109,11 +109,12 @@ static bool check_chain(const part_list *list, error *err)
             if (!p) continue;
             int64_t takes = p->kind->takes ? kinds_setting(p->kind, p->config, p->kind->takes) : 0;
             if (before && takes && takes != made_by(before))
-                return error_set(err, ERROR_USAGE,
-                                 "the %s in '%s' enlarges pictures of %lld pixels a side, the %s in '%s', which "
-                                 "comes before it, makes them of %lld: train one that takes %lld",
-                                 p->kind->title, p->folder, (long long)takes, before->kind->title,
-                                 before->folder, (long long)made_by(before), (long long)made_by(before));
+                return error_set(
+                    err, ERROR_USAGE,
+                    "the %s in '%s' enlarges pictures of %lld pixels a side, the %s in '%s', which "
+                    "comes before it, makes them of %lld: train one that takes %lld",
+                    p->kind->title, p->folder, (long long)takes, before->kind->title, before->folder,
+                    (long long)made_by(before), (long long)made_by(before));
             before = p;
         }
     return true;
@@ -262,7 +263,7 @@ static bool write_parts(const pack_request *r, const part_list *list, error *err
     bool ok = true;
     for (int i = 0; ok && i < list->count; ++i) ok = describe(list, &list->at[i], &metadata[i], err);
     ok = ok && file_make_folders(r->out, err) && remove_stale(r->out, list, err);
-    for (int i = 0; ok && i < list->count; ++i) 
+    for (int i = 0; ok && i < list->count; ++i)
         ok = write_part(r, &list->at[i], number_of(list, &list->at[i]), &metadata[i], err);
     ok = ok && write_index(r->out, list, err); /* last: a folder without it was not finished */
     for (int i = 0; i < list->count; ++i) checkpoint_metadata_free(&metadata[i]);

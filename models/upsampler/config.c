@@ -42,30 +42,32 @@ static bool sizes_fit(const upsampler_config *c, error *err)
 {
     int levels = unet_list(c->mult, (int64_t[UNET_LEVELS]){ 0 });
     if (levels < 1)
-        return error_set(err, ERROR_USAGE, "upsampler: mult = %s is no list of 1 to %d whole numbers", c->mult,
-                         UNET_LEVELS);
+        return error_set(err, ERROR_USAGE, "upsampler: mult = %s is no list of 1 to %d whole numbers",
+                         c->mult, UNET_LEVELS);
     int64_t factor = (int64_t)1 << (levels - 1), side = upsampler_window(c);
     if (c->size % c->from || c->size <= c->from)
         return error_set(err, ERROR_USAGE,
                          "upsampler: size %lld is no multiple of the %lld pixels that it is made from",
                          (long long)c->size, (long long)c->from);
     if (c->size % factor)
-        return error_set(err, ERROR_USAGE,
-                         "upsampler: size %lld cannot be halved from level to level; %d levels need a multiple of %lld",
-                         (long long)c->size, levels, (long long)factor);
+        return error_set(
+            err, ERROR_USAGE,
+            "upsampler: size %lld cannot be halved from level to level; %d levels need a multiple of %lld",
+            (long long)c->size, levels, (long long)factor);
     if (side % factor || side % (c->size / c->from) || side < 1)
-        return error_set(err, ERROR_USAGE,
-                         "upsampler: crop %g of %lld pixels is %lld; it must be a multiple of %lld, as %d levels "
-                         "need, and of %lld, of which one is made",
-                         c->crop, (long long)c->size, (long long)side, (long long)factor, levels,
-                         (long long)(c->size / c->from));
+        return error_set(
+            err, ERROR_USAGE,
+            "upsampler: crop %g of %lld pixels is %lld; it must be a multiple of %lld, as %d levels "
+            "need, and of %lld, of which one is made",
+            c->crop, (long long)c->size, (long long)side, (long long)factor, levels,
+            (long long)(c->size / c->from));
     return true;
 }
 
 static bool in_order(const char *what, double least, double most, error *err)
 {
-    return least <= most || error_set(err, ERROR_USAGE, "upsampler: %s_least %g is above the largest, %g", what,
-                                      least, most);
+    return least <= most ||
+           error_set(err, ERROR_USAGE, "upsampler: %s_least %g is above the largest, %g", what, least, most);
 }
 
 bool upsampler_config_check(const upsampler_config *c, error *err)

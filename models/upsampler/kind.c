@@ -31,10 +31,10 @@ static workload *drawing(device *d, const void *config, const int64_t *given, dt
 
 /* The published recipe, and the shipped model's first.  No averages: the others keep none. */
 #define EMOJI \
-    "size=64", "from=32", "channels=24", "depth=2", "mult=1,2,2,2", "groups=8", "dropout=0", "variance=posterior"
+    "size=64", "from=32", "channels=24", "depth=2", "mult=1,2,2,2", "groups=8", "dropout=0", \
+        "variance=posterior"
 static const kind_case cases[] = {
-    { .name = "upsampler:emoji-64-b16",
-      .sets = { EMOJI, "crop=0.5", "batch=16", "ema=0" } },
+    { .name = "upsampler:emoji-64-b16", .sets = { EMOJI, "crop=0.5", "batch=16", "ema=0" } },
     { .name = "upsampler:emoji-64-picture", .drawing = true, .sets = { EMOJI }, .weights = DTYPE_F32 },
     { .name = "upsampler:paper-64-b1", .large = true, .sets = { "batch=1", "ema=0" } },
     { .name = NULL },
@@ -83,7 +83,8 @@ const model_kind upsampler_kind = {
     .examples = "dalle-cl train upsampler --preset small --data mine --run runs/up\n"
                 "dalle-cl train upsampler --preset emoji-64 --data emoji.tar --run runs/up\n"
                 "dalle-cl train upsampler --run runs/up --resume",
-    .packing = "Two upsamplers may stand in a model, the second of which takes the size that the first makes.",
+    .packing =
+        "Two upsamplers may stand in a model, the second of which takes the size that the first makes.",
     .settings = &upsampler_config_table,
     .train = upsampler_train,
     .fit = fit,

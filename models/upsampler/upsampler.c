@@ -13,7 +13,8 @@ bool upsampler_process(const upsampler_config *c, diffusion *out, error *err)
     static const diffusion_variance variances[] = { [upsampler_variance_learned] = DIFFUSION_LEARNED,
                                                     [upsampler_variance_posterior] = DIFFUSION_POSTERIOR,
                                                     [upsampler_variance_beta] = DIFFUSION_BETA };
-    diffusion_schedule schedule = c->noise_schedule == upsampler_noise_linear ? DIFFUSION_LINEAR : DIFFUSION_COSINE;
+    diffusion_schedule schedule =
+        c->noise_schedule == upsampler_noise_linear ? DIFFUSION_LINEAR : DIFFUSION_COSINE;
     return diffusion_make(out, schedule, c->noise_steps, predicts[c->predicts], variances[c->variance], err);
 }
 
@@ -64,8 +65,7 @@ void upsampler_view(const upsampler_config *c, degradation *how, loader_view *lo
                           .noise_most = c->noise_most,
                           .jpeg_least = (int)c->jpeg_least,
                           .jpeg_most = (int)c->jpeg_most };
-    *low = (loader_view){ .name = "low",
-                          .size = (int)upsampler_low_window(c),
-                          .same_as = "picture",
-                          .degrade = how };
+    *low = (loader_view){
+        .name = "low", .size = (int)upsampler_low_window(c), .same_as = "picture", .degrade = how
+    };
 }

@@ -22,8 +22,8 @@ struct upsampler_check {
     tensor *pixels, *low, *random;
     diffusion_inputs noise;
     diffusion_losses losses;
-    float *inputs;           /* [batch][S][S][3] */
-    float *time;             /* [batch], and the coefficients behind them */
+    float *inputs; /* [batch][S][S][3] */
+    float *time;   /* [batch], and the coefficients behind them */
 };
 
 static int64_t values_of(int64_t side)
@@ -83,7 +83,8 @@ static bool build(upsampler_check *k, error *err)
     k->low = graph_input(g, "low", DTYPE_F32, 4, dim);
     k->random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
     k->noise = diffusion_inputs_make(g, k->batch);
-    tensor *noise, *x0 = upsampler_map_pixels(k->pixels), *x = diffusion_noise(&k->noise, x0, k->random, &noise),
+    tensor *noise, *x0 = upsampler_map_pixels(k->pixels),
+                   *x = diffusion_noise(&k->noise, x0, k->random, &noise),
                    *said = upsampler_apply(g, c, c->size, x, k->low, k->noise.time, NULL);
     k->losses = diffusion_loss(&k->process, &k->noise, x0, noise, x, said);
     graph_keep(k->losses.loss);
@@ -113,7 +114,8 @@ static bool need_graph(upsampler_check *k, int64_t count, error *err)
 }
 
 /* Pictures first .. first + batch - 1, with the times and the noise that are theirs. */
-static bool write_batch(upsampler_check *k, const uint8_t *real, const uint8_t *low, int64_t first, error *err)
+static bool write_batch(upsampler_check *k, const uint8_t *real, const uint8_t *low, int64_t first,
+                        error *err)
 {
     const upsampler_config *c = &k->config;
     uint64_t seed = (uint64_t)c->seed;
@@ -128,8 +130,8 @@ static bool write_batch(upsampler_check *k, const uint8_t *real, const uint8_t *
 }
 
 /* Whole batches: of many pictures up to 15 do not count. */
-static bool sum_losses(upsampler_check *k, const uint8_t *real, const uint8_t *low, int64_t count, double *loss,
-                       double *mean_error, error *err)
+static bool sum_losses(upsampler_check *k, const uint8_t *real, const uint8_t *low, int64_t count,
+                       double *loss, double *mean_error, error *err)
 {
     int64_t batches = count / k->batch;
     *loss = *mean_error = 0;
@@ -144,11 +146,12 @@ static bool sum_losses(upsampler_check *k, const uint8_t *real, const uint8_t *l
     return true;
 }
 
-bool upsampler_check_loss(upsampler_check *k, const uint8_t *real, int64_t count, double *loss, double *mean_error,
-                          error *err)
+bool upsampler_check_loss(upsampler_check *k, const uint8_t *real, int64_t count, double *loss,
+                          double *mean_error, error *err)
 {
     uint8_t *low = malloc((size_t)(count * values_of(k->config.from)));
-    bool ok = low ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld small pictures", (long long)count);
+    bool ok =
+        low ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld small pictures", (long long)count);
     ok = ok && upsampler_check_shrink(&k->config, real, count, low, err) && need_graph(k, count, err) &&
          sum_losses(k, real, low, count, loss, mean_error, err);
     free(low);
@@ -157,7 +160,8 @@ bool upsampler_check_loss(upsampler_check *k, const uint8_t *real, int64_t count
 
 /* ---- Pictures ---- */
 
-bool upsampler_check_shrink(const upsampler_config *c, const uint8_t *real, int64_t count, uint8_t *low, error *err)
+bool upsampler_check_shrink(const upsampler_config *c, const uint8_t *real, int64_t count, uint8_t *low,
+                            error *err)
 {
     int64_t large = values_of(c->size), small = values_of(c->from);
     for (int64_t i = 0; i < count; ++i) {
@@ -170,7 +174,8 @@ bool upsampler_check_shrink(const upsampler_config *c, const uint8_t *real, int6
     return true;
 }
 
-bool upsampler_check_plain(const upsampler_config *c, const uint8_t *low, int64_t count, uint8_t *made, error *err)
+bool upsampler_check_plain(const upsampler_config *c, const uint8_t *low, int64_t count, uint8_t *made,
+                           error *err)
 {
     int64_t large = values_of(c->size), small = values_of(c->from);
     float *values = malloc((size_t)large * sizeof *values);

@@ -13,13 +13,15 @@ void upsampler_check_destroy(upsampler_check *k);
 
 /* The loss, and the mean squared error in it, over pictures real [count][S][S][3]: their small forms are the means
  * of areas, times and noise drawn by the settings' seed. */
-bool upsampler_check_loss(upsampler_check *k, const uint8_t *real, int64_t count, double *loss, double *mean_error,
-                          error *err);
+bool upsampler_check_loss(upsampler_check *k, const uint8_t *real, int64_t count, double *loss,
+                          double *mean_error, error *err);
 
 /* The pictures' small forms [count][F][F][3]; those enlarged by the plain filter, and as the upsampler draws them,
  * [count][S][S][3]. */
-bool upsampler_check_shrink(const upsampler_config *c, const uint8_t *real, int64_t count, uint8_t *low, error *err);
-bool upsampler_check_plain(const upsampler_config *c, const uint8_t *low, int64_t count, uint8_t *made, error *err);
+bool upsampler_check_shrink(const upsampler_config *c, const uint8_t *real, int64_t count, uint8_t *low,
+                            error *err);
+bool upsampler_check_plain(const upsampler_config *c, const uint8_t *low, int64_t count, uint8_t *made,
+                           error *err);
 bool upsampler_check_draw(upsampler_check *k, const uint8_t *low, int64_t count, uint8_t *made, error *err);
 
 /* Over pictures [count][size][size][3]: the peak signal-to-noise ratio in dB of those made, all values together; and

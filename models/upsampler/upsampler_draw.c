@@ -119,8 +119,8 @@ static bool make(upsampler_draw *d, int64_t batch, error *err)
     d->made = malloc(values * sizeof *d->made);
     if (!d->inputs || !d->made)
         return error_set(err, ERROR_MEMORY, "out of memory for enlarging %lld pictures", (long long)batch);
-    d->sampler = diffusion_sampler_create(d->store, &d->process, &d->network, batch, 3, dim, false, d->averages,
-                                          err);
+    d->sampler =
+        diffusion_sampler_create(d->store, &d->process, &d->network, batch, 3, dim, false, d->averages, err);
     return d->sampler && diffusion_sampler_prepare(d->sampler, err);
 }
 
@@ -155,8 +155,8 @@ static bool report(void *context, int64_t done, int64_t total)
     return s->of->progress(s->of->context, s->done * total + done, s->batches * total);
 }
 
-bool upsampler_draw_run(upsampler_draw *d, const diffusion_run *how, const float *low, int64_t count, float *out,
-                        error *err)
+bool upsampler_draw_run(upsampler_draw *d, const diffusion_run *how, const float *low, int64_t count,
+                        float *out, error *err)
 {
     int64_t from = d->config.from * d->config.from * 3, to = values_of(d);
     if (!upsampler_draw_prepare(d, count, err)) return false;

@@ -14,9 +14,9 @@ static void make_inputs(upsampler_step *s, const upsampler_config *c)
 
 static diffusion_losses loss_of(upsampler_step *s, const upsampler_config *c, const diffusion *d)
 {
-    tensor *noise, *x0 = upsampler_map_pixels(s->pixels),
-                   *x = diffusion_noise(&s->noise, x0, s->random, &noise),
-                   *said = upsampler_apply(s->graph, c, upsampler_window(c), x, s->low, s->noise.time, s->random);
+    tensor *noise,
+        *x0 = upsampler_map_pixels(s->pixels), *x = diffusion_noise(&s->noise, x0, s->random, &noise),
+        *said = upsampler_apply(s->graph, c, upsampler_window(c), x, s->low, s->noise.time, s->random);
     return diffusion_loss(d, &s->noise, x0, noise, x, said);
 }
 

@@ -27,8 +27,8 @@ typedef struct upsampler_trainer {
     upsampler_step step;
     int64_t now;                 /* the step that is begun */
     const uint8_t *pixels, *low; /* its batch */
-    float *inputs, *time;        /* of a part: the small ones brought to size; times, coefficients behind them */
-    upsampler_check *check;      /* made when first needed */
+    float *inputs, *time;   /* of a part: the small ones brought to size; times, coefficients behind them */
+    upsampler_check *check; /* made when first needed */
 } upsampler_trainer;
 
 /* ---- One step ---- */
@@ -80,7 +80,8 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
     if (!graph_read_end(l->loss, &loss, err)) return false;
     train_metrics_add(out, "loss", loss, "%.4f");
     if (l->bound) {
-        if (!graph_read_end(l->error, &mean_error, err) || !graph_read_end(l->bound, &bound, err)) return false;
+        if (!graph_read_end(l->error, &mean_error, err) || !graph_read_end(l->bound, &bound, err))
+            return false;
         train_metrics_add(out, "error", mean_error, "%.4f");
         train_metrics_add(out, "bound", bound, NULL);
     }
@@ -163,7 +164,8 @@ static bool draw(void *self, int64_t step, const char *path, error *err)
     if (!real) return false;
     drawn d = { 0 };
     blocks.enlarge = upsampler_enlarge_nearest;
-    bool ok = draw_all(t, real, count, &d, err) && upsampler_check_plain(&blocks, d.low, count, d.plain, err) &&
+    bool ok = draw_all(t, real, count, &d, err) &&
+              upsampler_check_plain(&blocks, d.low, count, d.plain, err) &&
               training_grid_rows(path, (const uint8_t *[]){ d.plain, d.made, real }, 3, count, t->config.size,
                                  NULL, err);
     free_drawn(&d);
