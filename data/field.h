@@ -23,20 +23,20 @@ typedef struct field_kernel {
     int side;
     float weight[FIELD_KERNEL * FIELD_KERNEL];
 } field_kernel;
-/* A Gaussian with the mean (x, y), counted from the middle pixel, and of the given variances along the direction
- * `angle` and across; its weights sum to one. */
+/* A Gaussian with the mean (x, y), counted from the middle pixel, and of the given variances along the
+ * direction `angle` and across; its weights sum to one. */
 void field_kernel_gaussian(field_kernel *k, int side, double x, double y, double along, double across,
                            double angle);
-/* Each pixel becomes the sum of those around it, weight [0][0] times the one up and to the left; beyond the edge
- * the picture is mirrored about its last pixel. */
+/* Each pixel becomes the sum of those around it, weight [0][0] times the one up and to the left; beyond
+ * the edge the picture is mirrored about its last pixel. */
 bool field_convolve(field *f, const field_kernel *k, error *err);
 
 /* Keeps every `step`-th pixel of every `step`-th row, the first among them. */
 void field_thin(field *f, int step);
 
-/* How a field is resized: by the 2 or 4 nearest pixels whatever the size (as OpenCV, whose cubic has a = -3/4),
- * by the mean of the area when shrinking and the 2 nearest when not (OpenCV too), or by a cubic filter that is
- * widened when shrinking (as MATLAB and Pillow). */
+/* How a field is resized: by the 2 or 4 nearest pixels whatever the size (as OpenCV, whose cubic has a =
+ * -3/4), by the mean of the area when shrinking and the 2 nearest when not (OpenCV too), or by a cubic
+ * filter that is widened when shrinking (as MATLAB and Pillow). */
 typedef enum field_filter { FIELD_LINEAR, FIELD_CUBIC, FIELD_AREA, FIELD_SMOOTH } field_filter;
 bool field_resize(field *f, field_filter filter, int width, int height, error *err);
 

@@ -81,8 +81,9 @@ struct model_kind {
         *files;      /* besides settings and parameters; ends with an empty one; at most PART_FURTHER */
     bool takes_last; /* of a run's checkpoints the last one is the model, not the best by validation */
     int most;        /* how many parts of this kind a model may hold; 0: one */
-    /* Settings that say how many pixels a side pictures have that it takes from the part before it, and that it makes
-     * for the part after it, in the order of the table and of their sizes; NULL: it does not. */
+    /* Settings that say how many pixels a side pictures have that it takes from the part before it, and
+     * that it makes for the part after it, in the order of the table and of their sizes; NULL: it does
+     * not. */
     const char *takes, *makes;
     /* `beside` holds what it needs.  On success `out` is complete, and part_close closes it. */
     bool (*open)(device *d, const char *folder, const part_list *beside, model_part *out, error *err);

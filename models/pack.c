@@ -37,7 +37,8 @@ static int number_of(const part_list *list, const model_part *p)
 
 /* ---- Opening ---- */
 
-/* Whether the folder's part of this kind could be the next: there is room for it, and what it needs is there. */
+/* Whether the folder's part of this kind could be the next: there is room for it, and what it needs is
+ * there. */
 static bool may_be_next(const part_list *list, const model_kind *k)
 {
     bool next = k->open && part_list_count(list, k, NULL) < kinds_most(k);

@@ -1,7 +1,7 @@
 /* parts.h -- trained parts on disk, opening them, and packing them into one folder.
  *
- * A part of a kind of model is found in a packed model folder, which may hold one of each kind, or as many as the
- * kind says, the second as <kind>-2 and so on,
+ * A part of a kind of model is found in a packed model folder, which may hold one of each kind, or as many
+ * as the kind says, the second as <kind>-2 and so on,
  *     model.json  <kind>.cfg  <kind>.safetensors  and the kind's further files, such as tokenizer.model
  * or in the folder of the run that trained it (config.cfg, best.safetensors or, as the kind says,
  * checkpoint.safetensors, further files), where the averaged parameters are taken; a checkpoint file in a
@@ -40,7 +40,8 @@ typedef struct part_files {
 bool part_files_find(const char *folder, const model_kind *kind, part_files *out, error *err);
 /* Whether there is one.  False without an error: the folder has none.  Half of one is an error. */
 bool part_is_there(const char *folder, const model_kind *kind, error *err);
-/* The same of the one with this number, from 0, of several of a kind; a run has one, which is found by any. */
+/* The same of the one with this number, from 0, of several of a kind; a run has one, which is found by
+ * any. */
 bool part_files_find_number(const char *folder, const model_kind *kind, int number, part_files *out,
                             error *err);
 /* Of several of a kind the one that makes pictures of the size that these settings say, or else the first. */
@@ -87,9 +88,9 @@ void text_positions(const int32_t *ids, int count, int64_t positions, int32_t *o
 /* ---- pack.c: the parts of runs as one folder that drawing needs, and nothing else ------------------ */
 
 typedef struct pack_request {
-    /* Runs or models, NULL-terminated; each gives a part of the first kind in the table that it holds, of which
-     * there is room for one more, and whose needs are there.  Several of a kind stand in the order of their
-     * sizes. */
+    /* Runs or models, NULL-terminated; each gives a part of the first kind in the table that it holds, of
+     * which there is room for one more, and whose needs are there.  Several of a kind stand in the order
+     * of their sizes. */
     const char *const *runs;
     const char *out;
     dtype type; /* how parameters are stored */

@@ -1,5 +1,5 @@
-/* enlarge.h -- pictures brought to a multiple of their size by a plain filter, which is what the network sees of
- * them.
+/* enlarge.h -- pictures brought to a multiple of their size by a plain filter, which is what the network
+ * sees of them.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_UPSAMPLER_ENLARGE_H
 #define DALLE_CL_MODELS_UPSAMPLER_ENLARGE_H

@@ -16,7 +16,8 @@ bool upsampler_draw_prepare(upsampler_draw *d, int64_t count, error *err);
 
 /* How the settings draw; the caller may say otherwise, and adds seed, first, stream and progress. */
 diffusion_run upsampler_draw_how(const upsampler_config *c);
-/* low [count][F][F][3] -> out [count][S][S][3], both -1..1.  Progress counts the steps of all pictures' draws. */
+/* low [count][F][F][3] -> out [count][S][S][3], both -1..1.  Progress counts the steps of all pictures'
+ * draws. */
 bool upsampler_draw_run(upsampler_draw *d, const diffusion_run *how, const float *low, int64_t count,
                         float *out, error *err);
 

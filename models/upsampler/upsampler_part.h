@@ -1,5 +1,5 @@
-/* upsampler_part.h -- a trained upsampler, opened from a model, which may hold two of them in a row, or from a
- * run: models/parts.h.
+/* upsampler_part.h -- a trained upsampler, opened from a model, which may hold two of them in a row, or
+ * from a run: models/parts.h.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_UPSAMPLER_UPSAMPLER_PART_H
 #define DALLE_CL_MODELS_UPSAMPLER_UPSAMPLER_PART_H

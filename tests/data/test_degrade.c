@@ -1,5 +1,5 @@
-/* test_degrade.c -- low pictures: each step beside a plain reference, blur beside numpy's numbers, all of it the
- * same for the same dice and for any number of threads.
+/* test_degrade.c -- low pictures: each step beside a plain reference, blur beside numpy's numbers, all of
+ * it the same for the same dice and for any number of threads.
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 
@@ -92,8 +92,8 @@ static void narrow_kernels_are_the_pixel(void **state)
 }
 
 /* PyTorch and numpy, which agree: x = (37 i^2 + 11 i) mod 256 in 5 x 4 pixels, padded by mode "reflect", and
- * conv2d by the outer product of exp(-[1,0,1] / 0.72) over its sum, as torchvision's gaussian_blur(x, 3, 0.6) does;
- * red of each pixel. */
+ * conv2d by the outer product of exp(-[1,0,1] / 0.72) over its sum, as torchvision's gaussian_blur(x, 3,
+ * 0.6) does; red of each pixel. */
 static void blur_is_pytorchs(void **state)
 {
     (void)state;
@@ -125,7 +125,8 @@ static double cubic(double a, double x)
     return x < 2 ? a * x * x * x - 5 * a * x * x + 8 * a * x - 4 * a : 0;
 }
 
-/* Along one axis: the weight of input pixel j in output pixel i, before what lies outside is moved or left out. */
+/* Along one axis: the weight of input pixel j in output pixel i, before what lies outside is moved or left
+ * out. */
 static double weight_of(field_filter filter, int in, int out, int i, int j)
 {
     double scale = (double)in / out, centre = (i + 0.5) * scale - 0.5, low = i * scale, high = low + scale;

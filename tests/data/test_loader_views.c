@@ -171,8 +171,8 @@ static int find_square(const uint8_t *whole, int size, const uint8_t *square, in
     return -1;
 }
 
-/* Squares stand in the pictures that they are cut from, at many places, and their low forms are those of the squares:
- * whatever the number of threads, and wherever the loader starts. */
+/* Squares stand in the pictures that they are cut from, at many places, and their low forms are those of
+ * the squares: whatever the number of threads, and wherever the loader starts. */
 static void windows_and_low_forms(void **state)
 {
     (void)state;
