@@ -148,7 +148,6 @@ static bool build(diffusion_sampler *s, error *err)
     s->odd = op_add(op_sum_all(op_scale(next, 0)), op_sum_all(op_scale(op_contiguous(output), 0)));
     graph_keep(s->odd);
     graph_update(op_part_put(s->x, next, s->first));
-    graph_join(s->graph);
     return graph_compile(s->graph, 0, "the number drawn at once", err);
 }
 
