@@ -43,7 +43,7 @@ static void to_bytes(const int32_t *from, size_t count, uint8_t *to)
 static void fill_inputs(const golden *k, const upsampler_config *c, inputs *in)
 {
     uint8_t small[BATCH * FROM * FROM * 3];
-    const int32_t *times = golden_find(k, "in.", "time")->data;
+    const int32_t *wanted = golden_find(k, "in.", "time")->data;
     enlarger e;
     diffusion process;
     to_bytes(golden_find(k, "in.", "pixels")->data, sizeof in->pixels, in->pixels);
@@ -55,7 +55,7 @@ static void fill_inputs(const golden *k, const upsampler_config *c, inputs *in)
     OK(upsampler_process(c, &process, &golden_error));
     diffusion_draw_times(&process, SEED, STEP, 0, BATCH, in->time, in->coefficients);
     diffusion_free(&process);
-    for (int i = 0; i < BATCH; ++i) assert_int_equal((int)in->time[i], times[i]);
+    for (int i = 0; i < BATCH; ++i) assert_int_equal((int)in->time[i], wanted[i]);
 }
 
 static bool write_part(void *context, int64_t first, error *err)
