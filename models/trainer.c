@@ -64,6 +64,7 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .split = c->split,
                                             .holdout = c->holdout,
                                             .size = size,
+                                            .window = t->window,
                                             .batch = c->batch,
                                             .augment = cropped ? AUGMENT_CROP : mode_of(c),
                                             .least = t->crop,

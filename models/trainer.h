@@ -24,6 +24,7 @@ typedef struct trainer {
     store *store;
     training_data *data;
     schedule_plateau plateau; /* of `pace` */
+    int64_t window; /* of the pictures batches hold a random square of so many pixels; 0: the whole */
 } trainer;
 
 /* All borrowed; opens nothing.  A zeroed trainer may be closed. */
