@@ -49,3 +49,4 @@ layer_norm
 group_norm
 timestep_embedding
 normal
+variational_bound

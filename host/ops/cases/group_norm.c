@@ -14,7 +14,7 @@ static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
                            (float)EPSILON, (activation)c->ints[1]);
 }
 
-/* {mean, 1 / sqrt(variance + epsilon)} of the group that begins at x, of `width` channels in rows of `channels`. */
+/* {mean, 1 / sqrt(variance + epsilon)} of the group that begins at x: `width` of a row's `channels`. */
 static void statistics(const double *x, int64_t rows, int64_t channels, int64_t width, double of[2])
 {
     double sum = 0, squares = 0, n = (double)(rows * width);
