@@ -46,3 +46,7 @@ conv2d
 softmax
 log_softmax
 layer_norm
+group_norm
+timestep_embedding
+normal
+variational_bound

@@ -101,6 +101,13 @@ tensor *op_upsample2(tensor *x);                                  /* nearest: [B
 tensor *op_softmax(tensor *x);                                    /* over the last axis */
 tensor *op_log_softmax(tensor *x);
 tensor *op_layer_norm(tensor *x, tensor *gain, tensor *bias, float epsilon);
+/* Group normalisation (arXiv 1803.08494) of x [B,..,C], the axes between as one, `groups` of C's neighbours
+ * together, then gain, bias [C], then h (1 + scale) + shift with scale, shift [B,C] (both or neither NULL),
+ * then f. */
+tensor *op_group_norm(tensor *x, int64_t groups, tensor *gain, tensor *bias, tensor *scale, tensor *shift, float epsilon,
+                      activation f);
+/* t F32 [B] -> F32 [B,C]: cos(t w_i) for i < C/2, then sin(t w_i), w_i = exp(-ln(period) i / (C/2)) */
+tensor *op_timestep_embedding(tensor *t, int64_t channels, float period);
 /* [V,C], I32 [..] -> [.., C]; deterministic gradient */
 tensor *op_embedding(tensor *table, tensor *ids);
 /* The sum of up to three such terms, term[0] + (term[1] + term[2]).  The others' ids have one shape, a suffix
@@ -132,6 +139,10 @@ tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern
 tensor *op_dropout(tensor *x, float probability, tensor *random);
 /* softmax((logits + g) / tau), g standard Gumbel: [B,..,K]; tau F32 [1].  Eq. of arXiv 1611.01144. */
 tensor *op_gumbel_softmax(tensor *logits, tensor *tau, tensor *random);
+/* Standard normal numbers, shaped as x [B,..], whose values do not matter; no gradient.  Sample b's are those
+ * of the stream hash(name) + random[3] + b, step random[2], element = place in the sample: the same whatever
+ * is beside it. */
+tensor *op_normal(tensor *like, tensor *random);
 
 /* ---- Losses ------------------------------------------------------------------------------------ */
 /* KL(softmax(logits) || uniform) per row: [.., K] -> F32 [..] (2.1 of arXiv 2102.12092) */
@@ -139,6 +150,13 @@ tensor *op_categorical_kl(tensor *logits);
 /* -ln f(x; mu, b) per channel value, f the logit-Laplace density (A.3 of arXiv 2102.12092):
  * x [..,3] already mapped into (epsilon, 1-epsilon); stats [..,6] = mu (3), ln b (3) -> F32 [..,3] */
 tensor *op_logit_laplace(tensor *x, tensor *stats);
+/* The variational bound's term of x_{t-1} per value, in nats (arXiv 2102.09672, 3.1): x0, x_t, predicted x0,
+ * v [B,..,C]; coefficients F32 [B,8] = {the posterior mean's factor of x0, of x_t, ln of the posterior
+ * variance (clipped), ln beta, 1 where t = 0 else 0, ..}.  Where t > 0 the KL divergence of the posterior and
+ * the Gaussian about its mean by the predicted x0, of ln variance (1+v)/2 ln beta + (1-v)/2 ln posterior;
+ * where t = 0 minus the log-likelihood of x0, discretised to 256 levels of [-1,1].  Gradient to v only.
+ * -> F32, shaped as x0 */
+tensor *op_variational_bound(tensor *x0, tensor *xt, tensor *predicted_x0, tensor *v, tensor *coefficients);
 
 /* ---- Vector quantisation ------------------------------------------------------------------------ */
 /* Index of the nearest code: z [..,C], codebook [K,C] -> I32 [..]; ties: the lowest index */
