@@ -98,3 +98,13 @@ bool augment_by(const image *in, int size, augment_mode mode, augment_flip flip,
     image_free(&final);
     return done;
 }
+
+void augment_window(const uint8_t *in, int size, int window, const augment_dice *dice, uint8_t *out)
+{
+    const char *stream = dice->stream ? dice->stream : "data.augment";
+    const philox d = { dice->seed, dice->epoch, philox_stream(stream) ^ philox_stream(".window") };
+    uint32_t spare = (uint32_t)(size - window) + 1;
+    size_t x = philox_below(&d, 2 * dice->sample, spare), y = philox_below(&d, 2 * dice->sample + 1, spare);
+    size_t row = (size_t)window * 3, step = (size_t)size * 3;
+    for (size_t i = 0; i < (size_t)window; ++i) memcpy(out + i * row, in + (y + i) * step + x * 3, row);
+}

@@ -34,4 +34,7 @@ bool augment(const image *in, int size, augment_mode mode, augment_flip flip, co
 bool augment_by(const image *in, int size, augment_mode mode, augment_flip flip, image_filter filter,
                 const augment_dice *dice, uint8_t *out, error *err);
 
+/* Cuts a square of `window` pixels out of one of `size`, RGB both; where it stands is drawn. */
+void augment_window(const uint8_t *in, int size, int window, const augment_dice *dice, uint8_t *out);
+
 #endif

@@ -62,6 +62,9 @@ typedef struct image_text {
 bool image_encode_png_texts(const image *picture, const image_text *texts, int count, void **bytes,
                             size_t *size, error *err);
 bool image_write_png(const image *picture, const char *path, error *err); /* whole or not at all */
+/* The JPEG in memory, to be freed with free(); `quality` 1 to 100 as libjpeg has it.  The same pixels give
+ * the same bytes. */
+bool image_encode_jpeg(const image *picture, int quality, void **bytes, size_t *size, error *err);
 
 /* The rectangle must lie within the picture. */
 bool image_crop(const image *in, int x, int y, int width, int height, image *out, error *err);

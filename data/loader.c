@@ -95,9 +95,39 @@ static bool take_task(loader *l, task *t)
     return true;
 }
 
+int loader_view_side(const loader_view *v)
+{
+    return v->window ? v->window : v->size;
+}
+
 static size_t view_bytes(const loader_view *v)
 {
-    return (size_t)v->size * (size_t)v->size * 3;
+    return (size_t)loader_view_side(v) * (size_t)loader_view_side(v) * 3;
+}
+
+/* A view that shows a part of the sample's picture, from what the cache gave. */
+static bool make_part(const loader_view *v, const image *picture, const augment_dice *dice, uint8_t *out,
+                      error *err)
+{
+    if (!v->window) return augment_by(picture, v->size, v->augment, v->flip, v->resize, dice, out, err);
+    image whole;
+    bool ok = image_create(&whole, v->size, v->size, err) &&
+              augment_by(picture, v->size, v->augment, v->flip, v->resize, dice, whole.pixels, err);
+    if (ok) augment_window(whole.pixels, v->size, v->window, dice, out);
+    image_free(&whole);
+    return ok;
+}
+
+/* A view that shows what another does. */
+static bool make_small(const loader_view *v, const image *large, const augment_dice *dice, uint8_t *out,
+                       error *err)
+{
+    image small;
+    if (v->degrade) return degrade(large, v->size, v->degrade, dice, out, err);
+    if (!image_resize(large, v->resize, v->size, v->size, &small, err)) return false;
+    memcpy(out, small.pixels, view_bytes(v));
+    image_free(&small);
+    return true;
 }
 
 /* View `which` of the sample, from the pictures that the cache gave, or from a view made before it. */
@@ -106,18 +136,14 @@ static bool make_view(const loader *l, const task *t, int which, const image *pi
     const loader_view *v = &l->config.views[which];
     uint8_t *out = t->where->batch.views[which].pixels + view_bytes(v) * (size_t)t->position;
     int same_as = l->same_as[which];
-    if (same_as < 0) {
-        uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
-        augment_dice dice = { l->config.seed, (uint32_t)t->shown, drawn, v->stream, v->least };
-        return augment_by(&pictures[l->use[which]], v->size, v->augment, v->flip, v->resize, &dice, out, err);
-    }
+    uint32_t drawn = (uint32_t)(t->sample + t->again * dataset_count(l->data)); /* repeats draw anew */
+    augment_dice dice = { l->config.seed, (uint32_t)t->shown, drawn, v->stream, v->least };
+    if (same_as < 0) return make_part(v, &pictures[l->use[which]], &dice, out, err);
     const loader_view *of = &l->config.views[same_as];
-    uint8_t *made = t->where->batch.views[same_as].pixels + view_bytes(of) * (size_t)t->position;
-    image large = { of->size, of->size, made }, small;
-    if (!image_resize(&large, v->resize, v->size, v->size, &small, err)) return false;
-    memcpy(out, small.pixels, view_bytes(v));
-    image_free(&small);
-    return true;
+    int side = loader_view_side(of);
+    image large = { side, side,
+                    t->where->batch.views[same_as].pixels + view_bytes(of) * (size_t)t->position };
+    return make_small(v, &large, &dice, out, err);
 }
 
 static bool make_sample(const loader *l, const task *t, error *err)
@@ -194,10 +220,15 @@ static bool check_same_as(const loader_view *views, int which, error *err)
         return error_set(err, ERROR_USAGE,
                          "view '%s' is to show what '%s' shows; no view before it is so named", v->name,
                          v->same_as);
-    if (v->size > views[of].size)
+    int side = loader_view_side(&views[of]);
+    if (v->size > side)
         return error_set(err, ERROR_USAGE, "view '%s' of %d pixels is to show what '%s' shows, which has %d",
-                         v->name, v->size, v->same_as, views[of].size);
-    return (v->augment == AUGMENT_NONE && v->flip == AUGMENT_FLIP_AS_MODE && !v->stream) ||
+                         v->name, v->size, v->same_as, side);
+    if (v->degrade && side % v->size)
+        return error_set(err, ERROR_USAGE,
+                         "view '%s' of %d pixels is to be made of '%s', whose %d are no multiple of it",
+                         v->name, v->size, v->same_as, side);
+    return (v->augment == AUGMENT_NONE && v->flip == AUGMENT_FLIP_AS_MODE && !v->stream && !v->window) ||
            error_set(err, ERROR_USAGE, "view '%s' shows what '%s' shows, and is not augmented by itself",
                      v->name, v->same_as);
 }
@@ -207,6 +238,8 @@ static bool check_view(const loader_view *views, int which, error *err)
     const loader_view *v = &views[which];
     if (v->size < 1 || v->size > 4096)
         return error_set(err, ERROR_USAGE, "pictures of %d pixels; choose 1 to 4096", v->size);
+    if (v->window < 0 || v->window > v->size)
+        return error_set(err, ERROR_USAGE, "a window of %d pixels in pictures of %d", v->window, v->size);
     if (which > 0 && !v->name) return error_set(err, ERROR_USAGE, "view %d has no name", which + 1);
     if (v->name && find_view(views, which, v->name) >= 0)
         return error_set(err, ERROR_USAGE, "two views are named '%s'", v->name);

@@ -13,7 +13,7 @@
 #ifndef DALLE_CL_DATA_LOADER_H
 #define DALLE_CL_DATA_LOADER_H
 
-#include "data/augment.h"
+#include "data/degrade.h"
 #include "data/skips.h"
 
 typedef struct loader loader;
@@ -34,7 +34,15 @@ typedef struct loader_view {
     const char *same_as;
     image_filter resize; /* zero: area, the paper's */
     double least;        /* of AUGMENT_CROP */
+    /* 0: the whole of it.  Or pixels a side of the square that is cut out of it, at a place that is drawn,
+     * and that alone is shown; not of a view with same_as. */
+    int window;
+    /* Of a view with same_as: that part is made small and corrupted so (degrade.h) instead of by `resize`,
+     * with this view's size a divisor of that one's. */
+    const degradation *degrade;
 } loader_view;
+/* Pixels a side of what a batch holds of it. */
+int loader_view_side(const loader_view *v);
 
 typedef struct loader_config {
     int batch;                       /* samples */

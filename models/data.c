@@ -42,7 +42,8 @@ static void set_views(const training_data_options *o, loader_config *c)
                                  .augment = o->augment,
                                  .flip = o->flip,
                                  .least = o->least,
-                                 .resize = o->resize };
+                                 .resize = o->resize,
+                                 .window = (int)o->window };
     for (int i = 0; i < o->view_count; ++i) c->views[1 + i] = o->views[i];
 }
 
@@ -318,29 +319,40 @@ const uint8_t *training_data_validation(training_data *d, int64_t most, int64_t 
     return d->pixels;
 }
 
+/* One picture above the other, a gap between them. */
+static bool stack(const uint8_t *const *rows, int row_count, int64_t i, int side, image *out, error *err)
+{
+    enum { GAP = 2 };
+    if (!image_create(out, side, row_count * side + (row_count - 1) * GAP, err)) return false;
+    for (int k = 0; k < row_count; ++k) {
+        const uint8_t *pixels = rows[k] + (size_t)i * (size_t)side * (size_t)side * 3;
+        image one = { side, side, (uint8_t *)(uintptr_t)pixels };
+        image_paste(out, &one, 0, k * (side + GAP));
+    }
+    return true;
+}
+
+bool training_grid_rows(const char *path, const uint8_t *const *rows, int row_count, int64_t count,
+                        int64_t size, const char *const *captions, error *err)
+{
+    enum { PADDING = 4, COLUMNS = 8 };
+    image *cells = calloc((size_t)count, sizeof *cells), sheet = { 0 };
+    bool ok =
+        cells ? true
+              : error_set(err, ERROR_MEMORY, "out of memory for a grid of %lld pictures", (long long)count);
+    for (int64_t i = 0; ok && i < count; ++i) ok = stack(rows, row_count, i, (int)size, &cells[i], err);
+    ok = ok &&
+         grid_make(cells, (int)count, count < COLUMNS ? (int)count : COLUMNS, PADDING, captions, &sheet,
+                   err) &&
+         image_write_png(&sheet, path, err);
+    for (int64_t i = 0; cells && i < count; ++i) image_free(&cells[i]);
+    free(cells);
+    image_free(&sheet);
+    return ok;
+}
+
 bool training_grid_pairs(const char *path, const uint8_t *upper, const uint8_t *lower, int64_t count,
                          int64_t size, const char *const *captions, error *err)
 {
-    enum { GAP = 2, PADDING = 4, COLUMNS = 8 };
-    int side = (int)size;
-    image *pairs = calloc((size_t)count, sizeof *pairs), sheet = { 0 };
-    bool ok =
-        pairs ? true
-              : error_set(err, ERROR_MEMORY, "out of memory for a grid of %lld pictures", (long long)count);
-    for (int64_t i = 0; ok && i < count; ++i) {
-        size_t at = (size_t)i * (size_t)side * (size_t)side * 3;
-        image top = { side, side, (uint8_t *)(uintptr_t)(upper + at) },
-              bottom = { side, side, (uint8_t *)(uintptr_t)(lower + at) };
-        if (!(ok = image_create(&pairs[i], side, 2 * side + GAP, err))) break;
-        image_paste(&pairs[i], &top, 0, 0);
-        image_paste(&pairs[i], &bottom, 0, side + GAP);
-    }
-    ok = ok &&
-         grid_make(pairs, (int)count, count < COLUMNS ? (int)count : COLUMNS, PADDING, captions, &sheet,
-                   err) &&
-         image_write_png(&sheet, path, err);
-    for (int64_t i = 0; pairs && i < count; ++i) image_free(&pairs[i]);
-    free(pairs);
-    image_free(&sheet);
-    return ok;
+    return training_grid_rows(path, (const uint8_t *[]){ upper, lower }, 2, count, size, captions, err);
 }

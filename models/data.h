@@ -19,6 +19,7 @@ typedef struct training_data_options {
     double least;   /* of AUGMENT_CROP */
     int neighbours; /* loader.h */
     image_filter resize;
+    int64_t window; /* pixels a side of the random square that batches hold of each picture; 0: the whole */
     /* NULL: IMAGE_READING_DEFAULT.  Where `enough` is above 0 it becomes what the views need. */
     const image_reading *reading;
     const loader_view *views; /* NULL, or others of each picture that batches hold beside that one, */
@@ -67,5 +68,8 @@ bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, boo
  * (NULL: none). */
 bool training_grid_pairs(const char *path, const uint8_t *upper, const uint8_t *lower, int64_t count,
                          int64_t size, const char *const *captions, error *err);
+/* The same with `row_count` pictures above one another, of which rows[0] holds the uppermost ones. */
+bool training_grid_rows(const char *path, const uint8_t *const *rows, int row_count, int64_t count,
+                        int64_t size, const char *const *captions, error *err);
 
 #endif

@@ -41,6 +41,11 @@ bool kinds_needs(const model_kind *k, const model_kind *other)
     return false;
 }
 
+int kinds_most(const model_kind *k)
+{
+    return k->most > 1 ? k->most : 1;
+}
+
 int64_t kinds_setting(const model_kind *k, const void *config, const char *key)
 {
     const config_field *f = config_find(k->settings, key);

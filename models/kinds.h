@@ -80,6 +80,11 @@ struct model_kind {
     const part_role
         *files;      /* besides settings and parameters; ends with an empty one; at most PART_FURTHER */
     bool takes_last; /* of a run's checkpoints the last one is the model, not the best by validation */
+    int most;        /* how many parts of this kind a model may hold; 0: one */
+    /* Settings that say how many pixels a side pictures have that it takes from the part before it, and
+     * that it makes for the part after it, in the order of the table and of their sizes; NULL: it does
+     * not. */
+    const char *takes, *makes;
     /* `beside` holds what it needs.  On success `out` is complete, and part_close closes it. */
     bool (*open)(device *d, const char *folder, const part_list *beside, model_part *out, error *err);
     void (*close)(void *self);
@@ -114,6 +119,7 @@ const model_kind *kinds_find(const char *name); /* NULL: none */
 void kinds_list(char *text, size_t room, const char *between, const char *last);
 /* Whether kind k cannot be trained without `other`. */
 bool kinds_needs(const model_kind *k, const model_kind *other);
+int kinds_most(const model_kind *k); /* how many a model may hold, at least 1 */
 /* A whole number among settings; the key must be one of the table's. */
 int64_t kinds_setting(const model_kind *k, const void *config, const char *key);
 

@@ -11,26 +11,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 80 };
+enum { NAME_SIZE = PART_NAME + 16 };
 
-static const char *settings_name(const model_kind *k, char name[NAME_SIZE])
+static const char *settings_name(const model_kind *k, int number, char name[NAME_SIZE])
 {
-    snprintf(name, NAME_SIZE, "%s.cfg", k->name);
+    char part[PART_NAME];
+    snprintf(name, NAME_SIZE, "%s.cfg", part_name(k, number, part));
     return name;
 }
 
-static const char *weights_name(const model_kind *k, char name[NAME_SIZE])
+static const char *weights_name(const model_kind *k, int number, char name[NAME_SIZE])
 {
-    snprintf(name, NAME_SIZE, "%s.safetensors", k->name);
+    char part[PART_NAME];
+    snprintf(name, NAME_SIZE, "%s.safetensors", part_name(k, number, part));
     return name;
+}
+
+/* Which of its kind a part of the list is. */
+static int number_of(const part_list *list, const model_part *p)
+{
+    int number = 0;
+    for (const model_part *at = list->at; at < p; ++at) number += at->kind == p->kind;
+    return number;
 }
 
 /* ---- Opening ---- */
 
-/* Whether the folder's part of this kind could be the next: it is not there, and what it needs is. */
+/* Whether the folder's part of this kind could be the next: there is room for it, and what it needs is
+ * there. */
 static bool may_be_next(const part_list *list, const model_kind *k)
 {
-    bool next = k->open && !part_list_find(list, k);
+    bool next = k->open && part_list_count(list, k, NULL) < kinds_most(k);
     for (const kind_need *n = k->needs; n && n->kind; ++n) next = next && part_list_find(list, n->kind);
     return next;
 }
@@ -44,8 +55,11 @@ static const model_kind *kind_of(const char *folder, const part_list *list, erro
         part_files files;
         error why = { 0 };
         if (!may_be_next(list, model_kinds[i])) continue;
-        if (part_files_find(folder, model_kinds[i], &files, &why)) {
+        int number = part_list_count(list, model_kinds[i], folder);
+        if (part_files_find_number(folder, model_kinds[i], number, &files, &why)) {
+            bool again = files.run && number > 0;
             part_files_free(&files);
+            if (again) continue;
             return model_kinds[i];
         }
         if (first.code == ERROR_NONE || why.code != ERROR_USAGE) first = why;
@@ -65,6 +79,46 @@ static bool open_next(device *d, const pack_request *r, const char *folder, part
     if (!k->open(d, folder, list, p, err)) return false;
     ++list->count;
     return r->force || !k->belongs || k->belongs(d, p, list, err);
+}
+
+/* ---- Their order ---- */
+
+static int64_t made_by(const model_part *p)
+{
+    return kinds_setting(p->kind, p->config, p->kind->makes);
+}
+
+/* Several of a kind change places until each makes larger pictures than the one before it. */
+static void sort_alike(part_list *list)
+{
+    for (int i = 0; i < list->count; ++i)
+        for (int k = 0; k < i; ++k) {
+            model_part *a = &list->at[k], *b = &list->at[i], kept = *a;
+            if (a->kind != b->kind || !a->kind->makes || made_by(a) <= made_by(b)) continue;
+            *a = *b;
+            *b = kept;
+        }
+}
+
+/* What one part makes is what the next one takes. */
+static bool check_chain(const part_list *list, error *err)
+{
+    const model_part *before = NULL;
+    for (int i = 0; model_kinds[i]; ++i)
+        for (int n = 0; model_kinds[i]->makes && n < kinds_most(model_kinds[i]); ++n) {
+            const model_part *p = part_list_number(list, model_kinds[i], n);
+            if (!p) continue;
+            int64_t takes = p->kind->takes ? kinds_setting(p->kind, p->config, p->kind->takes) : 0;
+            if (before && takes && takes != made_by(before))
+                return error_set(
+                    err, ERROR_USAGE,
+                    "the %s in '%s' enlarges pictures of %lld pixels a side, the %s in '%s', which "
+                    "comes before it, makes them of %lld: train one that takes %lld",
+                    p->kind->title, p->folder, (long long)takes, before->kind->title, before->folder,
+                    (long long)made_by(before), (long long)made_by(before));
+            before = p;
+        }
+    return true;
 }
 
 /* ---- What is said of a part ---- */
@@ -112,19 +166,19 @@ static bool describe(const part_list *list, const model_part *p, checkpoint_meta
 
 /* ---- Writing ---- */
 
-static bool export_part(const model_part *p, const char *folder, dtype type,
+static bool export_part(const model_part *p, int number, const char *folder, dtype type,
                         const checkpoint_metadata *metadata, error *err)
 {
-    char name[NAME_SIZE], *path = file_join(folder, weights_name(p->kind, name));
+    char name[NAME_SIZE], *path = file_join(folder, weights_name(p->kind, number, name));
     if (!path) return error_set(err, ERROR_MEMORY, "out of memory for the path of '%s'", name);
     bool ok = checkpoint_export(p->store, path, false, type, metadata->at, metadata->count, err);
     free(path);
     return ok;
 }
 
-static bool write_config(const model_part *p, const char *folder, error *err)
+static bool write_config(const model_part *p, int number, const char *folder, error *err)
 {
-    char name[NAME_SIZE], *path = file_join(folder, settings_name(p->kind, name));
+    char name[NAME_SIZE], *path = file_join(folder, settings_name(p->kind, number, name));
     char *text = config_format(p->kind->settings, p->config);
     bool ok = text && path ? file_write(path, text, strlen(text), err)
                            : error_set(err, ERROR_MEMORY, "out of memory for '%s'", name);
@@ -133,11 +187,11 @@ static bool write_config(const model_part *p, const char *folder, error *err)
     return ok;
 }
 
-static json_t *index_entry(const model_part *p)
+static json_t *index_entry(const model_part *p, int number)
 {
     char config[NAME_SIZE], weights[NAME_SIZE];
-    json_t *entry = json_pack("{s:s, s:s}", "config", settings_name(p->kind, config), "weights",
-                              weights_name(p->kind, weights));
+    json_t *entry = json_pack("{s:s, s:s}", "config", settings_name(p->kind, number, config), "weights",
+                              weights_name(p->kind, number, weights));
     for (const part_role *f = p->kind->files; f && f->role; ++f)
         if (f->indexed) json_tree_put(&entry, f->role, json_string(f->file));
     json_tree_put(&entry, "parameters", json_integer(store_elements(p->store, STORE_PARAMETER)));
@@ -147,8 +201,12 @@ static json_t *index_entry(const model_part *p)
 static bool write_index(const char *folder, const part_list *list, error *err)
 {
     json_t *index = json_pack("{s:s, s:i}", "format", "dalle-cl model", "version", 1);
-    for (int i = 0; i < list->count; ++i)
-        json_tree_put(&index, list->at[i].kind->name, index_entry(&list->at[i]));
+    for (int i = 0; i < list->count; ++i) {
+        const model_part *p = &list->at[i];
+        int number = number_of(list, p);
+        char name[PART_NAME];
+        json_tree_put(&index, part_name(p->kind, number, name), index_entry(p, number));
+    }
     char *text = json_tree_text(index, JSON_INDENT(2), "model.json", err),
          *path = file_join(folder, "model.json");
     bool ok = text && path ? file_write(path, text, strlen(text), err)
@@ -168,27 +226,35 @@ static bool remove_file(const char *folder, const char *name, error *err)
     return gone;
 }
 
+static bool remove_parts(const char *folder, const part_list *list, const model_kind *k, error *err)
+{
+    char name[NAME_SIZE];
+    bool ok = true;
+    for (int n = part_list_count(list, k, NULL); ok && n < kinds_most(k); ++n)
+        ok = remove_file(folder, settings_name(k, n, name), err) &&
+             remove_file(folder, weights_name(k, n, name), err);
+    return ok;
+}
+
 /* Files that an earlier pack left and this one may not write would be taken for this one's. */
 static bool remove_stale(const char *folder, const part_list *list, error *err)
 {
-    char name[NAME_SIZE];
     bool ok = remove_file(folder, "model.json", err);
     for (int i = 0; ok && model_kinds[i]; ++i) {
         const model_kind *k = model_kinds[i];
         bool packed = part_list_find(list, k) != NULL;
         for (const part_role *f = k->files; ok && f && f->role; ++f)
             if (!packed || !f->indexed) ok = remove_file(folder, f->file, err);
-        ok = ok && (packed || (remove_file(folder, settings_name(k, name), err) &&
-                               remove_file(folder, weights_name(k, name), err)));
+        ok = ok && remove_parts(folder, list, k, err);
     }
     return ok;
 }
 
-static bool write_part(const pack_request *r, const model_part *p, const checkpoint_metadata *metadata,
-                       error *err)
+static bool write_part(const pack_request *r, const model_part *p, int number,
+                       const checkpoint_metadata *metadata, error *err)
 {
     const model_kind *k = p->kind;
-    return export_part(p, r->out, r->type, metadata, err) && write_config(p, r->out, err) &&
+    return export_part(p, number, r->out, r->type, metadata, err) && write_config(p, number, r->out, err) &&
            (!k->save_files || k->save_files(p, r->out, err));
 }
 
@@ -198,7 +264,8 @@ static bool write_parts(const pack_request *r, const part_list *list, error *err
     bool ok = true;
     for (int i = 0; ok && i < list->count; ++i) ok = describe(list, &list->at[i], &metadata[i], err);
     ok = ok && file_make_folders(r->out, err) && remove_stale(r->out, list, err);
-    for (int i = 0; ok && i < list->count; ++i) ok = write_part(r, &list->at[i], &metadata[i], err);
+    for (int i = 0; ok && i < list->count; ++i)
+        ok = write_part(r, &list->at[i], number_of(list, &list->at[i]), &metadata[i], err);
     ok = ok && write_index(r->out, list, err); /* last: a folder without it was not finished */
     for (int i = 0; i < list->count; ++i) checkpoint_metadata_free(&metadata[i]);
     return ok;
@@ -223,8 +290,9 @@ static bool count_bytes(const char *folder, const part_list *list, int64_t *byte
     bool ok = add_bytes(folder, "model.json", bytes, err);
     for (int i = 0; ok && i < list->count; ++i) {
         const model_kind *k = list->at[i].kind;
-        ok = add_bytes(folder, settings_name(k, name), bytes, err) &&
-             add_bytes(folder, weights_name(k, name), bytes, err);
+        int number = number_of(list, &list->at[i]);
+        ok = add_bytes(folder, settings_name(k, number, name), bytes, err) &&
+             add_bytes(folder, weights_name(k, number, name), bytes, err);
         for (const part_role *f = k->files; ok && f && f->role; ++f)
             ok = add_bytes(folder, f->file, bytes, err);
     }
@@ -239,6 +307,14 @@ static bool is_reported(const part_list *list, const model_kind *k)
     return part_list_find(list, k) != NULL;
 }
 
+static void count_parameters(const part_list *list, const model_kind *k, int number, json_t **to)
+{
+    const model_part *p = part_list_number(list, k, number);
+    char name[PART_NAME], key[NAME_SIZE];
+    snprintf(key, sizeof key, "%s_parameters", part_name(k, number, name));
+    json_tree_put(to, key, json_integer(p ? store_elements(p->store, STORE_PARAMETER) : 0));
+}
+
 /* What the kinds say of their parts first, then how many parameters these have. */
 static json_t *figures_of(const part_list *list)
 {
@@ -246,14 +322,13 @@ static json_t *figures_of(const part_list *list)
     for (int counts = 0; counts < 2; ++counts)
         for (int i = 0; model_kinds[i]; ++i) {
             const model_kind *k = model_kinds[i];
-            const model_part *p = part_list_find(list, k);
-            char key[NAME_SIZE];
+            int there = part_list_count(list, k, NULL);
             if (!is_reported(list, k)) continue;
-            snprintf(key, sizeof key, "%s_parameters", k->name);
-            if (counts)
-                json_tree_put(&o, key, json_integer(p ? store_elements(p->store, STORE_PARAMETER) : 0));
-            else if (k->figures)
-                k->figures(p, &o);
+            for (int n = 0; n < (there ? there : 1); ++n)
+                if (counts)
+                    count_parameters(list, k, n, &o);
+                else if (k->figures)
+                    k->figures(part_list_number(list, k, n), &o);
         }
     return o;
 }
@@ -264,7 +339,8 @@ static bool report(const pack_request *r, const part_list *list, pack_report *ma
     for (int i = 0; i < list->count; ++i) {
         const model_part *p = &list->at[i];
         made->at[i] = (struct packed_part){ .kind = p->kind,
-                                            .run = r->runs[i],
+                                            .number = number_of(list, p),
+                                            .run = p->folder,
                                             .parameters = store_elements(p->store, STORE_PARAMETER) };
         if (p->kind->tell) p->kind->tell(p, made->at[i].tell);
     }
@@ -278,7 +354,8 @@ bool pack_parts(device *d, const pack_request *r, pack_report *made, error *err)
     part_list list = { 0 };
     bool ok = true;
     for (int i = 0; ok && r->runs[i]; ++i) ok = open_next(d, r, r->runs[i], &list, err);
-    ok = ok && write_parts(r, &list, err) && report(r, &list, made, err);
+    sort_alike(&list);
+    ok = ok && check_chain(&list, err) && write_parts(r, &list, err) && report(r, &list, made, err);
     part_list_close(&list);
     return ok;
 }

@@ -110,16 +110,28 @@ static bool look_into(const char *folder, const char *config, const char *weight
     return find_further(folder, k, out, err);
 }
 
+const char *part_name(const model_kind *kind, int number, char name[PART_NAME])
+{
+    snprintf(name, PART_NAME, number ? "%s-%d" : "%s", kind->name, number + 1);
+    return name;
+}
+
 bool part_files_find(const char *folder, const model_kind *k, part_files *out, error *err)
 {
-    char config[64], weights[64];
+    return part_files_find_number(folder, k, 0, out, err);
+}
+
+bool part_files_find_number(const char *folder, const model_kind *k, int number, part_files *out, error *err)
+{
+    char name[PART_NAME], config[PART_NAME + 16], weights[PART_NAME + 16];
     *out = (part_files){ .kind = k };
     file_kind kind;
     if (!file_look(folder, &kind, err)) return false;
     if (kind == FILE_ABSENT) return error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
     if (kind != FILE_FOLDER) return find_checkpoint(folder, k, out, err);
-    snprintf(config, sizeof config, "%s.cfg", k->name);
-    snprintf(weights, sizeof weights, "%s.safetensors", k->name);
+    part_name(k, number, name);
+    snprintf(config, sizeof config, "%s.cfg", name);
+    snprintf(weights, sizeof weights, "%s.safetensors", name);
     if (!look_into(folder, config, weights, out, err)) {
         part_files_free(out);
         return false;
@@ -136,11 +148,17 @@ bool part_files_find(const char *folder, const model_kind *k, part_files *out, e
 
 bool part_is_there(const char *folder, const model_kind *kind, error *err)
 {
+    return part_is_there_number(folder, kind, 0, err);
+}
+
+bool part_is_there_number(const char *folder, const model_kind *kind, int number, error *err)
+{
     part_files files;
     error none = { 0 };
-    if (part_files_find(folder, kind, &files, &none)) {
+    if (part_files_find_number(folder, kind, number, &files, &none)) {
+        bool one_of_one = files.run && number > 0;
         part_files_free(&files);
-        return true;
+        return !one_of_one;
     }
     if (none.code != ERROR_USAGE && err) *err = none;
     return false;
@@ -158,6 +176,38 @@ bool part_files_config(const part_files *f, void *config, error *err)
 {
     config_defaults(f->kind->settings, config);
     return config_read(f->kind->settings, config, f->config, err);
+}
+
+/* Whether the part's settings say the same size of what it makes. */
+static bool makes_alike(const part_files *f, const void *config, bool *alike, error *err)
+{
+    const model_kind *k = f->kind;
+    void *own = malloc(k->settings->size);
+    if (!own) return error_set(err, ERROR_MEMORY, "out of memory for the settings of a %s", k->name);
+    bool ok = part_files_config(f, own, err);
+    *alike = ok && kinds_setting(k, own, k->makes) == kinds_setting(k, config, k->makes);
+    free(own);
+    return ok;
+}
+
+bool part_files_find_like(const char *folder, const model_kind *kind, const void *config, part_files *out,
+                          error *err)
+{
+    for (int n = 1; kind->makes && n < kinds_most(kind); ++n) {
+        error problem = { 0 };
+        bool alike = false;
+        if (!part_is_there_number(folder, kind, n, &problem)) {
+            if (problem.code == ERROR_NONE) break;
+            if (err) *err = problem;
+            return false;
+        }
+        if (!part_files_find_number(folder, kind, n, out, err)) return false;
+        bool ok = makes_alike(out, config, &alike, err);
+        if (ok && alike) return true;
+        part_files_free(out);
+        if (!ok) return false;
+    }
+    return part_files_find(folder, kind, out, err);
 }
 
 /* ---- Opened ---- */
@@ -180,6 +230,21 @@ const model_part *part_list_find(const part_list *list, const model_kind *kind)
     for (int i = 0; i < list->count; ++i)
         if (list->at[i].kind == kind) return &list->at[i];
     return NULL;
+}
+
+const model_part *part_list_number(const part_list *list, const model_kind *kind, int number)
+{
+    for (int i = 0; i < list->count; ++i)
+        if (list->at[i].kind == kind && number-- == 0) return &list->at[i];
+    return NULL;
+}
+
+int part_list_count(const part_list *list, const model_kind *kind, const char *folder)
+{
+    int count = 0;
+    for (int i = 0; i < list->count; ++i)
+        count += list->at[i].kind == kind && (!folder || strcmp(list->at[i].folder, folder) == 0);
+    return count;
 }
 
 /* The last first: it may lean on those before it. */

@@ -1,6 +1,7 @@
 /* parts.h -- trained parts on disk, opening them, and packing them into one folder.
  *
- * A part of a kind of model is found in a packed model folder, which may hold one of each kind,
+ * A part of a kind of model is found in a packed model folder, which may hold one of each kind, or as many
+ * as the kind says, the second as <kind>-2 and so on,
  *     model.json  <kind>.cfg  <kind>.safetensors  and the kind's further files, such as tokenizer.model
  * or in the folder of the run that trained it (config.cfg, best.safetensors or, as the kind says,
  * checkpoint.safetensors, further files), where the averaged parameters are taken; a checkpoint file in a
@@ -39,6 +40,17 @@ typedef struct part_files {
 bool part_files_find(const char *folder, const model_kind *kind, part_files *out, error *err);
 /* Whether there is one.  False without an error: the folder has none.  Half of one is an error. */
 bool part_is_there(const char *folder, const model_kind *kind, error *err);
+/* The same of the one with this number, from 0, of several of a kind; a run has one, which is found by
+ * any. */
+bool part_files_find_number(const char *folder, const model_kind *kind, int number, part_files *out,
+                            error *err);
+/* Of several of a kind the one that makes pictures of the size that these settings say, or else the first. */
+bool part_files_find_like(const char *folder, const model_kind *kind, const void *config, part_files *out,
+                          error *err);
+bool part_is_there_number(const char *folder, const model_kind *kind, int number, error *err);
+/* What the files of the one with this number are named by: "kind", "kind-2". */
+enum { PART_NAME = 80 };
+const char *part_name(const model_kind *kind, int number, char name[PART_NAME]);
 void part_files_free(part_files *files);
 const char *part_files_role(const part_files *files, const char *role); /* a path, or NULL */
 /* The settings: those of the file, over the defaults. */
@@ -64,6 +76,10 @@ typedef struct part_list {
     model_part at[PARTS_MAX];
 } part_list;
 const model_part *part_list_find(const part_list *list, const model_kind *kind); /* or NULL */
+/* The one with this number, from 0, of several of a kind, or NULL. */
+const model_part *part_list_number(const part_list *list, const model_kind *kind, int number);
+/* How many of a kind there are that were opened from this folder (NULL: from any): the next one's number. */
+int part_list_count(const part_list *list, const model_kind *kind, const char *folder);
 void part_list_close(part_list *list);
 
 /* Cuts or pads `count` ids to `positions`, -1 where none is. */
@@ -72,8 +88,9 @@ void text_positions(const int32_t *ids, int count, int64_t positions, int32_t *o
 /* ---- pack.c: the parts of runs as one folder that drawing needs, and nothing else ------------------ */
 
 typedef struct pack_request {
-    /* Runs or models, NULL-terminated; each gives a part of the first kind in the table that it holds, that
-     * is not there yet, and whose needs are. */
+    /* Runs or models, NULL-terminated; each gives a part of the first kind in the table that it holds, of
+     * which there is room for one more, and whose needs are there.  Several of a kind stand in the order
+     * of their sizes. */
     const char *const *runs;
     const char *out;
     dtype type; /* how parameters are stored */
@@ -85,6 +102,7 @@ typedef struct pack_report {
     int count;
     struct packed_part {
         const model_kind *kind;
+        int number;      /* of its kind, from 0 */
         const char *run; /* the request's */
         int64_t parameters;
         char tell[PART_TELL]; /* what the kind says of it */

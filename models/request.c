@@ -166,7 +166,7 @@ bool request_take_sizes(const train_request *r, const config_table *table, const
 {
     if (!r->init || r->resume) return true;
     part_files files;
-    if (!part_files_find(r->init, kinds_find(table->name), &files, err)) return false;
+    if (!part_files_find_like(r->init, kinds_find(table->name), config, &files, err)) return false;
     char *differences = NULL;
     void *from = calloc(1, table->size);
     size_t size;

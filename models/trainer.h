@@ -18,10 +18,13 @@ typedef struct trainer {
     const schedule_config *pace; /* NULL: the kind has a course of its own for its step size */
     int64_t neighbours;          /* of the set that stay together in its order; 0: none */
     double crop; /* the smallest share of a picture that a random square shows; 0 or 1: as `augment` says */
+    const loader_view *views; /* what batches hold beside each picture (loader.h); NULL: nothing */
+    int view_count;
     device *device;
     store *store;
     training_data *data;
     schedule_plateau plateau; /* of `pace` */
+    int64_t window; /* of the pictures batches hold a random square of so many pixels; 0: the whole */
 } trainer;
 
 /* All borrowed; opens nothing.  A zeroed trainer may be closed. */

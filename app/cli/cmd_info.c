@@ -162,20 +162,24 @@ static bool add_described(json_t **to, const model_kind *k, const char *path, er
     return ok;
 }
 
+static bool add_part(json_t **to, const model_kind *k, int number, const char *folder, error *err)
+{
+    char part[PART_NAME], name[PART_NAME + 8], *path;
+    snprintf(name, sizeof name, "%s.cfg", part_name(k, number, part));
+    if (!(path = file_join(folder, name)))
+        return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
+    bool ok = !file_exists(path) || add_described(to, k, path, err);
+    free(path);
+    return ok;
+}
+
 /* What the kinds say of a packed model's parts: how it draws unless it is told otherwise. */
 static bool add_parts(json_t **to, const char *folder, error *err)
 {
     bool ok = true;
-    for (int i = 0; ok && model_kinds[i]; ++i) {
-        const model_kind *k = model_kinds[i];
-        char name[80], *path;
-        if (!k->describe) continue;
-        snprintf(name, sizeof name, "%s.cfg", k->name);
-        if (!(path = file_join(folder, name)))
-            return error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
-        if (file_exists(path)) ok = add_described(to, k, path, err);
-        free(path);
-    }
+    for (int i = 0; ok && model_kinds[i]; ++i)
+        for (int n = 0; ok && model_kinds[i]->describe && n < kinds_most(model_kinds[i]); ++n)
+            ok = add_part(to, model_kinds[i], n, folder, err);
     return ok;
 }
 

@@ -71,11 +71,13 @@ static void guard(const char *out)
     char path[400], temporary[432];
     cli_catch_interrupts();
     cli_interrupt_ends("stopped; what is in '%s' is no whole model", out);
-    for (int i = 0; model_kinds[i]; ++i) {
-        snprintf(path, sizeof path, "%s/%s.safetensors", out, model_kinds[i]->name);
-        file_atomic_name(path, temporary, sizeof temporary);
-        cli_interrupt_removes(temporary);
-    }
+    for (int i = 0; model_kinds[i]; ++i)
+        for (int n = 0; n < kinds_most(model_kinds[i]); ++n) {
+            char name[PART_NAME];
+            snprintf(path, sizeof path, "%s/%s.safetensors", out, part_name(model_kinds[i], n, name));
+            file_atomic_name(path, temporary, sizeof temporary);
+            cli_interrupt_removes(temporary);
+        }
 }
 
 static bool no_calibration(const error *why)
@@ -177,6 +179,10 @@ static void add_arguments(char *text, size_t room)
                  : built   ? " "
                            : " | ",
                  built ? "[" : "", k->name, built ? "]" : "");
+        if (kinds_most(k) > 1) {
+            used = strlen(text);
+            snprintf(text + used, room - used, " [%s_RUN]", k->name);
+        }
         for (char *at = text + from; *at; ++at) *at = (char)toupper((unsigned char)*at);
     }
 }
@@ -184,15 +190,17 @@ static void add_arguments(char *text, size_t room)
 static void fill(cli_command *c)
 {
     char arguments[600] = "", packing[4000] = "";
+    int most = 0;
     add_arguments(arguments, sizeof arguments);
     for (int i = 0; model_kinds[i]; ++i) {
+        most += kinds_most(model_kinds[i]);
         size_t used = strlen(packing);
         if (model_kinds[i]->packing)
             snprintf(packing + used, sizeof packing - used, "\n%s", model_kinds[i]->packing);
     }
     c->arguments = cli_lasting_text("%s", arguments);
     c->text = cli_lasting_text("%s%s", c->text, packing);
-    c->most = kinds_count() < PARTS_MAX ? kinds_count() : PARTS_MAX;
+    c->most = most < PARTS_MAX ? most : PARTS_MAX;
 }
 
 const cli_command cmd_pack = {

@@ -30,9 +30,15 @@ bool unet_check(const unet_config *c, const char *kind, error *err);
 
 typedef struct unet unet; /* weights; in the graph's memory */
 unet *unet_declare(graph *g, const unet_config *c);
-/* x [B,S,S,in], time F32 [B], embedding [B,4 channels] added to the timestep's (NULL: none), context [B,T,Cc]
- * (NULL: none) -> [B,S,S,out], zero at the start of training.  `random` drives dropout and may be NULL. */
+
+/* What attention sees besides the picture. */
+typedef struct unet_context {
+    tensor *states; /* [B,T,Cc] */
+    tensor *valid;  /* I32 [B]: those from there on are not seen; NULL: all are */
+} unet_context;
+/* x [B,S,S,in], time F32 [B], embedding [B,4 channels] added to the timestep's (NULL: none), context (NULL:
+ * none) -> [B,S,S,out], zero at the start of training.  `random` drives dropout and may be NULL. */
 tensor *unet_apply(graph *g, const unet_config *c, const unet *w, tensor *x, tensor *time, tensor *embedding,
-                   tensor *context, tensor *random);
+                   const unet_context *context, tensor *random);
 
 #endif

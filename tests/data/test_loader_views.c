@@ -49,8 +49,10 @@ static void load_views(const dataset *d, const dataset_selection *all, const loa
         loader_batch *b;
         if (!loader_next(l, &b, &err)) fail_msg("%s", err.message);
         assert_ptr_equal(b->pixels, loader_pixels(b, of[0].name));
-        for (int v = 0; v < count; ++v)
-            memcpy(out[v][step], loader_pixels(b, of[v].name), (size_t)(BATCH * of[v].size * of[v].size * 3));
+        for (int v = 0; v < count; ++v) {
+            int side = loader_view_side(&of[v]);
+            memcpy(out[v][step], loader_pixels(b, of[v].name), (size_t)(BATCH * side * side * 3));
+        }
         loader_release(l, b);
     }
     loader_close(l);
@@ -155,12 +157,102 @@ static void views_are_checked(void **state)
     room_remove(&r);
 }
 
+/* Where the square stands in the picture, in raster order, or -1. */
+static int find_square(const uint8_t *whole, int size, const uint8_t *square, int side)
+{
+    for (int y = 0; y + side <= size; ++y)
+        for (int x = 0; x + side <= size; ++x) {
+            int row = 0;
+            while (row < side &&
+                   memcmp(whole + ((y + row) * size + x) * 3, square + row * side * 3, (size_t)side * 3) == 0)
+                ++row;
+            if (row == side) return y * size + x;
+        }
+    return -1;
+}
+
+/* Squares stand in the pictures that they are cut from, at many places, and their low forms are those of
+ * the squares: whatever the number of threads, and wherever the loader starts. */
+static void windows_and_low_forms(void **state)
+{
+    (void)state;
+    enum { WINDOW = 12, LOW = 6, COUNT = 3 };
+    static const degradation how = { DEGRADE_BSR, 0.7, 0, 0, 2, 25, 30, 95 };
+    static const loader_view of[COUNT] = {
+        { .name = "square", .size = MOST, .augment = AUGMENT_LISTING1, .window = WINDOW },
+        { .name = "low", .size = LOW, .same_as = "square", .degrade = &how },
+        { .name = "whole", .size = MOST, .augment = AUGMENT_LISTING1 },
+    };
+    room r = room_create();
+    dataset_selection all;
+    dataset *d = make_large(&r, &all);
+    pixels_of *first = calloc(COUNT, sizeof *first), *again = calloc(COUNT, sizeof *again);
+    load_views(d, &all, of, COUNT, 1, 0, first);
+    unsigned places = 0;
+    for (int i = 0; i < STEPS * BATCH; ++i) {
+        const uint8_t *square = first[0][i / BATCH] + i % BATCH * WINDOW * WINDOW * 3,
+                      *whole = first[2][i / BATCH] + i % BATCH * MOST * MOST * 3;
+        int at = find_square(whole, MOST, square, WINDOW);
+        assert_true(at >= 0);
+        places |= 1u << (at % MOST) % 32;
+    }
+    assert_true(__builtin_popcount(places) > 12);
+    for (int threads = 1; threads <= 4; ++threads)
+        for (int64_t start = 0; start < STEPS; start += 3) {
+            memset(again, 0, COUNT * sizeof *again);
+            load_views(d, &all, of, COUNT, threads, start, again);
+            for (int v = 0; v < COUNT; ++v)
+                assert_memory_equal(again[v][start], first[v][start],
+                                    (size_t)(STEPS - start) * sizeof again[v][0]);
+        }
+    free(first);
+    free(again);
+    dataset_selection_free(&all);
+    dataset_close(d);
+    room_remove(&r);
+}
+
+static void wrong_windows_are_refused(void **state)
+{
+    (void)state;
+    static const degradation how = { DEGRADE_BLUR, 1, 1, 1, 0, 0, 1, 1 };
+    static const struct {
+        loader_view views[2];
+        const char *says;
+    } cases[] = {
+        { { { .name = "a", .size = 8, .window = 9 } }, "a window of 9 pixels in pictures of 8" },
+        { { { .name = "a", .size = 8, .window = -1 } }, "a window of -1 pixels in pictures of 8" },
+        { { { .name = "a", .size = 8, .window = 4 }, { .name = "b", .size = 5, .same_as = "a" } },
+          "view 'b' of 5 pixels is to show what 'a' shows, which has 4" },
+        { { { .name = "a", .size = 8, .window = 6 },
+            { .name = "b", .size = 4, .same_as = "a", .degrade = &how } },
+          "view 'b' of 4 pixels is to be made of 'a', whose 6 are no multiple of it" },
+        { { { .name = "a", .size = 8 }, { .name = "b", .size = 4, .same_as = "a", .window = 2 } },
+          "view 'b' shows what 'a' shows, and is not augmented by itself" },
+    };
+    room r = room_create();
+    dataset_selection all;
+    dataset *d = make_large(&r, &all);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        error err;
+        loader_config config = { .batch = 1 };
+        memcpy(config.views, cases[i].views, sizeof cases[i].views);
+        assert_null(loader_open(d, &all, &config, &err));
+        assert_says(&err, cases[i].says);
+    }
+    dataset_selection_free(&all);
+    dataset_close(d);
+    room_remove(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views_are_what_each_alone_is),
         cmocka_unit_test(streams_and_copies),
         cmocka_unit_test(views_are_checked),
+        cmocka_unit_test(windows_and_low_forms),
+        cmocka_unit_test(wrong_windows_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
