@@ -19,6 +19,8 @@ typedef struct decoder_part {
 
 /* `clip` is borrowed, and must be the one that it was trained with: an error otherwise. */
 decoder_part *decoder_part_open(device *d, const char *folder, clip_part *clip, error *err);
+/* The same, whichever CLIP it was trained with. */
+decoder_part *decoder_part_read(device *d, const char *folder, clip_part *clip, error *err);
 void decoder_part_close(decoder_part *p); /* NULL is harmless */
 /* Makes ready what drawing so many pictures at once needs; harmless where it is. */
 bool decoder_part_prepare(decoder_part *p, int64_t count, error *err);
