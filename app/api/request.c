@@ -203,7 +203,7 @@ static bool check_upsampling(const dalle_model *m, const dalle_sampling *s, erro
     if (s->upsampler_steps && !m->upsamplers)
         return api_lacks(m, &upsampler_kind, "makes drawings larger", err);
     for (int i = 0; i < m->upsamplers; ++i)
-        if (!check_steps(s->upsampler_steps, m->upsampler[i]->config.diffusion_steps, &upsampler_kind, err))
+        if (!check_steps(s->upsampler_steps, m->upsampler[i]->config.noise_steps, &upsampler_kind, err))
             return false;
     return true;
 }
@@ -215,7 +215,7 @@ bool api_sampling_take(const dalle_model *m, const dalle_sampling *given, dalle_
     return !given || (take(given, least, sizeof *s, "sampling",
                            "DALLE_SAMPLING_DEFAULTS or dalle_sampling_init", s, err) &&
                       check_sampler(s, err) && check_prior(m, s, err) &&
-                      check_steps(s->steps, m->decoder->config.diffusion_steps, &decoder_kind, err) &&
+                      check_steps(s->steps, m->decoder->config.noise_steps, &decoder_kind, err) &&
                       check_upsampling(m, s, err));
 }
 

@@ -42,11 +42,11 @@ static bool on_step(void *context, int64_t done, int64_t total)
     return unclip_tell(d, d->at, done, total);
 }
 
-/* A network has run, or failed: then what it was at is said. */
-static bool through(unclip_drawing *d, bool ok, error *err)
+/* A network has run, or said what it failed at. */
+static bool through(unclip_drawing *d, bool ok)
 {
     ++d->through;
-    return ok || error_prefix(err, "%s", d->at);
+    return ok;
 }
 
 /* ---- Made ready ---- */
@@ -109,10 +109,8 @@ bool unclip_embed(unclip_drawing *d, int place, int count, float *embeddings, er
                                   .progress = on_step,
                                   .context = d };
     d->at = numbers ? ar_prior_kind.title : diffusion_prior_kind.title;
-    return through(d,
-                   numbers ? ar_prior_part_draw(d->model->ar, &r, embeddings, err)
-                           : diffusion_prior_part_draw(d->model->diffusion, &r, embeddings, err),
-                   err);
+    return through(d, numbers ? ar_prior_part_draw(d->model->ar, &r, embeddings, err)
+                              : diffusion_prior_part_draw(d->model->diffusion, &r, embeddings, err));
 }
 
 /* -1: the model's own. */
@@ -144,7 +142,7 @@ static bool decode(unclip_drawing *d, int place, int count, const unclip_source 
 {
     const decoder_request r = decoding(d, place, count, from);
     d->at = decoder_kind.title;
-    return through(d, decoder_part_draw(d->model->decoder, &r, out, err), err);
+    return through(d, decoder_part_draw(d->model->decoder, &r, out, err));
 }
 
 bool unclip_invert(unclip_drawing *d, const float *embedding, const float *fitted, float *start, error *err)
@@ -154,7 +152,7 @@ bool unclip_invert(unclip_drawing *d, const float *embedding, const float *fitte
     r.guidance = 1;
     r.eta = 0;
     d->at = "inversion";
-    return through(d, decoder_part_invert(d->model->decoder, &r, fitted, start, err), err);
+    return through(d, decoder_part_invert(d->model->decoder, &r, fitted, start, err));
 }
 
 static bool enlarge(unclip_drawing *d, int place, int count, int number, const float *low, float *out,
@@ -169,7 +167,7 @@ static bool enlarge(unclip_drawing *d, int place, int count, int number, const f
                                   .progress = on_step,
                                   .context = d };
     d->at = upsampler_kind.title;
-    return through(d, upsampler_part_draw(d->model->upsampler[number], &r, low, out, err), err);
+    return through(d, upsampler_part_draw(d->model->upsampler[number], &r, low, out, err));
 }
 
 /* ---- Pictures ---- */
