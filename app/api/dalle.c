@@ -78,9 +78,10 @@ const char *dalle_version(void)
 char *dalle_unknown_words(const dalle_model *m, const char *caption)
 {
     PLAIN_LOCALE;
-    if (!m || !m->prior || !m->prior->words || !caption) return NULL;
+    const words *seen = !m ? NULL : m->decoder ? m->clip->words : m->prior ? m->prior->words : NULL;
+    if (!seen || !caption) return NULL;
     char **unseen = NULL;
-    int count = words_unseen(m->prior->words, caption, &unseen, NULL);
+    int count = words_unseen(seen, caption, &unseen, NULL);
     size_t room = 1;
     for (int i = 0; i < count; ++i) room += strlen(unseen[i]) + 2;
     char *text = count > 0 ? calloc(room, 1) : NULL;
@@ -96,6 +97,7 @@ char *dalle_lost_words(const dalle_model *m, const char *caption)
 {
     PLAIN_LOCALE;
     char *lost = NULL;
+    if (m && m->decoder) return dalle_lost_clip_words(m, caption); /* all its parts read the CLIP's tokens */
     if (!m || !m->prior || !caption || !prior_part_lost(m->prior, caption, &lost, NULL)) return NULL;
     return lost;
 }

@@ -1,5 +1,6 @@
-/* dalle.h -- libdalle: open a model folder, draw pictures from captions, turn pictures into tokens and back,
- * compare pictures with texts, write pictures as PNG.  Plain C, usable from C++.
+/* dalle.h -- libdalle: open a model folder, draw pictures from captions, vary, mix, edit and fill in pictures,
+ * turn pictures into tokens and back, compare pictures with texts, write pictures as PNG.  Plain C, usable from
+ * C++.
  *
  *     dalle_error err;
  *     dalle_model *model = dalle_open("models/demo", NULL, &err);
@@ -66,16 +67,31 @@ DALLE_API void dalle_listen(dalle_listener *listener, void *context);
 typedef struct dalle_model dalle_model;
 
 /* A folder may hold any of the parts of a model: a dVAE alone, which turns pictures into tokens and back;
- * with a prior, which draws; a CLIP, alone or beside them, which compares pictures with texts.  Calls that
- * need a part that is not there are errors that say how to add it.
+ * with a prior, which draws (DALL-E); a CLIP, alone or beside them, which compares pictures with texts; and
+ * beside a CLIP the parts of DALL-E 2: a decoder, which draws pictures of embeddings, upsamplers, which make
+ * those larger, and a prior, which makes a caption an embedding.  Calls that need a part that is not there are
+ * errors that say how to add it.
  * `device`: NULL for the default, else an index, "cpu", "gpu", a vendor word or part of a name.
  * NULL with *err filled in on failure. */
 DALLE_API dalle_model *dalle_open(const char *folder, const char *device, dalle_error *err);
 /* The same, but these parts only, each of which must be there: less to read and less memory. */
-enum { DALLE_DVAE = 1, DALLE_PRIOR = 2 /* with its dVAE */, DALLE_CLIP = 4 };
+enum {
+    DALLE_DVAE = 1,
+    DALLE_PRIOR = 2, /* with its dVAE */
+    DALLE_CLIP = 4,
+    /* Of DALL-E 2, each with its CLIP: */
+    DALLE_DIFFUSION_PRIOR = 8,
+    DALLE_AR_PRIOR = 16,
+    DALLE_DECODER = 32 /* and the upsamplers, if there are any */
+};
 DALLE_API dalle_model *dalle_open_parts(const char *folder, const char *device, unsigned parts,
                                         dalle_error *err);
+/* Which of them a folder holds; none where there is no such folder. */
+DALLE_API bool dalle_find_parts(const char *folder, unsigned *parts, dalle_error *err);
 DALLE_API void dalle_close(dalle_model *model); /* NULL is harmless */
+
+/* By what a model draws captions: one by one the tokens of its dVAE, or by diffusion. */
+typedef enum dalle_family { DALLE_DRAWS_NOTHING, DALLE_DRAWS_TOKENS, DALLE_DRAWS_BY_DIFFUSION } dalle_family;
 
 typedef struct dalle_model_info {
     int side;        /* pixels a side; 0: the model has no dVAE */
@@ -91,9 +107,46 @@ typedef struct dalle_model_info {
     int clip_side, clip_dimensions, clip_text_tokens;
     int64_t clip_parameters;
     double clip_scale;
+    /* What dalle_generate does: by which family, DALL-E 2 where both are there, and pictures of how many pixels
+     * a side; 0: it draws nothing. */
+    dalle_family family;
+    int drawn_side;
+    /* Of DALL-E 2, 0 where it is not there: pixels a side that the decoder draws, before `upsamplers` make them
+     * drawn_side, and parameters; whether the decoder was trained to fill in. */
+    int decoder_side, upsamplers;
+    int64_t decoder_parameters, upsampler_parameters, diffusion_prior_parameters, ar_prior_parameters;
+    bool fills;
 } dalle_model_info;
 /* Borrowed until the model is closed; NULL for NULL. */
 DALLE_API const dalle_model_info *dalle_get_info(const dalle_model *model);
+
+/* How a DALL-E 2 model draws.  NULL and numbers below 0 are the model's own. */
+typedef struct dalle_sampling {
+    size_t size;       /* of this structure: DALLE_SAMPLING_DEFAULTS or dalle_sampling_init sets it */
+    const char *prior; /* "diffusion" or "ar"; NULL: the first of the two that the model has */
+    /* Steps of the (diffusion) prior, the decoder and each upsampler: "50", or "10,10,3,2,2", so many of each
+     * fifth of the schedule. */
+    const char *prior_steps, *steps, *upsampler_steps;
+    const char *sampler;   /* of the decoder: "ddim" or "ddpm" */
+    double eta;            /* of ddim: how much noise its steps add, 0 none, 1 as much as ddpm's */
+    double prior_guidance; /* as a request's guidance, of the prior: 0 to 20 */
+} dalle_sampling;
+#define DALLE_SAMPLING_DEFAULTS \
+    { \
+        sizeof(dalle_sampling), 0, 0, 0, 0, 0, -1.0, -1.0 \
+    }
+DALLE_API void dalle_sampling_init(dalle_sampling *sampling, size_t size);
+
+/* What a DALL-E 2 model is at: step `done` of `total` of the network `name`, for a few pictures at a time, after
+ * `ready` of `pictures`; and the share of all the work that is done, 0 to 1, as far as that can be told. */
+typedef struct dalle_stage {
+    const char *name;
+    int64_t done, total;
+    int ready, pictures;
+    double share;
+} dalle_stage;
+/* Called after each step; returning false stops with an error (DALLE_STOPPED). */
+typedef bool dalle_stages(void *context, const dalle_stage *stage);
 
 typedef struct dalle_request {
     size_t size;         /* of this structure: DALLE_REQUEST_DEFAULTS or dalle_request_init sets it */
@@ -105,7 +158,8 @@ typedef struct dalle_request {
     int top_k;          /* 0 = all; < 0 = the model's default */
     double top_p;       /* 1 = all; < 0 = the model's default */
     double guidance;    /* how strongly the caption is followed: 1 = as learned; < 0 = the model's default */
-    /* Called now and then with the tokens drawn so far; returning false stops with an error.  May be NULL. */
+    /* Called now and then with the tokens drawn so far, by a DALL-E 2 model with thousandths of the work;
+     * returning false stops with an error.  May be NULL. */
     bool (*progress)(void *context, int done, int total);
     void *context;
     /* The best of many: `of` pictures, from number `first` on, are drawn, the model's CLIP scores them, and
@@ -121,10 +175,15 @@ typedef struct dalle_request {
     const uint8_t *start_rgb;
     /* As `progress`, with the same context, while drawings are scored: with pictures done so far. */
     bool (*judging)(void *context, int done, int total);
+    /* Of a DALL-E 2 model, which has no use for top_k, top_p and start_rows, and for temperature in its "ar"
+     * prior only: how it draws, NULL by its own settings; and, with the same context, in the place of
+     * `progress`, what it is at. */
+    const dalle_sampling *sampling;
+    dalle_stages *stages;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
     { \
-        sizeof(dalle_request), 0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0, 0, 0, 0, 0 \
+        sizeof(dalle_request), 0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 /* The same where a macro cannot be used; `size` is sizeof(dalle_request).  NULL is harmless. */
 DALLE_API void dalle_request_init(dalle_request *request, size_t size);
@@ -132,7 +191,7 @@ DALLE_API void dalle_request_init(dalle_request *request, size_t size);
 typedef struct dalle_pictures {
     int count, side;
     uint8_t *rgb;    /* [count][side][side][3] */
-    int32_t *tokens; /* [count][tokens_side * tokens_side] */
+    int32_t *tokens; /* [count][tokens_side * tokens_side]; NULL, as entropy, of a DALL-E 2 model */
     /* How unsure the model was, given the caption: of each picture [count], and of all that were drawn, the
      * mean over tokens that were drawn of the entropy that each was drawn from, in nats, at temperature 1
      * and without guidance.  0 is certain. */
@@ -148,6 +207,50 @@ typedef struct dalle_pictures {
 /* To be freed with dalle_pictures_free; NULL with *err filled in on failure. */
 DALLE_API dalle_pictures *dalle_generate(dalle_model *model, const dalle_request *request, dalle_error *err);
 DALLE_API void dalle_pictures_free(dalle_pictures *pictures); /* NULL is harmless */
+
+/* ---- Pictures made of pictures: DALL-E 2 models (arXiv 2204.06125, 3) ---- */
+
+/* Each call below uses some of it, and takes no notice of the rest. */
+typedef struct dalle_change {
+    size_t size; /* of this structure: DALLE_CHANGE_DEFAULTS or dalle_change_init sets it */
+    /* The picture, [side][side][3], of any side, brought to the sizes that the model's parts look at; what
+     * mixing leads to; and what is to be filled in, where 128 or more stands. */
+    const uint8_t *rgb, *other_rgb, *mask;
+    int side, other_side, mask_side;
+    /* Filling in: what the whole picture shows.  Editing: what it is to show, and what it shows. */
+    const char *caption, *from;
+    double strength; /* of editing: where on the way to the difference it ends, 0 to 1; < 0: 0.4 */
+    int fresh;       /* of mixing: not 0: the noise is drawn, one for all, instead of found for both ends */
+    int count;       /* pictures: 1 to 512 */
+    int first;       /* number of the first, as a request's */
+    uint64_t seed;
+    /* Of the decoder.  < 0: the model's own, or 1, as learned, where noise that was found for a picture is drawn
+     * without further noise. */
+    double guidance;
+    /* May be NULL.  An eta below 0 is 1 where pictures are varied, and 0 where they are mixed or edited. */
+    const dalle_sampling *sampling;
+    dalle_stages *stages; /* may be NULL */
+    void *context;
+} dalle_change;
+#define DALLE_CHANGE_DEFAULTS \
+    { \
+        sizeof(dalle_change), 0, 0, 0, 0, 0, 0, 0, 0, -1.0, 0, 1, 0, 1, -1.0, 0, 0, 0 \
+    }
+DALLE_API void dalle_change_init(dalle_change *change, size_t size);
+
+/* Variations (3.1): the decoder draws the picture's embedding again, from the noise of which, with eta 0, it draws
+ * that picture; eta is how far it strays.  With eta 0 all are alike but for the upsamplers' noise. */
+DALLE_API dalle_pictures *dalle_vary(dalle_model *model, const dalle_change *change, dalle_error *err);
+/* From one picture to another (3.2): embedding and noise on the great circles between the two's, at 0, 1/(n-1) ..
+ * 1, a single one at the half. */
+DALLE_API dalle_pictures *dalle_mix(dalle_model *model, const dalle_change *change, dalle_error *err);
+/* A text's difference (3.3): the embedding goes from the picture's towards the difference of the two texts', up to
+ * `strength` of the way (0.25 to 0.5 in the paper), in `count` steps from the picture itself, a single one at the
+ * end; the noise stays the picture's. */
+DALLE_API dalle_pictures *dalle_edit(dalle_model *model, const dalle_change *change, dalle_error *err);
+/* What the mask covers is drawn anew, as the caption says, around what it leaves, which stays as it is.  Needs a
+ * prior.  A decoder that was not trained for it (fills) is shown the rest with its noise at each step. */
+DALLE_API dalle_pictures *dalle_inpaint(dalle_model *model, const dalle_change *change, dalle_error *err);
 
 /* Words of the caption that were in no training caption, as "a, b", to be freed with dalle_free; NULL if all
  * are known or the model has no word list. */

@@ -6,12 +6,20 @@
 #include "app/api/dalle.h"
 #include "host/base/error.h"
 #include "host/base/plain_locale.h"
+#include "models/ar_prior/ar_prior_part.h"
 #include "models/clip/clip_part.h"
+#include "models/decoder/decoder_part.h"
+#include "models/diffusion_prior/diffusion_prior_part.h"
 #include "models/dvae/dvae_part.h"
 #include "models/kinds.h"
 #include "models/prior/prior_part.h"
+#include "models/upsampler/upsampler_part.h"
 
-enum { API_AT_ONCE = 16 }; /* pictures that the dVAE turns at once, and the prior draws */
+enum {
+    API_AT_ONCE = 16, /* pictures that the dVAE turns at once, and that are drawn */
+    API_MOST_PICTURES = 512,
+    API_MOST_DRAWN = 4096
+};
 
 /* Of the parts those that the folder holds and that were wanted; the others are NULL. */
 struct dalle_model {
@@ -21,6 +29,12 @@ struct dalle_model {
     dvae_part *dvae;
     prior_part *prior; /* only beside a dVAE */
     clip_part *clip;
+    /* Of DALL-E 2, only beside a CLIP, and upsamplers only behind a decoder. */
+    diffusion_prior_part *diffusion;
+    ar_prior_part *ar;
+    decoder_part *decoder;
+    upsampler_part *upsampler[UPSAMPLERS];
+    int upsamplers;
     dalle_model_info info;
 };
 
@@ -45,15 +59,56 @@ typedef struct api_watch {
 } api_watch;
 bool api_watch_tell(void *watch, int64_t done, int64_t total);
 
+/* The request's two functions, which count in int, as an api_watch's. */
+typedef struct api_counter {
+    bool (*tell)(void *context, int done, int total);
+    void *context;
+} api_counter;
+bool api_counter_tell(void *counter, int64_t done, int64_t total);
+
+/* ---- request.c: what is asked for, of either family of models ---- */
+
+bool api_request_take(const dalle_request *given, dalle_request *r, error *err);
+bool api_request_check(const dalle_model *m, const dalle_request *r, error *err);
+/* Also that the model's processes have the steps.  NULL: all by default. */
+bool api_sampling_take(const dalle_model *m, const dalle_sampling *given, dalle_sampling *s, error *err);
+bool api_change_take(const dalle_change *given, dalle_change *c, error *err);
+/* What of a change every call has: the model's parts, numbers, a picture. */
+bool api_change_check(const dalle_model *m, const dalle_change *c, error *err);
+/* "the caption", or what it is called: UTF-8 that is not blank. */
+bool api_check_text(const char *text, const char *what, error *err);
+
+/* ---- generate.c ---- */
+
+/* Room for pictures; tokens_each 0: they have none. */
+bool api_pictures_make(dalle_pictures *out, int count, int side, int64_t tokens_each, bool scored,
+                       error *err);
+
+/* ---- draw_tokens.c: a checked request of a model that draws tokens ---- */
+
+bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale *locale, dalle_pictures *out,
+                     error *err);
+
 /* ---- rank.c: the best of many drawings ---- */
 
 /* Makes the CLIP ready, as api_prepare_codec does. */
 bool api_rank_prepare(dalle_model *m, error *err);
+
+/* Who says how near the CLIP finds pictures to a caption. */
+typedef struct api_jury api_jury;
+api_jury *api_jury_open(dalle_model *m, const char *caption, error *err);
+bool api_jury_scores(api_jury *j, const uint8_t *rgb, int count, int64_t side, api_watch *watch,
+                     float *scores, error *err);
+void api_jury_close(api_jury *j); /* NULL is harmless */
+
 /* Tokens [count][N] of drawings, decoded a few at a time -> how near the CLIP finds each to the caption.  The
  * progress is in pictures. */
 bool api_rank_scores(dalle_model *m, const char *caption, const int32_t *tokens, int count, api_watch *watch,
                      float *scores, error *err);
 /* The places of the `best` highest of `count` scores, highest first; of two alike the first. */
 bool api_rank_order(const float *scores, int count, int best, int *places, error *err);
+/* Puts a picture into its place among the `kept` best so far of out->count, which are in that order; they come
+ * in the order of their numbers.  Returns how many are kept now. */
+int api_rank_keep(dalle_pictures *out, int kept, const uint8_t *rgb, float score, int number);
 
 #endif

@@ -1,21 +1,42 @@
 /* open.c -- libdalle's model folders: which parts they hold, opening those, what there is to know of them.
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
+#include "app/api/unclip.h"
 
 #include "host/base/file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned bit_of(const model_kind *part)
+/* Of a folder's kinds of parts, what they are called in dalle.h, and what one wanted brings with it. */
+static const struct part_bit {
+    const model_kind *kind;
+    unsigned bit, with;
+} part_bits[] = {
+    { &dvae_kind, DALLE_DVAE, DALLE_PRIOR },
+    { &prior_kind, DALLE_PRIOR, 0 },
+    { &clip_kind, DALLE_CLIP, DALLE_DIFFUSION_PRIOR | DALLE_AR_PRIOR | DALLE_DECODER },
+    { &diffusion_prior_kind, DALLE_DIFFUSION_PRIOR, 0 },
+    { &ar_prior_kind, DALLE_AR_PRIOR, 0 },
+    { &decoder_kind, DALLE_DECODER, 0 },
+    { &upsampler_kind, 0, DALLE_DECODER },
+};
+enum {
+    PART_BITS = sizeof part_bits / sizeof *part_bits,
+    UNCLIP = DALLE_DIFFUSION_PRIOR | DALLE_AR_PRIOR | DALLE_DECODER
+};
+
+/* Those that bring it, itself among them. */
+static unsigned bits_of(const model_kind *part)
 {
-    if (part == &clip_kind) return DALLE_CLIP;
-    return part == &prior_kind ? DALLE_PRIOR : DALLE_PRIOR | DALLE_DVAE;
+    for (int i = 0; i < PART_BITS; ++i)
+        if (part_bits[i].kind == part) return part_bits[i].bit | part_bits[i].with;
+    return 0;
 }
 
 bool api_lacks(const dalle_model *m, const model_kind *part, const char *does, error *err)
 {
-    if (m->parts && !(m->parts & bit_of(part)))
+    if (m->parts && !(m->parts & bits_of(part)))
         return error_set(err, ERROR_USAGE, "'%s' was opened without its %s, which %s", m->folder, part->title,
                          does);
     return error_set(err, ERROR_USAGE,
@@ -41,33 +62,69 @@ static bool open_clip(dalle_model *m, error *err)
     return (m->clip = clip_part_open(m->device, m->folder, err)) != NULL;
 }
 
+static bool find_parts(const char *folder, unsigned *parts, error *err)
+{
+    *parts = 0;
+    for (int i = 0; i < PART_BITS; ++i) {
+        if (!part_bits[i].bit) continue;
+        if (part_is_there(folder, part_bits[i].kind, err)) *parts |= part_bits[i].bit;
+        if (err->code != ERROR_NONE) return false;
+    }
+    return true;
+}
+
+/* A part of DALL-E 2 stands beside the CLIP that it was trained with. */
+static bool open_with_clip(dalle_model *m, unsigned unclip, error *err)
+{
+    return m->clip ? unclip_open(m, unclip, err)
+                   : api_lacks(m, &clip_kind, "was trained first and gives the others their embeddings", err);
+}
+
 /* Whatever the folder holds, of which a dVAE or a CLIP is the least. */
 static bool open_all(dalle_model *m, error *err)
 {
-    bool clip = part_is_there(m->folder, &clip_kind, err);
-    if (err->code != ERROR_NONE) return false;
-    bool prior = part_is_there(m->folder, &prior_kind, err);
-    if (err->code != ERROR_NONE) return false;
-    bool codec = !clip || prior || part_is_there(m->folder, &dvae_kind, err);
-    if (err->code != ERROR_NONE) return false;
-    return (!codec || open_codec(m, err)) && (!prior || open_prior(m, err)) && (!clip || open_clip(m, err));
+    unsigned there;
+    if (!find_parts(m->folder, &there, err)) return false;
+    bool prior = there & DALLE_PRIOR, clip = there & DALLE_CLIP, unclip = there & UNCLIP,
+         codec = (!clip && !unclip) || prior || (there & DALLE_DVAE);
+    return (!codec || open_codec(m, err)) && (!prior || open_prior(m, err)) && (!clip || open_clip(m, err)) &&
+           (!unclip || open_with_clip(m, there & UNCLIP, err));
+}
+
+/* What the part would do that is wanted and not there. */
+static bool lacks_wanted(const dalle_model *m, const model_kind *k, error *err)
+{
+    return api_lacks(m, k,
+                     k == &clip_kind      ? "compares pictures and texts"
+                     : k == &decoder_kind ? "draws embeddings"
+                                          : "makes a caption the embedding that is drawn",
+                     err);
+}
+
+/* Without a folder opening the first one says what is wrong. */
+static bool check_wanted(dalle_model *m, unsigned wanted, error *err)
+{
+    unsigned there;
+    if (!file_is_folder(m->folder)) return true;
+    if (!find_parts(m->folder, &there, err)) return false;
+    for (int i = 0; i < PART_BITS; ++i)
+        if (part_bits[i].bit & wanted & ~there & (DALLE_CLIP | UNCLIP))
+            return lacks_wanted(m, part_bits[i].kind, err);
+    return true;
 }
 
 static bool open_wanted(dalle_model *m, error *err)
 {
-    bool prior = m->parts & DALLE_PRIOR, clip = m->parts & DALLE_CLIP;
-    if (clip && !part_is_there(m->folder, &clip_kind, err)) {
-        if (err->code != ERROR_NONE) return false;
-        return file_is_folder(m->folder) ? api_lacks(m, &clip_kind, "compares pictures and texts", err)
-                                         : open_clip(m, err);
-    }
-    return (!(m->parts & (DALLE_DVAE | DALLE_PRIOR)) || open_codec(m, err)) &&
-           (!prior || open_prior(m, err)) && (!clip || open_clip(m, err));
+    unsigned unclip = m->parts & UNCLIP, clip = unclip ? DALLE_CLIP : m->parts & DALLE_CLIP;
+    return (!clip || check_wanted(m, unclip | clip, err)) &&
+           (!(m->parts & (DALLE_DVAE | DALLE_PRIOR)) || open_codec(m, err)) &&
+           (!(m->parts & DALLE_PRIOR) || open_prior(m, err)) && (!clip || open_clip(m, err)) &&
+           (!unclip || unclip_open(m, unclip, err));
 }
 
 static bool open_parts(dalle_model *m, const char *folder, const char *selector, unsigned parts, error *err)
 {
-    const unsigned known = DALLE_DVAE | DALLE_PRIOR | DALLE_CLIP;
+    const unsigned known = DALLE_DVAE | DALLE_PRIOR | DALLE_CLIP | UNCLIP;
     if (!folder) return error_set(err, ERROR_USAGE, "no model folder is named");
     if (parts & ~known)
         return error_set(err, ERROR_USAGE, "parts 0x%x of a model are wanted; libdalle %s knows 0x%x", parts,
@@ -93,6 +150,8 @@ static void describe(dalle_model *m)
         i->text_vocabulary = (int)m->prior->config.text_vocabulary;
         i->prior_parameters = store_elements(m->prior->store, STORE_PARAMETER);
         i->entropy_known = m->prior->config.entropy_known;
+        i->family = DALLE_DRAWS_TOKENS;
+        i->drawn_side = i->side;
     }
     if (m->clip) {
         i->clip_side = (int)m->clip->config.image_size;
@@ -101,6 +160,7 @@ static void describe(dalle_model *m)
         i->clip_parameters = store_elements(m->clip->store, STORE_PARAMETER);
         i->clip_scale = (double)m->clip->scale;
     }
+    unclip_describe(m); /* which draws where both families could */
 }
 
 dalle_model *dalle_open_parts(const char *folder, const char *selector, unsigned parts, dalle_error *out)
@@ -118,6 +178,15 @@ dalle_model *dalle_open_parts(const char *folder, const char *selector, unsigned
     return NULL;
 }
 
+bool dalle_find_parts(const char *folder, unsigned *parts, dalle_error *out)
+{
+    PLAIN_LOCALE;
+    error err = { 0 };
+    return (folder && parts ? find_parts(folder, parts, &err)
+                            : api_missing(folder ? "where the parts go" : "the model's folder", &err)) ||
+           api_report(out, &err);
+}
+
 dalle_model *dalle_open(const char *folder, const char *selector, dalle_error *out)
 {
     PLAIN_LOCALE;
@@ -128,6 +197,7 @@ void dalle_close(dalle_model *m)
 {
     PLAIN_LOCALE;
     if (!m) return;
+    unclip_close(m);
     clip_part_close(m->clip);
     prior_part_close(m->prior);
     dvae_part_close(m->dvae);

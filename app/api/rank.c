@@ -5,6 +5,7 @@
 #include "app/api/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { JUDGED_AT_ONCE = 64 };
 
@@ -12,67 +13,82 @@ bool api_rank_prepare(dalle_model *m, error *err)
 {
     if (clip_part_prepare(m->clip, err)) return true;
     if (err->code != ERROR_MEMORY) return false;
+    if (!m->prior) return false;
     prior_sampler_drop(m->prior->sampler);
     return clip_part_prepare(m->clip, err);
 }
 
 /* ---- Scores ---- */
 
-typedef struct jury {
+struct api_jury {
     dalle_model *model;
-    api_watch *watch;
-    int64_t dimensions, tokens, side; /* of an embedding, and of a picture */
-    float *caption, *embeddings;      /* [dimensions], [JUDGED_AT_ONCE][dimensions] */
-    uint8_t *rgb;                     /* [JUDGED_AT_ONCE] pictures */
-} jury;
+    int64_t dimensions;          /* of an embedding */
+    float *caption, *embeddings; /* [dimensions], [JUDGED_AT_ONCE][dimensions] */
+};
 
-static bool jury_seat(jury *j, const char *caption, error *err)
+void api_jury_close(api_jury *j)
 {
-    size_t pixels = (size_t)(j->side * j->side * 3);
+    if (!j) return;
+    free(j->caption);
+    free(j->embeddings);
+    free(j);
+}
+
+static bool seat(api_jury *j, const char *caption, error *err)
+{
     j->caption = malloc((size_t)j->dimensions * sizeof *j->caption);
     j->embeddings = malloc((size_t)(JUDGED_AT_ONCE * j->dimensions) * sizeof *j->embeddings);
-    j->rgb = malloc(JUDGED_AT_ONCE * pixels);
-    if (!j->caption || !j->embeddings || !j->rgb)
+    if (!j->caption || !j->embeddings)
         return error_set(err, ERROR_MEMORY, "out of memory for scoring %d pictures at once", JUDGED_AT_ONCE);
     return clip_part_texts(j->model->clip, &caption, 1, j->caption, NULL, NULL, NULL, err);
 }
 
+api_jury *api_jury_open(dalle_model *m, const char *caption, error *err)
+{
+    api_jury *j = calloc(1, sizeof *j);
+    if (!j) return error_null(err, ERROR_MEMORY, "out of memory for scoring pictures");
+    *j = (api_jury){ .model = m, .dimensions = m->clip->config.embedding };
+    if (seat(j, caption, err)) return j;
+    api_jury_close(j);
+    return NULL;
+}
+
 /* In double precision and one order: the same bits whatever else is scored. */
-static float jury_score(const jury *j, const float *embedding)
+static float score_of(const api_jury *j, const float *embedding)
 {
     double sum = 0;
     for (int64_t i = 0; i < j->dimensions; ++i) sum += (double)j->caption[i] * (double)embedding[i];
     return (float)sum;
 }
 
-static bool jury_hear(jury *j, const int32_t *tokens, int count, float *scores, error *err)
+bool api_jury_scores(api_jury *j, const uint8_t *rgb, int count, int64_t side, api_watch *watch,
+                     float *scores, error *err)
 {
-    clip_progress *progress = j->watch->progress ? api_watch_tell : NULL;
-    if (!dvae_codec_decode(j->model->dvae->codec, tokens, count, j->rgb, err) ||
-        !clip_part_pictures(j->model->clip, j->rgb, count, j->side, j->embeddings, progress, j->watch, err))
+    clip_progress *progress = watch->progress ? api_watch_tell : NULL;
+    CHECK(count <= JUDGED_AT_ONCE, "%d pictures are scored at once", count);
+    if (!clip_part_pictures(j->model->clip, rgb, count, side, j->embeddings, progress, watch, err))
         return false;
-    for (int i = 0; i < count; ++i) scores[i] = jury_score(j, j->embeddings + i * j->dimensions);
+    for (int i = 0; i < count; ++i) scores[i] = score_of(j, j->embeddings + i * j->dimensions);
     return true;
 }
 
 bool api_rank_scores(dalle_model *m, const char *caption, const int32_t *tokens, int count, api_watch *watch,
                      float *scores, error *err)
 {
-    jury j = { .model = m,
-               .watch = watch,
-               .dimensions = m->clip->config.embedding,
-               .tokens = m->prior->shape.side * m->prior->shape.side,
-               .side = m->dvae->config.image_size };
-    bool ok = jury_seat(&j, caption, err);
+    int64_t side = m->dvae->config.image_size, each = m->prior->shape.side * m->prior->shape.side;
+    uint8_t *rgb = malloc((size_t)(JUDGED_AT_ONCE * side * side * 3));
+    api_jury *j = rgb ? api_jury_open(m, caption, err) : NULL;
+    if (!rgb) error_set(err, ERROR_MEMORY, "out of memory for scoring %d pictures at once", JUDGED_AT_ONCE);
+    bool ok = j != NULL;
     for (int done = 0; ok && done < count; done += JUDGED_AT_ONCE) {
         int now = count - done < JUDGED_AT_ONCE ? count - done : JUDGED_AT_ONCE;
         watch->before = done;
-        ok = jury_hear(&j, tokens + done * j.tokens, now, scores + done, err);
+        ok = dvae_codec_decode(m->dvae->codec, tokens + done * each, now, rgb, err) &&
+             api_jury_scores(j, rgb, now, side, watch, scores + done, err);
     }
     if (!ok && err->code == ERROR_INTERRUPTED) error_prefix(err, "scoring %d drawings", count);
-    free(j.caption);
-    free(j.embeddings);
-    free(j.rgb);
+    api_jury_close(j);
+    free(rgb);
     return ok;
 }
 
@@ -99,4 +115,20 @@ bool api_rank_order(const float *scores, int count, int best, int *places, error
     for (int i = 0; i < best; ++i) places[i] = all[i].place;
     free(all);
     return true;
+}
+
+int api_rank_keep(dalle_pictures *out, int kept, const uint8_t *rgb, float score, int number)
+{
+    size_t bytes = (size_t)out->side * (size_t)out->side * 3;
+    int at = kept;
+    while (at > 0 && out->score[at - 1] < score) --at;
+    if (at == out->count) return kept;
+    size_t moved = (size_t)((kept < out->count ? kept : out->count - 1) - at);
+    memmove(out->rgb + (size_t)(at + 1) * bytes, out->rgb + (size_t)at * bytes, moved * bytes);
+    memmove(out->score + at + 1, out->score + at, moved * sizeof *out->score);
+    memmove(out->number + at + 1, out->number + at, moved * sizeof *out->number);
+    memcpy(out->rgb + (size_t)at * bytes, rgb, bytes);
+    out->score[at] = score;
+    out->number[at] = number;
+    return kept < out->count ? kept + 1 : kept;
 }

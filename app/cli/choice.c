@@ -54,7 +54,9 @@ static int drawn_of(const cli_call *call, const dalle_model_info *info, int kept
         return of == kept && !best && clip ? 0 : of;
     }
     if (best) return kept > USUAL_MOST / USUAL ? USUAL_MOST : USUAL * kept;
-    return !clip ? 0 : kept > USUAL ? kept : USUAL;
+    /* By diffusion a picture takes long: none is drawn that nobody asked for. */
+    if (!clip || info->family == DALLE_DRAWS_BY_DIFFUSION) return 0;
+    return kept > USUAL ? kept : USUAL;
 }
 
 void choice_counts(const cli_call *call, const dalle_model_info *info, dalle_request *r)
@@ -149,8 +151,7 @@ void choice_warn(const cli_call *call, const dalle_request *r, const dalle_pictu
 
 /* ---- What stands in the file ---- */
 
-/* The last part of the folder's name; *name stays NULL if it has none of its own, or one that is no text. */
-static bool name_of(const char *folder, char **name)
+bool choice_model_name(const char *folder, char **name)
 {
     size_t end = strlen(folder);
     while (end > 0 && folder[end - 1] == '/') --end;
@@ -189,7 +190,7 @@ bool choice_note(const cli_call *call, const dalle_request *r, const dalle_pictu
     enum { SHORT = 32 };
     *out = (choice_notes){ 0 };
     if (!p->score) return true;
-    bool named = name_of(cli_text(call, "model"), &out->owned[0]);
+    bool named = choice_model_name(cli_text(call, "model"), &out->owned[0]);
     char *numbers = out->owned[1] = lines_of(p, false), *scores = out->owned[2] = lines_of(p, true),
          *seed = out->owned[3] = malloc(2 * SHORT), *model = out->owned[0];
     if (!named || !numbers || !scores || !seed) {

@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/choice.h"
 #include "app/cli/cli.h"
+#include "app/cli/meter.h"
 #include "app/cli/output.h"
 #include "app/cli/pictures.h"
+#include "app/cli/sampling.h"
 #include "app/api/dalle.h"
 #include "host/base/json_tree.h"
 #include "host/base/timing.h"
@@ -12,44 +14,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-typedef struct meter {
-    bool shown; /* a line stands on the terminal */
-    bool wanted;
-    int before; /* tokens done when it started: kernels may have been built until then */
-    double started;
-} meter;
-
-static bool show(meter *m)
-{
-    fflush(stderr);
-    m->shown = true;
-    return !*cli_interrupted();
-}
-
-static bool on_progress(void *context, int done, int total)
-{
-    meter *m = context;
-    if (m->wanted && m->started <= 0) {
-        m->started = timing_now();
-        m->before = done;
-    } else if (m->wanted && done > m->before) {
-        double each = (timing_now() - m->started) / (double)(done - m->before);
-        fprintf(stderr, "\r\033[Kdrawing: %d of %d tokens, %.0f tokens/s, %.0f s left", done, total, 1 / each,
-                each * (double)(total - done));
-        return show(m);
-    }
-    return !*cli_interrupted();
-}
-
-static bool on_judging(void *context, int done, int total)
-{
-    meter *m = context;
-    if (!m->wanted) return !*cli_interrupted();
-    fprintf(stderr, "\r\033[Kjudging: %d of %d pictures", done, total);
-    return show(m);
-}
 
 static void warn_unknown(const dalle_model *model, const char *caption)
 {
@@ -88,8 +52,10 @@ static void warn_of_caption(const dalle_model *model, const dalle_request *r)
 {
     const dalle_model_info *info = dalle_get_info(model);
     warn_unknown(model, r->caption);
-    warn_cut(dalle_lost_words(model, r->caption), "the model's", info->text_tokens, "drawn");
-    if (r->of)
+    bool diffuses = info->family == DALLE_DRAWS_BY_DIFFUSION; /* by its CLIP's tokens */
+    warn_cut(dalle_lost_words(model, r->caption), diffuses ? "its CLIP's" : "the model's",
+             diffuses ? info->clip_text_tokens : info->text_tokens, "drawn");
+    if (r->of && !diffuses)
         warn_cut(dalle_lost_clip_words(model, r->caption), "its CLIP's", info->clip_text_tokens, "judged");
 }
 
@@ -112,7 +78,7 @@ static json_t *entropy_json(const dalle_pictures *p, double known)
                      known > 0 ? json_real(known) : json_null(), "unsure", p->unsure);
 }
 
-static dalle_request request_of(const cli_call *call, meter *m)
+static dalle_request request_of(const cli_call *call, meter *m, const dalle_sampling *sampling)
 {
     dalle_request r = DALLE_REQUEST_DEFAULTS;
     r.caption = cli_argument(call, 0);
@@ -122,8 +88,10 @@ static dalle_request request_of(const cli_call *call, meter *m)
     if (cli_given(call, "top-k")) r.top_k = (int)cli_int(call, "top-k");
     if (cli_given(call, "top-p")) r.top_p = cli_real(call, "top-p");
     if (cli_given(call, "guidance")) r.guidance = cli_real(call, "guidance");
-    r.progress = on_progress;
-    r.judging = on_judging;
+    r.sampling = sampling;
+    r.progress = meter_tokens;
+    r.judging = meter_judging;
+    r.stages = meter_stage;
     r.context = m;
     return r;
 }
@@ -146,7 +114,7 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
     json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:f, s:s}", "file", path, "caption", r->caption,
                           "count", p->count, "first", r->first, "side", p->side, "seed", (json_int_t)r->seed,
                           "seconds", seconds, "device", info->device);
-    json_tree_put(&o, "entropy", entropy_json(p, info->entropy_known));
+    if (p->entropy) json_tree_put(&o, "entropy", entropy_json(p, info->entropy_known));
     choice_json(p, &o);
     if (r->start_rows) json_tree_put(&o, "start_rows", json_integer(r->start_rows));
     char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the result as JSON", err);
@@ -178,7 +146,7 @@ static bool draw_as(const cli_call *call, dalle_model *model, const dalle_reques
     warn_of_caption(model, r);
     dalle_pictures *drawn = dalle_generate(model, r, &failure);
     cli_interrupt_asks(NULL); /* what is drawn is written */
-    if (m->shown) fputs("\r\033[K", stderr);
+    meter_clear(m);
     if (!drawn && *cli_interrupted())
         return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!drawn) return pictures_error(&failure, err);
@@ -190,10 +158,11 @@ static bool draw_as(const cli_call *call, dalle_model *model, const dalle_reques
     return ok;
 }
 
-static bool draw(const cli_call *call, dalle_model *model, error *err)
+/* `sampling`: NULL, where the model does not draw by diffusion. */
+static bool draw(const cli_call *call, dalle_model *model, const dalle_sampling *sampling, error *err)
 {
-    meter m = { .wanted = !cli_flag(call, "quiet") && isatty(STDERR_FILENO) };
-    dalle_request request = request_of(call, &m);
+    meter m = meter_make(cli_flag(call, "quiet"));
+    dalle_request request = request_of(call, &m, sampling);
     uint8_t *start = NULL;
     choice_counts(call, dalle_get_info(model), &request);
     bool ok = choice_start(call, dalle_get_info(model), &request, &start, err) &&
@@ -202,15 +171,59 @@ static bool draw(const cli_call *call, dalle_model *model, error *err)
     return ok;
 }
 
+/* ---- Which kind of model it is ---- */
+
+/* The folder says it: by diffusion draws what has a decoder, and what has a prior for one and nothing else that
+ * draws. */
+static bool diffuses(unsigned there)
+{
+    return (there & DALLE_DECODER) ||
+           ((there & (DALLE_DIFFUSION_PRIOR | DALLE_AR_PRIOR)) && !(there & (DALLE_DVAE | DALLE_PRIOR)));
+}
+
+/* Options that such a model has no use for. */
+static bool check_use(const cli_call *call, bool diffusion, const char *sampling, error *err)
+{
+    static const struct {
+        const char *name, *why;
+    } of_tokens[] = {
+        { "top-k", "has no tokens to choose among" },
+        { "top-p", "has no tokens to choose among" },
+        { "tokens", "has no tokens" },
+        { "start", "has no rows to start with; 'dalle-cl inpaint' draws what a mask covers" },
+    };
+    const char *folder = cli_text(call, "model");
+    if (!diffusion && sampling)
+        return error_set(err, ERROR_USAGE,
+                         "generate: --%s is for models that draw by diffusion; '%s' draws tokens one by one",
+                         sampling, folder);
+    for (size_t i = 0; diffusion && i < sizeof of_tokens / sizeof *of_tokens; ++i)
+        if (cli_given(call, of_tokens[i].name))
+            return error_set(err, ERROR_USAGE, "generate: --%s: '%s' draws by diffusion and %s",
+                             of_tokens[i].name, folder, of_tokens[i].why);
+    return true;
+}
+
+/* What is not wanted is not read. */
+static unsigned parts_of(const cli_call *call, unsigned there)
+{
+    if (diffuses(there)) return sampling_parts(call, there);
+    return cli_flag(call, "no-rank") ? DALLE_DVAE | DALLE_PRIOR : 0;
+}
+
 static bool run_generate(const cli_call *call, error *err)
 {
-    if (!cli_require(call, "model", err) || !choice_check(call, err)) return false;
     dalle_error failure;
-    /* What is not wanted is not read. */
-    unsigned parts = cli_flag(call, "no-rank") ? DALLE_DVAE | DALLE_PRIOR : 0;
-    dalle_model *model = dalle_open_parts(cli_text(call, "model"), cli_text(call, "device"), parts, &failure);
+    unsigned there;
+    const char *folder = cli_text(call, "model"), *option;
+    const dalle_sampling sampling = sampling_of(call, &option);
+    if (!cli_require(call, "model", err) || !choice_check(call, err)) return false;
+    if (!dalle_find_parts(folder, &there, &failure)) return pictures_error(&failure, err);
+    /* Where there is nothing, opening it says so. */
+    if (there && !check_use(call, diffuses(there), option, err)) return false;
+    dalle_model *model = dalle_open_parts(folder, cli_text(call, "device"), parts_of(call, there), &failure);
     if (!model) return pictures_error(&failure, err);
-    bool ok = draw(call, model, err);
+    bool ok = draw(call, model, diffuses(there) ? &sampling : NULL, err);
     dalle_close(model);
     return ok;
 }
@@ -266,8 +279,14 @@ const cli_command cmd_generate = {
         "ones.\n"
         "Words of the caption that no training caption had are named, and those that the model has no room\n"
         "for; and a caption of which the model is less sure than of those it knows is said so: its pictures\n"
-        "are likely to be mush.",
+        "are likely to be mush.\n"
+        "A model that draws by diffusion (DALL-E 2) is known by its folder. It draws as many as are asked "
+        "for,\n"
+        "and ranks them where --best or --of says so; it has no use for tokens' options, and the others none "
+        "for\n"
+        "--steps, --sampler and the like.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_generate,
+    .fill = sampling_fill,
 };

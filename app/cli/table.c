@@ -10,6 +10,10 @@
 
 #define COMMANDS(X) \
     X(generate) \
+    X(vary) \
+    X(mix) \
+    X(edit) \
+    X(inpaint) \
     X(devices) \
     X(data_emoji) \
     X(data_pictures) \

@@ -1,0 +1,166 @@
+/* draw_tokens.c -- libdalle draws by tokens: the prior draws them, the dVAE makes them pictures, and where the best
+ * of many are wanted the CLIP chooses (rank.c).
+ * SPDX-License-Identifier: MIT */
+#include "app/api/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct drawing {
+    dalle_model *model;
+    const dalle_request *request;
+    const plain_locale *locale;
+    prior_draw how;
+    bool ranks;
+    int64_t tokens_each;
+    int32_t *text, *given; /* given: all tokens of the picture to start with */
+    int32_t *tokens;       /* [drawn][tokens_each] */
+    float *entropy;        /* the same */
+    float *scores;         /* [drawn] */
+    int *places;           /* [count]: of those that are given back, among the drawn */
+} drawing;
+
+static void drawing_free(drawing *d)
+{
+    free(d->text);
+    free(d->given);
+    free(d->tokens);
+    free(d->entropy);
+    free(d->scores);
+    free(d->places);
+}
+
+/* Whether all drawings of these settings are alike. */
+static bool is_certain(const prior_draw *how)
+{
+    return how->temperature == 0 || how->top_k == 1 || how->top_p == 0;
+}
+
+static void settle(drawing *d)
+{
+    const dalle_request *r = d->request;
+    const prior_config *c = &d->model->prior->config;
+    const prior_shape *shape = &d->model->prior->shape;
+    d->tokens_each = shape->side * shape->side;
+    d->how = (prior_draw){ .given_count = r->start_rows * shape->side,
+                           .seed = r->seed,
+                           .first = r->first,
+                           .temperature = r->temperature < 0 ? c->temperature : r->temperature,
+                           .top_k = r->top_k < 0 ? c->top_k : r->top_k,
+                           .top_p = r->top_p < 0 ? c->top_p : r->top_p,
+                           .guidance = r->guidance < 0 ? c->guidance : r->guidance };
+    d->ranks = r->of > 0 && !is_certain(&d->how);
+    d->how.count = d->ranks ? r->of : r->count;
+}
+
+static bool drawing_allocate(drawing *d, error *err)
+{
+    size_t count = (size_t)d->how.count, all = count * (size_t)d->tokens_each;
+    d->text = calloc((size_t)d->model->prior->config.text_tokens, sizeof *d->text);
+    d->given = calloc((size_t)d->tokens_each, sizeof *d->given);
+    d->tokens = malloc(all * sizeof *d->tokens);
+    d->entropy = malloc(all * sizeof *d->entropy);
+    d->scores = malloc(count * sizeof *d->scores);
+    d->places = malloc(count * sizeof *d->places);
+    if (!d->text || !d->given || !d->tokens || !d->entropy || !d->scores || !d->places)
+        return error_set(err, ERROR_MEMORY, "out of memory for the tokens of %zu pictures", count);
+    d->how.text = d->text;
+    d->how.given = d->given;
+    d->how.entropy = d->entropy;
+    return true;
+}
+
+/* Few sizes, so that few graphs are built: 1, 4 or 16 pictures at once. */
+static int64_t at_once(int64_t count)
+{
+    return count == 1 ? 1 : count <= 4 ? 4 : API_AT_ONCE;
+}
+
+/* All is made ready first: other cores build one part's kernels while this one builds another's. */
+static bool prepare(const drawing *d, error *err)
+{
+    dalle_model *m = d->model;
+    bool starts = d->how.given_count > 0;
+    return (!starts || api_prepare_codec(m, CODEC_ENCODE, err)) && api_prepare_codec(m, CODEC_DECODE, err) &&
+           (!d->ranks || api_rank_prepare(m, err)) &&
+           prior_sampler_prepare_for(m->prior->sampler, at_once(d->how.count), d->how.guidance,
+                                     d->how.given_count, err);
+}
+
+static bool read_start(drawing *d, error *err)
+{
+    int cut = 0;
+    return prior_part_tokens(d->model->prior, d->request->caption, d->text, &cut, err) &&
+           (d->how.given_count == 0 ||
+            dvae_codec_encode(d->model->dvae->codec, d->request->start_rgb, 1, d->given, err));
+}
+
+static bool draw_tokens(drawing *d, error *err)
+{
+    api_counter w = { d->request->progress, d->request->context };
+    api_watch watch = { .progress = api_counter_tell, .context = &w, .locale = d->locale };
+    d->how.progress = w.tell ? api_watch_tell : NULL;
+    d->how.context = &watch;
+    return prior_sampler_draw(d->model->prior->sampler, &d->how, d->tokens, err);
+}
+
+static bool choose(drawing *d, error *err)
+{
+    api_counter w = { d->request->judging, d->request->context };
+    api_watch watch = { .progress = w.tell ? api_counter_tell : NULL,
+                        .context = &w,
+                        .locale = d->locale,
+                        .total = d->how.count };
+    for (int i = 0; i < d->request->count; ++i) d->places[i] = i;
+    return !d->ranks || (api_rank_scores(d->model, d->request->caption, d->tokens, (int)d->how.count, &watch,
+                                         d->scores, err) &&
+                         api_rank_order(d->scores, (int)d->how.count, d->request->count, d->places, err));
+}
+
+/* ---- The pictures ---- */
+
+/* The sum of a drawing's entropies; those of given tokens are 0. */
+static double entropy_of(const drawing *d, int64_t place)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < d->tokens_each; ++i) sum += (double)d->entropy[place * d->tokens_each + i];
+    return sum;
+}
+
+/* How unsure the model was of all it drew, whatever is given back. */
+static void tell_entropy(const drawing *d, dalle_pictures *out)
+{
+    double all = 0, each = (double)(d->tokens_each - d->how.given_count),
+           known = d->model->prior->config.entropy_known;
+    for (int64_t i = 0; i < d->how.count; ++i) all += entropy_of(d, i);
+    for (int i = 0; i < out->count; ++i) out->entropy[i] = (float)(entropy_of(d, d->places[i]) / each);
+    out->mean_entropy = all / ((double)d->how.count * each);
+    out->unsure = known > 0 && out->mean_entropy > known;
+}
+
+static bool give_back(const drawing *d, dalle_pictures *out, error *err)
+{
+    int64_t n = d->tokens_each;
+    for (int64_t i = 0; i < out->count; ++i) {
+        int place = d->places[i];
+        memcpy(out->tokens + i * n, d->tokens + place * n, (size_t)n * sizeof *out->tokens);
+        out->number[i] = d->request->first + place;
+        if (out->score) out->score[i] = d->scores[place];
+    }
+    tell_entropy(d, out);
+    out->drawn = (int)d->how.count;
+    return dvae_codec_decode(d->model->dvae->codec, out->tokens, out->count, out->rgb, err);
+}
+
+bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale *locale, dalle_pictures *out,
+                     error *err)
+{
+    drawing d = { .model = m, .request = r, .locale = locale };
+    settle(&d);
+    bool ok = drawing_allocate(&d, err) &&
+              api_pictures_make(out, r->count, m->info.side, d.tokens_each, d.ranks, err) &&
+              prepare(&d, err) && read_start(&d, err) && draw_tokens(&d, err) && choose(&d, err) &&
+              give_back(&d, out, err);
+    drawing_free(&d);
+    return ok;
+}
