@@ -145,8 +145,7 @@ static tensor *last_block(const clip_config *c, const clip_block *w, tensor *x, 
                                      .heads = a->heads,
                                      .head_size = a->head_size };
     tensor *row = r->row(x, r->ends);
-    tensor *mixed =
-        nn_cross_attention(&asks, nn_norm(&w->norm1, row), nn_norm(&w->norm1, x), r->valid, NULL);
+    tensor *mixed = nn_cross_attention(&asks, nn_norm(&w->norm1, row), nn_norm(&w->norm1, x), r->valid, NULL);
     return mlp(c, w, add_branch(c, &a->output, mixed, row, random), random);
 }
 

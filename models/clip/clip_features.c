@@ -160,8 +160,9 @@ bool clip_features_texts(clip_features *f, const int32_t *ids, const int64_t *en
     if (!block) return error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)f->batch);
     memcpy(block, ids, (size_t)(count * tokens) * sizeof *block);
     for (int64_t i = 0; i < f->batch; ++i) at[i] = i < count ? (int32_t)ends[i] : 0;
-    bool ok = need_texts(f, err) && graph_write(f->ids, block, err) && clip_write_ends(f->ends, at, tokens, err) &&
-              graph_run(f->texts, err) && read_rows(f, f->of_texts, count, out, err);
+    bool ok = need_texts(f, err) && graph_write(f->ids, block, err) &&
+              clip_write_ends(f->ends, at, tokens, err) && graph_run(f->texts, err) &&
+              read_rows(f, f->of_texts, count, out, err);
     free(block);
     return ok;
 }
