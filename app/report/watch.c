@@ -4,6 +4,7 @@
 
 #include "app/report/page.h"
 #include "host/base/json_tree.h"
+#include "host/base/utf8.h"
 #include "host/train/progress.h"
 
 #include <langinfo.h>
@@ -151,6 +152,7 @@ static void put_bar(FILE *out, double share, int cells, bool utf8)
 /* Ends a line that is made of ASCII, cut to the width. */
 static int put_cut(FILE *out, const watch_look *look, char *line)
 {
+    utf8_plain_line(line);
     if ((int)strlen(line) > look->width) line[look->width] = '\0';
     fprintf(out, "%s\n", line);
     return 1;
@@ -213,7 +215,7 @@ static int put_curve(FILE *out, const series *s, const watch_look *look)
     char line[NAME + VALUE + 2];
     snprintf(line, sizeof line, "%-*.*s%*.5g", NAME, NAME - 1, s->name, VALUE, series_last(s));
     if ((int)strlen(line) > look->width) line[look->width] = '\0';
-    fputs(line, out);
+    fputs(utf8_plain_line(line), out);
     char *curve = cells > 4 ? watch_curve(s, cells < 60 ? cells : 60, look->utf8) : NULL;
     if (curve) fprintf(out, "  %s", curve);
     free(curve);

@@ -18,6 +18,8 @@ warns "'nothing'"
 touch file
 runs 1 eval -m nothing --data mine -o file/plots
 warns "--output"
+runs 1 eval -m nothing --data mine -o /proc/plots
+warns "--output"
 [ "$(id -u)" = 0 ] || { mkdir -m 555 locked; runs 1 eval -m nothing --data mine -o locked/plots; warns "--output"; }
 
 settings="--preset tiny --data mine -s steps=20 -s eval_every=20 -q"
