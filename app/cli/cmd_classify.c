@@ -215,7 +215,8 @@ static void print_without(const classifier *c)
     int count = 0;
     for (int i = 0; i < labels_count(c->labels); ++i)
         if (!c->tallies[i].pictures)
-            print_piece(stdout, "%s %s", count++ ? "," : "labels without pictures:", labels_list(c->labels)[i]);
+            print_piece(stdout, "%s %s",
+                        count++ ? "," : "labels without pictures:", labels_list(c->labels)[i]);
     if (count) putchar('\n');
 }
 

@@ -71,8 +71,7 @@ static bool list_key(const sink *to, const char *key, error *err)
 {
     if (to->json) return sets_print(json_tree_string(key), JSON_ENCODE_ANY, err);
     print_line(stdout, "%s", key);
-    return !ferror(stdout) ||
-           error_set(err, ERROR_IO, "cannot write standard output: %s", strerror(errno));
+    return !ferror(stdout) || error_set(err, ERROR_IO, "cannot write standard output: %s", strerror(errno));
 }
 
 static bool keep(void *context, const filter_sample *s, error *err)

@@ -122,7 +122,8 @@ static void print_groups(const dataset *d, const stats *s, int distance)
     for (int64_t i = 0; i < s->samples && listed < LISTED; ++i) {
         if (s->group[i] < 0 || s->group[i] == i) continue;
         char *key = key_of(d, i), *like = key_of(d, s->group[i]);
-        print_line(stdout, "  %s: like %s (%lld)", key ? key : "?", like ? like : "?", (long long)s->linked[i]);
+        print_line(stdout, "  %s: like %s (%lld)", key ? key : "?", like ? like : "?",
+                   (long long)s->linked[i]);
         free(key);
         free(like);
         ++listed;

@@ -281,7 +281,7 @@ static bool print_people(const finder *f, error *err)
         collection_item item;
         if (!collection_item_read(f->pictures, f->places[i], &item, err)) return false;
         print_line(stdout, "%4d  %7.4f  %s%s%s", i + 1, (double)f->similarities[i], item.sample.key,
-                    *item.sample.caption ? ": " : "", item.sample.caption);
+                   *item.sample.caption ? ": " : "", item.sample.caption);
         dataset_sample_free(&item.sample);
     }
     return true;

@@ -264,8 +264,8 @@ static bool print_part(const json_t *part, error *err)
     const char *key;
     json_t *value;
     print_line(stdout, "%s: %.2f MB, %lld tensors", json_string_value(json_object_get(part, "file")),
-                (double)json_integer_value(json_object_get(part, "bytes")) * 1e-6,
-                (long long)json_integer_value(json_object_get(part, "tensors")));
+               (double)json_integer_value(json_object_get(part, "bytes")) * 1e-6,
+               (long long)json_integer_value(json_object_get(part, "tensors")));
     json_object_foreach(json_object_get(part, "elements"), key, value)
     {
         char number[32];
@@ -280,7 +280,7 @@ static bool print_part(const json_t *part, error *err)
                                      "a shape as JSON", err);
         if (!shape) return false;
         print_line(stdout, "    %s %s %s", json_string_value(json_object_get(value, "name")),
-                    json_string_value(json_object_get(value, "type")), shape);
+                   json_string_value(json_object_get(value, "type")), shape);
         free(shape);
     }
     return true;

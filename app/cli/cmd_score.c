@@ -69,7 +69,7 @@ static void print_people(const scored *s)
         for (int j = 0; j < s->text_count; ++j, ++similarity, ++probability)
             if (s->text_count > 1)
                 print_line(stdout, "  %7.4f  %5.1f %%  %s", (double)*similarity, 100 * (double)*probability,
-                            s->texts[j]);
+                           s->texts[j]);
             else
                 print_line(stdout, "  %7.4f  %s", (double)*similarity, s->texts[j]);
     }

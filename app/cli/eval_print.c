@@ -142,7 +142,7 @@ static void print_head(const eval_print *p)
     }
     const char *split = p->split;
     print_line(stdout, "on %s%s%s%s%s", p->data, split ? ", split " : "", split ? split : "",
-                p->judge ? ", judged by the CLIP of " : "", p->judge ? p->judge : "");
+               p->judge ? ", judged by the CLIP of " : "", p->judge ? p->judge : "");
 }
 
 static void print_notes(const eval_print *p)

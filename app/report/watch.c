@@ -63,13 +63,20 @@ static void put_step(FILE *out, const record *r)
     if (r->steps) fprintf(out, "/%lld", (long long)r->steps);
 }
 
+/* A figure's name is whatever its file says. */
+static void put_figure(FILE *out, const series *s)
+{
+    char text[128];
+    snprintf(text, sizeof text, "  %.80s %.4g", s->name, series_last(s));
+    fputs(utf8_plain_line(text), out);
+}
+
 void watch_line(FILE *out, const record *r)
 {
     put_step(out, r);
     for (int i = 0; i < r->count; ++i) {
         const series *s = &r->at[i];
-        if (s->kind == RECORD_TRAIN && isfinite(series_last(s)))
-            fprintf(out, "  %s %.4g", s->name, series_last(s));
+        if (s->kind == RECORD_TRAIN && isfinite(series_last(s))) put_figure(out, s);
     }
     put_rate(out, r);
     if (isfinite(waited_of(r))) fprintf(out, "  waited for data %.0f%%", waited_of(r));

@@ -65,13 +65,13 @@ lines() {
 lines 1 data stats odd
 lines 2 data filter odd --list
 "$program" data filter odd --list --json >said 2>/dev/null
-grep -qF '"odd\tname\n\u001b[2J/one"' said || { echo "JSON does not list the key"; cat -v said; exit 1; }
+grep -qiF '"odd\tname\n\u001b[2J/one"' said || { echo "JSON does not list the key"; cat -v said; exit 1; }
 echo "not a picture" >"odd/$odd/bad.png"
 lines 2 data check odd
 mv "odd/$odd" other
 mkdir "$odd"
 mv other "$odd/set"
-lines 2 data check "$odd/set"
+lines 1 data check "$odd/set"
 printf '{"loss\\u001b[2J": 1, "step": 1}\n' >"$odd/metrics.jsonl"
 printf '{"kind": "dvae"}\n' >"$odd/run.json"
 check watch "$odd" --once
