@@ -23,5 +23,9 @@ bool scenario_prior_check(bool ran, error *err);
 /* A packed tiny model: opened, drawn with, encoded and decoded with. */
 bool scenario_generate_prepare(error *err);
 bool scenario_generate(error *err);
+/* Its CLIP alone: pictures and texts embedded, compared, and the nearest found. */
+bool scenario_clip(error *err);
+/* The whole of it measured on the set that it was trained with. */
+bool scenario_eval(error *err);
 
 #endif
