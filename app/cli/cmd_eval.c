@@ -59,6 +59,8 @@ static bool open_job(const cli_call *call, job *j, error *err)
     j->folders[0] = cli_text(call, "model");
     j->folders[1] = cli_text(call, "against");
     j->count = j->folders[1] ? 2 : 1;
+    for (int i = 0; i < j->count; ++i)
+        if (!evaluation_can_measure(j->folders[i], err)) return error_prefix(err, "eval");
     if (!find_judge(call, j, err) || !cli_lines(call, "data", &j->data, err)) return false;
     const eval_set_options o = { .paths = j->data,
                                  .split = cli_text(call, "split"),

@@ -20,6 +20,17 @@ bool evaluation_can_judge(const char *folder, error *err)
     return part_is_there(folder, &clip_kind, err);
 }
 
+bool evaluation_can_measure(const char *folder, error *err)
+{
+    error own = { 0 };
+    part_files files;
+    if (part_is_there(folder, &clip_kind, &own) || (!own.code && part_is_there(folder, &dvae_kind, &own)))
+        return true;
+    if (!own.code && part_files_find(folder, &dvae_kind, &files, &own)) part_files_free(&files);
+    if (err) *err = own;
+    return false;
+}
+
 static bool open_dvae(eval_work *w, error *err)
 {
     const char *folder = w->o->model;

@@ -286,6 +286,5 @@ const scenario scenarios[] = {
     { "prior", false, 200, scenario_prior_prepare, scenario_prior, scenario_prior_check, NULL },
     { "generate", false, 200, scenario_generate_prepare, scenario_generate, NULL, NULL },
     { "clip", false, 60, scenario_generate_prepare, scenario_clip, NULL, NULL },
-    { "eval", false, 60, scenario_generate_prepare, scenario_eval, NULL, NULL },
 };
 const int scenario_count = (int)(sizeof scenarios / sizeof *scenarios);

@@ -25,7 +25,5 @@ bool scenario_generate_prepare(error *err);
 bool scenario_generate(error *err);
 /* Its CLIP alone: pictures and texts embedded, compared, and the nearest found. */
 bool scenario_clip(error *err);
-/* The whole of it measured on the set that it was trained with. */
-bool scenario_eval(error *err);
 
 #endif
