@@ -112,7 +112,8 @@ static bool check_large(const dataset *d, bool need_captions, error *err)
                          (long long)captions);
     if (d->count == 0)
         return error_set(err, ERROR_FORMAT,
-                         "%s: holds no picture (KEY.png, KEY.jpg) with a caption (KEY.txt)", d->paths[0]);
+                         "%s: holds no picture (KEY.png, KEY.jpg), with or without a caption (KEY.txt)",
+                         d->paths[0]);
     return !need_captions || pictures == 0 ||
            error_set(err, ERROR_FORMAT, "%s: %lld of %lld pictures have no caption", d->paths[0],
                      (long long)pictures, (long long)d->count);

@@ -243,13 +243,14 @@ static bool check(const pairing *p)
         return error_set(p->err, ERROR_FORMAT, "%s: none of its %lld pictures can be used; the first: %s",
                          p->paths[0], (long long)p->spoilt, p->why_first);
     if (p->count == 0 && p->list->left_out_count)
-        return error_set(
-            p->err, ERROR_FORMAT,
-            "%s: holds no picture with a caption that can be used; %lld are left out, the first is %s",
-            p->paths[0], (long long)p->list->left_out_count, p->list->left_out[0]);
+        return error_set(p->err, ERROR_FORMAT,
+                         "%s: holds no picture that can be used, with or without a caption; %lld are left "
+                         "out, the first is %s",
+                         p->paths[0], (long long)p->list->left_out_count, p->list->left_out[0]);
     if (p->count == 0)
         return error_set(p->err, ERROR_FORMAT,
-                         "%s: holds no picture (KEY.png, KEY.jpg) with a caption (KEY.txt)", p->paths[0]);
+                         "%s: holds no picture (KEY.png, KEY.jpg), with or without a caption (KEY.txt)",
+                         p->paths[0]);
     return true;
 }
 

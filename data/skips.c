@@ -3,6 +3,7 @@
 #include "data/skips.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "host/base/utf8.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 typedef struct skip {
     int64_t sample;
-    char *key, *reason;
+    char *key, *reason; /* of one line each, as the report has them */
 } skip;
 
 struct skips {
@@ -137,6 +138,8 @@ static bool note(skips *s, int64_t sample, const char *why, error *err)
         free(noted.reason);
         return no_memory(err);
     }
+    utf8_plain_line(noted.key);
+    utf8_plain_line(noted.reason);
     s->noted[s->count] = noted;
     *slot_of(s, sample) = ++s->count;
     if (s->count > s->most) return too_many(s, err);
@@ -172,15 +175,6 @@ int64_t skips_count(skips *s)
     int64_t count = s->count;
     pthread_mutex_unlock(&s->lock);
     return count;
-}
-
-/* One line whatever key and reason hold. */
-static void print_line(FILE *to, const char *key, const char *reason)
-{
-    for (const char *c = key; *c; ++c) fputc((unsigned char)*c < ' ' ? ' ' : *c, to);
-    fputc('\t', to);
-    for (const char *c = reason; *c; ++c) fputc((unsigned char)*c < ' ' ? ' ' : *c, to);
-    fputc('\n', to);
 }
 
 static int by_key(const void *left, const void *right)
@@ -221,7 +215,7 @@ static bool print_all(const skips *s, FILE *to, const char *before, error *err)
     char **keys = malloc((size_t)(s->count + 1) * sizeof *keys);
     bool done = list && keys ? true : no_memory(err);
     for (int64_t i = 0; done && i < s->count; ++i) {
-        print_line(to, list[i].key, list[i].reason);
+        fprintf(to, "%s\t%s\n", list[i].key, list[i].reason);
         keys[i] = list[i].key;
     }
     if (done) {

@@ -121,6 +121,13 @@ static bool open_set(training_data *d, const training_data_options *o, error *er
     return d->set != NULL;
 }
 
+static void warn_of_order(const training_data *d, const training_data_options *o)
+{
+    if (o->neighbours > 1 && dataset_is_large(d->set))
+        log_warn("%.*s: neighbours = %d does nothing here: of a set so large each picture is drawn alone",
+                 (int)strcspn(o->path, "\n"), o->path, o->neighbours);
+}
+
 training_data *training_data_open(const training_data_options *o, error *err)
 {
     training_data *d = calloc(1, sizeof *d);
@@ -138,6 +145,7 @@ training_data *training_data_open(const training_data_options *o, error *err)
               (!o->captions || (keep_captioned(o, d, &d->train, "training", err) &&
                                 keep_captioned(o, d, &d->validation, "validation", err)));
     if (ok && prepare_skips(d, o, err)) {
+        warn_of_order(d, o);
         const image_reading how = reading_of(o, &d->config);
         dataset_set_reading(d->set, &how);
         dataset_hash(d->set, d->hash);

@@ -55,7 +55,7 @@ typedef struct calibration {
 
 struct model_kind {
     const char *name;     /* of its folder, in commands, files and run.json: "dvae" */
-    const char *title;    /* in sentences: "dVAE" */
+    const char *title;    /* in sentences, "the dVAE 'tiny'", where no word is one to type: "dVAE" */
     const char *what;     /* "a discrete VAE" */
     const char *learns;   /* "pictures to tokens and back" */
     const char *examples; /* of `train`, a line each */

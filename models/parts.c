@@ -62,7 +62,7 @@ static bool find_checkpoint(const char *path, const model_kind *k, part_files *o
         ok = error_set(
             err, ERROR_USAGE,
             "'%s' is a file; the folder of a model or run is needed, or a checkpoint in the run of a %s",
-            path, k->name);
+            path, k->title);
     ok = ok && part_files_find(folder, k, out, err);
     if (ok) {
         free(out->weights);
@@ -140,10 +140,10 @@ bool part_files_find_number(const char *folder, const model_kind *k, int number,
     bool half = out->config || out->weights;
     part_files_free(out);
     return half ? error_set(err, ERROR_FORMAT, "'%s' holds only half of a %s: it needs %s and %s", folder,
-                            k->name, config, weights)
+                            k->title, config, weights)
                 : error_set(err, ERROR_USAGE,
                             "'%s' holds no trained %s: neither %s and %s, nor the run of one", folder,
-                            k->name, config, weights);
+                            k->title, config, weights);
 }
 
 bool part_is_there(const char *folder, const model_kind *kind, error *err)

@@ -66,7 +66,7 @@ static bool figures(const inception *n, const set *a, const set *b, error *err)
     if (!distance(a, b, d, &fid, err) ||
         !inception_score(a->logits, a->count, inception_classes(n), &INCEPTION_SCORE_USUAL, &score[0],
                          &score[1], err) ||
-        !mmd_kid(&sets, &(mmd_subsets){ 10, 16, 2020 }, &kid[0], &kid[1], err))
+        !mmd_kid(&sets, &(mmd_subsets){ .count = 10, .size = 16, .seed = 2020 }, &kid[0], &kid[1], err))
         return false;
     printf("{\"fid\": %.9g, \"score\": [%.9g, %.9g], \"kid\": [%.9g, %.9g]}\n", fid.distance, score[0],
            score[1], kid[0], kid[1]);

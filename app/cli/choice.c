@@ -3,6 +3,7 @@
 #include "app/cli/choice.h"
 
 #include "app/cli/pictures.h"
+#include "app/cli/print.h"
 #include "host/base/json_tree.h"
 #include "host/base/utf8.h"
 
@@ -108,8 +109,8 @@ bool choice_start(const cli_call *call, const dalle_model_info *info, dalle_requ
     if (!(*rgb = pictures_read_one(path, side, &width, &height, err))) return false;
     r->start_rgb = *rgb;
     if ((width != side || height != side) && !cli_flag(call, "quiet"))
-        fprintf(stderr, "%s: %d x %d, scaled to %d x %d by its short side, the centre square of it\n", path,
-                width, height, side, side);
+        print_line(stderr, "%s: %d x %d, scaled to %d x %d by its short side, the centre square of it", path,
+                   width, height, side, side);
     return true;
 }
 

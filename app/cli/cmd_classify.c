@@ -137,11 +137,11 @@ static void count_one(classifier *c, int truth)
 static void print_one(const classifier *c, const char *key, int truth)
 {
     const char *const *names = labels_list(c->labels);
-    print_plain("%s:", key);
+    print_piece(stdout, "%s:", key);
     for (int i = 0; i < c->top; ++i)
-        print_plain("%s %s %.1f %%", i ? "," : "", names[c->order[i]],
+        print_piece(stdout, "%s %s %.1f %%", i ? "," : "", names[c->order[i]],
                     100 * (double)c->probabilities[c->order[i]]);
-    if (truth >= 0 && truth != c->order[0]) print_plain(" (it is %s)", names[truth]);
+    if (truth >= 0 && truth != c->order[0]) print_piece(stdout, " (it is %s)", names[truth]);
     putchar('\n');
 }
 
@@ -215,7 +215,8 @@ static void print_without(const classifier *c)
     int count = 0;
     for (int i = 0; i < labels_count(c->labels); ++i)
         if (!c->tallies[i].pictures)
-            print_plain("%s %s", count++ ? "," : "labels without pictures:", labels_list(c->labels)[i]);
+            print_piece(stdout, "%s %s",
+                        count++ ? "," : "labels without pictures:", labels_list(c->labels)[i]);
     if (count) putchar('\n');
 }
 
@@ -230,7 +231,7 @@ static void print_people(const classifier *c, bool partly)
         if (!t->pictures) continue;
         printf("%7lld %7lld", (long long)t->right, (long long)t->pictures);
         if (many) printf(" %7lld", (long long)t->near);
-        print_plain("  %s\n", labels_list(c->labels)[i]);
+        print_line(stdout, "  %s", labels_list(c->labels)[i]);
     }
     if (!partly) print_without(c);
     if (c->done > all.pictures)

@@ -109,14 +109,14 @@ static json_t *describe(const dataset *d, char **first, error *err)
 static void print_list(const char *indent, const char *name, const json_t *list)
 {
     size_t count = json_array_size(list), shown = count < MOST_LISTED ? count : MOST_LISTED;
-    print_plain("%s%s: %zu\n", indent, name, count);
+    print_line(stdout, "%s%s: %zu", indent, name, count);
     for (size_t i = 0; i < shown; ++i) {
         const json_t *member = json_array_get(list, i);
         const char *text =
             json_string_value(json_is_object(member) ? json_object_get(member, "problem") : member);
-        print_plain("%s  %s\n", indent, text);
+        print_line(stdout, "%s  %s", indent, text);
     }
-    if (count > shown) print_plain("%s  and %zu more, which --json lists\n", indent, count - shown);
+    if (count > shown) print_line(stdout, "%s  and %zu more, which --json lists", indent, count - shown);
 }
 
 static void print_people(const json_t *o, const char *indent)
@@ -126,14 +126,14 @@ static void print_people(const json_t *o, const char *indent)
     json_object_foreach((json_t *)(uintptr_t)o, key, value)
     {
         if (json_is_object(value)) {
-            print_plain("%s%s:\n", indent, key);
+            print_line(stdout, "%s%s:", indent, key);
             print_people(value, "  ");
         } else if (json_is_array(value)) {
             print_list(indent, key, value);
         } else if (json_is_string(value)) {
-            print_plain("%s%s: %s\n", indent, key, json_string_value(value));
+            print_line(stdout, "%s%s: %s", indent, key, json_string_value(value));
         } else {
-            print_plain("%s%s: %lld\n", indent, key, (long long)json_integer_value(value));
+            print_line(stdout, "%s%s: %lld", indent, key, (long long)json_integer_value(value));
         }
     }
 }

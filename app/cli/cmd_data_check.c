@@ -1,6 +1,7 @@
 /* cmd_data_check.c -- `dalle-cl data check`: everything that a set holds is read, and what is bad is named.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
+#include "app/cli/print.h"
 #include "app/cli/sets.h"
 
 #include "data/check.h"
@@ -68,22 +69,11 @@ static reason *list_reasons(const check_report *r, int64_t *count, error *err)
 
 /* ---- For people ---- */
 
-/* One line whatever names and problems hold. */
-static void print_clean(const char *text)
-{
-    for (; *text; ++text) putchar((unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
-}
-
 static void print_findings(const check_report *r)
 {
     for (int64_t i = 0; i < r->count; ++i) {
         const check_finding *f = &r->findings[i];
-        print_clean(f->source);
-        if (*f->member) fputs(": ", stdout);
-        print_clean(f->member);
-        fputs(": ", stdout);
-        print_clean(f->problem);
-        putchar('\n');
+        print_line(stdout, "%s%s%s: %s", f->source, *f->member ? ": " : "", f->member, f->problem);
     }
 }
 
@@ -99,11 +89,8 @@ static bool print_summary(const check_report *r, error *err)
            (long long)r->pictures, (long long)r->captions, (long long)r->descriptions, bytes,
            (long long)r->count);
     for (int64_t i = 0; i < count; ++i) {
-        printf("%7lld  %s: ", (long long)list[i].count, list[i].kind);
-        print_clean(list[i].text);
-        fputs(list[i].count > 1 ? " (first: " : " (", stdout);
-        print_clean(list[i].first);
-        puts(")");
+        print_line(stdout, "%7lld  %s: %s (%s%s)", (long long)list[i].count, list[i].kind, list[i].text,
+                   list[i].count > 1 ? "first: " : "", list[i].first);
     }
     free(list);
     if (r->samples)

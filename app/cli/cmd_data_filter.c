@@ -1,6 +1,7 @@
 /* cmd_data_filter.c -- `dalle-cl data filter`: the samples that are fit to learn from.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
+#include "app/cli/print.h"
 #include "app/cli/sets.h"
 
 #include "data/filter.h"
@@ -62,15 +63,22 @@ static bool read_options(const cli_call *call, filter_options *o, error *err)
 typedef struct sink {
     const dataset *set;
     shard_writer *shards; /* NULL: keys are listed */
+    bool json;
 } sink;
+
+/* A line each; a key whose control characters matter is told by JSON. */
+static bool list_key(const sink *to, const char *key, error *err)
+{
+    if (to->json) return sets_print(json_tree_string(key), JSON_ENCODE_ANY, err);
+    print_line(stdout, "%s", key);
+    return !ferror(stdout) || error_set(err, ERROR_IO, "cannot write standard output: %s", strerror(errno));
+}
 
 static bool keep(void *context, const filter_sample *s, error *err)
 {
     const sink *to = context;
     char *details;
-    if (!to->shards)
-        return puts(s->key) >= 0 ||
-               error_set(err, ERROR_IO, "cannot write standard output: %s", strerror(errno));
+    if (!to->shards) return list_key(to, s->key, err);
     if (!dataset_read_details(to->set, s->index, &details, err)) return false;
     const shard_sample sample = { s->key, s->bytes, s->size, s->captions, s->caption_count, details };
     bool ok = shard_writer_add(to->shards, &sample, NULL, err);
@@ -116,7 +124,7 @@ static bool filter(const cli_call *call, const dataset *d, filter_options *o, er
     shard_options shards = { .folder = cli_text(call, "output"),
                              .samples = cli_int(call, "shard-size"),
                              .replace = cli_flag(call, "force") };
-    sink to = { d, NULL };
+    sink to = { d, NULL, cli_flag(call, "json") };
     filter_counts counts;
     int64_t written = 0;
     o->tell = sets_meter_tell;
@@ -150,7 +158,7 @@ static bool run_filter(const cli_call *call, error *err)
 /* clang-format off */
 static const cli_option options[] = {
     { "output", 'o', CLI_FOLDER, "FOLDER", NULL, 0, 0, "the folder for shards of what is kept" },
-    { "list", 0, CLI_FLAG, NULL, NULL, 0, 0, "instead: print the keys of what is kept, and the counts on standard error" },
+    { "list", 0, CLI_FLAG, NULL, NULL, 0, 0, "instead: print the keys of what is kept, with --json each as a string, and the counts on standard error" },
     { "without", 0, CLI_LIST, "RULE", NULL, 0, 0, "leave a rule out: caption, short, boilerplate, language, unreadable or aspect" },
     { "words", 0, CLI_INT, "N", "2", 0, 8192, "a caption has at least so many words (ours; the paper gives no number)" },
     { "characters", 0, CLI_INT, "N", "5", 0, 8192, "and so many characters" },

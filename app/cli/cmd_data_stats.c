@@ -1,6 +1,7 @@
 /* cmd_data_stats.c -- `dalle-cl data stats`: what a set holds, in numbers.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
+#include "app/cli/print.h"
 #include "app/cli/sets.h"
 
 #include "data/stats.h"
@@ -121,7 +122,8 @@ static void print_groups(const dataset *d, const stats *s, int distance)
     for (int64_t i = 0; i < s->samples && listed < LISTED; ++i) {
         if (s->group[i] < 0 || s->group[i] == i) continue;
         char *key = key_of(d, i), *like = key_of(d, s->group[i]);
-        printf("  %s: like %s (%lld)\n", key ? key : "?", like ? like : "?", (long long)s->linked[i]);
+        print_line(stdout, "  %s: like %s (%lld)", key ? key : "?", like ? like : "?",
+                   (long long)s->linked[i]);
         free(key);
         free(like);
         ++listed;

@@ -59,6 +59,8 @@ static bool open_job(const cli_call *call, job *j, error *err)
     j->folders[0] = cli_text(call, "model");
     j->folders[1] = cli_text(call, "against");
     j->count = j->folders[1] ? 2 : 1;
+    for (int i = 0; i < j->count; ++i)
+        if (!evaluation_can_measure(j->folders[i], err)) return error_prefix(err, "eval");
     if (!find_judge(call, j, err) || !cli_lines(call, "data", &j->data, err)) return false;
     const eval_set_options o = { .paths = j->data,
                                  .split = cli_text(call, "split"),
@@ -149,10 +151,10 @@ static const cli_option options[] = {
     { "split", 0, CLI_TEXT, "NAME", "val", 0, 0, "which part of the set; all: all of it, and so where the set names no parts" },
     { "against", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "measure this model too, and show the difference" },
     { "judge", 0, CLI_TEXT, "FOLDER", NULL, 0, 0, "the model whose CLIP judges; otherwise the model's own, or the other's" },
-    { "inception", 0, CLI_TEXT, "FILE", NULL, 0, 0, "the published Inception-v3 as safetensors, for FID and the Inception score" },
+    { "inception", 0, CLI_TEXT, "FILE", NULL, 0, 0, "the published Inception-v3 as safetensors, for FID, KID and the Inception score" },
     { "count", 'n', CLI_INT, "N", "10000", 1, 10000000, "pictures that are measured at most, evenly spread over the part" },
     { "captions", 0, CLI_INT, "N", "100", 0, 1000000, "captions that are drawn, evenly spread; 0 draws nothing" },
-    { "of", 0, CLI_INT, "N", "8", 1, 512, "drawings of each caption: the score of the best of 1, 2, 4 ... N comes of them" },
+    { "of", 0, CLI_INT, "N", "64", 1, 512, "drawings of each caption: the score of the best of 1, 2, 4 ... N comes of them" },
     { "temperature", 't', CLI_REAL, "T", NULL, 0, 100, "of the drawings; otherwise the model's default" },
     { "among", 0, CLI_TEXT, "split|all", "split", 0, 0, "what captions and pictures are found among: the part, or the whole set" },
     { "output", 'o', CLI_FOLDER, "FOLDER", NULL, 0, 0, "write plots as PNG into this folder: score.png, codes.png, spectrum.png" },
@@ -166,7 +168,7 @@ const cli_command cmd_eval = {
     .least = 0,
     .most = 0,
     .example = "dalle-cl eval -m models/demo --data emoji.tar\n"
-               "dalle-cl eval -m models/demo --data emoji.tar --captions 365 --of 64 -o plots\n"
+               "dalle-cl eval -m models/demo --data emoji.tar --captions 365 --of 512 -o plots\n"
                "dalle-cl eval -m mine --against models/demo --data emoji.tar --json",
     .text =
         "A model is measured by what it has. Of its dVAE: PSNR, SSIM, use of the codes, and what is lost of\n"

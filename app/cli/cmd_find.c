@@ -280,8 +280,8 @@ static bool print_people(const finder *f, error *err)
     for (int i = 0; i < f->found; ++i) {
         collection_item item;
         if (!collection_item_read(f->pictures, f->places[i], &item, err)) return false;
-        print_plain("%4d  %7.4f  %s%s%s\n", i + 1, (double)f->similarities[i], item.sample.key,
-                    *item.sample.caption ? ": " : "", item.sample.caption);
+        print_line(stdout, "%4d  %7.4f  %s%s%s", i + 1, (double)f->similarities[i], item.sample.key,
+                   *item.sample.caption ? ": " : "", item.sample.caption);
         dataset_sample_free(&item.sample);
     }
     return true;

@@ -6,6 +6,7 @@
 #include "app/cli/output.h"
 #include "app/cli/pictures.h"
 #include "app/cli/sampling.h"
+#include "app/cli/print.h"
 #include "app/api/dalle.h"
 #include "host/base/json_tree.h"
 #include "host/base/timing.h"
@@ -18,7 +19,7 @@
 static void warn_unknown(const dalle_model *model, const char *caption)
 {
     char *words = dalle_unknown_words(model, caption);
-    if (words) fprintf(stderr, "warning: never seen in training: %s\n", words);
+    if (words) print_line(stderr, "warning: never seen in training: %s", words);
     dalle_free(words);
 }
 
@@ -42,8 +43,8 @@ static void warn_cut(char *lost, const char *whose, int positions, const char *m
     char text[200];
     if (!lost) return;
     shorten(lost, text);
-    fprintf(stderr, "warning: the caption is longer than %s %d text tokens; not %s: %s\n", whose, positions,
-            missed, text);
+    print_line(stderr, "warning: the caption is longer than %s %d text tokens; not %s: %s", whose, positions,
+               missed, text);
     dalle_free(lost);
 }
 

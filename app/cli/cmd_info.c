@@ -216,7 +216,7 @@ static void print_indented(const char *text, const char *indent)
 {
     while (*text) {
         int length = (int)strcspn(text, "\n");
-        print_plain("%s%.*s\n", indent, length, text);
+        print_line(stdout, "%s%.*s", indent, length, text);
         text += length;
         if (*text) ++text;
     }
@@ -226,15 +226,15 @@ static bool print_value(const char *key, json_t *value, const char *indent, erro
 {
     const char *text = json_string_value(value);
     if (text && strchr(text, '\n')) {
-        print_plain("%s%s:\n", indent, key);
+        print_line(stdout, "%s%s:", indent, key);
         print_indented(text, "      ");
     } else if (text) {
-        print_plain("%s%s: %s\n", indent, key, text);
+        print_line(stdout, "%s%s: %s", indent, key, text);
     } else {
         char *encoded = json_tree_text(json_incref(value), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6),
                                        "a value as JSON", err);
         if (!encoded) return false;
-        print_plain("%s%s: %s\n", indent, key, encoded);
+        print_line(stdout, "%s%s: %s", indent, key, encoded);
         free(encoded);
     }
     return true;
@@ -267,14 +267,14 @@ static bool print_part(const json_t *part, error *err)
 {
     const char *key;
     json_t *value;
-    print_plain("%s: %.2f MB, %lld tensors\n", json_string_value(json_object_get(part, "file")),
-                (double)json_integer_value(json_object_get(part, "bytes")) * 1e-6,
-                (long long)json_integer_value(json_object_get(part, "tensors")));
+    print_line(stdout, "%s: %.2f MB, %lld tensors", json_string_value(json_object_get(part, "file")),
+               (double)json_integer_value(json_object_get(part, "bytes")) * 1e-6,
+               (long long)json_integer_value(json_object_get(part, "tensors")));
     json_object_foreach(json_object_get(part, "elements"), key, value)
     {
         char number[32];
         grouped(json_integer_value(value), number);
-        print_plain("  %s: %s\n", key, number);
+        print_line(stdout, "  %s: %s", key, number);
     }
     if (!print_object(json_object_get(part, "metadata"), "  ", err)) return false;
     size_t index;
@@ -283,8 +283,8 @@ static bool print_part(const json_t *part, error *err)
         char *shape = json_tree_text(json_incref(json_object_get(value, "shape")), JSON_COMPACT,
                                      "a shape as JSON", err);
         if (!shape) return false;
-        print_plain("    %s %s %s\n", json_string_value(json_object_get(value, "name")),
-                    json_string_value(json_object_get(value, "type")), shape);
+        print_line(stdout, "    %s %s %s", json_string_value(json_object_get(value, "name")),
+                   json_string_value(json_object_get(value, "type")), shape);
         free(shape);
     }
     return true;
@@ -298,7 +298,7 @@ static bool print_people(json_t *all, error *err)
     json_object_foreach(parts ? all : NULL, title, document)
     {
         if (document == parts) continue;
-        print_plain("%s\n", title);
+        print_line(stdout, "%s", title);
         if (!print_object(document, "  ", err)) return false;
     }
     size_t index;

@@ -1,5 +1,6 @@
 /* cmd_plan.c -- `dalle-cl plan`: what a training step needs in memory and arithmetic, on paper.
  * SPDX-License-Identifier: MIT */
+#include "app/cli/print.h"
 #include "app/cli/stage.h"
 
 #include "host/base/json_tree.h"
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 
 typedef struct plan {
-    const char *kind, *preset;
+    const model_kind *kind;
+    const char *preset;
     int64_t batch;
     workload_size size;
     int64_t total_bytes;
@@ -95,8 +97,8 @@ static void print_plan(const plan *p)
     cli_grouped(s->parameters, parameters);
     char parts[48] = "";
     if (s->parts > 1) snprintf(parts, sizeof parts, " in %lld parts", (long long)s->parts);
-    printf("a training step of the %s '%s', batch %lld%s: %s parameters\n", p->kind, p->preset,
-           (long long)p->batch, parts, parameters);
+    print_line(stdout, "a training step of the %s '%s', batch %lld%s: %s parameters", p->kind->title,
+               p->preset, (long long)p->batch, parts, parameters);
     printf("%12.3f GiB  parameters\n%12.3f GiB  moments of AdamW\n", gib(s->parameter_bytes),
            gib(s->moment_bytes));
     if (s->ema_bytes) printf("%12.3f GiB  averaged parameters\n", gib(s->ema_bytes));
@@ -113,19 +115,19 @@ static void print_plan(const plan *p)
 static bool print_json(const plan *p, const device_info *d, error *err)
 {
     const workload_size *s = &p->size;
-    json_t *o =
-        json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:o, "
-                  "s:f, s:f, s:I, s:I}",
-                  "model", p->kind, "preset", json_tree_string(p->preset), "batch", (json_int_t)p->batch,
-                  "accumulate", (json_int_t)s->parts, "sum_bytes", (json_int_t)s->sum_bytes, "parameters",
-                  (json_int_t)s->parameters, "parameter_bytes", (json_int_t)s->parameter_bytes,
-                  "moment_bytes", (json_int_t)s->moment_bytes, "average_bytes", (json_int_t)s->ema_bytes,
-                  "state_bytes", (json_int_t)s->state_bytes, "input_bytes", (json_int_t)s->input_bytes,
-                  "work_bytes", (json_int_t)s->work_bytes, "largest_bytes", (json_int_t)s->largest_bytes,
-                  "largest", s->largest_name, "total_bytes", (json_int_t)p->total_bytes, "flops", s->flops,
-                  "device", json_tree_string(d->name), "device_gflops", d->probe_gflops, "least_seconds",
-                  d->probe_gflops > 0 ? s->flops / (1e9 * d->probe_gflops) : 0.0, "device_memory_bytes",
-                  (json_int_t)d->memory_bytes, "device_buffer_bytes", (json_int_t)d->max_buffer_bytes);
+    json_t *o = json_pack(
+        "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:o, "
+        "s:f, s:f, s:I, s:I}",
+        "model", p->kind->name, "preset", json_tree_string(p->preset), "batch", (json_int_t)p->batch,
+        "accumulate", (json_int_t)s->parts, "sum_bytes", (json_int_t)s->sum_bytes, "parameters",
+        (json_int_t)s->parameters, "parameter_bytes", (json_int_t)s->parameter_bytes, "moment_bytes",
+        (json_int_t)s->moment_bytes, "average_bytes", (json_int_t)s->ema_bytes, "state_bytes",
+        (json_int_t)s->state_bytes, "input_bytes", (json_int_t)s->input_bytes, "work_bytes",
+        (json_int_t)s->work_bytes, "largest_bytes", (json_int_t)s->largest_bytes, "largest", s->largest_name,
+        "total_bytes", (json_int_t)p->total_bytes, "flops", s->flops, "device", json_tree_string(d->name),
+        "device_gflops", d->probe_gflops, "least_seconds",
+        d->probe_gflops > 0 ? s->flops / (1e9 * d->probe_gflops) : 0.0, "device_memory_bytes",
+        (json_int_t)d->memory_bytes, "device_buffer_bytes", (json_int_t)d->max_buffer_bytes);
     char *line = json_tree_text(o, JSON_COMPACT, "a plan as JSON", err);
     if (line) puts(line);
     free(line);
@@ -136,7 +138,7 @@ static bool run_plan(const cli_call *call, error *err)
 {
     const model_kind *k = stage_kind(call, err);
     if (!k) return false;
-    plan p = { .kind = k->name, .preset = cli_text(call, "preset") };
+    plan p = { .kind = k, .preset = cli_text(call, "preset") };
     device *d = device_open(cli_text(call, "device"), err);
     bool ok = d && measure(call, d, &p, err);
     /* The remembered rate may be from a busy moment, and so may this one. */

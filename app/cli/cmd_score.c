@@ -65,13 +65,13 @@ static void print_people(const scored *s)
 {
     const float *similarity = s->similarities, *probability = s->probabilities;
     for (int i = 0; i < s->picture_count; ++i) {
-        print_plain("%s\n", s->pictures[i]);
+        print_line(stdout, "%s", s->pictures[i]);
         for (int j = 0; j < s->text_count; ++j, ++similarity, ++probability)
             if (s->text_count > 1)
-                print_plain("  %7.4f  %5.1f %%  %s\n", (double)*similarity, 100 * (double)*probability,
-                            s->texts[j]);
+                print_line(stdout, "  %7.4f  %5.1f %%  %s", (double)*similarity, 100 * (double)*probability,
+                           s->texts[j]);
             else
-                print_plain("  %7.4f  %s\n", (double)*similarity, s->texts[j]);
+                print_line(stdout, "  %7.4f  %s", (double)*similarity, s->texts[j]);
     }
 }
 

@@ -82,7 +82,7 @@ static bool print_tokens(const cli_call *call, const tokenizer *t, const int32_t
     if (!cli_flag(call, "json")) {
         for (int i = 0; i < count; ++i)
             if (cli_flag(call, "pieces"))
-                print_plain("%s%s", i ? " " : "", tokenizer_piece(t, ids[i]));
+                print_piece(stdout, "%s%s", i ? " " : "", tokenizer_piece(t, ids[i]));
             else
                 printf("%s%d", i ? " " : "", (int)ids[i]);
         fputc('\n', stdout);

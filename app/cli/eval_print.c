@@ -135,14 +135,14 @@ static void print_head(const eval_print *p)
         cli_grouped(e->pictures, pictures);
         cli_grouped(e->drawings, drawings);
         if (p->count > 1) printf("%s: ", m ? "second" : "first");
-        print_plain("%s, %s pictures of %lld x %lld pixels", e->model, pictures, (long long)e->side,
+        print_piece(stdout, "%s, %s pictures of %lld x %lld pixels", e->model, pictures, (long long)e->side,
                     (long long)e->side);
         if (e->drawings) printf(", %s drawings of %lld captions", drawings, (long long)e->captions);
         putchar('\n');
     }
     const char *split = p->split;
-    print_plain("on %s%s%s%s%s\n", p->data, split ? ", split " : "", split ? split : "",
-                p->judge ? ", judged by the CLIP of " : "", p->judge ? p->judge : "");
+    print_line(stdout, "on %s%s%s%s%s", p->data, split ? ", split " : "", split ? split : "",
+               p->judge ? ", judged by the CLIP of " : "", p->judge ? p->judge : "");
 }
 
 static void print_notes(const eval_print *p)
@@ -154,12 +154,12 @@ static void print_notes(const eval_print *p)
             for (int k = 0; m && k < p->models[0].figures.note_count; ++k)
                 before = before || strcmp(p->models[0].figures.notes[k], f->notes[i]) == 0;
             if (!before)
-                print_plain("- %s%s\n", p->count == 1 ? "" : m ? "second: " : "first: ", f->notes[i]);
+                print_line(stdout, "- %s%s", p->count == 1 ? "" : m ? "second: " : "first: ", f->notes[i]);
         }
     }
     const eval_set *s = p->set;
     if (s->unreadable) printf("- %lld pictures cannot be read and are left out:\n", (long long)s->unreadable);
-    for (int i = 0; i < EVAL_SET_NAMED && s->named[i]; ++i) print_plain("  %s\n", s->named[i]);
+    for (int i = 0; i < EVAL_SET_NAMED && s->named[i]; ++i) print_line(stdout, "  %s", s->named[i]);
     if (s->unreadable > EVAL_SET_NAMED)
         printf("  and %lld more\n", (long long)(s->unreadable - EVAL_SET_NAMED));
 }

@@ -32,8 +32,8 @@ static char *make_plain(const char *text)
 {
     char *out = malloc(4 * strlen(text) + 1), *to = out; /* a lower-case letter may be longer */
     if (!out) return NULL;
-    while (*text) {
-        uint32_t c = utf8_lower(utf8_next(&text));
+    for (const char *at = text; *at;) {
+        uint32_t c = utf8_lower(utf8_next(&at));
         if (c == '_' || c == '-' || c == ' ' || c == '\t') {
             if (to > out && to[-1] != ' ') *to++ = ' ';
         } else {
@@ -42,6 +42,7 @@ static char *make_plain(const char *text)
     }
     while (to > out && to[-1] == ' ') --to;
     *to = 0;
+    if (to == out) strcpy(out, text); /* "-" is a label, and not what is no text at all */
     return out;
 }
 

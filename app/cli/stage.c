@@ -29,7 +29,7 @@ workload *stage_open(const cli_call *call, device *d, int64_t *batch, error *err
     r.sets = cli_list(call, "set", &r.set_count);
     if (k && !k->step)
         error_set(err, ERROR_USAGE, "%s: a %s has no step that stands alone", cli_call_command(call)->name,
-                  k->name);
+                  k->title);
     else if (k && !config)
         error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", k->name);
     for (int i = 0; k && k->given && k->given[i].name; ++i) given[i] = cli_int(call, k->given[i].name);

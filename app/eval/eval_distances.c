@@ -104,6 +104,45 @@ static bool network_fid(eval_work *w, eval_shown which, const naming *n, error *
     return true;
 }
 
+/* What the last line of progress shows, and a long sum can be stopped at. */
+static void told(void *context, int64_t done, int64_t all)
+{
+    eval_tell(context, "subsets for KID", done, all);
+}
+
+/* By torch-fidelity's subsets where there are enough for one, else of all pictures once. */
+static bool kid_of(eval_work *w, const mmd_sets *sets, figure *to, error *err)
+{
+    mmd_subsets usual = MMD_SUBSETS_USUAL;
+    mmd_figures once;
+    usual.tell = told;
+    usual.context = w;
+    if (fewer(sets->na, sets->nb) >= usual.size) return mmd_kid(sets, &usual, &to->value, &to->error, err);
+    if (!mmd_polynomial(sets, &once, err)) return false;
+    to->value = once.unbiased;
+    return true;
+}
+
+static bool network_kid(eval_work *w, eval_shown which, const naming *n, error *err)
+{
+    const features *real = &w->seen[EVAL_REAL].pooled, *made = &w->seen[which].pooled;
+    const mmd_sets sets = { real->at, made->at, real->count, made->count, made->width };
+    const mmd_subsets usual = MMD_SUBSETS_USUAL;
+    int64_t count = fewer(real->count, made->count);
+    if (!made->count || count < 2) return true; /* FID has said so */
+    figure *added = figures_add(&w->out->figures, "distance", n->name, n->title, 5, 0, count, "pictures");
+    if (!kid_of(w, &sets, added, err)) return false;
+    if (count < usual.size)
+        figures_note(
+            &w->out->figures,
+            "%s: of %lld and %lld pictures it is as often too low as too high, and may be below 0, but "
+            "far from sure; published figures are means over %lld subsets of %lld pictures, which "
+            "there are not",
+            n->title, (long long)real->count, (long long)made->count, (long long)usual.count,
+            (long long)usual.size);
+    return true;
+}
+
 static bool network_score(eval_work *w, eval_shown which, const naming *n, error *err)
 {
     const features *logits = &w->seen[which].logits;
@@ -136,13 +175,17 @@ static bool network(eval_work *w, error *err)
         [EVAL_AGAIN] = { "fid_reconstructions", "FID of reconstructions" },
         [EVAL_DRAWN] = { "fid_drawings", "FID of drawings" },
     };
+    static const naming kid[EVAL_SHOWN] = {
+        [EVAL_AGAIN] = { "kid_reconstructions", "KID of reconstructions" },
+        [EVAL_DRAWN] = { "kid_drawings", "KID of drawings" },
+    };
     static const naming score[EVAL_SHOWN] = {
         [EVAL_REAL] = { "is_pictures", "Inception score of the pictures" },
         [EVAL_AGAIN] = { "is_reconstructions", "Inception score of reconstructions" },
         [EVAL_DRAWN] = { "is_drawings", "Inception score of drawings" },
     };
     for (eval_shown i = EVAL_AGAIN; i < EVAL_SHOWN; ++i)
-        if (!network_fid(w, i, &fid[i], err)) return false;
+        if (!network_fid(w, i, &fid[i], err) || !network_kid(w, i, &kid[i], err)) return false;
     for (eval_shown i = EVAL_REAL; i < EVAL_SHOWN; ++i)
         if (!network_score(w, i, &score[i], err)) return false;
     return true;

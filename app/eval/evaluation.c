@@ -20,6 +20,17 @@ bool evaluation_can_judge(const char *folder, error *err)
     return part_is_there(folder, &clip_kind, err);
 }
 
+bool evaluation_can_measure(const char *folder, error *err)
+{
+    error own = { 0 };
+    part_files files;
+    if (part_is_there(folder, &clip_kind, &own) || (!own.code && part_is_there(folder, &dvae_kind, &own)))
+        return true;
+    if (!own.code && part_files_find(folder, &dvae_kind, &files, &own)) part_files_free(&files);
+    if (err) *err = own;
+    return false;
+}
+
 static bool open_dvae(eval_work *w, error *err)
 {
     const char *folder = w->o->model;
@@ -77,13 +88,14 @@ static bool open_network(eval_work *w, error *err)
 {
     if (!w->o->inception) {
         figures_note(&w->out->figures,
-                     "FID and the Inception score need the published network: --inception FILE, which "
+                     "FID, KID and the Inception score need the published network: --inception FILE, which "
                      "tools/convert_inception.py makes");
         return true;
     }
     if (!(w->network = inception_open(w->device, w->o->inception, NULL, err))) return false;
     for (int i = 0; i < EVAL_SHOWN; ++i) {
         w->seen[i].logits.width = inception_classes(w->network);
+        w->seen[i].pooled.width = inception_features(w->network);
         if (!(w->seen[i].moments = frechet_moments_create(inception_features(w->network), err))) return false;
     }
     return true;
@@ -135,6 +147,7 @@ static void close_all(eval_work *w)
     for (int i = 0; i < EVAL_SHOWN; ++i) {
         features_free(&w->seen[i].judged);
         features_free(&w->seen[i].logits);
+        features_free(&w->seen[i].pooled);
         frechet_moments_destroy(w->seen[i].moments);
     }
     features_free(&w->texts);
@@ -169,14 +182,10 @@ static bool look_by_clip(eval_work *w, eval_shown which, const uint8_t *pixels, 
 
 static bool look_by_network(eval_work *w, eval_shown which, const uint8_t *pixels, int64_t count, error *err)
 {
-    int64_t width = inception_features(w->network);
     float *logits = features_add(&w->seen[which].logits, count, err);
-    float *found = logits ? malloc((size_t)(count * width) * sizeof *found) : NULL;
-    if (logits && !found) error_set(err, ERROR_MEMORY, "out of memory for %lld features", (long long)count);
-    bool ok = found && inception_run(w->network, pixels, count, w->side, found, logits, NULL, NULL, err) &&
-              frechet_moments_add(w->seen[which].moments, found, count, err);
-    free(found);
-    return ok;
+    float *pooled = logits ? features_add(&w->seen[which].pooled, count, err) : NULL;
+    return pooled && inception_run(w->network, pixels, count, w->side, pooled, logits, NULL, NULL, err) &&
+           frechet_moments_add(w->seen[which].moments, pooled, count, err);
 }
 
 bool eval_look(eval_work *w, eval_shown which, const uint8_t *pixels, int64_t count, int64_t kept,

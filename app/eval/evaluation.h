@@ -37,6 +37,8 @@ typedef struct evaluation {
 
 /* Whether a CLIP lies in the folder; false with an error in *err where it cannot be told. */
 bool evaluation_can_judge(const char *folder, error *err);
+/* Whether there is anything in the folder to be measured, a dVAE or a CLIP; the error says what it lacks. */
+bool evaluation_can_measure(const char *folder, error *err);
 /* The set is borrowed for the time; pictures that cannot be read go from it.  `e` is to be freed in either
  * case. */
 bool evaluation_run(evaluation *e, device *d, eval_set *set, const evaluation_options *o, error *err);

@@ -20,7 +20,7 @@ typedef enum eval_shown { EVAL_REAL, EVAL_AGAIN, EVAL_DRAWN, EVAL_SHOWN } eval_s
 typedef struct eval_seen {
     features judged;          /* CLIP's features */
     frechet_moments *moments; /* of Inception's features */
-    features logits;          /* Inception's */
+    features pooled, logits;  /* Inception's */
 } eval_seen;
 
 typedef struct eval_work {

@@ -209,6 +209,7 @@ static void over_subsets(subset_rooms *s, rooms *r, const mmd_sets *sets, const 
         const double above = found.unbiased - sum; /* Welford's update */
         sum += above / (double)(i + 1);
         squares += above * (found.unbiased - sum);
+        if (subsets->tell) subsets->tell(subsets->context, i + 1, subsets->count);
     }
     *mean = sum;
     *deviation = sqrt(squares / (double)subsets->count);

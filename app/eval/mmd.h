@@ -38,8 +38,10 @@ bool mmd_polynomial(const mmd_sets *sets, mmd_figures *out, error *err);
  * over `count` random subsets, in each of which `size` rows are drawn from either set without replacement, by
  * the draws that NumPy's RandomState(seed) makes.  `size` above na or nb is refused. */
 typedef struct mmd_subsets {
-    int64_t count, size; /* 100 and 1000 in torch-fidelity */
-    uint32_t seed;       /* 2020 there */
+    int64_t count, size;                                    /* 100 and 1000 in torch-fidelity */
+    uint32_t seed;                                          /* 2020 there */
+    void (*tell)(void *context, int64_t done, int64_t all); /* after each; may be NULL */
+    void *context;
 } mmd_subsets;
 #define MMD_SUBSETS_USUAL ((mmd_subsets){ .count = 100, .size = 1000, .seed = 2020 })
 bool mmd_kid(const mmd_sets *sets, const mmd_subsets *subsets, double *mean, double *deviation, error *err);

@@ -4,6 +4,7 @@
 
 #include "app/report/page.h"
 #include "host/base/json_tree.h"
+#include "host/base/utf8.h"
 #include "host/train/progress.h"
 
 #include <langinfo.h>
@@ -62,13 +63,20 @@ static void put_step(FILE *out, const record *r)
     if (r->steps) fprintf(out, "/%lld", (long long)r->steps);
 }
 
+/* A figure's name is whatever its file says. */
+static void put_figure(FILE *out, const series *s)
+{
+    char text[128];
+    snprintf(text, sizeof text, "  %.80s %.4g", s->name, series_last(s));
+    fputs(utf8_plain_line(text), out);
+}
+
 void watch_line(FILE *out, const record *r)
 {
     put_step(out, r);
     for (int i = 0; i < r->count; ++i) {
         const series *s = &r->at[i];
-        if (s->kind == RECORD_TRAIN && isfinite(series_last(s)))
-            fprintf(out, "  %s %.4g", s->name, series_last(s));
+        if (s->kind == RECORD_TRAIN && isfinite(series_last(s))) put_figure(out, s);
     }
     put_rate(out, r);
     if (isfinite(waited_of(r))) fprintf(out, "  waited for data %.0f%%", waited_of(r));
@@ -151,6 +159,7 @@ static void put_bar(FILE *out, double share, int cells, bool utf8)
 /* Ends a line that is made of ASCII, cut to the width. */
 static int put_cut(FILE *out, const watch_look *look, char *line)
 {
+    utf8_plain_line(line);
     if ((int)strlen(line) > look->width) line[look->width] = '\0';
     fprintf(out, "%s\n", line);
     return 1;
@@ -213,7 +222,7 @@ static int put_curve(FILE *out, const series *s, const watch_look *look)
     char line[NAME + VALUE + 2];
     snprintf(line, sizeof line, "%-*.*s%*.5g", NAME, NAME - 1, s->name, VALUE, series_last(s));
     if ((int)strlen(line) > look->width) line[look->width] = '\0';
-    fputs(line, out);
+    fputs(utf8_plain_line(line), out);
     char *curve = cells > 4 ? watch_curve(s, cells < 60 ? cells : 60, look->utf8) : NULL;
     if (curve) fprintf(out, "  %s", curve);
     free(curve);

@@ -301,6 +301,21 @@ bool file_check_writable(const char *path, error *err)
     return true;
 }
 
+/* Tried, because what root may not do, or a file system does not have, permissions do not say. */
+static bool can_make_in(const char *folder, const char *path, error *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "trial.tmp-%ld", (long)getpid());
+    char *trial = file_join(folder, name);
+    if (!trial) return no_memory_for(path, err);
+    int problem = mkdir(trial, 0700) == 0 ? 0 : errno;
+    bool could = problem == 0 || problem == EEXIST; /* another of that number, in another container */
+    if (problem == 0) rmdir(trial);
+    free(trial);
+    return could || error_set(err, ERROR_IO, "cannot write into '%s': folder '%s': %s", path, folder,
+                              strerror(problem));
+}
+
 bool file_check_folder(const char *path, error *err)
 {
     if (!*path) return error_set(err, ERROR_USAGE, "the name of a folder to write into is empty");
@@ -315,8 +330,8 @@ bool file_check_folder(const char *path, error *err)
     }
     if (ok && kind != FILE_FOLDER)
         ok = error_set(err, ERROR_IO, "cannot write into '%s': '%s' is not a folder", path, at);
-    else if (ok && faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS) != 0)
-        ok = error_set(err, ERROR_IO, "cannot write into '%s': folder '%s': %s", path, at, strerror(errno));
+    else if (ok)
+        ok = can_make_in(at, path, err);
     free(at);
     return ok;
 }

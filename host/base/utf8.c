@@ -95,18 +95,28 @@ static int is_control(const unsigned char *s, int length)
 {
     if (length == 2) return s[0] == 0xc2 && s[1] < 0xa0;
     if (length == 0) return *s < 0xa0;
-    return length == 1 && (*s < ' ' || *s == 0x7f) && *s != '\t' && *s != '\n';
+    return length == 1 && (*s < ' ' || *s == 0x7f);
 }
 
-char *utf8_plain(char *text)
+static char *make_plain(char *text, int keeps_layout)
 {
     for (unsigned char *s = (unsigned char *)text; *s;) {
         int length = character_length(s), bytes = length ? length : 1;
-        int control = is_control(s, length);
+        int control = is_control(s, length) && !(keeps_layout && (*s == '\t' || *s == '\n'));
         for (; bytes > 0; --bytes, ++s)
             if (control) *s = '?';
     }
     return text;
+}
+
+char *utf8_plain(char *text)
+{
+    return make_plain(text, 1);
+}
+
+char *utf8_plain_line(char *text)
+{
+    return make_plain(text, 0);
 }
 
 /* Unicode's White_Space, and the characters that only say whether a line may break. */

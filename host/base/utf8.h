@@ -18,6 +18,8 @@ int utf8_is_letter(uint32_t character);
 /* Puts a '?' for each byte of a control character but tabs and line ends, of any text, in place: what a
  * terminal would take for a command.  Returns the text. */
 char *utf8_plain(char *text);
+/* The same with '?' for tabs and line ends, too: a name stays on one line. */
+char *utf8_plain_line(char *text);
 /* Checked text of spaces only: of any width, also none, and line breaks. */
 int utf8_is_blank(const char *text);
 

@@ -50,7 +50,8 @@ static bool remove_leftovers(const char *folder, error *err)
         return error_set(err, errno == ENOMEM ? ERROR_MEMORY : ERROR_IO, "could not look into '%s': %s",
                          folder, strerror(errno));
     for (struct dirent *e; dir && (e = readdir(dir)) != NULL;)
-        if (strstr(e->d_name, ".tmp-")) unlinkat(dirfd(dir), e->d_name, 0);
+        if (strstr(e->d_name, ".tmp-") && unlinkat(dirfd(dir), e->d_name, 0) != 0)
+            unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
     if (dir) closedir(dir);
     return true;
 }

@@ -272,6 +272,11 @@ static void outputs_are_checked_and_left_alone(void **state)
     assert_true(file_check_folder(*state, &err) && file_check_folder(folder, &err) &&
                 file_check_folder(new, &err) && file_check_folder("one/two", &err));
     assert_int_equal(count_files(*state), 1);
+    /* Permissions let root write there, and nobody can. */
+    assert_false(file_check_folder("/proc", &err));
+    says(&err, "cannot write into '/proc'");
+    assert_false(file_check_folder("/proc/a/b", &err));
+    says(&err, "folder '/proc'");
     assert_false(file_check_folder(path, &err));
     says(&err, "is not a folder");
     assert_false(file_check_folder(under, &err));

@@ -39,6 +39,11 @@ static void control_characters(void **state)
         strcpy(text, cases[i].text);
         assert_ptr_equal(utf8_plain(text), text);
         assert_string_equal(text, cases[i].plain);
+        for (char *c = text; *c; ++c)
+            if (*c == '\t' || *c == '\n') *c = '?';
+        char line[64];
+        strcpy(line, cases[i].text);
+        assert_string_equal(utf8_plain_line(line), text);
     }
     char text[2] = { 0, 0 };
     for (int c = 1; c < 256; ++c) {

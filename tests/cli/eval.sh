@@ -15,8 +15,12 @@ warns "eval: --data SET is needed"
 "$make" mine 12 || exit 1
 runs 2 eval -m nothing --data mine
 warns "'nothing'"
+runs 2 eval -m mine --data mine
+warns "'mine' holds no trained dVAE"
 touch file
 runs 1 eval -m nothing --data mine -o file/plots
+warns "--output"
+runs 1 eval -m nothing --data mine -o /proc/plots
 warns "--output"
 [ "$(id -u)" = 0 ] || { mkdir -m 555 locked; runs 1 eval -m nothing --data mine -o locked/plots; warns "--output"; }
 
@@ -85,6 +89,12 @@ runs 1 eval -m model --data mine --inception model/dvae.safetensors
 warns "of Inception-v3; tools/convert_inception.py"
 runs 2 eval -m model --judge dvae --data mine
 warns "--judge 'dvae' has no CLIP"
+
+# Nobody is measured in another's place.
+runs 2 eval -m model --against nothing --data mine
+warns "'nothing'"
+runs 2 eval -m mine --judge clip --data mine
+warns "'mine' holds no trained dVAE"
 
 # Beside another, of other pictures' size.
 # shellcheck disable=SC2086

@@ -80,5 +80,11 @@ runs 0 train dvae -q --preset tiny --data set --run dvae -s steps=1 -s holdout=0
 for set in alike.tar alike.tar.gz; do
     runs 0 train prior -q --preset tiny --data $set --dvae dvae --run prior-$set -s steps=2 -s log_every=1 -s holdout=0
 done
+# What only small sets have is asked for in vain, and that is said.
+for set in alike.tar alike.tar.gz; do
+    runs 0 train clip -q --preset tiny --data $set --run clip-$set -s steps=1 -s holdout=0 -s neighbours=3
+    grep -c "alike.tar.gz: neighbours = 3 does nothing here" err
+done >warned
+[ "$(tr '\n' ' ' <warned)" = "0 1 " ] || failed "neighbours of a large set: $(cat warned)"
 sed 1q prior-alike.tar/metrics.jsonl >expected
 sed 1q prior-alike.tar.gz/metrics.jsonl | cmp -s - expected || failed "other figures from a large set"

@@ -78,7 +78,7 @@ does info model && says "squeezing" && says "numbers: 24" && says "weights.*toy.
 does pack model -o again --storage f32 --json && says '"numbers":24,"toy_parameters":'
 cmp model/toy.safetensors again/toy.safetensors || fail "what is packed of a model is not the model"
 does pack run/checkpoint.safetensors -o last && says "24 numbers"
-refuses pack run run -o twice && says "no trained dvae"
+refuses pack run run -o twice && says "no trained dVAE"
 [ -f "$source/models/demo/model.json" ] || { echo "skipped the rest: models/demo is not there"; exit 0; }
 does pack "$source/models/demo" "$source/models/demo" model -o both --known-captions 0
 says "dVAE: " && says "prior: " && says "toy: "

@@ -63,7 +63,7 @@ done
 runs 2 generate -m clip "a cat"
 warns "'clip' has no prior"
 runs 2 encode -m clip photos/0.png
-warns "'clip' holds no trained dvae"
+warns "'clip' holds no trained dVAE"
 
 # Scores: pictures and texts in any order; probabilities add up; a name of nothing that is a text.
 runs 0 score -m clip photos/0.png "a red roundel" "a blue square"

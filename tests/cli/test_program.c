@@ -223,6 +223,9 @@ static void test_bench_and_plan(void **state)
     json_decref(parsed());
     SUCCEEDS("plan", "dvae", "--preset", "paper", "--set", "batch=1");
     says("97,616,006 parameters");
+    says("a training step of the dVAE 'paper'");
+    SUCCEEDS("plan", "clip", "--preset", "tiny", "--set", "text_vocabulary=288");
+    says("a training step of the CLIP 'tiny'");
     FAILS(2, "none of dvae, prior or clip", "plan", "unclip");
     FAILS(2, "tiny", "plan", "dvae", "--preset", "tinny");
     FAILS(2, "image_size", "plan", "dvae", "--set", "image_size=77");

@@ -81,7 +81,8 @@ static void test_published(void **state)
     const mmd_sets sets = { a, b, 60, 50, 16 }, alike = { a, b, 50, 50, 16 };
     double mean, deviation;
     mmd_figures f;
-    OK(mmd_kid(&sets, &(mmd_subsets){ 7, 30, 2020 }, &mean, &deviation, &rule_error));
+    OK(mmd_kid(&sets, &(mmd_subsets){ .count = 7, .size = 30, .seed = 2020 }, &mean, &deviation,
+               &rule_error));
     rule_near("torch-fidelity's KID", mean, rule_figure("kid", 0), 1e-12);
     rule_near("its deviation", deviation, rule_figure("kid", 1), 1e-12);
     OK(mmd_polynomial(&alike, &f, &rule_error));
@@ -99,11 +100,11 @@ static void test_refused(void **state)
     mmd_sets s = { a, b, 10, 8, 4 };
     mmd_figures f;
     double mean, deviation;
-    REFUSED(mmd_kid(&s, &(mmd_subsets){ 5, 9, 1 }, &mean, &deviation, &rule_error), ERROR_USAGE,
-            "subsets of 9", "10 and 8", "from 2 to 8");
-    REFUSED(mmd_kid(&s, &(mmd_subsets){ 5, 1, 1 }, &mean, &deviation, &rule_error), ERROR_USAGE,
-            "subsets of 1");
-    OK(mmd_kid(&s, &(mmd_subsets){ 5, 8, 1 }, &mean, &deviation, &rule_error));
+    REFUSED(mmd_kid(&s, &(mmd_subsets){ .count = 5, .size = 9, .seed = 1 }, &mean, &deviation, &rule_error),
+            ERROR_USAGE, "subsets of 9", "10 and 8", "from 2 to 8");
+    REFUSED(mmd_kid(&s, &(mmd_subsets){ .count = 5, .size = 1, .seed = 1 }, &mean, &deviation, &rule_error),
+            ERROR_USAGE, "subsets of 1");
+    OK(mmd_kid(&s, &(mmd_subsets){ .count = 5, .size = 8, .seed = 1 }, &mean, &deviation, &rule_error));
     s.nb = 1;
     REFUSED(mmd_gaussian(&s, 1, &f, &rule_error), ERROR_USAGE, "at least 2", "10 and 1");
     REFUSED(mmd_polynomial(&s, &f, &rule_error), ERROR_USAGE, "at least 2");
@@ -113,8 +114,8 @@ static void test_refused(void **state)
     REFUSED(mmd_gaussian(&s, 1, &f, &rule_error), ERROR_MODEL, "first set", "number 3 of picture 1");
     a[7] = 0, b[31] = INFINITY;
     REFUSED(mmd_polynomial(&s, &f, &rule_error), ERROR_MODEL, "second set", "number 3 of picture 7");
-    REFUSED(mmd_kid(&s, &(mmd_subsets){ 5, 8, 1 }, &mean, &deviation, &rule_error), ERROR_MODEL,
-            "second set");
+    REFUSED(mmd_kid(&s, &(mmd_subsets){ .count = 5, .size = 8, .seed = 1 }, &mean, &deviation, &rule_error),
+            ERROR_MODEL, "second set");
     free(a);
     free(b);
 }

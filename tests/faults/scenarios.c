@@ -285,5 +285,6 @@ const scenario scenarios[] = {
     { "dvae", false, 200, scenario_dvae_prepare, scenario_dvae, scenario_dvae_check, NULL },
     { "prior", false, 200, scenario_prior_prepare, scenario_prior, scenario_prior_check, NULL },
     { "generate", false, 200, scenario_generate_prepare, scenario_generate, NULL, NULL },
+    { "clip", false, 60, scenario_generate_prepare, scenario_clip, NULL, NULL },
 };
 const int scenario_count = (int)(sizeof scenarios / sizeof *scenarios);

@@ -23,5 +23,7 @@ bool scenario_prior_check(bool ran, error *err);
 /* A packed tiny model: opened, drawn with, encoded and decoded with. */
 bool scenario_generate_prepare(error *err);
 bool scenario_generate(error *err);
+/* Its CLIP alone: pictures and texts embedded, compared, and the nearest found. */
+bool scenario_clip(error *err);
 
 #endif

@@ -258,3 +258,31 @@ bool scenario_generate(error *err)
     dalle_close(m);
     return ok || error_set(err, failure.status == 2 ? ERROR_USAGE : ERROR_DEVICE, "%s", failure.message);
 }
+
+/* ---- Comparing ---- */
+
+static bool stay_comparing(void *context, int64_t done, int64_t total)
+{
+    (void)context;
+    return done <= total;
+}
+
+static bool compare(dalle_model *m, dalle_error *err)
+{
+    enum { TEXTS = 2, PICTURES = 3 };
+    const char *const texts[TEXTS] = { "a red square", "a blue square" };
+    uint8_t rgb[PICTURES * DRAWING_BYTES];
+    float similarities[PICTURES * TEXTS], probabilities[PICTURES * TEXTS];
+    for (int i = 0; i < PICTURES; ++i) drawing_pixels(i, rgb + i * DRAWING_BYTES);
+    return dalle_score(m, rgb, PICTURES, DRAWING_SIDE, texts, TEXTS, stay_comparing, NULL, similarities,
+                       probabilities, err);
+}
+
+bool scenario_clip(error *err)
+{
+    dalle_error failure = { 0 };
+    dalle_model *m = dalle_open_parts(walk_path("model"), NULL, DALLE_CLIP, &failure);
+    bool ok = m && compare(m, &failure);
+    dalle_close(m);
+    return ok || error_set(err, failure.status == 2 ? ERROR_USAGE : ERROR_DEVICE, "%s", failure.message);
+}

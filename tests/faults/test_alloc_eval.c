@@ -1,7 +1,7 @@
 /* test_alloc_eval.c -- every host allocation of the distances of features is refused once, and of opening and
- * running Inception-v3.
+ * running Inception-v3; and of `dalle-cl eval`, spread over all of them.
  * SPDX-License-Identifier: MIT */
-#include "tests/faults/alloc_rig.h"
+#include "tests/faults/alloc_models.h"
 
 #include "app/eval/frechet.h"
 #include "app/eval/inception_score.h"
@@ -30,7 +30,7 @@ static bool run_mmd(error *err)
     double kid[2];
     const mmd_sets s = { features[0], features[1], ROWS, ROWS, WIDTH };
     return mmd_gaussian(&s, 1, &f, err) && mmd_polynomial(&s, &f, err) &&
-           mmd_kid(&s, &(mmd_subsets){ 2, 10, 1 }, &kid[0], &kid[1], err);
+           mmd_kid(&s, &(mmd_subsets){ .count = 2, .size = 10, .seed = 1 }, &kid[0], &kid[1], err);
 }
 
 static bool run_score(error *err)
@@ -53,6 +53,17 @@ static bool run_network(error *err)
     return ok;
 }
 
+COMMAND(eval, "eval", "-m", path_of("judged"), "--data", path_of("data.tar"), "--captions", "1", "--of", "2",
+        "--json", "-o", path_of("out/plots"))
+
+/* A plot that is there is whole. */
+static bool check_eval(bool ok, error *err)
+{
+    return no_leftovers(err) && whole_png(path_of("out/plots/score.png"), ok, err) &&
+           whole_png(path_of("out/plots/codes.png"), ok, err) &&
+           whole_png(path_of("out/plots/spectrum.png"), ok, err);
+}
+
 static bool write_weights(error *err)
 {
     device *d = device_open(NULL, err);
@@ -64,11 +75,15 @@ static bool write_weights(error *err)
 /* What a program can do without: kernels that are built again, and a device's measured rate. */
 static const char *const without[] = { "program_cache_load", "program_cache_save", "file_cache_folder",
                                        "probe_device", NULL };
+/* And a library's transform, which our own then stands in for. */
+static const char *const eval_without[] = { "program_cache_load", "program_cache_save", "file_cache_folder",
+                                            "probe_device",       "plan_by_library",    NULL };
 static const alloc_scene scenes[] = {
     { "frechet", NULL, run_frechet, NULL, 0, NULL },
     { "mmd", NULL, run_mmd, NULL, 0, NULL },
     { "score", NULL, run_score, NULL, 0, NULL },
     { "inception", NULL, run_network, NULL, 40, without },
+    { "eval", empty_out, run_eval, check_eval, 60, eval_without },
 };
 
 static void test_all(void **state)
@@ -78,29 +93,25 @@ static void test_all(void **state)
     assert_int_equal(alloc_walk_summary(&totals), 0);
 }
 
-static bool find_device(error *err)
+static bool make_models(error *err)
 {
-    device *d = device_open(NULL, err);
-    device_close(d);
-    return d != NULL;
+    return make_all(err) && write_weights(err);
 }
 
-static int set_up(void **state)
+static int set_up_eval(void **state)
 {
     (void)state;
-    error err = { 0 };
-    base = room_create();
     for (int i = 0; i < ROWS * WIDTH; ++i) {
         features[0][i] = rule_uniform("a", i);
         features[1][i] = rule_uniform("b", i);
     }
-    return alloc_walk_apart(write_weights, &err) ? 0 : -1;
+    return set_up_with(make_models);
 }
 
 int main(int argc, char **argv)
 {
     error err = { 0 };
-    if (alloc_walk_apart(find_device, &err)) return run_walk(argc, argv, test_all, set_up);
+    if (alloc_walk_apart(find_device, &err)) return run_walk(argc, argv, test_all, set_up_eval);
     printf("skipped: %s\n", err.message);
     return 77;
 }
