@@ -71,6 +71,8 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .flip = flip_of(c),
                                             .resize = trainer_filter(c),
                                             .reading = &how,
+                                            .views = t->views,
+                                            .view_count = t->view_count,
                                             .seed = (uint64_t)c->seed,
                                             .threads = (int)c->threads,
                                             .captions = captions,

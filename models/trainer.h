@@ -18,6 +18,8 @@ typedef struct trainer {
     const schedule_config *pace; /* NULL: the kind has a course of its own for its step size */
     int64_t neighbours;          /* of the set that stay together in its order; 0: none */
     double crop; /* the smallest share of a picture that a random square shows; 0 or 1: as `augment` says */
+    const loader_view *views; /* what batches hold beside each picture (loader.h); NULL: nothing */
+    int view_count;
     device *device;
     store *store;
     training_data *data;
