@@ -1,5 +1,5 @@
-/* test_diffusion_train.c -- noised inputs and losses as parts of a graph, against the formulas on the host: every
- * prediction, with the bound and without; the bound's mean is stopped.
+/* test_diffusion_train.c -- noised inputs and losses as parts of a graph, against the formulas on the host:
+ * every prediction, with the bound and without; the bound's mean is stopped.
  * SPDX-License-Identifier: MIT */
 #include "models/unclip/diffusion_step.h"
 
