@@ -1,5 +1,5 @@
-/* diffusion_prior_draw.c -- see diffusion_prior_draw.h.  Batches have one size, whatever is asked for, so that
- * an embedding is the same bits whatever is drawn beside it.
+/* diffusion_prior_draw.c -- see diffusion_prior_draw.h.  Batches have one size, whatever is asked for, so
+ * that an embedding is the same bits whatever is drawn beside it.
  * SPDX-License-Identifier: MIT */
 #include "models/diffusion_prior/diffusion_prior_draw.h"
 

@@ -1,5 +1,5 @@
-/* test_golden_diffusion_prior.c -- the diffusion prior's network, loss, gradients and one update against PyTorch;
- * the parameter counts of the published sizes.
+/* test_golden_diffusion_prior.c -- the diffusion prior's network, loss, gradients and one update against
+ * PyTorch; the parameter counts of the published sizes.
  * SPDX-License-Identifier: MIT */
 #include "models/diffusion_prior/diffusion_prior_step.h"
 #include "models/request.h"
