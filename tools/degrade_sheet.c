@@ -1,5 +1,5 @@
 /* degrade_sheet.c -- what training shows an upsampler in place of small pictures: a sheet, and figures.
- *     degrade_sheet SET SIZE FROM KIND NOISE_MOST JPEG_LEAST SHEET.png
+ *     degrade_sheet SET SIZE FROM KIND BLURS NOISE_MOST JPEG_LEAST SHEET.png
  * KIND is blur or bsr.  Each column is a picture of SIZE pixels a side, what is the mean of areas of FROM, and four
  * draws of the corrupted one, enlarged by squares.  The figures are over 200 pictures: how far the corrupted ones are
  * from the others, in dB of 255 levels, and how much of the squares of neighbours' differences they have.
@@ -110,8 +110,9 @@ static bool run(const dataset *d, int size, int from, const degradation *how, co
 int main(int argc, char **argv)
 {
     error err = { 0 };
-    if (argc != 8) {
-        fprintf(stderr, "usage: degrade_sheet SET SIZE FROM blur|bsr NOISE_MOST JPEG_LEAST SHEET.png\n");
+    if (argc != 9) {
+        fprintf(stderr,
+                "usage: degrade_sheet SET SIZE FROM blur|bsr BLURS NOISE_MOST JPEG_LEAST SHEET.png\n");
         return 2;
     }
     int size = atoi(argv[2]), from = atoi(argv[3]);
@@ -119,14 +120,15 @@ int main(int argc, char **argv)
                               1,
                               0.6,
                               0.6,
-                              1,
                               atof(argv[5]),
-                              atoi(argv[6]),
+                              1,
+                              atof(argv[6]),
+                              atoi(argv[7]),
                               95 };
     dataset *d = size > 0 && from > 0 && size % from == 0
                      ? dataset_open((const char *const[]){ argv[1] }, 1, false, &err)
                      : NULL;
-    bool ok = d && run(d, size, from, &how, argv[7], &err);
+    bool ok = d && run(d, size, from, &how, argv[8], &err);
     if (!ok)
         fprintf(stderr, "degrade_sheet: %s\n", err.code ? err.message : "SIZE must be a multiple of FROM");
     dataset_close(d);
