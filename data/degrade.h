@@ -17,6 +17,7 @@ typedef struct degradation {
     degrade_kind kind;
     double share;                   /* of the pictures that are corrupted; the others: none */
     double sigma_least, sigma_most; /* of blur: the standard deviation, in pixels, is drawn between them */
+    double blurs; /* of bsr: what the widths of its two blurs are multiplied by; 1 is BSRGAN's */
     double noise_least, noise_most; /* of bsr: that of the noise, in levels of 255 */
     int jpeg_least, jpeg_most;      /* of bsr: quality, 1 to 100 */
 } degradation;

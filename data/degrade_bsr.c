@@ -42,23 +42,23 @@ void degrade_order(const philox *d, degrade_step order[DEGRADE_STEPS])
     order[shrink < resize ? resize : shrink] = DEGRADE_RESIZE;
 }
 
-void degrade_blur_kernel(const philox *d, int which, int scale, field_kernel *k)
+void degrade_blur_kernel(const philox *d, int which, int scale, double width, field_kernel *k)
 {
     int first = DEGRADE_DRAW_BLUR + 5 * which, side = 2 * whole(d, first + 1, 2, 11) + 3;
     if (uniform(d, first, 0, 1) < 0.5) {
-        double most = 4.0 + scale;
+        double most = (4.0 + scale) * width * width;
         field_kernel_gaussian(k, side, 0, 0, uniform(d, first + 2, 0, most), uniform(d, first + 3, 0, most),
                               uniform(d, first + 4, 0, pi));
     } else {
-        double sigma = uniform(d, first + 2, 0, 2.0 + 0.2 * scale);
+        double sigma = uniform(d, first + 2, 0, 2.0 + 0.2 * scale) * width;
         field_kernel_gaussian(k, side, 0, 0, sigma * sigma, sigma * sigma, 0);
     }
 }
 
-static bool blur(field *f, int which, int scale, const philox *d, error *err)
+static bool blur(field *f, int which, int scale, double width, const philox *d, error *err)
 {
     field_kernel k;
-    degrade_blur_kernel(d, which, scale, &k);
+    degrade_blur_kernel(d, which, scale, width, &k);
     return field_convolve(f, &k, err);
 }
 
@@ -183,9 +183,9 @@ static bool take_step(field *f, degrade_step step, int scale, int size, const de
 {
     switch (step) {
     case DEGRADE_BLUR_ONE:
-        return blur(f, 0, scale, d, err);
+        return blur(f, 0, scale, how->blurs, d, err);
     case DEGRADE_BLUR_TWO:
-        return blur(f, 1, scale, d, err);
+        return blur(f, 1, scale, how->blurs, d, err);
     case DEGRADE_SHRINK:
         return degrade_shrink(f, scale, d, err);
     case DEGRADE_RESIZE:

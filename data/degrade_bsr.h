@@ -34,8 +34,9 @@ typedef enum degrade_step {
 } degrade_step;
 void degrade_order(const philox *d, degrade_step order[DEGRADE_STEPS]);
 
-/* Blur number `which`, 0 or 1, for a picture of which `scale` pixels a side become one. */
-void degrade_blur_kernel(const philox *d, int which, int scale, field_kernel *k);
+/* Blur number `which`, 0 or 1, for a picture of which `scale` pixels a side become one, `width` times as
+ * wide. */
+void degrade_blur_kernel(const philox *d, int which, int scale, double width, field_kernel *k);
 bool degrade_shrink(field *f, int scale, const philox *d, error *err);
 void degrade_noise(field *f, const degradation *how, const philox *d);
 /* There and back by JPEG of that quality. */

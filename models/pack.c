@@ -59,8 +59,10 @@ static const model_kind *kind_of(const char *folder, const part_list *list, erro
         if (part_files_find_number(folder, model_kinds[i], number, &files, &why)) {
             bool again = files.run && number > 0;
             part_files_free(&files);
-            if (again) continue;
-            return model_kinds[i];
+            if (!again) return model_kinds[i];
+            error_set(err, ERROR_USAGE, "'%s' is the run of one %s, and was named before", folder,
+                      model_kinds[i]->title);
+            return NULL;
         }
         if (first.code == ERROR_NONE || why.code != ERROR_USAGE) first = why;
         if (why.code != ERROR_USAGE) break;

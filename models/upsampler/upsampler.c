@@ -61,6 +61,7 @@ void upsampler_view(const upsampler_config *c, degradation *how, loader_view *lo
                           .share = c->degrade_share,
                           .sigma_least = c->blur_sigma_least,
                           .sigma_most = c->blur_sigma,
+                          .blurs = c->bsr_blur,
                           .noise_least = c->noise_least,
                           .noise_most = c->noise_most,
                           .jpeg_least = (int)c->jpeg_least,

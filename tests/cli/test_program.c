@@ -226,7 +226,7 @@ static void test_bench_and_plan(void **state)
     says("a training step of the dVAE 'paper'");
     SUCCEEDS("plan", "clip", "--preset", "tiny", "--set", "text_vocabulary=288");
     says("a training step of the CLIP 'tiny'");
-    FAILS(2, "none of dvae, prior or clip", "plan", "unclip");
+    FAILS(2, "none of dvae, prior, clip", "plan", "unclip");
     FAILS(2, "tiny", "plan", "dvae", "--preset", "tinny");
     FAILS(2, "image_size", "plan", "dvae", "--set", "image_size=77");
 }
@@ -286,7 +286,7 @@ static void test_tune(void **state)
     SUCCEEDS("tune", "dvae", "--forget");
     setenv("DALLE_CL_CACHE", "off", 1);
     FAILS(1, "DALLE_CL_CACHE", "tune", "prior", "--preset", "tiny");
-    FAILS(2, "none of dvae, prior or clip", "tune", "unclip");
+    FAILS(2, "none of dvae, prior, clip", "tune", "unclip");
     if (*before)
         setenv("DALLE_CL_CACHE", before, 1);
     else

@@ -244,8 +244,8 @@ static void blur_kernels_are_drawn(void **state)
         const philox d = { 7, 0, sample };
         field_kernel k, other;
         double sum = 0;
-        degrade_blur_kernel(&d, 0, 2, &k);
-        degrade_blur_kernel(&d, 1, 2, &other);
+        degrade_blur_kernel(&d, 0, 2, 1, &k);
+        degrade_blur_kernel(&d, 1, 2, 1, &other);
         for (int i = 0; i < k.side * k.side; ++i) sum += (double)k.weight[i];
         assert_true(fabs(sum - 1) < 1e-5);
         if (k.side < least) least = k.side;
@@ -259,6 +259,26 @@ static void blur_kernels_are_drawn(void **state)
     assert_int_equal(least, 7);
     assert_int_equal(most, 25);
     assert_in_range(even, 150, 280);
+}
+
+/* A kernel that is half as wide has a quarter of the variance. */
+static void widths_are_multiplied(void **state)
+{
+    (void)state;
+    for (uint32_t sample = 0; sample < 40; ++sample) {
+        const philox d = { 9, 0, sample };
+        double variance[2] = { 0 };
+        for (int half = 0; half < 2; ++half) {
+            field_kernel k;
+            degrade_blur_kernel(&d, 0, 2, half ? 0.5 : 1, &k);
+            if (k.side < 19) continue; /* the tails are there */
+            for (int i = 0; i < k.side * k.side; ++i) {
+                double x = i % k.side - k.side / 2, y = i / k.side - k.side / 2;
+                variance[half] += (x * x + y * y) * (double)k.weight[i];
+            }
+        }
+        if (variance[1] > 1.2) assert_true(fabs(variance[0] / variance[1] - 4) < 0.4);
+    }
 }
 
 /* Shrunk by a shifted kernel, a slope stays where it was. */
@@ -379,7 +399,7 @@ static void jpeg_is_written(void **state)
 
 /* ---- All of it ---- */
 
-static const degradation bsr = { DEGRADE_BSR, 1, 0.6, 0.6, 2, 25, 30, 95 };
+static const degradation bsr = { DEGRADE_BSR, 1, 0.6, 0.6, 1, 2, 25, 30, 95 };
 
 static void draws_by_seed_epoch_and_sample(void **state)
 {
@@ -411,7 +431,7 @@ static void a_share_is_blurred(void **state)
 {
     (void)state;
     enum { SIDE = 16, LOW = 8, SAMPLES = 200 };
-    const degradation how = { DEGRADE_BLUR, 0.5, 0.6, 0.6, 0, 0, 1, 1 };
+    const degradation how = { DEGRADE_BLUR, 0.5, 0.6, 0.6, 1, 0, 0, 1, 1 };
     image in = noise(SIDE, SIDE, 3), small;
     assert_true(image_resize(&in, IMAGE_AREA, LOW, LOW, &small, NULL));
     field f;
@@ -464,6 +484,7 @@ int main(void)
         cmocka_unit_test(thinning_keeps_every_other_pixel),
         cmocka_unit_test(orders_are_drawn),
         cmocka_unit_test(blur_kernels_are_drawn),
+        cmocka_unit_test(widths_are_multiplied),
         cmocka_unit_test(shrinking_stays_in_place),
         cmocka_unit_test(noise_is_drawn),
         cmocka_unit_test(jpeg_goes_there_and_back),

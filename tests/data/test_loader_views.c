@@ -177,7 +177,7 @@ static void windows_and_low_forms(void **state)
 {
     (void)state;
     enum { WINDOW = 12, LOW = 6, COUNT = 3 };
-    static const degradation how = { DEGRADE_BSR, 0.7, 0, 0, 2, 25, 30, 95 };
+    static const degradation how = { DEGRADE_BSR, 0.7, 0, 0, 1, 2, 25, 30, 95 };
     static const loader_view of[COUNT] = {
         { .name = "square", .size = MOST, .augment = AUGMENT_LISTING1, .window = WINDOW },
         { .name = "low", .size = LOW, .same_as = "square", .degrade = &how },
@@ -215,7 +215,7 @@ static void windows_and_low_forms(void **state)
 static void wrong_windows_are_refused(void **state)
 {
     (void)state;
-    static const degradation how = { DEGRADE_BLUR, 1, 1, 1, 0, 0, 1, 1 };
+    static const degradation how = { DEGRADE_BLUR, 1, 1, 1, 1, 0, 0, 1, 1 };
     static const struct {
         loader_view views[2];
         const char *says;

@@ -67,7 +67,8 @@ for kind in $kinds; do
     # shellcheck disable=SC2086
     found=$(texts $files | sed "$longer" | grep -v ':"dalle-cl ' | grep -v '^app/\(api\|eval\)/[^:]*:[0-9]*:#' |
         grep -E "(^|[^A-Za-z0-9_])($kind|$spelled)([^A-Za-z0-9_]|\$)" |
-        grep -vE -e ":[0-9]*:[^\"]*\"models/kinds\.def\"" -e 'or clip harder"$')
+        grep -vE -e ":[0-9]*:[^\"]*\"models/kinds\.def\"" -e 'or clip harder"$' \
+            -e '"upsampler-steps"$' -e 'steps of each upsampler')
     [ -z "$found" ] || complain "$found
 '$kind' is spelled outside models/$kind: ask models/kinds.h"
 done
