@@ -1,6 +1,6 @@
-/* test_ar_prior.c -- the autoregressive prior as a whole: it learns embeddings of captions, a run resumes bit for
- * bit, a run and what is packed of it draw the same, an embedding is the same whatever is drawn beside it, and
- * what is refused.
+/* test_ar_prior.c -- the autoregressive prior as a whole: it learns embeddings of captions, a run resumes
+ * bit for bit, a run and what is packed of it draw the same, an embedding is the same whatever is drawn
+ * beside it, and what is refused.
  * SPDX-License-Identifier: MIT */
 #include "models/ar_prior/ar_prior_part.h"
 #include "models/clip/retrieval.h"

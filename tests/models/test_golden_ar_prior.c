@@ -1,6 +1,6 @@
-/* test_golden_ar_prior.c -- the autoregressive prior's network, loss, gradients and one update against PyTorch,
- * in one pass and component by component; principal components and buckets against numpy; the parameter count
- * of the published sizes.
+/* test_golden_ar_prior.c -- the autoregressive prior's network, loss, gradients and one update against
+ * PyTorch, in one pass and component by component; principal components and buckets against numpy; the
+ * parameter count of the published sizes.
  * SPDX-License-Identifier: MIT */
 #include "models/ar_prior/ar_prior_codes.h"
 #include "models/ar_prior/ar_prior_sampler.h"
