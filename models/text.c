@@ -187,13 +187,11 @@ static bool make_text_files(const text_source *t, const train_request *r, const 
     char **captions = NULL;
     text_list l = { 0 };
     bool ok = collect_texts(t, &l, &captions, err) && write_words(l.texts, l.count, from, list, err);
-    if (!ok || !model) {
-        /* words alone */
-    } else if (r->tokenizer) {
+    if (ok && model && r->tokenizer) {
         ok = (!from || begins_alike(r, from, err)) && copy_tokenizer(r->tokenizer, model, err);
-    } else if (from) {
+    } else if (ok && model && from) {
         ok = grow_tokenizer(from, &l, c->text_vocabulary, model, err);
-    } else {
+    } else if (ok && model) {
         log_info("training a tokenizer of %lld tokens on %lld texts", (long long)c->text_vocabulary,
                  (long long)l.count);
         ok = tokenizer_fit((const char *const *)l.texts, l.count, (int)c->text_vocabulary, model, err) ||
@@ -406,8 +404,8 @@ bool text_warn_cut(const text_source *t, error *err)
     if (ok && c.cut) {
         bool whole = strlen(c.text) <= (size_t)shown;
         while (!whole && ((unsigned char)c.text[shown] & 0xc0) == 0x80) --shown; /* between characters */
-        char advice[96] = "";
         int64_t needed = c.longest + t->marks;
+        char advice[96] = "";
         if (t->own)
             snprintf(advice, sizeof advice, ": --set text_tokens=%d reads %s",
                      (int)(needed < TEXT_TOKENS_MOST ? needed : TEXT_TOKENS_MOST),

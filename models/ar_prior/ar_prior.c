@@ -1,6 +1,6 @@
 /* ar_prior.c -- the network (arXiv 2204.06125, 2.2): a text encoder, and a causal transformer behind it.
- * How the encoded caption stands before the sequence, pre-normalised blocks with GELU, and starting values are
- * ours: the paper does not give them.
+ * How the encoded caption stands before the sequence, pre-normalised blocks with GELU, and starting values
+ * are ours: the paper does not give them.
  * SPDX-License-Identifier: MIT */
 #include "models/ar_prior/ar_prior.h"
 

@@ -1,6 +1,6 @@
 /* ar_prior_sampler.c -- see ar_prior_sampler.h.
- * With guidance every embedding has a second row, which reads the empty caption, an embedding of zeros and the
- * token that says nothing of nearness, and is fed the same components.
+ * With guidance every embedding has a second row, which reads the empty caption, an embedding of zeros and
+ * the token that says nothing of nearness, and is fed the same components.
  * Every linear layer of the step sums in an order that does not depend on the batch.
  * SPDX-License-Identifier: MIT */
 #include "models/ar_prior/ar_prior_sampler.h"

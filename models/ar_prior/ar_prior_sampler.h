@@ -32,8 +32,8 @@ typedef struct ar_prior_draw {
 } ar_prior_draw;
 /* Writes [count][D] buckets. */
 bool ar_prior_sampler_draw(ar_prior_sampler *p, const ar_prior_draw *how, int32_t *buckets, error *err);
-/* The logits [D][K] of one embedding whose components are known, each read one by one: what tests compare with
- * ar_prior_logits.  `read` [D] as there. */
+/* The logits [D][K] of one embedding whose components are known, each read one by one: what tests compare
+ * with ar_prior_logits.  `read` [D] as there. */
 bool ar_prior_sampler_logits(ar_prior_sampler *p, const int32_t *text, const float *caption,
                              const int32_t *read, float *logits, error *err);
 

@@ -1,5 +1,5 @@
-/* ar_prior_step.h -- the autoregressive prior's training step as a graph: loss, and for training gradients and
- * update.  What trains, what is measured (bench) and what is planned (plan) are this one graph.
+/* ar_prior_step.h -- the autoregressive prior's training step as a graph: loss, and for training gradients
+ * and update.  What trains, what is measured (bench) and what is planned (plan) are this one graph.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_AR_PRIOR_AR_PRIOR_STEP_H
 #define DALLE_CL_MODELS_AR_PRIOR_AR_PRIOR_STEP_H

@@ -1,5 +1,5 @@
-/* ar_prior_train.h -- trains an autoregressive prior on the CLIP embeddings of pictures and their captions, as
- * a run (host/train/train.h).
+/* ar_prior_train.h -- trains an autoregressive prior on the CLIP embeddings of pictures and their
+ * captions, as a run (host/train/train.h).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_AR_PRIOR_AR_PRIOR_TRAIN_H
 #define DALLE_CL_MODELS_AR_PRIOR_AR_PRIOR_TRAIN_H

@@ -116,7 +116,7 @@ const model_kind ar_prior_kind = {
     .learns = "captions to embeddings of pictures, number by number",
     .examples = "dalle-cl train ar-prior --preset small --data mine --clip runs/clip --run runs/numbers\n"
                 "dalle-cl train ar-prior --run runs/numbers --resume",
-    .packing = "An AR prior draws embeddings for a decoder, too, and is refused with another CLIP than the "
+    .packing = "An AR prior draws embeddings of pictures, and is refused with another CLIP than the "
                "one whose\n"
                "embeddings it learned.",
     .settings = &ar_prior_config_table,

@@ -197,7 +197,7 @@ bool embedding_data_training(embedding_data *d, int64_t most, float **pictures, 
     const dataset_selection *train = training_data_selection(d->data, false);
     int64_t wanted = train->count < most ? train->count : most;
     size_t bytes = (size_t)(wanted * d->size) * sizeof(float);
-    int64_t *which = malloc((size_t)wanted * sizeof *which);
+    int64_t *which = calloc((size_t)wanted, sizeof *which);
     bool *good = malloc((size_t)wanted * sizeof *good);
     int32_t *ids = malloc((size_t)(wanted * d->tokens) * sizeof *ids);
     *pictures = malloc(bytes);

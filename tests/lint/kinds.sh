@@ -1,7 +1,8 @@
 #!/bin/sh
 # kinds.sh ROOT -- a kind of model is spelled in its own folder and in models/kinds.def, and nowhere else: everything
 # asks the table.  What may say it all the same:
-#   the folder of a kind that is built on it, which includes its headers (a prior needs its dVAE);
+#   the folder of a kind that is built on it, which includes its headers (a prior needs its dVAE), or whose name has its
+#   name in it (ar_prior);
 #   app/api, which draws with the kinds that DALL-E consists of, and app/eval, which measures each as what it is, may
 #   include their headers, but not spell them;
 #   an example for people, a text that begins with "dalle-cl "; comments; tests and tools;
@@ -59,7 +60,7 @@ for kind in $kinds; do
     spelled=$(echo "$kind" | tr _ -)
     texts models/$kind/*.c | grep -q ":\"$spelled\"\$" || complain "models/$kind does not say its name: is it looked for rightly?"
     builders=$(grep -l "#include \"models/$kind/" models/*/*.[ch] | sed 's|/[^/]*$||' | sort -u)
-    files=$(find app host data models -name '*.[ch]' -o -name '*.cc' -o -name '*.def' | grep -v -e "^models/$kind/" -e '^data/.*\.def$' |
+    files=$(find app host data models -name '*.[ch]' -o -name '*.cc' -o -name '*.def' | grep -v -e "^models/\([a-z0-9_]*_\)\{0,1\}$kind/" -e '^data/.*\.def$' |
         LC_ALL=C sort)
     for folder in $builders; do files=$(echo "$files" | grep -v "^$folder/"); done
     # The name of another kind that ends with this one's, "diffusion-prior", is not this one's.

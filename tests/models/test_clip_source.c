@@ -1,5 +1,5 @@
-/* test_clip_source.c -- a frozen CLIP beside training: a batch's embeddings are the CLIP's own, and kept where
- * pictures never change; captions as tokens and embeddings; which CLIP a part was trained with.
+/* test_clip_source.c -- a frozen CLIP beside training: a batch's embeddings are the CLIP's own, and kept
+ * where pictures never change; captions as tokens and embeddings; which CLIP a part was trained with.
  * SPDX-License-Identifier: MIT */
 #include "models/unclip/clip_source.h"
 #include "tests/models/drawings.h"
