@@ -1,10 +1,10 @@
-/* decoder.h -- the decoder of DALL-E 2, which makes a picture from its CLIP embedding, and its caption if there
- * is one, by diffusion (arXiv 2204.06125, 2.1).
+/* decoder.h -- the decoder of DALL-E 2, which makes a picture from its CLIP embedding, and its caption if
+ * there is one, by diffusion (arXiv 2204.06125, 2.1).
  *
  * The U-Net of GLIDE (2112.10741) with its text encoder; the embedding is projected and added to the
  * timestep's, and becomes some more positions of the context after the text's.
- * B batch, S pixels a side, T text positions, E numbers of an embedding, C channels of the first level, W width
- * of the context's positions.
+ * B batch, S pixels a side, T text positions, E numbers of an embedding, C channels of the first level, W
+ * width of the context's positions.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_DECODER_DECODER_H
 #define DALLE_CL_MODELS_DECODER_DECODER_H
@@ -71,8 +71,8 @@ typedef struct decoder_condition {
 } decoder_condition;
 decoder_condition decoder_condition_input(graph *g, const decoder_config *c, const decoder_shape *shape,
                                           int64_t samples);
-/* x [B,S,S,3] noised, in -1..1 without noise, time F32 [B] -> [B,S,S,3, or with learned variances 6].  `random`
- * drives dropout and may be NULL. */
+/* x [B,S,S,3] noised, in -1..1 without noise, time F32 [B] -> [B,S,S,3, or with learned variances 6].
+ * `random` drives dropout and may be NULL. */
 tensor *decoder_predict(graph *g, const decoder_config *c, const decoder_weights *w,
                         const decoder_condition *in, tensor *x, tensor *time, tensor *random);
 

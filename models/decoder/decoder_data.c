@@ -33,6 +33,16 @@ static int64_t picture_bytes(const decoder_data *d)
     return d->config->size * d->config->size * 3;
 }
 
+/* The row without a caption, which guidance needs. */
+static bool make_none(decoder_data *d, error *err)
+{
+    if (!decoder_values_make(&d->none, d->config, &d->shape, 1, err)) return false;
+    for (int64_t i = 0; i < d->none.ids_size; ++i) d->none.ids[i] = -1;
+    if (!d->config->clip_text) return true;
+    return (d->states = clip_states_create(clip_source_part(d->clip), err)) &&
+           decoder_values_read(&d->none, d->states, err);
+}
+
 bool decoder_data_make(decoder_data *d, const decoder_config *c, const decoder_shape *shape,
                        training_data *set, clip_source *clip, const text_source *text, error *err)
 {
@@ -40,13 +50,15 @@ bool decoder_data_make(decoder_data *d, const decoder_config *c, const decoder_s
     d->pixels = malloc((size_t)(c->batch * picture_bytes(d)));
     if (!d->pixels) return error_set(err, ERROR_MEMORY, "out of memory for a batch's pictures");
     return text_batch_create(&d->batch, text, err) &&
-           decoder_values_make(&d->values, c, shape, c->batch, err);
+           decoder_values_make(&d->values, c, shape, c->batch, err) && make_none(d, err);
 }
 
 void decoder_data_free(decoder_data *d)
 {
     text_batch_free(&d->batch);
+    clip_states_destroy(d->states);
     decoder_values_free(&d->values);
+    decoder_values_free(&d->none);
     decoder_values_free(&d->check);
     free(d->pixels);
     free(d->check_pixels);
@@ -95,6 +107,7 @@ bool decoder_data_fill(decoder_data *d, const loader_batch *b, int64_t step, err
            (size_t)(d->values.count * d->values.ids_size) * sizeof *d->batch.ids);
     draw_keep(d, step);
     return clip_source_pictures(d->clip, b, d->values.embedding, err) &&
+           decoder_values_read(&d->values, d->states, err) &&
            give_all(d, &d->values, d->pixels, (uint64_t)d->config->seed, step, err);
 }
 
@@ -124,7 +137,7 @@ static bool read_captions(decoder_data *d, error *err)
         memcpy(v->ids + i * v->ids_size, d->batch.ids, (size_t)v->ids_size * sizeof *v->ids);
         v->keep[i] = 1;
     }
-    return true;
+    return decoder_values_read(v, d->states, err);
 }
 
 bool decoder_data_validation(decoder_data *d, int64_t most, error *err)

@@ -13,10 +13,12 @@ typedef struct decoder_data {
     decoder_shape shape;
     training_data *set;
     clip_source *clip;
+    clip_states *states; /* its own; NULL: a text encoder of the decoder's reads captions */
     const text_source *text;
     text_batch batch;
     decoder_values values; /* of the step's batch, and its pictures [B][S][S][3] */
     uint8_t *pixels;
+    decoder_values none;  /* a row without a caption */
     decoder_values check; /* of validation pictures */
     uint8_t *check_pixels;
 } decoder_data;

@@ -6,7 +6,6 @@
 #include "models/kinds.h"
 #include "models/unclip/clip_source.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +34,7 @@ decoder_part *decoder_part_read(device *d, const char *folder, clip_part *clip, 
     if (ok) p->shape = (decoder_shape){ clip->config.embedding, clip->config.text_width };
     ok = ok && part_files_config(&files, &p->config, err) && decoder_config_check(&p->config, err) &&
          fits_clip(&p->config, clip, folder, err) && (p->store = part_store_create(d, err)) &&
+         (!p->config.clip_text || (p->states = clip_states_create(clip, err))) &&
          (p->drawer = decoder_drawer_create(p->store, &p->config, &p->shape, false, err));
     if (ok && !checkpoint_import(p->store, files.weights, files.run, &p->metadata, err))
         ok = error_prefix(err,
@@ -58,6 +58,7 @@ decoder_part *decoder_part_open(device *d, const char *folder, clip_part *clip, 
 void decoder_part_close(decoder_part *p)
 {
     if (!p) return;
+    clip_states_destroy(p->states);
     decoder_drawer_destroy(p->drawer);
     store_destroy(p->store);
     checkpoint_metadata_free(&p->metadata);
@@ -84,10 +85,9 @@ static bool read_tokens(const decoder_part *p, const char *caption, int32_t *ids
 }
 
 /* A row's caption. */
-static bool read_caption(const decoder_part *p, const char *caption, decoder_values *v, int64_t row,
-                         error *err)
+static bool read_caption(const decoder_part *p, const char *caption, decoder_values *v, error *err)
 {
-    return read_tokens(p, caption ? caption : "", v->ids + row * v->ids_size, err);
+    return read_tokens(p, caption ? caption : "", v->ids, err) && decoder_values_read(v, p->states, err);
 }
 
 /* What the model is told of the picture: with no mask nothing is known of it. */
@@ -104,14 +104,15 @@ static bool give(const decoder_part *p, const decoder_request *r, decoder_values
     return true;
 }
 
+/* The row `one` has the caption of all. */
 static bool fill_values(const decoder_part *p, const decoder_request *r, decoder_values *v,
-                        decoder_values *none, error *err)
+                        decoder_values *one, decoder_values *none, error *err)
 {
-    if (!read_caption(p, r->caption, v, 0, err) || !read_caption(p, NULL, none, 0, err)) return false;
+    if (!read_caption(p, NULL, none, err) || !read_caption(p, r->caption, one, err)) return false;
     memcpy(v->embedding, r->embeddings, (size_t)(r->count * v->embedding_size) * sizeof *v->embedding);
     for (int64_t i = 0; i < r->count; ++i) {
         v->keep[i] = 1;
-        if (i > 0) decoder_values_caption(v, i, v, 0);
+        decoder_values_caption(v, i, one, 0);
     }
     return give(p, r, v, err);
 }
@@ -140,16 +141,18 @@ static decoder_draw draw_of(const decoder_part *p, const decoder_request *r)
 static bool run(decoder_part *p, const decoder_request *r, const float *pictures, float *out, error *err)
 {
     decoder_draw how = draw_of(p, r);
-    decoder_values values = { .count = 0 }, none = { .count = 0 };
+    decoder_values values = { .count = 0 }, one = { .count = 0 }, none = { .count = 0 };
     bool ok = decoder_values_make(&values, &p->config, &p->shape, r->count, err) &&
+              decoder_values_make(&one, &p->config, &p->shape, 1, err) &&
               decoder_values_make(&none, &p->config, &p->shape, 1, err) &&
-              fill_values(p, r, &values, &none, err);
+              fill_values(p, r, &values, &one, &none, err);
     how.values = &values;
     how.none = &none;
     if (ok)
         ok = pictures ? decoder_drawer_invert(p->drawer, &how, pictures, out, err)
                       : decoder_drawer_draw(p->drawer, &how, out, err);
     decoder_values_free(&values);
+    decoder_values_free(&one);
     decoder_values_free(&none);
     return ok;
 }

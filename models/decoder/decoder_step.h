@@ -1,5 +1,5 @@
-/* decoder_step.h -- the decoder's training step as a graph: loss, and for training gradients and update.  What
- * trains, what is measured (bench) and what is planned (plan) are this one graph.
+/* decoder_step.h -- the decoder's training step as a graph: loss, and for training gradients and update.
+ * What trains, what is measured (bench) and what is planned (plan) are this one graph.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_DECODER_DECODER_STEP_H
 #define DALLE_CL_MODELS_DECODER_DECODER_STEP_H

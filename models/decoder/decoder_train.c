@@ -31,7 +31,6 @@ typedef struct decoder_trainer {
     float *time, *times; /* of a part: [b], [b,8] */
     decoder_step train, check;
     decoder_drawer *drawer;
-    decoder_values none; /* a row without a caption */
 } decoder_trainer;
 
 /* ---- One step ---- */
@@ -194,7 +193,7 @@ static bool make_drawings(void *self, const uint8_t *real, int64_t count, uint8_
     how.count = count;
     how.seed = SEED;
     how.values = &t->data.check;
-    how.none = &t->none;
+    how.none = &t->data.none;
     how.spacing = t->config.grid_spacing;
     how.ddim = true;
     how.eta = 0;
@@ -230,6 +229,15 @@ static bool load_state(void *self, const json_t *state, error *err)
 
 /* ---- Setting up ---- */
 
+/* The CLIP's text tower reads as many positions as it has. */
+static bool tower_reads(const decoder_config *c, const clip_part *clip, error *err)
+{
+    return !c->clip_text || c->text_tokens == clip->config.text_tokens ||
+           error_set(err, ERROR_USAGE,
+                     "decoder: clip_text=yes with text_tokens %lld, but the CLIP reads %lld; use 0 or that",
+                     (long long)c->text_tokens, (long long)clip->config.text_tokens);
+}
+
 /* What the settings leave to the set, and to the CLIP. */
 static bool fit(decoder_trainer *t, const train_request *r, error *err)
 {
@@ -245,7 +253,8 @@ static bool fit(decoder_trainer *t, const train_request *r, error *err)
                                 .shared_tokens = clip->config.text_tokens,
                                 .batch = c->batch,
                                 .seed = (uint64_t)c->seed };
-    if (!(t->text = text_open(&c->text, &text, t->base.data, err)) || !decoder_config_check(c, err))
+    if (!(t->text = text_open(&c->text, &text, t->base.data, err)) || !decoder_config_check(c, err) ||
+        !tower_reads(c, clip, err))
         return false;
     if (!chosen) return true;
     snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
@@ -253,16 +262,12 @@ static bool fit(decoder_trainer *t, const train_request *r, error *err)
     return announce_run(decoder_workload(t->base.device, c, &t->shape, err), c->steps, what, err);
 }
 
-static bool make_rooms(decoder_trainer *t, error *err)
+static bool make_times(decoder_trainer *t, error *err)
 {
-    const decoder_config *c = &t->config;
-    size_t samples = (size_t)training_samples(&c->training);
+    size_t samples = (size_t)training_samples(&t->config.training);
     t->time = malloc(samples * sizeof *t->time);
     t->times = malloc(samples * DIFFUSION_COEFFICIENTS * sizeof *t->times);
-    if (!t->time || !t->times) return error_set(err, ERROR_MEMORY, "out of memory for a batch's times");
-    if (!decoder_values_make(&t->none, c, &t->shape, 1, err)) return false;
-    for (int64_t i = 0; i < c->text_tokens; ++i) t->none.ids[i] = -1;
-    return true;
+    return (t->time && t->times) || error_set(err, ERROR_MEMORY, "out of memory for a batch's times");
 }
 
 static bool build(decoder_trainer *t, error *err)
@@ -272,8 +277,8 @@ static bool build(decoder_trainer *t, error *err)
            graph_compile(t->train.graph, (uint64_t)t->config.seed, DECODER_STEP_KNOB, err);
 }
 
-/* Of so many of the set's first pictures embeddings are kept: the set is opened after the CLIP, whose size says
- * how its pictures are read. */
+/* Of so many of the set's first pictures embeddings are kept: the set is opened after the CLIP, whose size
+ * says how its pictures are read. */
 enum { KEPT = 1 << 16 };
 
 static bool open_parts(decoder_trainer *t, const char *data, const char *clip, error *err)
@@ -298,7 +303,7 @@ static bool set_up(decoder_trainer *t, const train_request *r, const char *data,
     bool ok = fit(t, r, err) && decoder_process(c, &t->process, err) &&
               (r->resume || text_warn_cut(t->text, err)) &&
               decoder_data_make(&t->data, c, &t->shape, t->base.data, t->clip, t->text, err) &&
-              make_rooms(t, err) && build(t, err) &&
+              make_times(t, err) && build(t, err) &&
               (!from.weights || decoder_start_from_model(t->base.store, &from, err));
     part_files_free(&from);
     return ok;
@@ -310,7 +315,6 @@ static void clean_up(decoder_trainer *t)
     graph_destroy(t->check.graph);
     graph_destroy(t->train.graph);
     decoder_data_free(&t->data);
-    decoder_values_free(&t->none);
     text_close(t->text);
     clip_source_close(t->clip);
     trainer_close(&t->base);

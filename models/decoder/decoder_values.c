@@ -25,6 +25,7 @@ bool decoder_values_make(decoder_values *v, const decoder_config *c, const decod
     v->keep = zeros(count, 1, sizeof *v->keep, &ok);
     v->ids = zeros(count, v->ids_size, sizeof *v->ids, &ok);
     if (c->clip_text) {
+        v->positions = (int32_t)c->embedding_tokens;
         v->states_size = c->text_tokens * shape->text;
         v->states = zeros(count, v->states_size, sizeof *v->states, &ok);
         v->caption = zeros(count, v->embedding_size, sizeof *v->caption, &ok);
@@ -50,6 +51,14 @@ void decoder_values_free(decoder_values *v)
     free(v->given);
     free(v->valid);
     *v = (decoder_values){ .count = 0 };
+}
+
+bool decoder_values_read(decoder_values *v, clip_states *clip, error *err)
+{
+    if (!v->states) return true;
+    if (!clip_states_read(clip, v->ids, v->count, v->states, v->valid, v->caption, err)) return false;
+    for (int64_t i = 0; i < v->count; ++i) v->valid[i] += v->positions;
+    return true;
 }
 
 static void copy_floats(float *to, int64_t at, const float *from, int64_t row, int64_t size)

@@ -1,5 +1,5 @@
-/* start.h -- starting values of a decoder's parameters other than at random: those of a model that was trained
- * before (--init).
+/* start.h -- starting values of a decoder's parameters other than at random: those of a model that was
+ * trained before (--init).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_DECODER_START_H
 #define DALLE_CL_MODELS_DECODER_START_H
