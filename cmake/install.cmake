@@ -14,7 +14,7 @@ install(TARGETS dalle EXPORT dalleTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES app/api/dalle.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
-set(DALLE_PC_MODULES "clblast nettle jansson libarchive libpng libjpeg libwebp libwebpdemux lcms2 libexif sentencepiece zlib icu-uc freetype2 fontconfig harfbuzz")
+set(DALLE_PC_MODULES "clblast nettle jansson libarchive libpng libjpeg libwebp libwebpdemux lcms2 libexif sentencepiece zlib icu-uc freetype2 fontconfig harfbuzz lapacke blas")
 if(CLFFT_TARGET)
     set(DALLE_PC_CLFFT clFFT)
 endif()

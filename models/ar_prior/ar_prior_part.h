@@ -22,6 +22,8 @@ typedef struct ar_prior_part {
 /* The CLIP is borrowed until the part is closed; it must be the one that the part was trained with, otherwise
  * that is an error that names both. */
 ar_prior_part *ar_prior_part_open(device *d, const char *folder, clip_part *clip, error *err);
+/* The same with any CLIP that it fits, as packing needs it, which asks whether it is the one. */
+ar_prior_part *ar_prior_part_read(device *d, const char *folder, clip_part *clip, error *err);
 void ar_prior_part_close(ar_prior_part *p); /* NULL is harmless */
 /* Makes ready to draw so many at once, building graphs if they are not kept. */
 bool ar_prior_part_prepare(ar_prior_part *p, int64_t count, error *err);
