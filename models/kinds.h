@@ -27,7 +27,7 @@ typedef struct kind_given {
 } kind_given;
 
 /* Steps and drawings that `bench` measures, in settings of the preset "paper" with `sets` over them. */
-enum { KIND_CASE_SETS = 16, KIND_GIVEN = 4 };
+enum { KIND_CASE_SETS = 20, KIND_GIVEN = 4 };
 typedef struct kind_case {
     const char *name; /* "dvae:paper-256-b1" */
     bool large;       /* shown and measured after those that are not */

@@ -137,6 +137,88 @@ def clip(variant, sizes, batch):
     return step_of(model, lambda: call(pixels, text, ends)[0], optimizer(model, 1e-4, 0.98, 0.2), 0)
 
 
+def layout(variant):
+    import torch
+    return torch.contiguous_format if variant == "eager" else torch.channels_last
+
+
+def pictures(variant, *shape):
+    import torch
+    return torch.randint(0, 256, shape, dtype=torch.uint8).contiguous(memory_format=layout(variant))
+
+
+def decoder_model(variant, name):
+    from bench_unclip import Decoder, NetSizes, TextSizes
+    net, text, embedding = DECODER[name]
+    return Decoder(NetSizes(3, 6, *net, context=text[2]), TextSizes(*text), embedding).to(memory_format=layout(variant))
+
+
+def caption(model, batch):
+    import torch
+    return (torch.randint(0, model.text.embedding.num_embeddings, (batch, len(model.text.position))),
+            torch.nn.functional.normalize(torch.randn(batch, len(model.nothing)), dim=1))
+
+
+def decoder(variant, name, batch):
+    import torch
+    model = decoder_model(variant, name)
+    pixels, (ids, embedding) = pictures(variant, batch, 3, *[model.net.sizes.size] * 2), caption(model, batch)
+    keep, call = (torch.arange(batch) % 8 < 7)[:, None], compiled(model, variant)
+
+    def loss():
+        noise = torch.randn_like(pixels, dtype=torch.float32)
+        return call(pixels, torch.randint(0, model.process.steps, (batch,)), noise, ids, embedding, keep)
+    return step_of(model, loss, optimizer(model, 1e-4, 0.999, 0), 0)
+
+
+def picture(variant, name, count):
+    """With and without the caption, side by side, by DDIM."""
+    import torch
+    from bench_unclip import ddim
+    model = decoder_model(variant, name).requires_grad_(False)
+    ids, embedding = (torch.cat([x, x]) for x in caption(model, 1))
+    keep, net = torch.tensor([[True], [False]]), compiled(model.net, variant)
+
+    def run():
+        added, context = model.condition(ids, embedding, keep)
+
+        def step(x, t):
+            given, free = net(torch.cat([x, x]), torch.full((2,), t), added, context)[:, :3].chunk(2)
+            return free + 3 * (given - free)
+        noise = torch.randn(1, 3, *[model.net.sizes.size] * 2).contiguous(memory_format=layout(variant))
+        return ddim(model.process, step, noise, count, False)
+    return run
+
+
+def upsampler_model(variant, size):
+    from bench_unclip import NetSizes, Upsampler
+    return Upsampler(NetSizes(6, 3, size, 24, 2, (1, 2, 2, 2), (), 1, 8, 0)).to(memory_format=layout(variant))
+
+
+def upsampler(variant, size, batch):
+    """Trained on halves of the picture's sides."""
+    import torch
+    model, pixels, low = upsampler_model(variant, size // 2), *(pictures(variant, batch, 3, size // 2, size // 2) for _ in "ab")
+    call = compiled(model, variant)
+
+    def loss():
+        noise = torch.randn_like(pixels, dtype=torch.float32)
+        return call(pixels, low, torch.randint(0, model.process.steps, (batch,)), noise)
+    return step_of(model, loss, optimizer(model, 1e-4, 0.999, 0), 0)
+
+
+def upsampled(variant, size, count):
+    import torch
+    from bench_unclip import ddim
+    model = upsampler_model(variant, size).requires_grad_(False)
+    low, net = pictures(variant, 1, 3, size, size) / 127.5 - 1, compiled(model.net, variant)
+
+    def run():
+        noise = torch.randn_like(low)
+        return ddim(model.process, lambda x, t: net(torch.cat([x, low], 1), torch.full((1,), t)), noise, count, True)
+    return run
+
+
 # ---- Cases ----
 
 DVAE = {"paper-256": (256, 256, 4, 8192), "hid64-64": (64, 64, 3, 1024)}  # picture, channels, groups, codes
@@ -145,12 +227,19 @@ PRIOR = {"512x12": (256, 32, 16384, 8192, 512, 8, 12), "256x8": (32, 16, 2048, 1
 # Picture, patch; width, heads, layers of either tower; text tokens, rows of their table, dimensions.
 CLIP = {"vit-b-32": (224, 32, (768, 12, 12), (512, 8, 12), 77, 49408, 512),
         "emoji": (64, 8, (160, 5, 5), (112, 4, 3), 24, 1536, 128)}
+# Picture, channels, depth, multiples, sizes with attention, channels of a head, groups; text tokens, rows of their
+# table, width, layers, heads; numbers of an embedding.
+DECODER = {"emoji": ((32, 48, 2, (1, 2, 2), (16, 8), 32, 8), (24, 1689, 128, 3, 4), 128),
+           "64x192": ((64, 192, 3, (1, 2, 3, 4), (32, 16, 8), 64, 32), (128, 8192, 512, 16, 8), 512)}
 VARIANTS = {
     "gemm": ("eager", "onednn"),
     "conv": ("eager", "channels_last"),
     "dvae": ("eager", "channels_last", "compile"),  # compile: of channels_last
     "prior": ("eager", "dense", "compile", "compile_dense"),
     "clip": ("eager", "compile"),
+    "decoder": ("eager", "channels_last", "compile"),
+    "upsampler": ("eager", "channels_last", "compile"),
+    "picture": ("eager", "channels_last", "compile"),
     "sample": ("eager", "dense", "compile", "compile_freeze"),
     "sample-f16": ("compile", "bf16"),  # ours stores its matrices in f16
     "start": ("eager",),
@@ -175,6 +264,14 @@ def parse(case):
         return kind, lambda variant: prior(variant, PRIOR[name], int(batch))
     if kind == "clip" and name in CLIP and batch.isdigit():
         return kind, lambda variant: clip(variant, CLIP[name], int(batch))
+    if kind == "decoder" and name in DECODER and batch.isdigit():
+        return kind, lambda variant: decoder(variant, name, int(batch))
+    if kind == "upsampler" and name == "emoji-64" and batch.isdigit():
+        return kind, lambda variant: upsampler(variant, 64, int(batch))
+    if case == "upsampler:emoji-64-picture":
+        return "picture", lambda variant: upsampled(variant, 64, 27)
+    if case == "picture:emoji-50":
+        return kind, lambda variant: picture(variant, "emoji", 50)
     if kind == "sample" and (name := rest.removesuffix("-f16")) in PRIOR:
         return kind + rest.removeprefix(name), lambda variant: sample(variant, PRIOR[name])
     if case == "start":

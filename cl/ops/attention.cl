@@ -12,58 +12,7 @@
  * Keys are the mask's stream (mask.clh), of `length`; under a causal mask queries have the last places in it.
  * Options: HEAD, MR, HAVE_VALID, and the operands' storage types.
  * SPDX-License-Identifier: MIT */
-#include "common.clh"
-#include "mask_tiles.clh"
-#include "math.clh"
-#include "reduce.clh"
-#include "turn.clh"
-
-/* Left to the compiler to fuse: fma() is a call on drivers for CPUs without the instruction. */
-#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
-
-#ifndef HEAD
-#define HEAD 64
-#endif
-#ifndef MR
-#define MR 4 /* neighbours that a work-item owns */
-#endif
-#ifndef X_STORE
-#define X_STORE STORE_F32
-#endif
-#ifndef Y_STORE
-#define Y_STORE STORE_F32
-#endif
-#ifndef DY_STORE
-#define DY_STORE STORE_F32
-#endif
-#ifndef DQ_STORE
-#define DQ_STORE STORE_F32
-#endif
-#ifndef DK_STORE
-#define DK_STORE STORE_F32
-#endif
-#ifndef DV_STORE
-#define DV_STORE STORE_F32
-#endif
-
-/* A work-item of a CPU keeps many weights in its cache before it turns to the values; a GPU's keeps
- * everything in registers, for which all loops over them are unrolled. */
-#if LANES == 1
-#define BLOCKS 8 /* of VEC keys between two corrections of the running maximum */
-#define MANY_BLOCKS(block, end) min(BLOCKS, (end) - (block) + 1)
-#define UNROLLED_ON_GPU
-#define FEW_AT_ONCE
-#else
-#define BLOCKS 1
-#define MANY_BLOCKS(block, end) 1
-#define UNROLLED_ON_GPU UNROLLED
-#define FEW_AT_ONCE _Pragma("unroll 4") /* all at once, AMD's compiler loads them all first, and spills */
-#endif
-#define VECTORS  ((HEAD + VEC - 1) / VEC)
-#define HEAD_ROW (VECTORS * VEC)
-#define PANEL    (HEAD_ROW * VEC)
-#define CHUNK    (BLOCKS * VEC)
-#define PADDED(length) (((length) + 15) / 16 * 16)
+#include "attention.clh"
 
 /* ---- Where things are ---- */
 
@@ -75,71 +24,8 @@ static inline int stream_place(const int p, const int text, const int block)
     return text + i % block * block + i / block;
 }
 
-/* Where a pair's packed operand starts, and a place's row in a tensor [B, T, H, HEAD]; T is `length`. */
+/* Where a pair's packed operand starts; T is `length`. */
 static inline long packed_begin(const int pair, const int length) { return (long)pair * PADDED(length) * HEAD_ROW; }
-static inline long row_begin(const int pair, const int heads, const int length, const int place)
-{
-    return (((long)(pair / heads) * length + place) * heads + pair % heads) * HEAD;
-}
-
-/* The place in the stream of the first query. */
-static inline int query_begin(const mask_bands m, const int queries) { return m.causal ? m.length - queries : 0; }
-
-static inline int tile_count(const int length) { return (length + MR - 1) / MR; }
-
-/* The VEC places from that one on. */
-static inline intv block_places(const int from)
-{
-    int place[VEC];
-    UNROLLED for (int j = 0; j < VEC; ++j) place[j] = from + j;
-#if VEC == 1
-    return place[0];
-#else
-    return CONCAT(vload, VEC)(0, place);
-#endif
-}
-
-/* ---- Pieces of the products ---- */
-
-/* sum[i] = rows[i] . panel, for the MR rows of a tile and the VEC places of a panel. */
-static inline void dot_panel(floatv sum[MR], __global const float *rows, __global const float *panel)
-{
-    UNROLLED for (int i = 0; i < MR; ++i) sum[i] = (floatv)(0.0f);
-    FEW_AT_ONCE for (int d = 0; d < HEAD; ++d)
-    {
-        const floatv p = VLOAD_F32(panel, d * VEC);
-        UNROLLED for (int i = 0; i < MR; ++i) sum[i] = MULTIPLY_ADD((floatv)(rows[i * HEAD_ROW + d]), p, sum[i]);
-    }
-}
-
-/* total[i] = correct[i] total[i] + sum over `many` rows of weight[i] row */
-static inline void add_rows(float total[MR * HEAD_ROW], const float correct[MR], const float weight[MR * CHUNK],
-                            __global const float *rows, const int many)
-{
-    UNROLLED_ON_GPU for (int v = 0; v < VECTORS; ++v)
-    {
-        floatv sum[MR];
-        UNROLLED for (int i = 0; i < MR; ++i) sum[i] = correct[i] * VLOAD_F32(total, i * HEAD_ROW + v * VEC);
-        UNROLLED_ON_GPU for (int k = 0; k < many; ++k)
-        {
-            const floatv row = VLOAD_F32(rows, k * HEAD_ROW + v * VEC);
-            UNROLLED for (int i = 0; i < MR; ++i) sum[i] = MULTIPLY_ADD((floatv)(weight[i * CHUNK + k]), row, sum[i]);
-        }
-        UNROLLED for (int i = 0; i < MR; ++i) VSTORE_F32(sum[i], total, i * HEAD_ROW + v * VEC);
-    }
-}
-
-/* Puts `value` where hidden. */
-static inline void hide(float *weights, const float value, const intv hidden)
-{
-    VSTORE_F32(select(VLOAD_F32(weights, 0), (floatv)(value), hidden), weights, 0);
-}
-
-#define CLEAR(array, count) UNROLLED_ON_GPU for (int z = 0; z < (count); ++z) (array)[z] = 0.0f
-
-/* factor times a row of HEAD floats, to a tensor's row. */
-#define STORE_ROW(store, to, row, factor) \
-    UNROLLED_ON_GPU for (int d = 0; d < HEAD; ++d) STORE(store, (factor) * (row)[d], to, d)
 
 /* ---- Packing ---- */
 

@@ -3,21 +3,14 @@
  * each query's log of its sum, by packed place (cl/ops/attention.cl), from which the backward pass makes the
  * weights again:
  *   P = exp(scale q k^T - lse), dv = P^T dy, dS = P (dy v^T - dy . y), dq = scale dS k, dk = scale dS^T q.
- * Work grows with the keys seen: tiles walk only ranges of keys that some query of theirs sees.
+ * Work grows with the keys seen: tiles walk only ranges of keys that some query of theirs sees.  Short streams go
+ * another way on CPUs (attention_short.h).
  * SPDX-License-Identifier: MIT */
 #include "cl/mask.clh"
+#include "host/ops/attention_short.h"
 #include "host/ops/expect.h"
-#include "host/ops/mask.h"
-#include "host/ops/shared.h"
 
 #define ATTENTION_HEAD_MAX 1024
-
-typedef struct attention_attributes {
-    mask pattern; /* its `valid` is an input */
-    float scale;
-} attention_attributes;
-
-enum { QUERY, KEYS, VALUES, VALID, FORWARD_INPUTS, Y = FORWARD_INPUTS, LSE, DY, BACKWARD_INPUTS };
 
 static const mask *attention_mask(const node *n)
 {
@@ -30,8 +23,9 @@ static const mask *attention_mask(const node *n)
 static double product_flops(const node *n, int products)
 {
     const attention_attributes *a = n->attributes;
-    const tensor *q = n->in[QUERY];
-    const int32_t keys = (int32_t)n->in[KEYS]->dim[1], first = mask_first_query(&a->pattern, q->dim[1], keys);
+    const tensor *q = n->in[ATTENTION_QUERY];
+    const int32_t keys = (int32_t)n->in[ATTENTION_KEYS]->dim[1],
+                  first = mask_first_query(&a->pattern, q->dim[1], keys);
     int64_t pairs = 0;
     for (int32_t at = 0; at < q->dim[1]; ++at) pairs += mask_seen(&a->pattern, first + at, keys);
     return 2.0 * products * (double)(q->dim[0] * q->dim[2] * q->dim[3]) * (double)pairs;
@@ -59,7 +53,7 @@ static int64_t padded(int64_t length)
 static mask_bands packed_bands(const node *n)
 {
     const mask *m = attention_mask(n);
-    const int64_t queries = n->in[QUERY]->dim[1], keys = n->in[KEYS]->dim[1];
+    const int64_t queries = n->in[ATTENTION_QUERY]->dim[1], keys = n->in[ATTENTION_KEYS]->dim[1];
     mask_bands b = mask_bands_of(m, keys);
     if (m->kind != MASK_COLUMN || queries != keys || keys != m->text + (int64_t)m->side * m->side) return b;
     b.step = b.bands = 1;
@@ -87,7 +81,7 @@ static int tile_rows(const device *d)
 static kernel_call begin(binder *b, const node *n, const char *kernel)
 {
     kernel_call c = call_begin_in(b, n, "ops/attention", kernel);
-    call_define(&c, "HEAD=%lld", (long long)n->in[QUERY]->dim[3]);
+    call_define(&c, "HEAD=%lld", (long long)n->in[ATTENTION_QUERY]->dim[3]);
     call_define(&c, "MR=%d", tile_rows(binder_device(b)));
     return c;
 }
@@ -109,8 +103,8 @@ static void call_sizes(kernel_call *c, const tensor *x)
 static void call_streams(kernel_call *c, const node *n)
 {
     const mask_bands bands = packed_bands(n);
-    mask_call_valid(c, n->in[VALID]);
-    call_sizes(c, n->in[QUERY]);
+    mask_call_valid(c, n->in[ATTENTION_VALID]);
+    call_sizes(c, n->in[ATTENTION_QUERY]);
     mask_call(c, &bands);
 }
 
@@ -150,7 +144,7 @@ static bool pack(binder *b, const node *n, const tensor *x, int64_t rows, int64_
 
 static bool expect_shapes(const node *n)
 {
-    const tensor *q = n->in[QUERY], *k = n->in[KEYS];
+    const tensor *q = n->in[ATTENTION_QUERY], *k = n->in[ATTENTION_KEYS];
     if (q->rank != 4) return graph_fail(n->graph, "attention: q %s must be [B,T,H,D]", tensor_shape_text(q));
     if (k->rank != 4 || k->dim[0] != q->dim[0] || k->dim[2] != q->dim[2] || k->dim[3] != q->dim[3])
         return graph_fail(n->graph, "attention: k %s must be like q %s but for the number of keys",
@@ -158,16 +152,16 @@ static bool expect_shapes(const node *n)
     if (q->dim[3] > ATTENTION_HEAD_MAX)
         return graph_fail(n->graph, "attention: head size %lld is above %d", (long long)q->dim[3],
                           ATTENTION_HEAD_MAX);
-    return expect_like(n, VALUES, "v", KEYS, false) &&
-           (!n->in[VALID] || expect_control(n, VALID, "valid", DTYPE_I32, q->dim[0])) &&
+    return expect_like(n, ATTENTION_VALUES, "v", ATTENTION_KEYS, false) &&
+           (!n->in[ATTENTION_VALID] || expect_control(n, ATTENTION_VALID, "valid", DTYPE_I32, q->dim[0])) &&
            mask_expect(n, attention_mask(n), q->dim[1], k->dim[1]);
 }
 
 static bool attention_infer(node *n)
 {
-    const tensor *q = n->in[QUERY];
-    if (!expect_float(n, QUERY, "q") || !expect_float(n, KEYS, "k") || !expect_float(n, VALUES, "v") ||
-        !expect_shapes(n))
+    const tensor *q = n->in[ATTENTION_QUERY];
+    if (!expect_float(n, ATTENTION_QUERY, "q") || !expect_float(n, ATTENTION_KEYS, "k") ||
+        !expect_float(n, ATTENTION_VALUES, "v") || !expect_shapes(n))
         return false;
     return !node_output(n, q->type, 4, q->dim)->poison &&
            !node_output(n, DTYPE_F32, 2, (int64_t[]){ q->dim[0] * q->dim[2], padded(q->dim[1]) })->poison;
@@ -177,17 +171,20 @@ static bool attention_infer(node *n)
 static int64_t forward_workspace(const node *n, device *d, error *err)
 {
     (void)err;
-    return (packed_floats(n->in[QUERY], d) + 2 * packed_floats(n->in[KEYS], d)) * (int64_t)sizeof(float);
+    if (attention_short_takes(n, d)) return attention_short_bytes(n, d);
+    return (packed_floats(n->in[ATTENTION_QUERY], d) + 2 * packed_floats(n->in[ATTENTION_KEYS], d)) *
+           (int64_t)sizeof(float);
 }
 
 static bool forward_bind(const node *n, binder *b)
 {
+    if (attention_short_takes(n, binder_device(b))) return attention_short_forward(n, b);
     const attention_attributes *a = n->attributes;
-    const tensor *q = n->in[QUERY], *k = n->in[KEYS];
+    const tensor *q = n->in[ATTENTION_QUERY], *k = n->in[ATTENTION_KEYS];
     const int64_t keys = packed_floats(q, binder_device(b)),
                   values = keys + packed_floats(k, binder_device(b));
     if (!pack(b, n, q, 0, NOT_WANTED, a->scale) || !pack(b, n, k, NOT_WANTED, keys, 1.0f) ||
-        !pack(b, n, n->in[VALUES], values, NOT_WANTED, 1.0f))
+        !pack(b, n, n->in[ATTENTION_VALUES], values, NOT_WANTED, 1.0f))
         return false;
     kernel_call c = begin(b, n, "attention_forward");
     call_tensor(&c, "Y", n->out[0]);
@@ -203,7 +200,7 @@ static bool forward_bind(const node *n, binder *b)
 
 static bool attention_backward_infer(node *n)
 {
-    for (int i = QUERY; i <= VALUES; ++i)
+    for (int i = ATTENTION_QUERY; i <= ATTENTION_VALUES; ++i)
         if (node_output(n, n->in[i]->type, 4, n->in[i]->dim)->poison) return false;
     return true;
 }
@@ -215,19 +212,21 @@ typedef struct backward_places {
 
 static backward_places places_of(const node *n, const device *d)
 {
-    const int64_t query = packed_floats(n->in[QUERY], d), key = packed_floats(n->in[KEYS], d);
+    const int64_t query = packed_floats(n->in[ATTENTION_QUERY], d),
+                  key = packed_floats(n->in[ATTENTION_KEYS], d);
     backward_places p = { .q = query, .dy_rows = 2 * query, .dy = 3 * query, .k_rows = 4 * query };
     p.k = p.k_rows + key;
     p.v_rows = p.k + key;
     p.v = p.v_rows + key;
     p.delta = p.v + key;
-    p.end = p.delta + tensor_count(n->in[LSE]);
+    p.end = p.delta + tensor_count(n->in[ATTENTION_LSE]);
     return p;
 }
 
 static int64_t backward_workspace(const node *n, device *d, error *err)
 {
     (void)err;
+    if (attention_short_takes(n, d)) return attention_short_bytes(n, d);
     return places_of(n, d).end * (int64_t)sizeof(float);
 }
 
@@ -236,12 +235,12 @@ static bool bind_delta(const node *n, binder *b, const backward_places *p)
     const mask_bands bands = packed_bands(n);
     kernel_call c = begin(b, n, "attention_delta");
     call_packed(&c, p->delta);
-    call_tensor(&c, "DY", n->in[DY]);
-    call_tensor(&c, "Y", n->in[Y]);
-    call_sizes(&c, n->in[QUERY]);
+    call_tensor(&c, "DY", n->in[ATTENTION_DY]);
+    call_tensor(&c, "Y", n->in[ATTENTION_Y]);
+    call_sizes(&c, n->in[ATTENTION_QUERY]);
     call_int(&c, bands.text);
     call_int(&c, bands.block);
-    return run(&c, b, tensor_count(n->in[LSE]));
+    return run(&c, b, tensor_count(n->in[ATTENTION_LSE]));
 }
 
 static bool bind_queries(const node *n, binder *b, const backward_places *p)
@@ -254,11 +253,11 @@ static bool bind_queries(const node *n, binder *b, const backward_places *p)
     call_packed(&c, p->k_rows);
     call_packed(&c, p->k);
     call_packed(&c, p->v);
-    call_tensor(&c, "LSE", n->in[LSE]);
+    call_tensor(&c, "LSE", n->in[ATTENTION_LSE]);
     call_packed(&c, p->delta);
     call_streams(&c, n);
     call_float(&c, a->scale);
-    return run_tiles(&c, b, n->in[QUERY]);
+    return run_tiles(&c, b, n->in[ATTENTION_QUERY]);
 }
 
 static bool bind_keys(const node *n, binder *b, const backward_places *p)
@@ -272,20 +271,22 @@ static bool bind_keys(const node *n, binder *b, const backward_places *p)
     call_packed(&c, p->dy);
     call_packed(&c, p->k_rows);
     call_packed(&c, p->v_rows);
-    call_tensor(&c, "LSE", n->in[LSE]);
+    call_tensor(&c, "LSE", n->in[ATTENTION_LSE]);
     call_packed(&c, p->delta);
     call_streams(&c, n);
-    return run_tiles(&c, b, n->in[KEYS]);
+    return run_tiles(&c, b, n->in[ATTENTION_KEYS]);
 }
 
 static bool attention_backward_bind(const node *n, binder *b)
 {
+    if (attention_short_takes(n, binder_device(b))) return attention_short_backward(n, b);
     const attention_attributes *a = n->attributes;
     const backward_places p = places_of(n, binder_device(b));
-    return pack(b, n, n->in[QUERY], p.q_rows, p.q, a->scale) &&
-           pack(b, n, n->in[KEYS], p.k_rows, p.k, 1.0f) && pack(b, n, n->in[VALUES], p.v_rows, p.v, 1.0f) &&
-           pack(b, n, n->in[DY], p.dy_rows, p.dy, 1.0f) && bind_delta(n, b, &p) && bind_queries(n, b, &p) &&
-           bind_keys(n, b, &p);
+    return pack(b, n, n->in[ATTENTION_QUERY], p.q_rows, p.q, a->scale) &&
+           pack(b, n, n->in[ATTENTION_KEYS], p.k_rows, p.k, 1.0f) &&
+           pack(b, n, n->in[ATTENTION_VALUES], p.v_rows, p.v, 1.0f) &&
+           pack(b, n, n->in[ATTENTION_DY], p.dy_rows, p.dy, 1.0f) && bind_delta(n, b, &p) &&
+           bind_queries(n, b, &p) && bind_keys(n, b, &p);
 }
 
 static const op_def backward = { .name = "attention_backward",
@@ -297,11 +298,16 @@ static const op_def backward = { .name = "attention_backward",
 static void attention_grad(node *n, tensor *const *dout, tensor **din)
 {
     if (!dout[0]) return;
-    tensor *in[] = { n->in[QUERY], n->in[KEYS], n->in[VALUES],         n->in[VALID],
-                     n->out[0],    n->out[1],   op_contiguous(dout[0]) };
-    const node *all =
-        graph_node(n->graph, &backward, BACKWARD_INPUTS, in, n->attributes, sizeof(attention_attributes));
-    for (int i = QUERY; all && i <= VALUES; ++i) din[i] = all->out[i];
+    tensor *in[] = { n->in[ATTENTION_QUERY],
+                     n->in[ATTENTION_KEYS],
+                     n->in[ATTENTION_VALUES],
+                     n->in[ATTENTION_VALID],
+                     n->out[0],
+                     n->out[1],
+                     op_contiguous(dout[0]) };
+    const node *all = graph_node(n->graph, &backward, ATTENTION_BACKWARD_INPUTS, in, n->attributes,
+                                 sizeof(attention_attributes));
+    for (int i = ATTENTION_QUERY; all && i <= ATTENTION_VALUES; ++i) din[i] = all->out[i];
 }
 
 static const op_def attention = { .name = "attention",
@@ -317,5 +323,5 @@ tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern
     a.pattern.valid = NULL;
     tensor *in[] = { op_contiguous(q), op_contiguous(k), op_contiguous(v),
                      pattern->valid ? op_contiguous(pattern->valid) : NULL };
-    return graph_node1(q->graph, &attention, FORWARD_INPUTS, in, &a, sizeof a);
+    return graph_node1(q->graph, &attention, ATTENTION_FORWARD_INPUTS, in, &a, sizeof a);
 }

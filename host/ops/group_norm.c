@@ -31,7 +31,7 @@ static norm_split split_of(const device *d, const tensor *x, int64_t groups)
     norm_split s = { .samples = x->dim[0], .columns = tensor_last(x), .vectors = cpu ? 4 : 1 };
     s.rows = tensor_rows(x) / s.samples;
     s.width = s.columns / groups;
-    while (s.vectors > 1 && s.columns % ((int64_t)s.vectors * info->vec) != 0) s.vectors /= 2;
+    while (s.vectors > 1 && s.columns % ((int64_t)s.vectors * info->vec) != 0) --s.vectors;
     /* Long enough to be worth writing down, short enough to keep a device busy and the sums' last bits. */
     s.stretch = cpu ? 128 : (s.rows + 63) / 64;
     if (s.stretch < 16) s.stretch = 16;

@@ -114,27 +114,53 @@ static tensor *add_branch(const clip_config *c, const linear_weights *w, tensor 
     return nn_linear_add(w, x, residual);
 }
 
-static tensor *block(const clip_config *c, const clip_block *w, tensor *x, const mask *pattern,
-                     tensor *random)
+static tensor *mlp(const clip_config *c, const clip_block *w, tensor *h, tensor *random)
 {
     activation f = c->activation == clip_activation_gelu ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
-    tensor *mixed = nn_attention(&w->attention, nn_norm(&w->norm1, x), pattern, NULL);
-    tensor *h = add_branch(c, &w->attention.output, mixed, x, random);
     tensor *wide = op_linear_activation(nn_norm(&w->norm2, h), w->up.weight, w->up.bias, f);
     return add_branch(c, &w->down, wide, h, random);
 }
 
+static tensor *block(const clip_config *c, const clip_block *w, tensor *x, const mask *pattern,
+                     tensor *random)
+{
+    tensor *mixed = nn_attention(&w->attention, nn_norm(&w->norm1, x), pattern, NULL);
+    return mlp(c, w, add_branch(c, &w->attention.output, mixed, x, random), random);
+}
+
+/* A tower is read at one row a sample: behind the keys and values of its last block nothing else is computed.
+ * What such a row sees: all keys, or the first valid[b]. */
+typedef struct clip_reading {
+    tensor *(*row)(tensor *x, tensor *ends); /* [b,T,W] -> [b,1,W] */
+    tensor *ends, *valid;
+} clip_reading;
+
+static tensor *last_block(const clip_config *c, const clip_block *w, tensor *x, const clip_reading *r,
+                          tensor *random)
+{
+    const attention_weights *a = &w->attention;
+    const attention_weights asks = { .query = a->query,
+                                     .context_key = a->key,
+                                     .context_value = a->value,
+                                     .heads = a->heads,
+                                     .head_size = a->head_size };
+    tensor *row = r->row(x, r->ends);
+    tensor *mixed = nn_cross_attention(&asks, nn_norm(&w->norm1, row), nn_norm(&w->norm1, x), r->valid, NULL);
+    return mlp(c, w, add_branch(c, &a->output, mixed, row, random), random);
+}
+
+/* x [b,T,W] -> the row that is read, [b,W] */
 static tensor *blocks(graph *g, const clip_config *c, const clip_block *w, int64_t layers, tensor *x,
-                      const mask *pattern, tensor *random)
+                      const mask *pattern, const clip_reading *r, tensor *random)
 {
     for (int64_t i = 0; w && i < layers; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);
         if (c->recompute) graph_recompute_begin(g);
-        x = block(c, &w[i], x, pattern, random);
+        x = i + 1 < layers ? block(c, &w[i], x, pattern, random) : last_block(c, &w[i], x, r, random);
         if (c->recompute) graph_recompute_end(g);
         graph_pop(g);
     }
-    return x;
+    return op_reshape(x, 2, (int64_t[]){ x->dim[0], tensor_last(x) });
 }
 
 /* Rows made 1 long; one of zeros stays so. */
@@ -154,29 +180,66 @@ static tensor *patches(const clip_config *c, const clip_constants *k, tensor *pi
     return op_reshape(x, 3, (int64_t[]){ b, n * n, p * p * 3 });
 }
 
+static tensor *class_row(tensor *x, tensor *ends)
+{
+    (void)ends;
+    return op_contiguous(op_slice(x, 1, 0, 1));
+}
+
 tensor *clip_picture_features(graph *g, const clip_config *c, const clip_weights *w, const clip_constants *k,
                               tensor *pixels, tensor *random)
 {
     const mask all = { .kind = MASK_BIDIRECTIONAL };
+    const clip_reading first = { .row = class_row };
     graph_push(g, "image");
     tensor *x = nn_linear(&w->patch, patches(c, k, pixels));                      /* [b,N,W] */
     x = op_concat(2, (tensor *[]){ op_embedding(w->class_row, k->begin), x }, 1); /* [b,N+1,W] */
     x = nn_norm(&w->image_before, drop(c, op_add(x, w->image_position), random));
-    x = blocks(g, c, w->image_blocks, c->image_layers, x, &all, random);
-    x = op_reshape(op_slice(x, 1, 0, 1), 2, (int64_t[]){ x->dim[0], c->image_width });
+    x = blocks(g, c, w->image_blocks, c->image_layers, x, &all, &first, random); /* [b,W] */
     x = unit_rows(nn_linear(&w->image_projection, nn_norm(&w->image_after, x)));
     graph_pop(g);
     return x;
+}
+
+tensor *clip_ends_input(graph *g, int64_t samples)
+{
+    return graph_input(g, "ends", DTYPE_I32, 2, (int64_t[]){ 2, samples });
+}
+
+bool clip_write_ends(tensor *ends, const int32_t *place, int64_t tokens, error *err)
+{
+    int64_t samples = ends->dim[1];
+    int32_t *both = malloc((size_t)(2 * samples) * sizeof *both);
+    if (!both) return error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)samples);
+    for (int64_t i = 0; i < samples; ++i) {
+        both[i] = (int32_t)(i * tokens + place[i]);
+        both[samples + i] = place[i] + 1;
+    }
+    bool ok = graph_write(ends, both, err);
+    free(both);
+    return ok;
+}
+
+/* Row `which` of ends [2,b]. */
+static tensor *ends_row(tensor *ends, int64_t which)
+{
+    return op_reshape(op_slice(ends, 0, which, 1), 1, (int64_t[]){ ends->dim[1] });
+}
+
+static tensor *end_row(tensor *x, tensor *ends)
+{
+    tensor *rows = op_embedding(op_reshape(x, 2, (int64_t[]){ -1, tensor_last(x) }), ends_row(ends, 0));
+    return op_reshape(rows, 3, (int64_t[]){ x->dim[0], 1, tensor_last(x) });
 }
 
 tensor *clip_text_features(graph *g, const clip_config *c, const clip_weights *w, tensor *text, tensor *ends,
                            tensor *random)
 {
     const mask causal = { .kind = MASK_CAUSAL, .text = (int32_t)c->text_tokens, .side = 1 };
+    const clip_reading end = { end_row, ends, ends_row(ends, 1) };
     graph_push(g, "text");
     tensor *x = drop(c, op_add(op_embedding(w->text_table, text), w->text_position), random); /* [b,T,W] */
-    x = blocks(g, c, w->text_blocks, c->text_layers, x, &causal, random);
-    x = op_embedding(op_reshape(x, 2, (int64_t[]){ -1, c->text_width }), ends); /* [b,W] */
+    x = blocks(g, c, w->text_blocks, c->text_layers, x, &causal, &end, random);               /* [b,W] */
     x = unit_rows(nn_linear(&w->text_projection, nn_norm(&w->text_norm, x)));
     graph_pop(g);
     return x;

@@ -74,8 +74,11 @@ bool clip_write_constants(const clip_constants *k, error *err);
  * none. */
 tensor *clip_picture_features(graph *g, const clip_config *c, const clip_weights *w, const clip_constants *k,
                               tensor *pixels, tensor *random);
-/* text I32 [b,T], ends I32 [b]: where each caption's end stands, as sample x T + position -> [b,E], each of
- * length 1.  What stands behind an end is not seen. */
+/* Where each caption's end stands, I32 [2,b]: its row in [b,T], sample x T + position, and how many positions
+ * it sees; written from positions 0 .. T-1. */
+tensor *clip_ends_input(graph *g, int64_t samples);
+bool clip_write_ends(tensor *ends, const int32_t *place, int64_t tokens, error *err);
+/* text I32 [b,T], ends I32 [2,b] -> [b,E], each of length 1.  What stands behind an end is not seen. */
 tensor *clip_text_features(graph *g, const clip_config *c, const clip_weights *w, tensor *text, tensor *ends,
                            tensor *random);
 

@@ -48,7 +48,7 @@ static bool build_texts(clip_features *f, error *err)
     clip_weights w;
     if (!(f->texts = begin(f, &w, err))) return false;
     f->ids = graph_input(f->texts, "text", DTYPE_I32, 2, (int64_t[]){ f->batch, f->config.text_tokens });
-    f->ends = graph_input(f->texts, "ends", DTYPE_I32, 1, &f->batch);
+    f->ends = clip_ends_input(f->texts, f->batch);
     f->of_texts = clip_text_features(f->texts, &f->config, &w, f->ids, f->ends, NULL);
     graph_keep(f->of_texts);
     return graph_sound(f->texts, err);
@@ -159,9 +159,10 @@ bool clip_features_texts(clip_features *f, const int32_t *ids, const int64_t *en
             *at = block + f->batch * tokens;
     if (!block) return error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)f->batch);
     memcpy(block, ids, (size_t)(count * tokens) * sizeof *block);
-    for (int64_t i = 0; i < f->batch; ++i) at[i] = (int32_t)(i * tokens + (i < count ? ends[i] : 0));
-    bool ok = need_texts(f, err) && graph_write(f->ids, block, err) && graph_write(f->ends, at, err) &&
-              graph_run(f->texts, err) && read_rows(f, f->of_texts, count, out, err);
+    for (int64_t i = 0; i < f->batch; ++i) at[i] = i < count ? (int32_t)ends[i] : 0;
+    bool ok = need_texts(f, err) && graph_write(f->ids, block, err) &&
+              clip_write_ends(f->ends, at, tokens, err) && graph_run(f->texts, err) &&
+              read_rows(f, f->of_texts, count, out, err);
     free(block);
     return ok;
 }

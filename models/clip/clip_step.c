@@ -11,7 +11,7 @@ static void make_inputs(clip_step *s, const clip_config *c)
     int64_t samples = training_samples(&c->training), size = c->image_size, batch = c->batch;
     s->pixels = graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ samples, size, size, 3 });
     s->text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ samples, c->text_tokens });
-    s->ends = graph_input(g, "ends", DTYPE_I32, 1, &samples);
+    s->ends = clip_ends_input(g, samples);
     s->random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
     s->targets = graph_input(g, "targets", DTYPE_I32, 1, &batch);
     s->constants = clip_constants_input(g, samples);

@@ -11,7 +11,7 @@
 
 typedef struct clip_step {
     graph *graph;
-    tensor *pixels, *text, *ends; /* inputs, of a part: U8 [b,S,S,3], I32 [b,T], I32 [b] (clip.h) */
+    tensor *pixels, *text, *ends; /* inputs, of a part: U8 [b,S,S,3], I32 [b,T], I32 [2,b] (clip.h) */
     tensor *random;               /* I32 [4] */
     tensor *targets;              /* I32 [B] */
     clip_constants constants;

@@ -41,14 +41,14 @@ static int64_t picture_bytes(const clip_config *c)
 
 /* ---- One step ---- */
 
-/* The part of the batch that begins with sample `first`; ends are counted from the part's start. */
+/* The part of the batch that begins with sample `first`. */
 static bool write_part(void *self, int64_t first, error *err)
 {
     clip_trainer *t = self;
     const clip_config *c = &t->config;
     return graph_write(t->train.pixels, t->pixels + first * picture_bytes(c), err) &&
            graph_write(t->train.text, t->ids + first * c->text_tokens, err) &&
-           graph_write(t->train.ends, t->ends + first, err);
+           clip_write_ends(t->train.ends, t->ends + first, c->text_tokens, err);
 }
 
 /* The text that text_fill has put at a place of the batch, as the tower reads it. */
@@ -60,10 +60,10 @@ static int64_t place(clip_trainer *t, int64_t at, int32_t *ids)
 
 static bool fill_captions(clip_trainer *t, const loader_batch *b, int64_t step, error *err)
 {
-    int64_t tokens = t->config.text_tokens, samples = t->train.division.samples;
+    int64_t tokens = t->config.text_tokens;
     for (int64_t i = 0; i < b->count; ++i) {
         if (!text_fill(t->text, &t->batch, i, &b->known[i], step, err)) return false;
-        t->ends[i] = (int32_t)(i % samples * tokens + place(t, i, t->ids + i * tokens));
+        t->ends[i] = (int32_t)place(t, i, t->ids + i * tokens);
     }
     return true;
 }

@@ -30,8 +30,8 @@ static bool fill_text(const made_up *m, error *err)
     int32_t *ids = malloc((size_t)(samples * (tokens + 1)) * sizeof *ids), *ends = ids + samples * tokens;
     if (!ids) return error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)samples);
     workload_tokens(ids, samples * tokens, clip_rows(&m->config), 1);
-    for (int64_t i = 0; i < samples; ++i) ends[i] = (int32_t)(i * tokens + tokens - 1 - i % (tokens - 1));
-    bool ok = graph_write(s->text, ids, err) && graph_write(s->ends, ends, err);
+    for (int64_t i = 0; i < samples; ++i) ends[i] = (int32_t)(tokens - 1 - i % (tokens - 1));
+    bool ok = graph_write(s->text, ids, err) && clip_write_ends(s->ends, ends, tokens, err);
     free(ids);
     return ok;
 }

@@ -54,12 +54,13 @@ static workload *drawing(device *d, const void *config, const int64_t *values, d
 /* No averages: the others keep none. */
 static const kind_case cases[] = {
     { .name = "decoder:emoji-b32",
-      .sets = { NET_EMOJI, TEXT_EMOJI, "batch=32", "ema=0", "dropout=0" },
+      .sets = { NET_EMOJI, TEXT_EMOJI, "batch=32", "accumulate=1", "recompute=no", "ema=0", "dropout=0" },
       .given = { 128, 112 } },
     { .name = "decoder:64x192-b4",
       .large = true,
       .sets = { "channels=192", "depth=3", "text_tokens=128", "text_vocabulary=8192", "text_width=512",
-                "text_layers=16", "text_heads=8", "batch=4", "ema=0", "dropout=0" },
+                "text_layers=16", "text_heads=8", "batch=4", "accumulate=1", "recompute=no", "ema=0",
+                "dropout=0" },
       .given = { 512, 512 } },
     { .name = "picture:emoji-50",
       .drawing = true,

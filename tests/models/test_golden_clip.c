@@ -34,12 +34,10 @@ static void write_inputs(const golden *k, tensor *pixels, tensor *text, tensor *
 {
     const int32_t *stored = golden_find(k, "in.", "pixels")->data, *at = golden_find(k, "in.", "ends")->data;
     uint8_t bytes[BATCH * SIDE * SIDE * 3];
-    int32_t places[BATCH];
     for (size_t i = 0; i < sizeof bytes; ++i) bytes[i] = (uint8_t)stored[i];
-    for (int i = 0; i < BATCH; ++i) places[i] = i * TEXT + at[i];
     OK(graph_write(pixels, bytes, &golden_error) &&
        graph_write(text, golden_find(k, "in.", "text")->data, &golden_error) &&
-       graph_write(ends, places, &golden_error));
+       clip_write_ends(ends, at, TEXT, &golden_error));
 }
 
 typedef struct both {
@@ -50,11 +48,10 @@ typedef struct both {
 static both build_towers(golden *k, const clip_config *c)
 {
     graph *g = k->graph;
-    const int64_t batch = BATCH;
     both b = { .constants = clip_constants_input(g, BATCH) };
     b.pixels = graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ BATCH, SIDE, SIDE, 3 });
     b.text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ BATCH, TEXT });
-    b.ends = graph_input(g, "ends", DTYPE_I32, 1, &batch);
+    b.ends = clip_ends_input(g, BATCH);
     clip_weights w = clip_declare(g, c);
     b.pictures = clip_picture_features(g, c, &w, &b.constants, b.pixels, NULL);
     b.texts = clip_text_features(g, c, &w, b.text, b.ends, NULL);

@@ -157,6 +157,13 @@ static const op_case cases[] = {
               { 1, { 2 }, OP_INTEGER, .values = (double[]){ 131, 7 } } },
       .ints = { MASK_BIDIRECTIONAL, 260, 0, 0 },
       .large = true },
+    /* So many pairs that a CPU of eight cores takes them whole (attention_short.h). */
+    CASE("many pairs", 4, 35, 4, 20, MASK_BIDIRECTIONAL, 0, 0, 0),
+    CASE("many pairs, causal", 4, 21, 4, 5, MASK_CAUSAL, 5, 4, 3),
+    CROSS("many pairs, last queries", 4, 9, 26, 4, 8, MASK_CAUSAL, 26, 0, 0),
+    CROSS("many pairs, few keys", 4, 21, 3, 4, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
+    VALID("many pairs, valid keys", 4, 1, 19, 4, 8, ((double[]){ 5, 1, 19, 0 }), MASK_BIDIRECTIONAL, 19, 0,
+          0),
     { .name = "fewer keys than a causal mask needs",
       .in = { SHAPE(1, 9, 1, 8), SHAPE(1, 8, 1, 8), SHAPE(1, 8, 1, 8) },
       .ints = { MASK_CAUSAL, 5, 2, 3 },
