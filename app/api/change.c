@@ -266,7 +266,8 @@ static int64_t inversions_of(const change *c, const change_way *way)
     return way == &mix && c->asked.fresh ? 0 : way->inversions;
 }
 
-/* What noise is found for is drawn by DDIM, and, unless more is asked for, as learned and without noise between. */
+/* What noise is found for is drawn by DDIM, and, unless more is asked for, as learned and without noise
+ * between. */
 static bool settle(change *c, const change_way *way, error *err)
 {
     unclip_drawing *d = &c->drawing;

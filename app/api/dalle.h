@@ -1,6 +1,6 @@
-/* dalle.h -- libdalle: open a model folder, draw pictures from captions, vary, mix, edit and fill in pictures,
- * turn pictures into tokens and back, compare pictures with texts, write pictures as PNG.  Plain C, usable from
- * C++.
+/* dalle.h -- libdalle: open a model folder, draw pictures from captions, vary, mix, edit and fill in
+ * pictures, turn pictures into tokens and back, compare pictures with texts, write pictures as PNG.  Plain
+ * C, usable from C++.
  *
  *     dalle_error err;
  *     dalle_model *model = dalle_open("models/demo", NULL, &err);
@@ -13,14 +13,14 @@
  *     dalle_pictures_free(drawn);
  *     dalle_close(model);
  *
- * Errors are values; nothing aborts on what a user passes in, and NULL where something is needed is an error
- * too. After a failure there is nothing to free, outputs of fixed size hold nothing of use, and the model is
- * as it was before: the next call may succeed.  Only after DALLE_DEVICE may the driver have lost what it
- * held: close the model and open it again. A model belongs to one thread at a time.  Your locale is not used,
- * and stays as it is.
+ * Errors are values; nothing aborts on what a user passes in, and NULL where something is needed is an
+ * error too. After a failure there is nothing to free, outputs of fixed size hold nothing of use, and the
+ * model is as it was before: the next call may succeed.  Only after DALLE_DEVICE may the driver have lost
+ * what it held: close the model and open it again. A model belongs to one thread at a time.  Your locale is
+ * not used, and stays as it is.
  *
- * A program built with this header works with later versions of the library: structures that you fill in say
- * their size, those that the library makes only grow at their end, and dalle_error never changes.
+ * A program built with this header works with later versions of the library: structures that you fill in
+ * say their size, those that the library makes only grow at their end, and dalle_error never changes.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_H
 #define DALLE_H
@@ -68,11 +68,11 @@ typedef struct dalle_model dalle_model;
 
 /* A folder may hold any of the parts of a model: a dVAE alone, which turns pictures into tokens and back;
  * with a prior, which draws (DALL-E); a CLIP, alone or beside them, which compares pictures with texts; and
- * beside a CLIP the parts of DALL-E 2: a decoder, which draws pictures of embeddings, upsamplers, which make
- * those larger, and a prior, which makes a caption an embedding.  Calls that need a part that is not there are
- * errors that say how to add it.
- * `device`: NULL for the default, else an index, "cpu", "gpu", a vendor word or part of a name.
- * NULL with *err filled in on failure. */
+ * beside a CLIP the parts of DALL-E 2: a decoder, which draws pictures of embeddings, upsamplers, which
+ * make those larger, and a prior, which makes a caption an embedding.  Calls that need a part that is not
+ * there are errors that say how to add it.
+ * `device`: NULL for the default, else an index, "cpu", "gpu", a vendor word or part of a name. NULL with
+ * *err filled in on failure. */
 DALLE_API dalle_model *dalle_open(const char *folder, const char *device, dalle_error *err);
 /* The same, but these parts only, each of which must be there: less to read and less memory. */
 enum {
@@ -107,12 +107,12 @@ typedef struct dalle_model_info {
     int clip_side, clip_dimensions, clip_text_tokens;
     int64_t clip_parameters;
     double clip_scale;
-    /* What dalle_generate does: by which family, DALL-E 2 where both are there, and pictures of how many pixels
-     * a side; 0: it draws nothing. */
+    /* What dalle_generate does: by which family, DALL-E 2 where both are there, and pictures of how many
+     * pixels a side; 0: it draws nothing. */
     dalle_family family;
     int drawn_side;
-    /* Of DALL-E 2, 0 where it is not there: pixels a side that the decoder draws, before `upsamplers` make them
-     * drawn_side, and parameters; whether the decoder was trained to fill in. */
+    /* Of DALL-E 2, 0 where it is not there: pixels a side that the decoder draws, before `upsamplers` make
+     * them drawn_side, and parameters; whether the decoder was trained to fill in. */
     int decoder_side, upsamplers;
     int64_t decoder_parameters, upsampler_parameters, diffusion_prior_parameters, ar_prior_parameters;
     bool fills;
@@ -137,8 +137,9 @@ typedef struct dalle_sampling {
     }
 DALLE_API void dalle_sampling_init(dalle_sampling *sampling, size_t size);
 
-/* What a DALL-E 2 model is at: step `done` of `total` of the network `name`, for a few pictures at a time, after
- * `ready` of `pictures`; and the share of all the work that is done, 0 to 1, as far as that can be told. */
+/* What a DALL-E 2 model is at: step `done` of `total` of the network `name`, for a few pictures at a time,
+ * after `ready` of `pictures`; and the share of all the work that is done, 0 to 1, as far as that can be
+ * told. */
 typedef struct dalle_stage {
     const char *name;
     int64_t done, total;
@@ -224,8 +225,8 @@ typedef struct dalle_change {
     int count;       /* pictures: 1 to 512 */
     int first;       /* number of the first, as a request's */
     uint64_t seed;
-    /* Of the decoder.  < 0: the model's own, or 1, as learned, where noise that was found for a picture is drawn
-     * without further noise. */
+    /* Of the decoder.  < 0: the model's own, or 1, as learned, where noise that was found for a picture is
+     * drawn without further noise. */
     double guidance;
     /* May be NULL.  An eta below 0 is 1 where pictures are varied, and 0 where they are mixed or edited. */
     const dalle_sampling *sampling;
@@ -238,18 +239,20 @@ typedef struct dalle_change {
     }
 DALLE_API void dalle_change_init(dalle_change *change, size_t size);
 
-/* Variations (3.1): the decoder draws the picture's embedding again, from the noise of which, with eta 0, it draws
- * that picture; eta is how far it strays.  With eta 0 all are alike but for the upsamplers' noise. */
+/* Variations (3.1): the decoder draws the picture's embedding again, from the noise of which, with eta 0,
+ * it draws that picture; eta is how far it strays.  With eta 0 all are alike but for the
+ * upsamplers' noise. */
 DALLE_API dalle_pictures *dalle_vary(dalle_model *model, const dalle_change *change, dalle_error *err);
-/* From one picture to another (3.2): embedding and noise on the great circles between the two's, at 0, 1/(n-1) ..
- * 1, a single one at the half. */
+/* From one picture to another (3.2): embedding and noise on the great circles between the two's, at 0,
+ * 1/(n-1) .. 1, a single one at the half. */
 DALLE_API dalle_pictures *dalle_mix(dalle_model *model, const dalle_change *change, dalle_error *err);
-/* A text's difference (3.3): the embedding goes from the picture's towards the difference of the two texts', up to
- * `strength` of the way (0.25 to 0.5 in the paper), in `count` steps from the picture itself, a single one at the
- * end; the noise stays the picture's. */
+/* A text's difference (3.3): the embedding goes from the picture's towards the difference of the two
+ * texts', up to `strength` of the way (0.25 to 0.5 in the paper), in `count` steps from the picture itself,
+ * a single one at the end; the noise stays the picture's. */
 DALLE_API dalle_pictures *dalle_edit(dalle_model *model, const dalle_change *change, dalle_error *err);
-/* What the mask covers is drawn anew, as the caption says, around what it leaves, which stays as it is.  Needs a
- * prior.  A decoder that was not trained for it (fills) is shown the rest with its noise at each step. */
+/* What the mask covers is drawn anew, as the caption says, around what it leaves, which stays as it is.
+ * Needs a prior.  A decoder that was not trained for it (fills) is shown the rest with its noise at each
+ * step. */
 DALLE_API dalle_pictures *dalle_inpaint(dalle_model *model, const dalle_change *change, dalle_error *err);
 
 /* Words of the caption that were in no training caption, as "a, b", to be freed with dalle_free; NULL if all

@@ -1,5 +1,5 @@
-/* draw_tokens.c -- libdalle draws by tokens: the prior draws them, the dVAE makes them pictures, and where the best
- * of many are wanted the CLIP chooses (rank.c).
+/* draw_tokens.c -- libdalle draws by tokens: the prior draws them, the dVAE makes them pictures, and where
+ * the best of many are wanted the CLIP chooses (rank.c).
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 

@@ -1,5 +1,5 @@
-/* generate.c -- libdalle draws captions: a request is checked (request.c), and drawn by the model's family, token by
- * token (draw_tokens.c) or by diffusion (unclip_generate.c); see dalle.h.
+/* generate.c -- libdalle draws captions: a request is checked (request.c), and drawn by the model's family,
+ * token by token (draw_tokens.c) or by diffusion (unclip_generate.c); see dalle.h.
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 #include "app/api/unclip.h"

@@ -107,8 +107,8 @@ bool api_rank_scores(dalle_model *m, const char *caption, const int32_t *tokens,
                      float *scores, error *err);
 /* The places of the `best` highest of `count` scores, highest first; of two alike the first. */
 bool api_rank_order(const float *scores, int count, int best, int *places, error *err);
-/* Puts a picture into its place among the `kept` best so far of out->count, which are in that order; they come
- * in the order of their numbers.  Returns how many are kept now. */
+/* Puts a picture into its place among the `kept` best so far of out->count, which are in that order; they
+ * come in the order of their numbers.  Returns how many are kept now. */
 int api_rank_keep(dalle_pictures *out, int kept, const uint8_t *rgb, float score, int number);
 
 #endif

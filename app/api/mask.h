@@ -9,8 +9,8 @@
 
 enum { MASK_COVERED = 128 }; /* from this level on */
 
-/* mask [from][from] at another size: a pixel is 1, to be drawn, where any pixel that lies in it even partly is
- * covered, so that what is kept shows nothing of what is not.  out [to][to]. */
+/* mask [from][from] at another size: a pixel is 1, to be drawn, where any pixel that lies in it even partly
+ * is covered, so that what is kept shows nothing of what is not.  out [to][to]. */
 void mask_fit(const uint8_t *mask, int from, int to, float *out);
 /* Refuses one that covers nothing, or leaves nothing of pictures that the network draws at `size`. */
 bool mask_check(const uint8_t *mask, int side, int size, error *err);

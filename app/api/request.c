@@ -1,5 +1,5 @@
-/* request.c -- libdalle's requests: structures of older and newer programs, and what is wrong with what they ask
- * for; see dalle.h.
+/* request.c -- libdalle's requests: structures of older and newer programs, and what is wrong with what
+ * they ask for; see dalle.h.
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 
@@ -42,9 +42,9 @@ void dalle_change_init(dalle_change *change, size_t size)
     start_from(&defaults, sizeof defaults, change, size);
 }
 
-/* `out`, of `known` bytes, from the program's, which has `least` if it is the oldest.  An older program's is
- * shorter: what it does not know is zero, which asks for nothing.  A newer one's is longer, and all right as long
- * as it asks for nothing that is not known here. */
+/* `out`, of `known` bytes, from the program's, which has `least` if it is the oldest.  An older program's
+ * is shorter: what it does not know is zero, which asks for nothing.  A newer one's is longer, and all
+ * right as long as it asks for nothing that is not known here. */
 static bool take(const void *given, size_t least, size_t known, const char *what, const char *starts,
                  void *out, error *err)
 {
@@ -195,7 +195,7 @@ static bool check_sampler(const dalle_sampling *s, error *err)
     if (isnan(s->eta) || s->eta > 1) return error_set(err, ERROR_USAGE, "eta %g; 0 to 1", s->eta);
     if (ddpm && s->eta >= 0)
         return error_set(err, ERROR_USAGE, "eta %g is for the sampler \"ddim\"; \"ddpm\" has none", s->eta);
-    return check_guidance(s->prior_guidance, "guidance of the prior", err);
+    return check_guidance(s->prior_guidance, "prior_guidance", err);
 }
 
 static bool check_upsampling(const dalle_model *m, const dalle_sampling *s, error *err)

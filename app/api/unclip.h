@@ -1,6 +1,6 @@
-/* unclip.h -- how libdalle draws by diffusion (arXiv 2204.06125): a caption becomes embeddings by a prior, those
- * pictures by the decoder, those larger ones by the upsamplers, a few at a time.
- * E numbers of an embedding, S pixels a side of the decoder's pictures.
+/* unclip.h -- how libdalle draws by diffusion (arXiv 2204.06125): a caption becomes embeddings by a prior,
+ * those pictures by the decoder, those larger ones by the upsamplers, a few at a time. E numbers of an
+ * embedding, S pixels a side of the decoder's pictures.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_API_UNCLIP_H
 #define DALLE_CL_API_UNCLIP_H

@@ -1,5 +1,5 @@
-/* unclip_generate.c -- libdalle draws captions by diffusion, a few pictures through all networks at a time, so that of
- * many of which the best are wanted only those are kept (rank.c).
+/* unclip_generate.c -- libdalle draws captions by diffusion, a few pictures through all networks at a time,
+ * so that of many of which the best are wanted only those are kept (rank.c).
  * SPDX-License-Identifier: MIT */
 #include "app/api/unclip.h"
 

@@ -1,5 +1,5 @@
-/* change.h -- what the commands share that make pictures of pictures: reading those, drawing, and what is said and
- * written of it.
+/* change.h -- what the commands share that make pictures of pictures: reading those, drawing, and what is
+ * said and written of it.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_CHANGE_H
 #define DALLE_CL_CLI_CHANGE_H
@@ -25,8 +25,8 @@ typedef struct change_call {
 } change_call;
 
 typedef dalle_pictures *change_draw(dalle_model *model, const dalle_change *change, dalle_error *err);
-/* What a command does beside the rest: `read` fills in its part of the change, before the model is opened; `notes`
- * (may be NULL) says of an opened one what there is to know; `figures` adds to the JSON. */
+/* What a command does beside the rest: `read` fills in its part of the change, before the model is opened;
+ * `notes` (may be NULL) says of an opened one what there is to know; `figures` adds to the JSON. */
 typedef struct change_command {
     change_draw *draw;
     bool prior; /* captions are drawn */

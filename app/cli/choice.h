@@ -32,8 +32,8 @@ typedef struct choice_notes {
 bool choice_note(const cli_call *call, const dalle_request *r, const dalle_pictures *p, choice_notes *out,
                  error *err);
 void choice_notes_free(choice_notes *notes);
-/* The last part of the folder's name, to be freed; *name stays NULL if it has none of its own, or one that is no
- * text.  False: memory is out. */
+/* The last part of the folder's name, to be freed; *name stays NULL if it has none of its own, or one that
+ * is no text.  False: memory is out. */
 bool choice_model_name(const char *folder, char **name);
 
 #endif

@@ -1,5 +1,5 @@
-/* cmd_edit.c -- `dalle-cl edit`: a picture changed as one text differs from another.  Of the models it knows dalle.h
- * only.
+/* cmd_edit.c -- `dalle-cl edit`: a picture changed as one text differs from another.  Of the models it
+ * knows dalle.h only.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/change.h"
 #include "app/cli/sampling.h"

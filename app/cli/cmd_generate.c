@@ -174,8 +174,8 @@ static bool draw(const cli_call *call, dalle_model *model, const dalle_sampling 
 
 /* ---- Which kind of model it is ---- */
 
-/* The folder says it: by diffusion draws what has a decoder, and what has a prior for one and nothing else that
- * draws. */
+/* The folder says it: by diffusion draws what has a decoder, and what has a prior for one and nothing else
+ * that draws. */
 static bool diffuses(unsigned there)
 {
     return (there & DALLE_DECODER) ||

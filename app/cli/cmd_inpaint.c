@@ -1,4 +1,5 @@
-/* cmd_inpaint.c -- `dalle-cl inpaint`: what a mask covers is drawn anew.  Of the models it knows dalle.h only.
+/* cmd_inpaint.c -- `dalle-cl inpaint`: what a mask covers is drawn anew.  Of the models it knows dalle.h
+ * only.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/change.h"
 #include "app/cli/sampling.h"

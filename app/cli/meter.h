@@ -1,5 +1,5 @@
-/* meter.h -- the line on the terminal that says how far a drawing is.  Each function is one of dalle.h's progress
- * functions, with a meter as its context, and stops the work when the user has interrupted it.
+/* meter.h -- the line on the terminal that says how far a drawing is.  Each function is one of dalle.h's
+ * progress functions, with a meter as its context, and stops the work when the user has interrupted it.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_METER_H
 #define DALLE_CL_CLI_METER_H

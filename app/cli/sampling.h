@@ -6,8 +6,8 @@
 #include "app/api/dalle.h"
 #include "app/cli/cli.h"
 
-/* For cli_command.fill: those of `generate`, which has a guidance of its own; of a command that reads a caption and a
- * picture; and of those that read pictures alone. */
+/* For cli_command.fill: those of `generate`, which has a guidance of its own; of a command that reads a
+ * caption and a picture; and of those that read pictures alone. */
 void sampling_fill(cli_command *c);
 void sampling_fill_caption(cli_command *c);
 void sampling_fill_pictures(cli_command *c);

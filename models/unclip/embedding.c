@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Below this sine of the angle the circle's formula is lost in rounding; the straight line is the circle then. */
+/* Below this sine of the angle the circle's formula is lost in rounding; the straight line is the circle
+ * then. */
 #define FLAT 1e-6
 
 static double dot(const float *a, const float *b, int64_t size)

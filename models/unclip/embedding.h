@@ -24,11 +24,11 @@ typedef struct embedding_request {
     void *context;
 } embedding_request;
 
-/* Along the great circle from a to b, both [size] of length 1: at `share` 0 it is a, at 1 it is b
- * (arXiv 2204.06125, 3.2).  Opposite ends have no such circle: then the straight line is taken, made 1 long. */
+/* Along the great circle from a to b, both [size] of length 1: at `share` 0 it is a, at 1 it is b (arXiv
+ * 2204.06125, 3.2).  Opposite ends have no such circle: then the straight line is taken, made 1 long. */
 void embedding_slerp(const float *a, const float *b, int64_t size, double share, float *out);
-/* The same for vectors of any length, such as noise: their directions go along the circle, and the length goes
- * straight from the one to the other. */
+/* The same for vectors of any length, such as noise: their directions go along the circle, and the length
+ * goes straight from the one to the other. */
 void embedding_between(const float *a, const float *b, int64_t size, double share, float *out);
 /* Makes x [size] 1 long.  False: it has no direction, being 0 or no numbers, and stays as it is. */
 bool embedding_norm(float *x, int64_t size);

@@ -155,6 +155,36 @@ static void test_sizes(void **state)
     is(DALLE_USAGE, "DALLE_REQUEST_DEFAULTS");
 }
 
+/* What only models that draw by diffusion do. */
+static void test_other_family(void **state)
+{
+    (void)state;
+    uint8_t rgb[DRAWING_BYTES] = { 0 };
+    const dalle_sampling s = DALLE_SAMPLING_DEFAULTS;
+    dalle_request r = request_for("a red square", 1);
+    assert_int_equal(dalle_get_info(model)->family, DALLE_DRAWS_TOKENS);
+    assert_int_equal(dalle_get_info(model)->drawn_side, SIDE);
+    r.sampling = &s;
+    assert_null(dalle_generate(model, &r, &failure));
+    is(DALLE_USAGE, "draws tokens one by one");
+    dalle_change c;
+    memset(&c, 0x5a, sizeof c);
+    dalle_change_init(&c, sizeof c);
+    c.rgb = rgb;
+    c.side = SIDE;
+    assert_null(dalle_vary(model, &c, &failure));
+    is(DALLE_USAGE, "dalle-cl train decoder");
+    assert_null(dalle_vary(NULL, &c, &failure));
+    is(DALLE_USAGE, "the model is NULL");
+    unsigned parts;
+    assert_true(dalle_find_parts(path_of("model"), &parts, &failure));
+    assert_int_equal(parts, DALLE_DVAE | DALLE_PRIOR);
+    assert_false(dalle_find_parts(NULL, &parts, &failure));
+    is(DALLE_USAGE, "the model's folder is NULL");
+    dalle_change_init(NULL, sizeof c);
+    dalle_sampling_init(NULL, sizeof s);
+}
+
 /* ---- Kinds of errors, and messages ---- */
 
 static void test_kinds(void **state)
@@ -251,9 +281,9 @@ int main(void)
 {
     device_close(device_or_skip());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_null),      cmocka_unit_test(test_counts), cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_png_texts), cmocka_unit_test(test_kinds),  cmocka_unit_test(test_listener),
-        cmocka_unit_test(test_png),
+        cmocka_unit_test(test_null),         cmocka_unit_test(test_counts),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_other_family), cmocka_unit_test(test_png_texts), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_listener),     cmocka_unit_test(test_png),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,5 +1,5 @@
-/* unclip_model.h -- a DALL-E 2 trained for seconds on eight pictures of 16 x 16, which tests share: a CLIP, a diffusion
- * prior, a decoder of 8 x 8 and an upsampler from there to 16 x 16.
+/* unclip_model.h -- a DALL-E 2 trained for seconds on eight pictures of 16 x 16, which tests share: a CLIP,
+ * a diffusion prior, a decoder of 8 x 8 and an upsampler from there to 16 x 16.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_API_UNCLIP_MODEL_H
 #define DALLE_CL_TESTS_API_UNCLIP_MODEL_H
@@ -22,8 +22,8 @@ static UNUSED bool train_with(const char *kind, const char *data, const char *cl
     return kinds_find(kind)->train(&r, err);
 }
 
-/* base/data.tar, the runs base/clip, base/embed, base/decoder, base/up, and base/model of all, base/bare without
- * upsampler. */
+/* base/data.tar, the runs base/clip, base/embed, base/decoder, base/up, and base/model of all, base/bare
+ * without upsampler. */
 static UNUSED bool make_unclip(device *d, const room *base, const char *steps, error *err)
 {
     const char *const text[] = { steps, "text_vocabulary=288", "sample_every=0", NULL },

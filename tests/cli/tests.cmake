@@ -38,6 +38,7 @@ cli_script(outputs ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/outpu
 cli_script(signals $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/signals)
 cli_script(captions ${PROJECT_BINARY_DIR}/captions)
 cli_script(rank ${PROJECT_BINARY_DIR}/rank)
+cli_script(unclip ${PROJECT_BINARY_DIR}/unclip)
 cli_script(data_commands $<TARGET_FILE:make_damage> $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/data-commands)
 cli_script(index ${PROJECT_BINARY_DIR}/cli-index)
 cli_script(home ${PROJECT_BINARY_DIR}/home)

@@ -6,6 +6,7 @@
 #   app/api, which draws with the kinds that DALL-E consists of, and app/eval, which measures each as what it is, may
 #   include their headers, but not spell them;
 #   an example for people, a text that begins with "dalle-cl "; comments; tests and tools;
+#   what draws with a DALL-E 2 by dalle.h alone, and speaks to people of that model's networks;
 #   what is said of the setting `clip`, the largest gradient norm.
 # And each folder has what the commands count on.
 # SPDX-License-Identifier: MIT
@@ -60,8 +61,9 @@ for kind in $kinds; do
     spelled=$(echo "$kind" | tr _ -)
     texts models/$kind/*.c | grep -q ":\"$spelled\"\$" || complain "models/$kind does not say its name: is it looked for rightly?"
     builders=$(grep -l "#include \"models/$kind/" models/*/*.[ch] | sed 's|/[^/]*$||' | sort -u)
-    files=$(find app host data models -name '*.[ch]' -o -name '*.cc' -o -name '*.def' | grep -v -e "^models/\([a-z0-9_]*_\)\{0,1\}$kind/" -e '^data/.*\.def$' |
-        LC_ALL=C sort)
+    files=$(find app host data models -name '*.[ch]' -o -name '*.cc' -o -name '*.def' |
+        grep -v -e "^models/\([a-z0-9_]*_\)\{0,1\}$kind/" -e '^data/.*\.def$' \
+            -e '^app/cli/\(sampling\|cmd_\(vary\|mix\|edit\|inpaint\)\)\.c$' | LC_ALL=C sort)
     for folder in $builders; do files=$(echo "$files" | grep -v "^$folder/"); done
     # The name of another kind that ends with this one's, "diffusion-prior", is not this one's.
     longer=$(for other in $kinds; do case $other in *_"$kind") echo "s/${other%_"$kind"}[-_ ]$kind//g;" ;; esac; done)

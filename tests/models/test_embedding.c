@@ -1,4 +1,5 @@
-/* test_embedding.c -- mixing embeddings and noise, and what a text's difference is (models/unclip/embedding.h).
+/* test_embedding.c -- mixing embeddings and noise, and what a text's difference is
+ * (models/unclip/embedding.h).
  * SPDX-License-Identifier: MIT */
 #include "models/unclip/embedding.h"
 #include "tests/data/fixtures.h"
