@@ -137,6 +137,25 @@ def clip(variant, sizes, batch):
     return step_of(model, lambda: call(pixels, text, ends)[0], optimizer(model, 1e-4, 0.98, 0.2), 0)
 
 
+def rank(variant, sizes, count):
+    """A caption's and `count` pictures' features, so many pictures at a time, and their order."""
+    import torch
+    from bench_clip import Clip, ClipSizes
+    name, _, at_once = variant.partition("-")
+    s = ClipSizes(*sizes)
+    model = Clip(s).requires_grad_(False).eval()
+    pixels = torch.randint(0, 256, (count, s.image, s.image, 3), dtype=torch.uint8)
+    text, ends = torch.randint(0, s.rows, (1, s.text)), torch.tensor([s.text - 1])
+    visual, size = compiled(model.visual, name), int(at_once or 64)
+
+    @torch.inference_mode()
+    def run():
+        caption = model.captions(text, ends)[0]
+        pictures = torch.cat([visual(part) for part in pixels.split(size)])
+        return torch.argsort(pictures @ caption, descending=True)
+    return run
+
+
 # ---- Cases ----
 
 DVAE = {"paper-256": (256, 256, 4, 8192), "hid64-64": (64, 64, 3, 1024)}  # picture, channels, groups, codes
@@ -151,6 +170,7 @@ VARIANTS = {
     "dvae": ("eager", "channels_last", "compile"),  # compile: of channels_last
     "prior": ("eager", "dense", "compile", "compile_dense"),
     "clip": ("eager", "compile"),
+    "rank": ("eager-16", "eager-64", "compile-64"),  # pictures at a time
     "sample": ("eager", "dense", "compile", "compile_freeze"),
     "sample-f16": ("compile", "bf16"),  # ours stores its matrices in f16
     "start": ("eager",),
@@ -175,6 +195,9 @@ def parse(case):
         return kind, lambda variant: prior(variant, PRIOR[name], int(batch))
     if kind == "clip" and name in CLIP and batch.isdigit():
         return kind, lambda variant: clip(variant, CLIP[name], int(batch))
+    name, _, count = rest.rpartition("-n")
+    if kind == "rank" and name in CLIP and count.isdigit():
+        return kind, lambda variant: rank(variant, CLIP[name], int(count))
     if kind == "sample" and (name := rest.removesuffix("-f16")) in PRIOR:
         return kind + rest.removeprefix(name), lambda variant: sample(variant, PRIOR[name])
     if case == "start":
