@@ -1,4 +1,5 @@
-/* clip_workload.h -- CLIP's training step, and the ranking of drawings, on made-up pictures and captions: workload.h.
+/* clip_workload.h -- CLIP's training step, and the ranking of drawings, on made-up pictures and captions:
+ * workload.h.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_CLIP_CLIP_WORKLOAD_H
 #define DALLE_CL_MODELS_CLIP_CLIP_WORKLOAD_H
