@@ -77,7 +77,8 @@ def geometric_mean(numbers):
 GROUPS = (("Matrix products", "gemm:", ("nn", "nt", "tn")),
           ("Convolutions, kernels of 1x1", "conv:.*,k1$", ("forward", "data", "weights")),
           ("Convolutions, larger kernels", "conv:", ("forward", "data", "weights")),
-          ("Training steps", "dvae:|prior:|clip:", ()), ("Drawing", "sample:", ()), ("Starting", "start$", ()), ("Other", "", ()))
+          ("Training steps", "dvae:|prior:|clip:", ()), ("Drawing", "sample:", ()), ("Ranking", "rank:", ()),
+          ("Starting", "start$", ()), ("Other", "", ()))
 
 
 def grouped(cases):

@@ -219,6 +219,25 @@ def upsampled(variant, size, count):
     return run
 
 
+def rank(variant, sizes, count):
+    """A caption's and `count` pictures' features, so many pictures at a time, and their order."""
+    import torch
+    from bench_clip import Clip, ClipSizes
+    name, _, at_once = variant.partition("-")
+    s = ClipSizes(*sizes)
+    model = Clip(s).requires_grad_(False).eval()
+    pixels = torch.randint(0, 256, (count, s.image, s.image, 3), dtype=torch.uint8)
+    text, ends = torch.randint(0, s.rows, (1, s.text)), torch.tensor([s.text - 1])
+    visual, size = compiled(model.visual, name), int(at_once or 64)
+
+    @torch.inference_mode()
+    def run():
+        caption = model.captions(text, ends)[0]
+        pictures = torch.cat([visual(part) for part in pixels.split(size)])
+        return torch.argsort(pictures @ caption, descending=True)
+    return run
+
+
 # ---- Cases ----
 
 DVAE = {"paper-256": (256, 256, 4, 8192), "hid64-64": (64, 64, 3, 1024)}  # picture, channels, groups, codes
@@ -240,6 +259,7 @@ VARIANTS = {
     "decoder": ("eager", "channels_last", "compile"),
     "upsampler": ("eager", "channels_last", "compile"),
     "picture": ("eager", "channels_last", "compile"),
+    "rank": ("eager-16", "eager-64", "compile-64"),  # pictures at a time
     "sample": ("eager", "dense", "compile", "compile_freeze"),
     "sample-f16": ("compile", "bf16"),  # ours stores its matrices in f16
     "start": ("eager",),
@@ -272,6 +292,9 @@ def parse(case):
         return "picture", lambda variant: upsampled(variant, 64, 27)
     if case == "picture:emoji-50":
         return kind, lambda variant: picture(variant, "emoji", 50)
+    name, _, count = rest.rpartition("-n")
+    if kind == "rank" and name in CLIP and count.isdigit():
+        return kind, lambda variant: rank(variant, CLIP[name], int(count))
     if kind == "sample" and (name := rest.removesuffix("-f16")) in PRIOR:
         return kind + rest.removeprefix(name), lambda variant: sample(variant, PRIOR[name])
     if case == "start":

@@ -1,10 +1,11 @@
-/* attention_short.cl -- attention of streams so short that all of a pair (batch, head) fits a cache: the products
- * and sums of attention.cl, on CPUs.
+/* attention_short.cl -- attention of streams so short that all of a pair (batch, head) fits a cache: the
+ * products and sums of attention.cl, on CPUs.
  *
- * A work-item is a group, and takes every (number of groups)-th pair whole.  It packs the pair's operands into its
- * scratch, rows [T][HEAD_ROW] and panels [T / VEC][HEAD_ROW][VEC], where they are read as often as there are
- * tiles.  The gradient keeps the weights P = exp(scale q k^T - lse) and their slopes dS = P (dP - delta), both
- * [queries][KEYS], and makes all three from them: dq = scale dS k, dv = P^T dy, dk = dS^T (scale q).
+ * A work-item is a group, and takes every (number of groups)-th pair whole.  It packs the pair's operands
+ * into its scratch, rows [T][HEAD_ROW] and panels [T / VEC][HEAD_ROW][VEC], where they are read as often as
+ * there are tiles.  The gradient keeps the weights P = exp(scale q k^T - lse) and their slopes
+ * dS = P (dP - delta), both [queries][KEYS], and makes all three from them: dq = scale dS k, dv = P^T dy,
+ * dk = dS^T (scale q).
  * Options: HEAD, MR, KEYS (at least as many as there are, in whole tiles and vectors), HAVE_VALID, and the
  * operands' storage types.  Masks of one band without blocks.
  * SPDX-License-Identifier: MIT */
@@ -116,7 +117,8 @@ DEFINE_WEIGH(dv, DV_STORE)
 
 /* ---- What a tile of queries sees ---- */
 
-/* Blocks of VEC keys up to the last that some query of a tile sees; and MR - 1 keys beyond it, for tiles of keys. */
+/* Blocks of VEC keys up to the last that some query of a tile sees; and MR - 1 keys beyond it, for tiles of
+ * keys. */
 static inline int blocks_seen(const mask_bands m, const int newest_query)
 {
     return min(mask_newest(m, newest_query) + MR - 1, m.length - 1) / VEC + 1;
@@ -246,8 +248,8 @@ static inline void weights_and_slopes(__global float *weight, __global float *sl
     }
 }
 
-/* scratch of a group: q's and dy's rows, k's rows, k's and v's panels, two more, and the queries' deltas; then
- * weights and slopes. */
+/* scratch of a group: q's and dy's rows, k's rows, k's and v's panels, two more, and the queries' deltas;
+ * then weights and slopes. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 attention_short_backward(TENSOR_OUT(DQ_STORE, dq), TENSOR_OUT(DK_STORE, dk), TENSOR_OUT(DV_STORE, dv),
                          TENSOR_IN(Q_STORE, q), TENSOR_IN(K_STORE, k), TENSOR_IN(V_STORE, v), TENSOR_IN(Y_STORE, y),

@@ -3,8 +3,8 @@
  * each query's log of its sum, by packed place (cl/ops/attention.cl), from which the backward pass makes the
  * weights again:
  *   P = exp(scale q k^T - lse), dv = P^T dy, dS = P (dy v^T - dy . y), dq = scale dS k, dk = scale dS^T q.
- * Work grows with the keys seen: tiles walk only ranges of keys that some query of theirs sees.  Short streams go
- * another way on CPUs (attention_short.h).
+ * Work grows with the keys seen: tiles walk only ranges of keys that some query of theirs sees.  Short
+ * streams go another way on CPUs (attention_short.h).
  * SPDX-License-Identifier: MIT */
 #include "cl/mask.clh"
 #include "host/ops/attention_short.h"

@@ -26,7 +26,7 @@ typedef struct short_sizes {
     int64_t pairs, groups;
 } short_sizes;
 
-/* Rows done for nothing cost as much as others; the fewer are done at once, the more often panels are read. */
+/* Rows done for nothing cost as much as others; the fewer at once, the more often panels are read. */
 static int64_t choose_rows(const device_info *info, int64_t queries, int64_t keys)
 {
     const int64_t greatest = info->vector_width >= 16 ? 8 : 6;

@@ -1,5 +1,5 @@
-/* attention_short.h -- attention of short streams on CPUs (cl/ops/attention_short.cl), and what its nodes have in
- * common with those of all others.
+/* attention_short.h -- attention of short streams on CPUs (cl/ops/attention_short.cl), and what its nodes
+ * have in common with those of all others.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_OPS_ATTENTION_SHORT_H
 #define DALLE_CL_OPS_ATTENTION_SHORT_H

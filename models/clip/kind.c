@@ -27,13 +27,22 @@ static workload *step(device *d, const void *config, const int64_t *given, error
     return clip_workload(d, config, err);
 }
 
+static workload *ranking(device *d, const void *config, const int64_t *pictures, dtype type, error *err)
+{
+    (void)type; /* its matrices are stored as they are trained */
+    return clip_workload_ranking(d, config, *pictures, err);
+}
+
+#define SIZES_EMOJI \
+    "image_size=64", "patch=8", "image_layers=5", "image_width=160", "image_heads=5", "text_layers=3", \
+        "text_width=112", "text_heads=4", "text_tokens=24", "text_vocabulary=1536", "embedding=128"
+
 /* At sizes that PyTorch has been measured at.  No averages: the others keep none. */
 static const kind_case cases[] = {
     { .name = "clip:vit-b-32-b16", .large = true, .sets = { "batch=16", "accumulate=1" } },
-    { .name = "clip:emoji-b128",
-      .sets = { "image_size=64", "patch=8", "image_layers=5", "image_width=160", "image_heads=5",
-                "text_layers=3", "text_width=112", "text_heads=4", "text_tokens=24", "text_vocabulary=1536",
-                "embedding=128", "batch=128", "accumulate=1" } },
+    { .name = "clip:emoji-b128", .sets = { SIZES_EMOJI, "batch=128", "accumulate=1" } },
+    { .name = "rank:vit-b-32-n512", .large = true, .drawing = true, .given = { 512 } },
+    { .name = "rank:emoji-n512", .drawing = true, .sets = { SIZES_EMOJI }, .given = { 512 } },
     { .name = NULL },
 };
 
@@ -98,6 +107,7 @@ const model_kind clip_kind = {
     .train = clip_train,
     .fit = fit,
     .step = step,
+    .drawing = ranking,
     .cases = cases,
     .files = files,
     .open = open_part,

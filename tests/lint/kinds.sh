@@ -65,6 +65,8 @@ for kind in $kinds; do
         grep -v -e "^models/\([a-z0-9_]*_\)\{0,1\}$kind/" -e '^data/.*\.def$' \
             -e '^app/cli/\(sampling\|cmd_\(vary\|mix\|edit\|inpaint\)\)\.c$' | LC_ALL=C sort)
     for folder in $builders; do files=$(echo "$files" | grep -v "^$folder/"); done
+    # A dVAE has a decoder, too.
+    [ "$kind" = decoder ] && files=$(echo "$files" | grep -v -e '^models/\(dvae\|prior\)/' -e '^app/eval/reconstructor\.c$')
     # The name of another kind that ends with this one's, "diffusion-prior", is not this one's.
     longer=$(for other in $kinds; do case $other in *_"$kind") echo "s/${other%_"$kind"}[-_ ]$kind//g;" ;; esac; done)
     # shellcheck disable=SC2086

@@ -52,7 +52,8 @@ static bool write_part(void *self, int64_t first, error *err)
     int32_t ends[BATCH];
     for (int i = 0; i < r->step.division.samples; ++i) ends[i] = (int32_t)((first + i) * 5 % TEXT);
     return graph_write(r->step.pixels, r->pixels + first * DRAWING_BYTES, err) &&
-           graph_write(r->step.text, r->text + first * TEXT, err) && clip_write_ends(r->step.ends, ends, TEXT, err);
+           graph_write(r->step.text, r->text + first * TEXT, err) &&
+           clip_write_ends(r->step.ends, ends, TEXT, err);
 }
 
 static void fill(clip_run *r)
