@@ -5,6 +5,7 @@
 #include "app/cli/pictures.h"
 #include "app/cli/print.h"
 #include "host/base/json_tree.h"
+#include "host/base/log.h"
 #include "host/base/utf8.h"
 
 #include <stdlib.h>
@@ -73,13 +74,18 @@ static bool read_rectangle(const char *text, const dalle_model_info *info, int *
 {
     int x, y, width, height, side = info->side, row = side / info->tokens_side;
     char end;
-    if (sscanf(text, "%d,%d,%d,%d%c", &x, &y, &width, &height, &end) != 4 || x < 0 || y < 0 || width < 1 ||
-        height < 1 || x >= side || y >= side || width > side - x || height > side - y)
+    /* More digits than a size has would not fit, and what becomes of them nobody promises. */
+    if (sscanf(text, "%9d,%9d,%9d,%9d%c", &x, &y, &width, &height, &end) != 4 || x < 0 || y < 0 ||
+        width < 1 || height < 1 || x >= side || y >= side || width > side - x || height > side - y)
         return error_set(err, ERROR_USAGE,
                          "generate: --inpaint '%s' is no rectangle X,Y,W,H within %d x %d pixels", text, side,
                          side);
     *rows = y / row;
-    if (x == 0 && width == side && y + height == side) return true;
+    if (x == 0 && width == side && y + height == side) {
+        if (y % row)
+            log_info("a row of tokens is %d pixels high: drawn anew from row %d on", row, *rows * row);
+        return true;
+    }
     return error_set(err, ERROR_USAGE,
                      "generate: --inpaint %s: this model draws in raster order, row by row, and does not see "
                      "what lies right of a place or below it, so that a rectangle would not fit what is "

@@ -336,9 +336,23 @@ static bool find(finder *f, error *err)
     return show(f, err);
 }
 
+/* The file of embeddings is read the next time, so that nothing else may be written over it. */
+static bool check_kept(const cli_call *call, error *err)
+{
+    static const char *const others[] = { "output", "copy" };
+    const char *kept = cli_text(call, "embeddings");
+    for (int i = 0; kept && i < 2; ++i) {
+        const char *other = cli_text(call, others[i]);
+        if (other && strcmp(other, kept) == 0)
+            return error_set(err, ERROR_USAGE, "find: --%s and --embeddings both name '%s'", others[i], kept);
+    }
+    return true;
+}
+
 static bool run_find(const cli_call *call, error *err)
 {
     finder f = { .call = call };
+    if (!check_kept(call, err)) return false;
     if (!cli_given(call, "output")) {
         cli_catch_interrupts();
         cli_interrupt_ends("stopped; nothing was written");

@@ -212,7 +212,7 @@ static json_t *figures_json(const figures *f)
         json_t *of = json_object();
         for (int i = 0; i < f->count; ++i)
             if (strcmp(f->at[i].group, groups[g].name) == 0) put_figure(&of, &f->at[i]);
-        if (of && json_object_size(of))
+        if (!of || json_object_size(of)) /* without memory the whole says so */
             json_tree_put(&all, groups[g].name, of);
         else
             json_decref(of);

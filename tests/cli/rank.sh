@@ -109,6 +109,9 @@ draw --start set/reda.png --rows 4 -o same.png --no-rank -q
 same s.png same.png
 draw --start set/reda.png --inpaint 0,8,16,8 -o same.png --no-rank -q
 same s.png same.png
+draw --start set/reda.png --inpaint 0,9,16,7 -o same.png --no-rank
+warns "drawn anew from row 8 on"
+same s.png same.png
 draw --start set/reda.png --rows 0 -n 4 --of 4 -o none.png
 same none.png bare.png
 draw --start twenty.png --rows 7 -o large.png --json
@@ -126,7 +129,7 @@ part="raster order"
 refused_start --inpaint 4,4,8,8
 warns "--rows 2"
 part="no rectangle"
-for rectangle in 0,8,16,9 1,2,3 a,b,c,d 0,8,16,8,1 -1,0,16,16 0,0,0,16; do refused_start --inpaint=$rectangle; done
+for rectangle in 0,8,16,9 1,2,3 a,b,c,d 0,8,16,8,1 0,4294967304,16,8 -1,0,16,16 0,0,0,16; do refused_start --inpaint=$rectangle; done
 runs 1 generate -m model a --start nowhere.png
 warns nowhere.png
 printf 'no picture' >bad.png

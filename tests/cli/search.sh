@@ -65,6 +65,11 @@ warns "'clip' has no prior"
 runs 2 encode -m clip photos/0.png
 warns "'clip' holds no trained dVAE"
 
+# Two outputs have two names.
+runs 2 find -m clip photos "a red square" --embeddings kept -o kept
+warns "--output and --embeddings both name 'kept'"
+[ ! -e kept ] || failed "one of two outputs of one name was written"
+
 # Scores: pictures and texts in any order; probabilities add up; a name of nothing that is a text.
 runs 0 score -m clip photos/0.png "a red roundel" "a blue square"
 says "photos/0.png"

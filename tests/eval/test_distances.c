@@ -1,5 +1,5 @@
-/* test_distances.c -- which distances of Inception's features an evaluation has, of how many pictures, and what
- * it says where there are few.  The features are made up; the network only names itself.
+/* test_distances.c -- which distances of Inception's features an evaluation has, of how many pictures, and
+ * what it says where there are few.  The features are made up; the network only names itself.
  * SPDX-License-Identifier: MIT */
 #include "app/eval/internal.h"
 #include "app/eval/mmd.h"
