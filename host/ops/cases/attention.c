@@ -159,6 +159,11 @@ static const op_case cases[] = {
       .large = true },
     /* So many pairs that a CPU of eight cores takes them whole (attention_short.h). */
     CASE("many pairs", 4, 35, 4, 20, MASK_BIDIRECTIONAL, 0, 0, 0),
+    { .name = "many pairs of longer streams",
+      .in = { SHAPE(1, 33, 4, 8), SHAPE(1, 150, 4, 8), SHAPE(1, 150, 4, 8) },
+      .ints = { MASK_BIDIRECTIONAL, 0, 0, 0 },
+      .f32_only = true,
+      .large = true },
     CASE("many pairs, causal", 4, 21, 4, 5, MASK_CAUSAL, 5, 4, 3),
     CROSS("many pairs, last queries", 4, 9, 26, 4, 8, MASK_CAUSAL, 26, 0, 0),
     CROSS("many pairs, few keys", 4, 21, 3, 4, 8, MASK_BIDIRECTIONAL, 0, 0, 0),
