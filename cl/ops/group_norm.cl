@@ -20,7 +20,7 @@
  * Options: ACTIVATION; X_STORE, Y_STORE (of y or dx), DY_STORE, GAIN_STORE, BIAS_STORE, SCALE_STORE,
  * SHIFT_STORE; SCALED: there are scale and shift; ADDED: what dx is added to, of dx's type; VECTORS: vectors
  * of columns that one work-item of the sums owns, which divide the columns if more than 1; WHOLE: columns are
- * whole vectors.
+ * whole vectors; KEPT: du waits in dx, which is of floats, while the sums are made: f' is long to compute.
  * SPDX-License-Identifier: MIT */
 #include "activation.clh"
 #include "reduce.clh"
@@ -60,6 +60,9 @@
 #endif
 #ifndef WHOLE
 #define WHOLE 0
+#endif
+#ifndef KEPT
+#define KEPT 0
 #endif
 
 #define X_TYPE __global const ELEMENT(X_STORE) *
@@ -122,8 +125,8 @@ INLINE void forward_sums(__global float *part, X_TYPE x, const int columns, cons
     }
 }
 
-INLINE void backward_sums(__global float *part, DY_TYPE dy, X_TYPE x, IN_TYPE(STORE_F32) table, const int columns,
-                          const int begin, const int end, int c, const int last)
+INLINE void backward_sums(__global float *part, __global float *kept, DY_TYPE dy, X_TYPE x, IN_TYPE(STORE_F32) table,
+                          const int columns, const int begin, const int end, int c, const int last)
 {
     for (; c + VECTORS * VEC <= last; c += VECTORS * VEC) {
         floatv mean[VECTORS], factor[VECTORS], offset[VECTORS], sum[VECTORS], dot[VECTORS];
@@ -142,6 +145,9 @@ INLINE void backward_sums(__global float *part, DY_TYPE dy, X_TYPE x, IN_TYPE(ST
                 const floatv du = TIMES_SLOPE_VEC(ACTIVATION, LOAD_VEC(DY_STORE, dy, at), d * factor[v] + offset[v]);
                 sum[v] += du;
                 dot[v] += du * d;
+#if KEPT
+                VSTORE_F32(du, kept, at);
+#endif
             }
         UNROLLED for (int v = 0; v < VECTORS; ++v)
         {
@@ -158,6 +164,9 @@ INLINE void backward_sums(__global float *part, DY_TYPE dy, X_TYPE x, IN_TYPE(ST
             const float du = TIMES_SLOPE_ONE(ACTIVATION, LOAD(DY_STORE, dy, at), u);
             sum += du;
             dot += du * d;
+#if KEPT
+            kept[at] = du;
+#endif
         }
         part[c] = sum;
         part[columns + c] = dot;
@@ -260,24 +269,30 @@ INLINE float forward_one(X_TYPE x, IN_TYPE(STORE_F32) table, const int columns, 
     return FORWARD_VALUE(ACTIVATE_ONE, LOAD, ONE_OF, i, c);
 }
 
+#if KEPT
+#define SLOPED(TIMES_SLOPE, LOAD_X, LOAD_TABLE, i, c) LOAD_X(STORE_F32, kept, i)
+#else
+#define SLOPED(TIMES_SLOPE, LOAD_X, LOAD_TABLE, i, c) \
+    TIMES_SLOPE(ACTIVATION, LOAD_X(DY_STORE, dy, i), d * factor + LOAD_TABLE(OFFSET(table), c))
+#endif
 #define BACKWARD_VALUE(TYPE, TIMES_SLOPE, LOAD_X, LOAD_TABLE, i, c) \
     const TYPE factor = LOAD_TABLE(FACTOR(table), c), d = LOAD_X(X_STORE, x, i) - LOAD_TABLE(MEAN(table), c); \
-    const TYPE du = TIMES_SLOPE(ACTIVATION, LOAD_X(DY_STORE, dy, i), d * factor + LOAD_TABLE(OFFSET(table), c)); \
-    const TYPE value = factor * du + LOAD_TABLE(part, c) * d + LOAD_TABLE(part + columns, c)
+    const TYPE value = factor * SLOPED(TIMES_SLOPE, LOAD_X, LOAD_TABLE, i, c) + LOAD_TABLE(part, c) * d + \
+                       LOAD_TABLE(part + columns, c)
 #if ADDED
 #define WITH_ADDED(LOAD_X, i) (value + LOAD_X(Y_STORE, added, i))
 #else
 #define WITH_ADDED(LOAD_X, i) (value)
 #endif
 
-INLINE floatv backward_vector(DY_TYPE dy, X_TYPE x, IN_TYPE(Y_STORE) added, IN_TYPE(STORE_F32) table,
+INLINE floatv backward_vector(IN_TYPE(STORE_F32) kept, DY_TYPE dy, X_TYPE x, IN_TYPE(Y_STORE) added, IN_TYPE(STORE_F32) table,
                               IN_TYPE(STORE_F32) part, const int columns, const long i, const int c)
 {
     BACKWARD_VALUE(floatv, TIMES_SLOPE_VEC, LOAD_VEC, VLOAD_F32, i, c);
     return WITH_ADDED(LOAD_VEC, i);
 }
 
-INLINE float backward_one(DY_TYPE dy, X_TYPE x, IN_TYPE(Y_STORE) added, IN_TYPE(STORE_F32) table,
+INLINE float backward_one(IN_TYPE(STORE_F32) kept, DY_TYPE dy, X_TYPE x, IN_TYPE(Y_STORE) added, IN_TYPE(STORE_F32) table,
                           IN_TYPE(STORE_F32) part, const int columns, const long i, const int c)
 {
     BACKWARD_VALUE(float, TIMES_SLOPE_ONE, LOAD, ONE_OF, i, c);
@@ -354,7 +369,7 @@ __kernel void group_norm_backward_sums(TENSOR_OUT(STORE_F32, part), TENSOR_IN(DY
                                        const int columns, const int stretch, const int chunks)
 {
     SUMS_BEGIN;
-    backward_sums(part, dy + dy_offset + from, x + x_offset + from, table + table_offset + (long)sample * 4 * columns,
+    backward_sums(part, 0, dy + dy_offset + from, x + x_offset + from, table + table_offset + (long)sample * 4 * columns,
                   columns, begin, end, c, last);
 }
 
@@ -386,8 +401,8 @@ void group_norm_backward_values(TENSOR_OUT(Y_STORE, dx), TENSOR_IN(DY_STORE, dy)
     TENSOR_BEGIN(table);
     TENSOR_BEGIN(part);
     FOR_VALUES(i, sample, c, count, rows, columns,
-               STORE_VEC(Y_STORE, backward_vector(dy, x, added, TABLE, PART, columns, i, c), dx, i),
-               STORE(Y_STORE, backward_one(dy, x, added, TABLE, PART, columns, i, c), dx, i))
+               STORE_VEC(Y_STORE, backward_vector(0, dy, x, added, TABLE, PART, columns, i, c), dx, i),
+               STORE(Y_STORE, backward_one(0, dy, x, added, TABLE, PART, columns, i, c), dx, i))
 }
 
 /* dgain = sum of (1 + scale) A, dbias = that of (1 + scale) D, over samples in order.  An item a column. */
@@ -460,12 +475,13 @@ void group_norm_backward_whole(TENSOR_OUT(Y_STORE, dx), TENSOR_OUT(STORE_F32, su
     added += added_offset + from * rows;
     table += table_offset + 4 * from;
     part += part_offset + 2 * from * chunks;
-    FOR_STRETCHES backward_sums(part + (long)k * 2 * columns, dy, x, table, columns, STRETCH_ROWS);
+    __global float *kept = KEPT ? (__global float *)dx : 0;
+    FOR_STRETCHES backward_sums(part + (long)k * 2 * columns, kept, dy, x, table, columns, STRETCH_ROWS);
     for (int group = 0; group < columns / width; ++group)
         backward_finish(sums + sums_offset + 2 * from, dscale + dscale_offset + from, dshift + dshift_offset + from,
                         part, table, gain + gain_offset, bias + bias_offset, scale + scale_offset + from * SCALED, rows,
                         columns, width, chunks, group);
-    FOR_SAMPLE(STORE_VEC(Y_STORE, backward_vector(dy, x, added, table, part, columns, i, c), dx, i),
-               STORE(Y_STORE, backward_one(dy, x, added, table, part, columns, i, c), dx, i))
+    FOR_SAMPLE(STORE_VEC(Y_STORE, backward_vector(kept, dy, x, added, table, part, columns, i, c), dx, i),
+               STORE(Y_STORE, backward_one(kept, dy, x, added, table, part, columns, i, c), dx, i))
 }
 #endif

@@ -4,8 +4,8 @@
 
 #include "cl/mask.clh"
 
-#define LENGTH_MOST  128
-#define SCRATCH_MOST 131072 /* floats: with what is read and written beside it, in a second-level cache */
+#define LENGTH_MOST  320
+#define SCRATCH_MOST 229376 /* floats: in a second-level cache, most of which is read and written in turn */
 
 static int64_t round_up(int64_t a, int64_t b)
 {

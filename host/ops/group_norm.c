@@ -238,6 +238,8 @@ static void call_results(kernel_call *c, const node *n)
 static bool backward_whole(const node *n, binder *b, const norm_split *s)
 {
     kernel_call c = whole_call(b, n, "group_norm_backward_whole", s);
+    const group_norm_attributes *a = n->attributes;
+    call_define(&c, "KEPT=%d", a->activation > ACTIVATION_RELU && n->out[DX]->type == DTYPE_F32);
     call_define(&c, "ADDED=%d", n->in[ADDED] != NULL);
     call_tensor(&c, "Y", n->out[DX]);
     call_results(&c, n);
