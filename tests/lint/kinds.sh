@@ -5,7 +5,8 @@
 #   app/api, which draws with the kinds that DALL-E consists of, and app/eval, which measures each as what it is, may
 #   include their headers, but not spell them;
 #   an example for people, a text that begins with "dalle-cl "; comments; tests and tools;
-#   what is said of the setting `clip`, the largest gradient norm.
+#   what is said of the setting `clip`, the largest gradient norm;
+#   the dVAE's own decoder, in the folders that know a dVAE.
 # And each folder has what the commands count on.
 # SPDX-License-Identifier: MIT
 cd "$1" || exit 1
@@ -62,6 +63,7 @@ for kind in $kinds; do
     files=$(find app host data models -name '*.[ch]' -o -name '*.cc' -o -name '*.def' | grep -v -e "^models/$kind/" -e '^data/.*\.def$' |
         LC_ALL=C sort)
     for folder in $builders; do files=$(echo "$files" | grep -v "^$folder/"); done
+    [ "$kind" = decoder ] && files=$(echo "$files" | grep -v -e '^models/dvae/' -e '^models/prior/' -e '^app/eval/')
     # shellcheck disable=SC2086
     found=$(texts $files | grep -v ':"dalle-cl ' | grep -v '^app/\(api\|eval\)/[^:]*:[0-9]*:#' |
         grep -E "(^|[^A-Za-z0-9_])($kind|$spelled)([^A-Za-z0-9_]|\$)" |
