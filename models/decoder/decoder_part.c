@@ -15,8 +15,7 @@
 static bool fits_clip(const decoder_config *c, const clip_part *clip, const char *folder, error *err)
 {
     const clip_config *of = &clip->config;
-    return (c->text_vocabulary == of->text_vocabulary &&
-            (!c->clip_text || c->text_tokens == of->text_tokens)) ||
+    return (c->text_tokens == of->text_tokens && c->text_vocabulary == of->text_vocabulary) ||
            error_set(err, ERROR_MODEL,
                      "the decoder '%s' reads %lld of %lld tokens, the CLIP %lld of %lld: it was trained "
                      "with another one",
@@ -73,21 +72,11 @@ bool decoder_part_prepare(decoder_part *p, int64_t count, error *err)
 
 /* ---- What pictures are made from ---- */
 
-/* A caption's tokens [T], -1 where none is. */
-static bool read_tokens(const decoder_part *p, const char *caption, int32_t *ids, error *err)
-{
-    int32_t *found = NULL;
-    int count = tokenizer_encode(p->clip->tokenizer, caption, &found, err);
-    if (count < 0) return error_prefix(err, "'%.60s'", caption);
-    text_positions(found, count, p->config.text_tokens, ids);
-    free(found);
-    return true;
-}
-
 /* A row's caption. */
 static bool read_caption(const decoder_part *p, const char *caption, decoder_values *v, error *err)
 {
-    return read_tokens(p, caption ? caption : "", v->ids, err) && decoder_values_read(v, p->states, err);
+    return clip_source_caption(p->clip, caption ? caption : "", v->ids, NULL, err) &&
+           decoder_values_read(v, p->states, err);
 }
 
 /* What the model is told of the picture: with no mask nothing is known of it. */

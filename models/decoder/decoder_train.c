@@ -229,15 +229,6 @@ static bool load_state(void *self, const json_t *state, error *err)
 
 /* ---- Setting up ---- */
 
-/* The CLIP's text tower reads as many positions as it has. */
-static bool tower_reads(const decoder_config *c, const clip_part *clip, error *err)
-{
-    return !c->clip_text || c->text_tokens == clip->config.text_tokens ||
-           error_set(err, ERROR_USAGE,
-                     "decoder: clip_text=yes with text_tokens %lld, but the CLIP reads %lld; use 0 or that",
-                     (long long)c->text_tokens, (long long)clip->config.text_tokens);
-}
-
 /* What the settings leave to the set, and to the CLIP. */
 static bool fit(decoder_trainer *t, const train_request *r, error *err)
 {
@@ -253,8 +244,7 @@ static bool fit(decoder_trainer *t, const train_request *r, error *err)
                                 .shared_tokens = clip->config.text_tokens,
                                 .batch = c->batch,
                                 .seed = (uint64_t)c->seed };
-    if (!(t->text = text_open(&c->text, &text, t->base.data, err)) || !decoder_config_check(c, err) ||
-        !tower_reads(c, clip, err))
+    if (!(t->text = text_open(&c->text, &text, t->base.data, err)) || !decoder_config_check(c, err))
         return false;
     if (!chosen) return true;
     snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,

@@ -7,7 +7,8 @@
 #   include their headers, but not spell them;
 #   an example for people, a text that begins with "dalle-cl "; comments; tests and tools;
 #   what draws with a DALL-E 2 by dalle.h alone, and speaks to people of that model's networks;
-#   what is said of the setting `clip`, the largest gradient norm.
+#   what is said of the setting `clip`, the largest gradient norm;
+#   the dVAE's own decoder, in the folders that know a dVAE.
 # And each folder has what the commands count on.
 # SPDX-License-Identifier: MIT
 cd "$1" || exit 1
