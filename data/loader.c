@@ -302,6 +302,7 @@ static bool make_batch(const loader *l, loader_batch *b)
     for (b->view_count = 0; b->view_count < l->view_count; ++b->view_count) {
         const loader_view *v = &l->config.views[b->view_count];
         b->views[b->view_count].name = v->name;
+        b->views[b->view_count].size = loader_view_side(v);
         b->views[b->view_count].pixels = malloc(batch * view_bytes(v));
         done = done && b->views[b->view_count].pixels;
     }
@@ -390,12 +391,23 @@ void loader_close(loader *l)
     free(l);
 }
 
-const uint8_t *loader_pixels(const loader_batch *batch, const char *name)
+/* Which of the batch's views has that name. */
+static int view_of(const loader_batch *batch, const char *name)
 {
     for (int i = 0; i < batch->view_count; ++i)
-        if (batch->views[i].name && strcmp(batch->views[i].name, name) == 0) return batch->views[i].pixels;
+        if (batch->views[i].name && strcmp(batch->views[i].name, name) == 0) return i;
     CHECK(false, "a batch has no view '%s'", name);
-    return NULL;
+    return 0;
+}
+
+const uint8_t *loader_pixels(const loader_batch *batch, const char *name)
+{
+    return batch->views[view_of(batch, name)].pixels;
+}
+
+int loader_side(const loader_batch *batch, const char *name)
+{
+    return batch->views[view_of(batch, name)].size;
 }
 
 bool loader_next(loader *l, loader_batch **batch, error *err)

@@ -64,6 +64,7 @@ typedef struct loader_batch {
     struct {
         const char *name;
         uint8_t *pixels;
+        int size; /* pixels a side */
     } views[LOADER_VIEWS]; /* for loader_pixels */
     dataset_sample *known; /* what there is to know of each sample, until the batch is released */
     const char **captions, **keys;
@@ -82,5 +83,7 @@ bool loader_next(loader *l, loader_batch **batch, error *err);
 void loader_release(loader *l, loader_batch *batch);
 /* The pixels of the view of that name, which must be one of the configuration's: [count, size, size, 3]. */
 const uint8_t *loader_pixels(const loader_batch *batch, const char *name);
+/* Its pixels a side. */
+int loader_side(const loader_batch *batch, const char *name);
 
 #endif

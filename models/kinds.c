@@ -34,6 +34,13 @@ void kinds_list(char *text, size_t room, const char *between, const char *last)
     }
 }
 
+bool kinds_has_tokenizer(const model_kind *k)
+{
+    for (const part_role *f = k->files; f && f->role; ++f)
+        if (strcmp(f->role, PART_TOKENIZER) == 0) return true;
+    return false;
+}
+
 bool kinds_needs(const model_kind *k, const model_kind *other)
 {
     for (const kind_need *n = k->needs; n && n->kind; ++n)

@@ -64,7 +64,9 @@ struct model_kind {
     /* ---- Settings and training ---- */
     const config_table *settings; /* named as the kind is; `batch` is one of them */
     const kind_need *needs;       /* ends with an empty one; nothing forms a circle */
-    bool captions; /* learns captions: pictures without one are left out, and it has a tokenizer */
+    /* Learns captions: pictures without one are left out.  A kind that has no PART_TOKENIZER among its files
+     * reads them in the tokens of one that it needs. */
+    bool captions;
     bool (*train)(const train_request *r, error *err);
 
     /* ---- Steps on made-up data ---- */
@@ -120,6 +122,8 @@ void kinds_list(char *text, size_t room, const char *between, const char *last);
 /* Whether kind k cannot be trained without `other`. */
 bool kinds_needs(const model_kind *k, const model_kind *other);
 int kinds_most(const model_kind *k); /* how many a model may hold, at least 1 */
+/* Whether its parts have a tokenizer of their own. */
+bool kinds_has_tokenizer(const model_kind *k);
 /* A whole number among settings; the key must be one of the table's. */
 int64_t kinds_setting(const model_kind *k, const void *config, const char *key);
 

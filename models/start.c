@@ -13,7 +13,7 @@ bool start_find(const train_request *r, const model_kind *kind, part_files *from
     *from = (part_files){ 0 };
     if (!r->init || r->resume) return true;
     if (!part_files_find(r->init, kind, from, err)) return false;
-    if (part_files_role(from, PART_TOKENIZER)) return true;
+    if (!kinds_has_tokenizer(kind) || part_files_role(from, PART_TOKENIZER)) return true;
     part_files_free(from);
     return error_set(err, ERROR_FORMAT, "'%s' has no tokenizer, which its %s needs", r->init, kind->title);
 }

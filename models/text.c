@@ -8,6 +8,7 @@
 #include "host/base/log.h"
 #include "models/fit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ struct text_source {
     int64_t batch;
     uint64_t seed;
     const training_data *data;
-    tokenizer *tokenizer;
+    tokenizer *own; /* NULL where another part's is shared */
+    const tokenizer *tokenizer;
     int64_t marks;                /* text positions that no caption gets */
     caption_templates *templates; /* or NULL */
     words *words;                 /* that may stray into captions; NULL where none do */
@@ -177,6 +179,7 @@ words *text_words(const text_config *c, caption_templates *templates, const trai
     return list;
 }
 
+/* `model` is NULL where the tokenizer is another part's. */
 static bool make_text_files(const text_source *t, const train_request *r, const part_files *from,
                             const char *model, const char *list, error *err)
 {
@@ -184,11 +187,13 @@ static bool make_text_files(const text_source *t, const train_request *r, const 
     char **captions = NULL;
     text_list l = { 0 };
     bool ok = collect_texts(t, &l, &captions, err) && write_words(l.texts, l.count, from, list, err);
-    if (ok && r->tokenizer) {
+    if (!ok || !model) {
+        /* words alone */
+    } else if (r->tokenizer) {
         ok = (!from || begins_alike(r, from, err)) && copy_tokenizer(r->tokenizer, model, err);
-    } else if (ok && from) {
+    } else if (from) {
         ok = grow_tokenizer(from, &l, c->text_vocabulary, model, err);
-    } else if (ok) {
+    } else {
         log_info("training a tokenizer of %lld tokens on %lld texts", (long long)c->text_vocabulary,
                  (long long)l.count);
         ok = tokenizer_fit((const char *const *)l.texts, l.count, (int)c->text_vocabulary, model, err) ||
@@ -263,7 +268,7 @@ static bool take_vocabulary(const text_source *t, const train_request *r, const 
                          "the tokenizer has %d tokens, text_vocabulary is %lld; set text_vocabulary=%d", is,
                          (long long)c->text_vocabulary, is);
     log_info("text_vocabulary is %d, not %lld: %s", is, (long long)c->text_vocabulary,
-             r->resume || r->tokenizer ? "so large is the tokenizer"
+             r->resume || r->tokenizer || !t->own ? "so large is the tokenizer"
              : from                    ? "the model's tokenizer, with pieces added for these captions"
              : is < c->text_vocabulary ? "these captions allow no more"
                                        : "the characters of these captions need as many");
@@ -303,16 +308,28 @@ static bool check_positions(const text_options *o, bool chosen, text_config *c, 
                o->request->init, (long long)o->least_tokens, (long long)c->text_tokens);
 }
 
-static bool open_files(text_source *t, const train_request *r, const part_files *from, error *err)
+/* Those of the part whose tokenizer it is. */
+static void share_positions(const text_options *o, text_config *c)
 {
+    if (!o->shared || c->text_tokens == o->shared_tokens) return;
+    if (c->text_tokens)
+        log_info("text_tokens is %lld, not %lld: as many as the part has whose tokenizer it is",
+                 (long long)o->shared_tokens, (long long)c->text_tokens);
+    c->text_tokens = o->shared_tokens;
+}
+
+static bool open_files(text_source *t, const text_options *o, error *err)
+{
+    const train_request *r = o->request;
     char *model = file_join(r->run, "tokenizer.model"), *list = file_join(r->run, "words.txt"),
          *copy = file_join(r->run, "templates.txt");
     bool ok = model && list && copy ? true : error_set(err, ERROR_MEMORY, "out of memory for a tokenizer");
     ok = ok && read_templates(t, copy, r->resume, err);
     if (ok && !r->resume)
         ok = folder_is_free(r, err) && keep_templates(t, copy, err) &&
-             make_text_files(t, r, from, model, list, err);
-    ok = ok && (t->tokenizer = tokenizer_open(model, err));
+             make_text_files(t, r, o->from, o->shared ? NULL : model, list, err);
+    if (ok && !o->shared) ok = (t->own = tokenizer_open(model, err)) != NULL;
+    t->tokenizer = o->shared ? o->shared : t->own;
     if (ok && t->config.caption_stray_words > 0) ok = (t->words = words_open(list, err)) != NULL;
     free(model);
     free(list);
@@ -325,8 +342,9 @@ text_source *text_open(text_config *c, const text_options *o, const training_dat
     text_source *t = calloc(1, sizeof *t);
     if (!t) return error_null(err, ERROR_MEMORY, "out of memory for a tokenizer");
     *t = (text_source){ .config = *c, .batch = o->batch, .seed = o->seed, .data = data };
+    share_positions(o, c);
     bool open = c->text_tokens == 0,
-         ok = open_files(t, o->request, o->from, err) && take_vocabulary(t, o->request, o->from, c, err);
+         ok = open_files(t, o, err) && take_vocabulary(t, o->request, o->from, c, err);
     if (ok && o->marks) t->marks = o->marks(t->tokenizer);
     ok = ok && (!open || choose_positions(t, c, err)) && check_positions(o, open, c, err);
     t->config = *c;
@@ -338,7 +356,7 @@ text_source *text_open(text_config *c, const text_options *o, const training_dat
 void text_close(text_source *t)
 {
     if (!t) return;
-    tokenizer_close(t->tokenizer);
+    tokenizer_close(t->own);
     caption_templates_close(t->templates);
     words_destroy(t->words);
     free(t);
@@ -388,13 +406,17 @@ bool text_warn_cut(const text_source *t, error *err)
     if (ok && c.cut) {
         bool whole = strlen(c.text) <= (size_t)shown;
         while (!whole && ((unsigned char)c.text[shown] & 0xc0) == 0x80) --shown; /* between characters */
+        char advice[96] = "";
         int64_t needed = c.longest + t->marks;
-        log_warn(
-            "%lld of %lld captions have more than %lld tokens and are cut there; the longest has %d, "
-            "'%.*s%s': --set text_tokens=%d reads %s",
-            (long long)c.cut, (long long)c.looked, (long long)(t->config.text_tokens - t->marks), c.longest,
-            shown, c.text, whole ? "" : "...", (int)(needed < TEXT_TOKENS_MOST ? needed : TEXT_TOKENS_MOST),
-            needed <= TEXT_TOKENS_MOST ? "them whole, in more time and memory" : "the most there can be");
+        if (t->own)
+            snprintf(advice, sizeof advice, ": --set text_tokens=%d reads %s",
+                     (int)(needed < TEXT_TOKENS_MOST ? needed : TEXT_TOKENS_MOST),
+                     needed <= TEXT_TOKENS_MOST ? "them whole, in more time and memory"
+                                                : "the most there can be");
+        log_warn("%lld of %lld captions have more than %lld tokens and are cut there; the longest has %d, "
+                 "'%.*s%s'%s",
+                 (long long)c.cut, (long long)c.looked, (long long)(t->config.text_tokens - t->marks),
+                 c.longest, shown, c.text, whole ? "" : "...", advice);
     }
     free(captions);
     return ok;

@@ -17,14 +17,19 @@ typedef struct text_options {
     int64_t least_tokens;         /* text positions that it has */
     /* Positions that the kind itself takes of each caption's; NULL: none. */
     int64_t (*marks)(const tokenizer *t);
+    /* Of a kind that reads captions in another part's tokens: that part's tokenizer, borrowed until
+     * text_close, and its text positions.  NULL: the kind has one of its own. */
+    const tokenizer *shared;
+    int64_t shared_tokens;
     int64_t batch;
     uint64_t seed;
 } text_options;
 
 /* The run's tokenizer and word list: those in its folder when it resumes, else the one that the request
  * names, or that of `from` with pieces added for the training captions, or a new one trained on them; a new
- * run's are written into its folder, and so is a copy of its caption templates.  Settings that depend on them
- * are set: text_vocabulary, said where it changes, and text_tokens if it is 0.  The data is borrowed until
+ * run's are written into its folder, and so is a copy of its caption templates.  A tokenizer that is shared
+ * stays where it is.  Settings that depend on them are set: text_vocabulary, said where it changes, and
+ * text_tokens if it is 0; with a shared tokenizer it becomes as many as that has.  The data is borrowed until
  * text_close. */
 text_source *text_open(text_config *c, const text_options *o, const training_data *data, error *err);
 void text_close(text_source *t);

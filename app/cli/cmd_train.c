@@ -75,7 +75,7 @@ static train_request request_of(const cli_call *call, const char *data)
     const model_kind *k = cli_call_command(call)->kind;
     int parts = 0;
     r.sets = cli_list(call, "set", &r.set_count);
-    if (k->captions) r.tokenizer = cli_text(call, "tokenizer");
+    if (k->captions && kinds_has_tokenizer(k)) r.tokenizer = cli_text(call, "tokenizer");
     for (const kind_need *n = k->needs; n && n->kind; ++n)
         r.parts[parts++] = (train_part){ n->kind, cli_text(call, n->kind->name) };
     return r;
@@ -135,7 +135,7 @@ static void fill(cli_command *c)
         CHECK(count < TRAIN_PARTS, "a %s needs more than %d other parts", k->name, TRAIN_PARTS);
         own[count++] = (cli_option){ n->kind->name, 0, CLI_TEXT, "FOLDER", NULL, 0, 0, n->help };
     }
-    if (k->captions) own[count++] = tokenizer_option;
+    if (k->captions && kinds_has_tokenizer(k)) own[count++] = tokenizer_option;
     c->name = cli_lasting_text("train %s", k->name);
     c->summary = cli_lasting_text("train %s: %s", k->what, k->learns);
     c->example = k->examples;

@@ -182,6 +182,18 @@ tensor *clip_text_features(graph *g, const clip_config *c, const clip_weights *w
     return x;
 }
 
+tensor *clip_text_states(graph *g, const clip_config *c, const clip_weights *w, tensor *text)
+{
+    const mask causal = { .kind = MASK_CAUSAL, .text = (int32_t)c->text_tokens, .side = 1 };
+    graph_push(g, "text_states");
+    tensor *x = op_add(op_embedding(w->text_table, text), w->text_position);
+    for (int64_t i = 0; w->text_blocks && i < c->text_layers; ++i)
+        x = block(c, &w->text_blocks[i], x, &causal, NULL);
+    x = nn_norm(&w->text_norm, x);
+    graph_pop(g);
+    return x;
+}
+
 /* ---- The loss ---- */
 
 /* The sum of the cross-entropies of rows of `from` against all of `to`, piece by piece. */

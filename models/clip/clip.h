@@ -79,6 +79,10 @@ tensor *clip_picture_features(graph *g, const clip_config *c, const clip_weights
 tensor *clip_text_features(graph *g, const clip_config *c, const clip_weights *w, tensor *text, tensor *ends,
                            tensor *random);
 
+/* The same tower's states at all positions, after its last normalisation, without dropout: text I32 [b,T] ->
+ * [b,T,W]. */
+tensor *clip_text_states(graph *g, const clip_config *c, const clip_weights *w, tensor *text);
+
 /* ---- The loss ---- */
 
 /* Similarities that the loss holds at once, unless it is told otherwise. */

@@ -14,11 +14,14 @@ typedef struct decoder_part {
     store *store;
     checkpoint_metadata metadata;
     clip_part *clip;               /* borrowed */
-    struct decoder_drawer *drawer; /* private */
+    struct decoder_drawer *drawer; /* private, as what follows */
+    struct clip_states *states;    /* NULL: captions are read by a text encoder of its own */
 } decoder_part;
 
 /* `clip` is borrowed, and must be the one that it was trained with: an error otherwise. */
 decoder_part *decoder_part_open(device *d, const char *folder, clip_part *clip, error *err);
+/* The same, whichever CLIP it was trained with. */
+decoder_part *decoder_part_read(device *d, const char *folder, clip_part *clip, error *err);
 void decoder_part_close(decoder_part *p); /* NULL is harmless */
 /* Makes ready what drawing so many pictures at once needs; harmless where it is. */
 bool decoder_part_prepare(decoder_part *p, int64_t count, error *err);
@@ -40,7 +43,8 @@ typedef struct decoder_request {
 } decoder_request;
 /* -> [count][S][S][3] in -1..1 */
 bool decoder_part_draw(decoder_part *p, const decoder_request *r, float *pictures, error *err);
-/* x_T of pictures [count][S][S][3] in -1..1, by DDIM inversion with r's embeddings and caption, guidance 1. */
+/* x_T of pictures [count][S][S][3] in -1..1, by DDIM inversion with r's embeddings and caption,
+ * guidance 1. */
 bool decoder_part_invert(decoder_part *p, const decoder_request *r, const float *pictures, float *start,
                          error *err);
 

@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/origin.h"
 
-#include "host/base/file.h"
-#include "host/base/json_tree.h"
+#include "models/trained_on.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,52 +11,6 @@ void origin_free(origin *o)
 {
     free(o->name);
     *o = (origin){ .name = NULL };
-}
-
-static bool no_memory(const char *folder, error *err)
-{
-    return error_set(err, ERROR_MEMORY, "out of memory for the origin of the prior in '%s'", folder);
-}
-
-static void keep_hex(char to[65], const char *hex)
-{
-    if (hex && strlen(hex) == 64) memcpy(to, hex, 65);
-}
-
-/* The run's own state in a checkpoint, where training leaves the fingerprint. */
-static bool read_state(origin *o, const char *state, error *err)
-{
-    json_tree_problem problem;
-    json_t *all = json_tree_read(state, strlen(state), true, &problem);
-    if (!all && problem.memory) return error_set(err, ERROR_MEMORY, "out of memory for a checkpoint's state");
-    keep_hex(o->hex, json_string_value(json_object_get(json_object_get(all, "task"), ORIGIN_KEY)));
-    json_decref(all);
-    return true;
-}
-
-/* A checkpoint's file stands for its folder.  To be freed. */
-static char *run_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (file_is_folder(path)) return strdup(path);
-    return slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-}
-
-/* run.json's "data": where the dVAE was, and the hash of its file.  *data is NULL if the folder is no
- * run's. */
-static bool read_run(const char *folder, json_t **data, error *err)
-{
-    file_kind kind;
-    *data = NULL;
-    char *path = file_join(folder, "run.json");
-    if (!path) return no_memory(folder, err);
-    bool ok = file_look(path, &kind, err);
-    json_t *info = ok && kind != FILE_ABSENT ? json_tree_open(path, err) : NULL;
-    if (ok && kind != FILE_ABSENT) ok = info != NULL;
-    *data = json_incref(json_object_get(info, "data"));
-    json_decref(info);
-    free(path);
-    return ok;
 }
 
 /* Before fingerprints were recorded: the dVAE that was used, if its file is still the one.  That it cannot be
@@ -75,20 +28,15 @@ static bool ask_dvae(device *d, const char *folder, bool packed, origin *o, erro
 
 bool origin_of(device *d, const prior_part *prior, const char *folder, origin *out, error *err)
 {
-    const char *state = checkpoint_metadata_get(&prior->metadata, "state");
-    json_t *data = NULL;
+    trained_on t;
     *out = (origin){ .name = NULL };
-    keep_hex(out->hex, checkpoint_metadata_get(&prior->metadata, ORIGIN_KEY));
-    if (state && !read_state(out, state, err)) return false;
-    char *run = run_folder(folder);
-    bool ok = run ? read_run(run, &data, err) : no_memory(folder, err);
-    const char *place = json_string_value(json_object_get(data, "dvae"));
-    keep_hex(out->file, json_string_value(json_object_get(data, "dvae_parameters")));
-    if (ok && !data) place = run; /* packed: beside it */
-    if (ok && place) ok = (out->name = strdup(place)) != NULL || no_memory(folder, err);
-    if (ok && place && !out->hex[0]) ok = ask_dvae(d, place, !data, out, err);
-    json_decref(data);
-    free(run);
+    if (!trained_on_find(&prior->metadata, folder, ORIGIN_KEY, &t, err)) return false;
+    memcpy(out->hex, t.hex, sizeof out->hex);
+    trained_on_keep(out->file, json_string_value(json_object_get(t.data, "dvae_parameters")));
+    bool ok = !t.name || out->hex[0] || ask_dvae(d, t.name, !t.data, out, err);
+    out->name = t.name;
+    t.name = NULL;
+    trained_on_free(&t);
     if (!ok) origin_free(out);
     return ok;
 }

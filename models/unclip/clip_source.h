@@ -14,14 +14,16 @@
 
 typedef struct clip_source clip_source;
 /* Opens the CLIP in `folder` (a run's or a model's).  With `fixed` pictures look alike in every epoch, and their
- * embeddings are kept by sample, as many as `samples`, where that takes no more than 512 MiB. */
+ * embeddings are kept by sample, as far as that takes no more than 512 MiB; `samples` is how many there are, 0
+ * where that is not known yet. */
 clip_source *clip_source_open(device *d, const char *folder, bool fixed, int64_t samples, error *err);
 void clip_source_close(clip_source *s);                    /* NULL is harmless */
 clip_part *clip_source_part(const clip_source *s);         /* borrowed */
 const char *clip_source_fingerprint(const clip_source *s); /* 64 hexadecimal digits, of its parameters */
 
-/* The view that batches hold for it: the very part of each picture that the view "picture" shows, at the CLIP's
- * size where that is not larger, else at `size`. */
+/* The view that batches hold for it: the very part of each picture that the view "picture" shows, of `size`
+ * pixels a side, at the CLIP's size where that is not larger, else at `size`.  A kind of smaller pictures than
+ * the CLIP's has its batches' "picture" at the CLIP's size, and its own as another view of it. */
 loader_view clip_source_view(const clip_source *s, int64_t size);
 /* Embeddings [count][E], each of length 1, of the batch's pictures. */
 bool clip_source_pictures(clip_source *s, const loader_batch *b, float *out, error *err);

@@ -1,5 +1,5 @@
-/* text_encoder.h -- a caption as a sequence of vectors, GLIDE's way (arXiv 2112.10741, 4): tokens and positions
- * into a transformer without a causal mask, a learned vector for each place after the caption's end.
+/* text_encoder.h -- a caption as a sequence of vectors, GLIDE's way (arXiv 2112.10741, 4): tokens and
+ * positions into a transformer without a causal mask, a learned vector for each place after the caption's end.
  * B batch, T text positions, W width.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_UNCLIP_TEXT_ENCODER_H

@@ -1,6 +1,6 @@
 /* unet.h -- the U-Net of guided diffusion (arXiv 2105.05233, "ADM"), as GLIDE (2112.10741) and DALL-E 2
- * (2204.06125) use it: residual blocks with group normalisation that timesteps scale and shift, blocks that go
- * down and up, attention over a picture's own places with a context's put before them.
+ * (2204.06125) use it: residual blocks with group normalisation that timesteps scale and shift, blocks that
+ * go down and up, attention over a picture's own places with a context's put before them.
  * B batch, S pixels a side, C channels, T context positions.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_UNCLIP_UNET_H

@@ -200,6 +200,51 @@ static void mistaken_templates_leave_no_run(void **state)
     assert_false(file_exists(r->folder));
 }
 
+static text_source *open_sharing(run *r, const tokenizer *shared, bool resume, error *err)
+{
+    const train_request request = { .run = r->folder, .resume = resume };
+    const text_options options = {
+        .request = &request, .shared = shared, .shared_tokens = POSITIONS, .batch = BATCH, .seed = 1
+    };
+    return text_open(&r->config.text, &options, r->set, err);
+}
+
+/* Another part's tokenizer: nothing of it is written, and settings are its. */
+static void a_tokenizer_may_be_shared(void **state)
+{
+    run *r = *state;
+    static const char *const others[] = { "caption 1 another further zebra", "k words of another part" };
+    char model[128];
+    error err;
+    snprintf(model, sizeof model, "%s/other.model", r->at.path);
+    tokenizer *shared = tokenizer_train(others, 2, 285, model, &err) ? tokenizer_open(model, &err) : NULL;
+    if (!shared) fail_msg("%s", err.message);
+    set(&r->config, "caption_templates=builtin");
+    set(&r->config, "caption_stray_words=0.5");
+    set(&r->config, "text_tokens=5");
+    int32_t before[BATCH * POSITIONS], *ids;
+    for (int resume = 0; resume < 2; ++resume) {
+        text_source *t = open_sharing(r, shared, resume, &err);
+        if (!t) fail_msg("%s", err.message);
+        assert_ptr_equal(text_tokenizer(t), shared);
+        assert_int_equal(r->config.text_tokens, POSITIONS);
+        assert_int_equal(r->config.text_vocabulary, 285);
+        int32_t drawn[BATCH * POSITIONS];
+        tokens_at(t, 7, drawn);
+        if (resume) assert_memory_equal(drawn, before, sizeof before);
+        memcpy(before, drawn, sizeof before);
+        tokens_at(t, -1, drawn);
+        int count = tokenizer_encode(shared, "caption 2", &ids, &err);
+        assert_true(count > 1 && count <= POSITIONS);
+        assert_memory_equal(drawn + 2 * POSITIONS, ids, (size_t)count * sizeof *ids);
+        free(ids);
+        text_close(t);
+    }
+    snprintf(model, sizeof model, "%s/tokenizer.model", r->folder);
+    assert_false(file_exists(model));
+    tokenizer_close(shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_words_are_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_keeps_its_templates, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mistaken_templates_leave_no_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_tokenizer_may_be_shared, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
