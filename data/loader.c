@@ -302,7 +302,7 @@ static bool make_batch(const loader *l, loader_batch *b)
     for (b->view_count = 0; b->view_count < l->view_count; ++b->view_count) {
         const loader_view *v = &l->config.views[b->view_count];
         b->views[b->view_count].name = v->name;
-        b->views[b->view_count].size = v->size;
+        b->views[b->view_count].size = loader_view_side(v);
         b->views[b->view_count].pixels = malloc(batch * view_bytes(v));
         done = done && b->views[b->view_count].pixels;
     }

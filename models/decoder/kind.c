@@ -137,6 +137,7 @@ const model_kind decoder_kind = {
     .step = step,
     .drawing = drawing,
     .cases = cases,
+    .makes = "size",
     .takes_last = true, /* drawings go on improving after the validation loss has turned */
     .open = open_part,
     .close = close_part,

@@ -245,6 +245,23 @@ static void what_does_not_fit_is_refused(void **state)
                             path_of("none"), DTYPE_F32, &err));
 }
 
+/* The table says, in the order in which pictures go, what is made of which size and taken by whom. */
+static void kinds_hand_on_sizes(void **state)
+{
+    (void)state;
+    int makers = 0;
+    for (int i = 0; model_kinds[i]; ++i) {
+        const model_kind *k = model_kinds[i];
+        assert_true(!k->takes || k->makes);
+        if (!k->makes) continue;
+        assert_int_equal(config_find(k->settings, k->makes)->type, CONFIG_TYPE_INT);
+        if (k->takes) assert_int_equal(config_find(k->settings, k->takes)->type, CONFIG_TYPE_INT);
+        assert_true(makers > 0 || !k->takes); /* the first makes pictures of something else */
+        ++makers;
+    }
+    assert_int_equal(makers, 2);
+}
+
 /* --init takes the one that makes pictures of the size that is wanted, and else the first. */
 static void the_alike_is_found(void **state)
 {
@@ -407,17 +424,12 @@ int main(void)
     opened = device_or_skip();
     if (!mkdtemp(room)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_settings_are_refused),
-        cmocka_unit_test(presets_make_sense),
-        cmocka_unit_test(enlarges_as_a_plain_sum),
-        cmocka_unit_test(levels_go_there_and_back),
-        cmocka_unit_test(two_stand_in_a_model),
-        cmocka_unit_test(what_does_not_fit_is_refused),
-        cmocka_unit_test(the_alike_is_found),
-        cmocka_unit_test(a_picture_is_its_own),
-        cmocka_unit_test(requests_say_how),
-        cmocka_unit_test(progress_counts_and_stops),
-        cmocka_unit_test(figures_are_those_of_the_words),
+        cmocka_unit_test(wrong_settings_are_refused), cmocka_unit_test(presets_make_sense),
+        cmocka_unit_test(enlarges_as_a_plain_sum),    cmocka_unit_test(levels_go_there_and_back),
+        cmocka_unit_test(two_stand_in_a_model),       cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(kinds_hand_on_sizes),        cmocka_unit_test(the_alike_is_found),
+        cmocka_unit_test(a_picture_is_its_own),       cmocka_unit_test(requests_say_how),
+        cmocka_unit_test(progress_counts_and_stops),  cmocka_unit_test(figures_are_those_of_the_words),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char command[64];
