@@ -268,34 +268,32 @@ static bool start(const ar_prior_sampler *p, const drawer *d, const ar_prior_dra
     return ok;
 }
 
-/* Where what was drawn from is no number, nothing that was drawn means anything. */
-static bool check_entropies(const drawer *d, int64_t components, const float *entropies, error *err)
+/* What is no number stays none in all that follows: the last component shows it. */
+static bool check_logits(const drawer *d, error *err)
 {
-    for (int64_t i = 0; i < components * d->batch; ++i)
-        if (!isfinite(entropies[i]))
-            return error_set(
-                err, ERROR_MODEL,
-                "AR prior: component %lld of %lld is drawn from what is not a number: the model is "
-                "damaged, or its training diverged; use another checkpoint",
-                (long long)(i / d->batch), (long long)components);
-    return true;
+    int64_t count = tensor_count(d->logits);
+    float *logits = malloc((size_t)count * sizeof *logits);
+    bool ok = logits ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld logits", (long long)count);
+    ok = ok && graph_read_f32(d->logits, logits, err);
+    for (int64_t i = 0; ok && i < count; ++i)
+        if (!isfinite(logits[i]))
+            ok = error_set(err, ERROR_MODEL,
+                           "AR prior: the last component is drawn from what is not a number: the model is "
+                           "damaged, or its training diverged; use another checkpoint");
+    free(logits);
+    return ok;
 }
 
 /* The components of the first `count`, [count][D]. */
 static bool collect(const ar_prior_sampler *p, const drawer *d, int64_t count, int32_t *buckets, error *err)
 {
-    int64_t n = p->config.dimensions, all = n * d->batch;
-    int32_t *drawn = malloc((size_t)all * sizeof *drawn);
-    float *entropies = malloc((size_t)all * sizeof *entropies);
-    bool ok = drawn && entropies
-                  ? true
-                  : error_set(err, ERROR_MEMORY, "out of memory for %lld components", (long long)all);
-    ok = ok && store_read(d->memory, d->history, drawn, err) &&
-         store_read(d->memory, d->entropies, entropies, err) && check_entropies(d, n, entropies, err);
+    int64_t n = p->config.dimensions;
+    int32_t *drawn = malloc((size_t)(n * d->batch) * sizeof *drawn);
+    bool ok = drawn ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld components", (long long)n);
+    ok = ok && store_read(d->memory, d->history, drawn, err) && check_logits(d, err);
     for (int64_t b = 0; ok && b < count; ++b)
         for (int64_t i = 0; i < n; ++i) buckets[b * n + i] = drawn[i * d->batch + b];
     free(drawn);
-    free(entropies);
     return ok;
 }
 
