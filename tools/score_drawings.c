@@ -47,6 +47,8 @@ static bool is_noted(const scorer *s, const char *caption, const dalle_pictures 
 static int count_different(const dalle_pictures *p, size_t tokens)
 {
     int different = 0;
+    /* Those of diffusion have no tokens, and no two of them are the same. */
+    if (!p->tokens) return p->count;
     for (int i = 0; i < p->count; ++i) {
         bool is_new = true;
         for (int j = 0; j < i && is_new; ++j)
@@ -127,6 +129,10 @@ static bool draw_one(scorer *s, int64_t i, error *err)
     dalle_request request = s->options.request;
     request.caption = s->list.items[i].text;
     request.count = (int)s->options.draws;
+    if (dalle_get_info(s->model)->family == DALLE_DRAWS_BY_DIFFUSION) {
+        request.sampling = &s->options.sampling;
+        if (request.temperature == 0) request.temperature = -1; /* the default here, which it has not */
+    }
     dalle_pictures *drawn = dalle_generate(s->model, &request, &failure);
     if (!drawn)
         return error_set(err, failure.status == 2 ? ERROR_USAGE : ERROR_MODEL, "caption '%s': %s",

@@ -45,6 +45,12 @@ static const option options[] = {
     { "top-p", OPTION_REAL, AT(request.top_p), -1, 1, "P        1 = all; -1, the model's (default)" },
     { "guidance", OPTION_REAL, AT(request.guidance), -1, 20,
       "G        how strongly the caption is followed; -1, the model's (default)" },
+    { "prior", OPTION_TEXT, AT(sampling.prior), 0, 0, "PRIOR    of a DALL-E 2: diffusion or ar" },
+    { "steps", OPTION_TEXT, AT(sampling.steps), 0, 0, "N        its decoder's steps" },
+    { "sampler", OPTION_TEXT, AT(sampling.sampler), 0, 0, "SAMPLER  its decoder's: ddim or ddpm" },
+    { "eta", OPTION_REAL, AT(sampling.eta), -1, 1, "E        of ddim; -1, the model's (default)" },
+    { "prior-guidance", OPTION_REAL, AT(sampling.prior_guidance), -1, 20,
+      "G   its prior's; -1, the model's (default)" },
     { "seed", OPTION_SEED, AT(request.seed), 0, 0, "N        (1)" },
     { "device", OPTION_TEXT, AT(device), 0, 0, "DEVICE   as for dalle-cl" },
     { "label", OPTION_TEXT, AT(label), 0, 0, "TEXT     what the table's row is called" },
@@ -124,7 +130,9 @@ static bool check(const score_options *o, error *err)
 
 bool score_options_read(score_options *o, int argc, char **argv, error *err)
 {
-    *o = (score_options){ .request = DALLE_REQUEST_DEFAULTS, .pairs = 100, .draws = 1 };
+    *o = (score_options){
+        .request = DALLE_REQUEST_DEFAULTS, .sampling = DALLE_SAMPLING_DEFAULTS, .pairs = 100, .draws = 1
+    };
     o->request.temperature = 0;
     for (int i = 1; i < argc; ++i) {
         const option *found = NULL;

@@ -12,6 +12,7 @@ typedef struct score_options {
     const char *results, *sheet, *folder; /* may be NULL */
     const char *label;                    /* of the table's row */
     dalle_request request;                /* all but caption and count */
+    dalle_sampling sampling;              /* of a model that draws by diffusion */
     int64_t number, pairs, draws;
     bool header, help;
 } score_options;
