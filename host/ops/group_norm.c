@@ -1,7 +1,7 @@
 /* group_norm.c -- y = f((gain (x - mean) rstd + bias) (1 + scale) + shift) of x [B,..,C], with mean and
  * rstd = 1 / sqrt(variance + epsilon) of a sample's groups of neighbouring channels (arXiv 1803.08494).
- * Output 1 is the table [B,4,C] of mean, rstd, factor and offset that each channel's values are made with; for the
- * gradient (cl/ops/group_norm.cl has its formulas) it is kept beside x, and u is computed again.
+ * Output 1 is the table [B,4,C] of mean, rstd, factor and offset that each channel's values are made with; it
+ * is kept for the gradient beside x, and u is computed again (cl/ops/group_norm.cl has the formulas).
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/shared.h"
