@@ -106,12 +106,12 @@ static void tell(const model_part *p, char text[PART_TELL])
              c->inpaint ? ", and fill in what is missing of one" : "");
 }
 
-/* How it draws unless it is told otherwise. */
+/* How it draws unless it is told otherwise; a prior beside it says the same of embeddings. */
 static void describe(const void *config, json_t **to)
 {
     const decoder_config *c = config;
     bool ddim = c->sampler == decoder_sampler_ddim;
-    json_tree_put(to, "drawing",
+    json_tree_put(to, "pictures",
                   json_pack("{s:s, s:s, s:f, s:f}", "spacing", c->spacing, "sampler", ddim ? "ddim" : "ddpm",
                             "eta", c->eta, "guidance", c->guidance));
 }
