@@ -64,7 +64,7 @@ typedef struct loader_batch {
     struct {
         const char *name;
         uint8_t *pixels;
-        int size; /* pixels a side */
+        int size;          /* pixels a side */
     } views[LOADER_VIEWS]; /* for loader_pixels */
     dataset_sample *known; /* what there is to know of each sample, until the batch is released */
     const char **captions, **keys;
