@@ -1,5 +1,5 @@
-/* test_golden_upsampler.c -- a training step against PyTorch: the small picture enlarged, noise and times, loss and
- * its parts, gradients, one update; whole and in parts, kept or computed again.
+/* test_golden_upsampler.c -- a training step against PyTorch: the small picture enlarged, noise and times,
+ * loss and its parts, gradients, one update; whole and in parts, kept or computed again.
  * SPDX-License-Identifier: MIT */
 #include "models/upsampler/enlarge.h"
 #include "models/request.h"

@@ -303,7 +303,8 @@ static double farthest(const float *a, const float *b, int64_t count)
     return most;
 }
 
-/* Picture i is the same alone, among others, and again; another one by another seed, number or place in the model. */
+/* Picture i is the same alone, among others, and again; another one by another seed, number or place in the
+ * model. */
 static void a_picture_is_its_own(void **state)
 {
     (void)state;
