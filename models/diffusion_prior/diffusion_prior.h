@@ -69,5 +69,11 @@ diffusion_prior_condition diffusion_prior_condition_input(graph *g, const diffus
 /* x [B,E] noised, time F32 [B] -> [B,E].  `random` drives dropout and may be NULL. */
 tensor *diffusion_prior_predict(graph *g, const diffusion_prior_config *c, const diffusion_prior_weights *w,
                                 const diffusion_prior_condition *in, tensor *x, tensor *time, tensor *random);
+/* The same in two, for drawing: keys and values of the caption's rows, which every step shares, into entries
+ * of `memory`; and what is then left to be computed of x and time. */
+void diffusion_prior_read(graph *g, const diffusion_prior_config *c, const diffusion_prior_weights *w,
+                          const diffusion_prior_condition *in, store *memory);
+tensor *diffusion_prior_say(graph *g, const diffusion_prior_config *c, const diffusion_prior_weights *w,
+                            store *memory, tensor *x, tensor *time);
 
 #endif

@@ -1,5 +1,5 @@
-/* diffusion_prior_draw.c -- see diffusion_prior_draw.h.  Batches have one size, whatever is asked for, so that
- * an embedding is the same bits whatever is drawn beside it.
+/* diffusion_prior_draw.c -- see diffusion_prior_draw.h.  Batches have one size, whatever is asked for, so
+ * that an embedding is the same bits whatever is drawn beside it.
  * SPDX-License-Identifier: MIT */
 #include "models/diffusion_prior/diffusion_prior_draw.h"
 
@@ -10,10 +10,13 @@
 /* A batch of the larger kind of models takes longer than one embedding should. */
 enum { BATCH = 8, LARGE_BATCH = 2, LARGE_PARAMETERS = 16000000 };
 
-/* What draws without guidance, and with it. */
+/* What draws without guidance, and with it: one graph reads the captions, once a batch; the sampler's has
+ * what is left of a step. */
 typedef struct drawing_side {
     struct diffusion_prior_drawer *drawer;
     diffusion_sampler *sampler;
+    graph *reader;
+    store *memory; /* what it leaves of the captions */
     diffusion_prior_condition condition;
     bool guided;
 } drawing_side;
@@ -33,21 +36,47 @@ struct diffusion_prior_drawer {
 
 /* ---- The network ---- */
 
-static tensor *build_network(void *self, graph *g, tensor *x, tensor *time, bool guided)
+static bool build_reader(drawing_side *s, error *err)
 {
-    drawing_side *s = self;
     const diffusion_prior_drawer *d = s->drawer;
-    (void)guided;
-    s->condition = diffusion_prior_condition_input(g, &d->config, x->dim[0], d->embedding);
+    int64_t rows = s->guided ? 2 * d->batch : d->batch;
+    graph *g = s->reader = graph_create(d->store, err);
+    if (!g) return false;
+    graph_set_trainable(g, false);
+    graph_set_averages(g, d->averages);
+    s->condition = diffusion_prior_condition_input(g, &d->config, rows, d->embedding);
     diffusion_prior_weights w = diffusion_prior_declare(g, &d->config, d->embedding);
-    return diffusion_prior_predict(g, &d->config, &w, &s->condition, x, time, NULL);
+    diffusion_prior_read(g, &d->config, &w, &s->condition, s->memory);
+    return graph_sound(g, err) && store_allocate(s->memory, 0, err) &&
+           graph_compile(g, 0, "the size of the model", err);
 }
 
-static bool write_condition(void *self, error *err)
+/* What could not be made is of no use: the next try begins anew. */
+static bool need_reader(drawing_side *s, error *err)
+{
+    if (s->reader) return true;
+    if ((s->memory = store_create(store_device(s->drawer->store), err)) && build_reader(s, err)) return true;
+    graph_destroy(s->reader);
+    store_destroy(s->memory);
+    s->reader = NULL;
+    s->memory = NULL;
+    return false;
+}
+
+static tensor *build_network(void *self, graph *g, tensor *x, tensor *time, bool guided)
+{
+    const drawing_side *s = self;
+    const diffusion_prior_drawer *d = s->drawer;
+    (void)guided;
+    diffusion_prior_weights w = diffusion_prior_declare(g, &d->config, d->embedding);
+    return diffusion_prior_say(g, &d->config, &w, s->memory, x, time);
+}
+
+static bool read_captions(void *self, error *err)
 {
     const drawing_side *s = self;
     return graph_write(s->condition.tokens, s->drawer->tokens, err) &&
-           graph_write(s->condition.caption, s->drawer->captions, err);
+           graph_write(s->condition.caption, s->drawer->captions, err) && graph_run(s->reader, err);
 }
 
 /* ---- Making one ---- */
@@ -99,7 +128,11 @@ diffusion_prior_drawer *diffusion_prior_drawer_create(store *s, const diffusion_
 void diffusion_prior_drawer_destroy(diffusion_prior_drawer *d)
 {
     if (!d) return;
-    for (int i = 0; i < 2; ++i) diffusion_sampler_destroy(d->side[i].sampler);
+    for (int i = 0; i < 2; ++i) {
+        diffusion_sampler_destroy(d->side[i].sampler);
+        graph_destroy(d->side[i].reader);
+        store_destroy(d->side[i].memory);
+    }
     diffusion_free(&d->process);
     free(d->tokens);
     free(d->captions);
@@ -117,7 +150,8 @@ static drawing_side *side_for(diffusion_prior_drawer *d, double guidance)
 static bool need_sampler(drawing_side *s, error *err)
 {
     diffusion_prior_drawer *d = s->drawer;
-    const diffusion_network network = { s, build_network, write_condition };
+    const diffusion_network network = { s, build_network, read_captions };
+    if (!need_reader(s, err)) return false;
     if (!s->sampler)
         s->sampler = diffusion_sampler_create(d->store, &d->process, &network, d->batch, 1, &d->embedding,
                                               s->guided, d->averages, err);

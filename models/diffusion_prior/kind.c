@@ -112,9 +112,8 @@ const model_kind diffusion_prior_kind = {
     .learns = "captions to embeddings of pictures",
     .examples = "dalle-cl train diffusion-prior --preset small --data mine --clip runs/clip --run runs/embed",
     .packing =
-        "A diffusion prior draws embeddings for a decoder, and is refused with another CLIP than the one "
-        "whose\n"
-        "embeddings it learned.",
+        "A diffusion prior draws embeddings of pictures for captions, and is refused with another CLIP than\n"
+        "the one whose embeddings it learned.",
     .settings = &diffusion_prior_config_table,
     .needs = needs,
     .captions = true,

@@ -1,5 +1,5 @@
-/* diffusion.h -- the Gaussian diffusion process, in double precision on the host: schedules, respacing, what a
- * step of sampling multiplies by; and, as parts of a graph, noised inputs, losses and steps.
+/* diffusion.h -- the Gaussian diffusion process, in double precision on the host: schedules, respacing, what
+ * a step of sampling multiplies by; and, as parts of a graph, noised inputs, losses and steps.
  *
  * q(x_t | x_0) = N(sqrt(a_t) x_0, (1 - a_t) I), t = 0 .. T-1, a_t the product of 1 - beta up to t
  * (arXiv 2006.11239; the cosine schedule and learned variances: 2102.09672; DDIM: 2010.02502; the velocity
@@ -77,8 +77,8 @@ typedef struct diffusion_network {
 } diffusion_network;
 
 typedef struct diffusion_sampler diffusion_sampler;
-/* Samples have `rank` axes of `dim`, the last C.  All is borrowed but the sampler.  Nothing is compiled before
- * the first run or diffusion_sampler_prepare. */
+/* Samples have `rank` axes of `dim`, the last C.  All is borrowed but the sampler.  Nothing is compiled
+ * before the first run or diffusion_sampler_prepare. */
 diffusion_sampler *diffusion_sampler_create(store *s, const diffusion *whole,
                                             const diffusion_network *network, int64_t batch, int rank,
                                             const int64_t *dim, bool guided, bool averages, error *err);
@@ -97,7 +97,7 @@ typedef struct diffusion_run {
     int64_t first;
     const char *stream; /* that names these random numbers, so that two networks draw other ones */
     const float *start; /* x_T [batch][..], or NULL: drawn */
-    /* Filling in: values of x_0 [batch][..] that are known where known_mask (the same shape) is 1; NULL: none */
+    /* Filling in: values of x_0 [batch][..], known where known_mask (the same shape) is 1; NULL: none */
     const float *known, *known_mask;
     double variance_scale; /* of DIFFUSION_ANALYTIC: the data's own, mean of squares a value; 0: not known */
     diffusion_progress *progress; /* may be NULL; false stops with ERROR_INTERRUPTED */
@@ -105,8 +105,8 @@ typedef struct diffusion_run {
 } diffusion_run;
 /* x_0 [batch][..].  A value that is no number is an error that says which step. */
 bool diffusion_sample(diffusion_sampler *s, const diffusion_run *how, float *out, error *err);
-/* x_T of x0 [batch][..] by DDIM run forward (arXiv 2105.05233, F): diffusion_sample with it as `start`, ddim and
- * eta 0 gives x0 back but for the steps' error. */
+/* x_T of x0 [batch][..] by DDIM run forward (arXiv 2105.05233, F): diffusion_sample with it as `start`, ddim
+ * and eta 0 gives x0 back but for the steps' error. */
 bool diffusion_invert(diffusion_sampler *s, const diffusion_run *how, const float *x0, float *out,
                       error *err);
 

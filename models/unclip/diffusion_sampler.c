@@ -1,5 +1,5 @@
-/* diffusion_sampler.c -- sampling: x stays on the device, and a step is one replayed graph, the same for every
- * way back.  Of each step the host writes its time and a row of numbers:
+/* diffusion_sampler.c -- sampling: x stays on the device, and a step is one replayed graph, the same for
+ * every way back.  Of each step the host writes its time and a row of numbers:
  *
  *     x_0 = clamp(a x + b network(x, time)), known values put in,   x = c x_0 + d x + sigma z
  *
@@ -134,6 +134,12 @@ static tensor *noise_of(const diffusion_sampler *s, tensor *start, tensor *learn
     return op_mul(z, op_add(times(s, deviation, SHARE), number_at(s, TO_NOISE)));
 }
 
+/* [1]: 0, or no number where one of x is none. */
+static tensor *oddness(tensor *x)
+{
+    return op_sum_all(op_scale(x, 0));
+}
+
 static bool build(diffusion_sampler *s, error *err)
 {
     if (!(s->graph = graph_create(s->store, err))) return false;
@@ -142,10 +148,11 @@ static bool build(diffusion_sampler *s, error *err)
     declare_inputs(s);
     tensor *x = s->guided ? op_concat(2, (tensor *[]){ s->x, s->x }, 0) : s->x, *learned;
     tensor *output = s->network.build(s->network.self, s->graph, x, s->time, s->guided);
-    tensor *start = start_of(s, guide(s, output, &learned));
+    tensor *said = guide(s, output, &learned), *start = start_of(s, said);
     tensor *next = op_add(mix(s, TO_START, start, TO_NOISED, s->x), noise_of(s, start, learned));
-    /* Clamping may make a number of what is none: the output is looked at, too. */
-    s->odd = op_add(op_sum_all(op_scale(next, 0)), op_sum_all(op_scale(op_contiguous(output), 0)));
+    /* Clamping may make a number of what is none: what the network says is looked at, too. */
+    s->odd = op_add(oddness(next), oddness(said));
+    if (learned) s->odd = op_add(s->odd, oddness(learned));
     graph_keep(s->odd);
     graph_update(op_part_put(s->x, next, s->first));
     return graph_compile(s->graph, 0, "the number drawn at once", err);

@@ -1,5 +1,5 @@
-/* test_diffusion.c -- schedules, respacing and the coefficients of steps against golden values; what is refused;
- * times that training draws.
+/* test_diffusion.c -- schedules, respacing and the coefficients of steps against golden values; what is
+ * refused; times that training draws.
  * SPDX-License-Identifier: MIT */
 #include "models/unclip/diffusion_step.h"
 

@@ -1,5 +1,5 @@
-/* test_golden_diffusion_prior.c -- the diffusion prior's network, loss, gradients and one update against PyTorch;
- * the parameter counts of the published sizes.
+/* test_golden_diffusion_prior.c -- the diffusion prior's network, loss, gradients and one update against
+ * PyTorch; the parameter counts of the published sizes.
  * SPDX-License-Identifier: MIT */
 #include "models/diffusion_prior/diffusion_prior_step.h"
 #include "models/request.h"
@@ -44,6 +44,35 @@ static void test_network(void **state)
     OK(graph_run(k->graph, &golden_error));
     golden_check(k, "out.", "said", said);
     golden_close(k);
+}
+
+/* The same by what drawing uses: the caption's rows first, what is left then. */
+static void test_network_in_two(void **state)
+{
+    golden *k = *state;
+    golden_open(k, "diffusion_prior");
+    const diffusion_prior_config c = small_config();
+    store *memory = store_create(k->device, &golden_error);
+    graph *reader = graph_create(k->store, &golden_error);
+    assert_true(memory && reader);
+    diffusion_prior_condition in = diffusion_prior_condition_input(reader, &c, BATCH, EMBEDDING);
+    diffusion_prior_weights w = diffusion_prior_declare(reader, &c, EMBEDDING);
+    diffusion_prior_read(reader, &c, &w, &in, memory);
+    OK(store_allocate(memory, 0, &golden_error) && graph_compile(reader, 1, NULL, &golden_error));
+    tensor *x = golden_input(k, "x"), *time = golden_input(k, "time");
+    w = diffusion_prior_declare(k->graph, &c, EMBEDDING);
+    tensor *said = diffusion_prior_say(k->graph, &c, &w, memory, x, time);
+    graph_keep(said);
+    golden_compile(k);
+    golden_write(k, x, "x");
+    golden_write(k, time, "time");
+    golden_write(k, in.tokens, "tokens");
+    golden_write(k, in.caption, "caption");
+    OK(graph_run(reader, &golden_error) && graph_run(k->graph, &golden_error));
+    golden_check(k, "out.", "said", said);
+    graph_destroy(reader);
+    golden_close(k);
+    store_destroy(memory);
 }
 
 /* What the update has made of a parameter. */
@@ -128,6 +157,7 @@ int main(void)
     golden k = { .device = device_or_skip() };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_network, &k),
+        cmocka_unit_test_prestate(test_network_in_two, &k),
         cmocka_unit_test_prestate(test_loss_gradients_and_update, &k),
         cmocka_unit_test_prestate(test_published_parameter_counts, &k),
     };
