@@ -223,7 +223,7 @@ static void test_bench_and_plan(void **state)
     json_decref(parsed());
     SUCCEEDS("plan", "dvae", "--preset", "paper", "--set", "batch=1");
     says("97,616,006 parameters");
-    FAILS(2, "none of dvae, prior or clip", "plan", "unclip");
+    FAILS(2, "none of dvae, prior, clip", "plan", "unclip");
     FAILS(2, "tiny", "plan", "dvae", "--preset", "tinny");
     FAILS(2, "image_size", "plan", "dvae", "--set", "image_size=77");
 }
@@ -283,7 +283,7 @@ static void test_tune(void **state)
     SUCCEEDS("tune", "dvae", "--forget");
     setenv("DALLE_CL_CACHE", "off", 1);
     FAILS(1, "DALLE_CL_CACHE", "tune", "prior", "--preset", "tiny");
-    FAILS(2, "none of dvae, prior or clip", "tune", "unclip");
+    FAILS(2, "none of dvae, prior, clip", "tune", "unclip");
     if (*before)
         setenv("DALLE_CL_CACHE", before, 1);
     else
