@@ -25,7 +25,7 @@ target_include_directories(alloc_cli PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(alloc_cli PUBLIC PkgConfig::DEPS)
 
 # By default points spread over every call site; eight times as many under `slow`.
-foreach(stem IN ITEMS alloc alloc_data alloc_debian alloc_eval alloc_models alloc_report alloc_search alloc_train)
+foreach(stem IN ITEMS alloc alloc_data alloc_debian alloc_eval alloc_models alloc_report alloc_search alloc_train alloc_unclip)
     unit_test(faults_${stem} ${CMAKE_CURRENT_LIST_DIR}/test_${stem}.c faults ${UP_TO_eval})
     target_sources(test_faults_${stem} PRIVATE $<TARGET_OBJECTS:alloc_double> $<TARGET_OBJECTS:alloc_cli>)
     target_link_options(test_faults_${stem} PRIVATE ${ALLOC_LINK})

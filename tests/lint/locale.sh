@@ -6,7 +6,8 @@ cd "$1" || exit 1
 bad=0
 for name in $(grep -o '^DALLE_API [^;]*(' app/api/dalle.h | sed 's/.*[ *]\(dalle_[a-z_]*\)(.*/\1/' | LC_ALL=C sort); do
     case $name in
-        dalle_version | dalle_free | dalle_pictures_free | dalle_get_info | dalle_request_init | dalle_listen) continue ;;
+        dalle_version | dalle_free | dalle_pictures_free | dalle_get_info | dalle_listen) continue ;;
+        dalle_request_init | dalle_sampling_init | dalle_change_init) continue ;;
     esac
     # A definition starts in the first column and ends in ")"; the line after its brace is the first of the body.
     awk -v name="$name" '
