@@ -137,30 +137,15 @@ def clip(variant, sizes, batch):
     return step_of(model, lambda: call(pixels, text, ends)[0], optimizer(model, 1e-4, 0.98, 0.2), 0)
 
 
-def layout(variant):
-    import torch
-    return torch.contiguous_format if variant == "eager" else torch.channels_last
-
-
-def pictures(variant, *shape):
-    import torch
-    return torch.randint(0, 256, shape, dtype=torch.uint8).contiguous(memory_format=layout(variant))
-
-
 def decoder_model(variant, name):
-    from bench_unclip import Decoder, NetSizes, TextSizes
+    from bench_unclip import Decoder, NetSizes, TextSizes, layout
     net, text, embedding = DECODER[name]
     return Decoder(NetSizes(3, 6, *net, context=text[2]), TextSizes(*text), embedding).to(memory_format=layout(variant))
 
 
-def caption(model, batch):
-    import torch
-    return (torch.randint(0, model.text.embedding.num_embeddings, (batch, len(model.text.position))),
-            torch.nn.functional.normalize(torch.randn(batch, len(model.nothing)), dim=1))
-
-
 def decoder(variant, name, batch):
     import torch
+    from bench_unclip import caption, pictures
     model = decoder_model(variant, name)
     pixels, (ids, embedding) = pictures(variant, batch, 3, *[model.net.sizes.size] * 2), caption(model, batch)
     keep, call = (torch.arange(batch) % 8 < 7)[:, None], compiled(model, variant)
@@ -174,7 +159,7 @@ def decoder(variant, name, batch):
 def picture(variant, name, count):
     """With and without the caption, side by side, by DDIM."""
     import torch
-    from bench_unclip import ddim
+    from bench_unclip import caption, ddim, layout
     model = decoder_model(variant, name).requires_grad_(False)
     ids, embedding = (torch.cat([x, x]) for x in caption(model, 1))
     keep, net = torch.tensor([[True], [False]]), compiled(model.net, variant)
@@ -191,13 +176,14 @@ def picture(variant, name, count):
 
 
 def upsampler_model(variant, size):
-    from bench_unclip import NetSizes, Upsampler
+    from bench_unclip import NetSizes, Upsampler, layout
     return Upsampler(NetSizes(6, 3, size, 24, 2, (1, 2, 2, 2), (), 1, 8, 0)).to(memory_format=layout(variant))
 
 
 def upsampler(variant, size, batch):
     """Trained on halves of the picture's sides."""
     import torch
+    from bench_unclip import pictures
     model, pixels, low = upsampler_model(variant, size // 2), *(pictures(variant, batch, 3, size // 2, size // 2) for _ in "ab")
     call = compiled(model, variant)
 
@@ -209,7 +195,7 @@ def upsampler(variant, size, batch):
 
 def upsampled(variant, size, count):
     import torch
-    from bench_unclip import ddim
+    from bench_unclip import ddim, pictures
     model = upsampler_model(variant, size).requires_grad_(False)
     low, net = pictures(variant, 1, 3, size, size) / 127.5 - 1, compiled(model.net, variant)
 

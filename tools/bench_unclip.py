@@ -276,6 +276,21 @@ class Upsampler(nn.Module):
         return self.process(beside, pixels / 127.5 - 1, t, noise, False)
 
 
+# ---- Made-up data ----
+
+def layout(variant):
+    return torch.contiguous_format if variant == "eager" else torch.channels_last
+
+
+def pictures(variant, *shape):
+    return torch.randint(0, 256, shape, dtype=torch.uint8).contiguous(memory_format=layout(variant))
+
+
+def caption(model, batch):
+    return (torch.randint(0, model.text.embedding.num_embeddings, (batch, len(model.text.position))),
+            torch.nn.functional.normalize(torch.randn(batch, len(model.nothing)), dim=1))
+
+
 # ---- Beside the golden file ----
 
 PARTS = {"own": ("query", "key", "value"), "given": ("context_key", "context_value")}

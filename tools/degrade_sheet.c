@@ -2,7 +2,8 @@
  *     degrade_sheet SET SIZE FROM KIND BLURS NOISE_MOST JPEG_LEAST SHEET.png
  * KIND is blur or bsr.  Each column is a picture of SIZE pixels a side, what is the mean of areas of FROM,
  * and four draws of the corrupted one, enlarged by squares.  The figures are over 200 pictures: how far the
- * corrupted ones are from the others, in dB of 255 levels, and how much of the squares of neighbours' differences they have.
+ * corrupted ones are from the others, in dB of 255 levels, and how much of the squares of neighbours'
+ * differences they have.
  * SPDX-License-Identifier: MIT */
 #include "data/dataset.h"
 #include "data/degrade.h"

@@ -1,6 +1,6 @@
-/* print.h -- for people, what files say.  A file's names and texts tell a terminal nothing: control characters
- * are printed as a '?' for each byte.  JSON needs it not, and data that a program is to read is written as it
- * is.
+/* print.h -- for people, what files say.  A file's names and texts tell a terminal nothing: control
+ * characters are printed as a '?' for each byte.  JSON needs it not, and data that a program is to read is
+ * written as it is.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_CLI_PRINT_H
 #define DALLE_CL_CLI_PRINT_H
