@@ -4,6 +4,8 @@
 
 #include "cl/mask.clh"
 
+#include <string.h>
+
 #define LENGTH_MOST  320
 #define SCRATCH_MOST 229376 /* floats: in a second-level cache, most of which is read and written in turn */
 
@@ -66,14 +68,16 @@ static short_sizes sizes_of(const node *n, const device *d)
     return s;
 }
 
-/* Not where pairs are too few to share among the cores. */
+/* Not where pairs are too few to share among the cores; nor by Mesa's compiler, which takes minutes for the
+ * loops that others unroll at once. */
 bool attention_short_takes(const node *n, const device *d)
 {
     const device_info *info = device_get_info(d);
     const attention_attributes *a = n->attributes;
     const bool plain = a->pattern.kind == MASK_CAUSAL || a->pattern.kind == MASK_BIDIRECTIONAL;
     const tensor *q = n->in[ATTENTION_QUERY], *k = n->in[ATTENTION_KEYS];
-    if (info->kind != DEVICE_CPU || info->lanes != 1 || !plain) return false;
+    const bool unrolls = strcmp(info->vendor_word, "mesa") != 0;
+    if (info->kind != DEVICE_CPU || info->lanes != 1 || !unrolls || !plain) return false;
     if (q->dim[1] > LENGTH_MOST || k->dim[1] > LENGTH_MOST) return false;
     const short_sizes s = sizes_of(n, d);
     return s.scratch <= SCRATCH_MOST && s.pairs >= 2 * (int64_t)info->compute_units;
