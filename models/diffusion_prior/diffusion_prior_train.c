@@ -6,7 +6,6 @@
 #include "host/base/json_tree.h"
 #include "models/announce.h"
 #include "models/clip/retrieval.h"
-#include "models/diffusion_prior/diffusion_prior_data.h"
 #include "models/diffusion_prior/diffusion_prior_draw.h"
 #include "models/diffusion_prior/diffusion_prior_step.h"
 #include "models/diffusion_prior/diffusion_prior_workload.h"
@@ -14,6 +13,7 @@
 #include "models/kinds.h"
 #include "models/start.h"
 #include "models/trainer.h"
+#include "models/unclip/embedding_data.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ typedef struct embedding_trainer {
     clip_source *clip;
     loader_view view;
     text_source *text;
-    diffusion_prior_data data;
+    embedding_data data;
     int64_t step;        /* that is being written */
     float *time, *times; /* of a part: [b], [b,8] */
     diffusion_prior_step train, check;
@@ -48,7 +48,7 @@ static bool write_part(void *self, int64_t first, error *err)
 {
     embedding_trainer *t = self;
     const diffusion_prior_step *s = &t->train;
-    const diffusion_prior_data *d = &t->data;
+    const embedding_data *d = &t->data;
     return graph_write(s->embedding, d->embeddings + first * d->size, err) &&
            graph_write(s->condition.tokens, d->batch.ids + first * d->tokens, err) &&
            graph_write(s->condition.caption, d->captions + first * d->size, err) &&
@@ -60,7 +60,7 @@ static bool begin(void *self, int64_t step, error *err)
     embedding_trainer *t = self;
     const trainer_graph g = { t->train.graph, &t->train.division, t->train.optimizer, write_part };
     const loader_batch *b = training_data_next(t->base.data, step, err);
-    if (!b || !diffusion_prior_data_fill(&t->data, b, step, err)) return false;
+    if (!b || !embedding_data_fill(&t->data, b, step, err)) return false;
     t->step = step;
     return trainer_step(&t->base, &g, step, trainer_rate(&t->base, step), t, err) &&
            graph_read_begin(t->train.losses.loss, err);
@@ -106,7 +106,7 @@ static bool write_rows(tensor *input, const void *x, int64_t row_bytes, int64_t 
 static bool write_validation(const embedding_trainer *t, int64_t pass, int64_t first, error *err)
 {
     const diffusion_prior_step *s = &t->check;
-    const diffusion_prior_data *d = &t->data;
+    const embedding_data *d = &t->data;
     const int32_t random[4] = { SEED, 0, (int32_t)pass, (int32_t)first };
     int64_t row = d->size * (int64_t)sizeof(float);
     return write_rows(s->embedding, d->pictures, row, first, d->count, err) &&
@@ -162,7 +162,7 @@ static double cosine(const float *a, const float *b, int64_t size)
 /* How near drawn embeddings are to their pictures', and how often no other picture of the part is nearer. */
 static bool validation_drawn(embedding_trainer *t, double *near, double *found, error *err)
 {
-    const diffusion_prior_data *d = &t->data;
+    const embedding_data *d = &t->data;
     int64_t count = d->count < DRAWN ? d->count : DRAWN;
     float *drawn = malloc((size_t)(count * d->size) * sizeof *drawn);
     bool ok =
@@ -183,7 +183,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
     (void)step;
     embedding_trainer *t = self;
     double loss, near, found;
-    if (!diffusion_prior_data_validation(&t->data, err) || !validation_loss(t, &loss, err) ||
+    if (!embedding_data_validation(&t->data, err) || !validation_loss(t, &loss, err) ||
         !validation_drawn(t, &near, &found, err))
         return false;
     trainer_observe(&t->base, loss);
@@ -198,12 +198,12 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 static bool make_nearest(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
 {
     embedding_trainer *t = self;
-    diffusion_prior_data *d = &t->data;
+    embedding_data *d = &t->data;
     int64_t side = training_data_size(t->base.data), one = side * side * 3;
     float *drawn = malloc((size_t)(count * d->size) * sizeof *drawn);
     bool ok =
         drawn ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld embeddings", (long long)count);
-    ok = ok && diffusion_prior_data_validation(d, err) && draw_validation(t, count, drawn, err);
+    ok = ok && embedding_data_validation(d, err) && draw_validation(t, count, drawn, err);
     for (int64_t i = 0; ok && i < count; ++i) {
         int64_t which = retrieval_nearest(d->pictures, count, drawn + i * d->size, d->size);
         memcpy(made + i * one, real + which * one, (size_t)one);
@@ -282,7 +282,7 @@ static bool write_statistics(embedding_trainer *t, error *err)
     size_t size = (size_t)t->data.size;
     float *mean = malloc(2 * size * sizeof *mean), *deviation = mean ? mean + size : NULL;
     bool ok = mean ? true : error_set(err, ERROR_MEMORY, "out of memory for the embeddings' statistics");
-    ok = ok && diffusion_prior_data_statistics(&t->data, mean, deviation, err) &&
+    ok = ok && embedding_data_statistics(&t->data, mean, deviation, err) &&
          store_write_f32(s, store_find(s, DIFFUSION_PRIOR_MEAN), mean, err) &&
          store_write_f32(s, store_find(s, DIFFUSION_PRIOR_DEVIATION), deviation, err);
     free(mean);
@@ -301,7 +301,7 @@ static bool open_parts(embedding_trainer *t, const char *data, const char *clip,
     t->base.views = &t->view;
     t->base.view_count = 1;
     return trainer_open_data(&t->base, data, size, true, err) &&
-           diffusion_prior_data_open(&t->data, t->base.data, t->clip, fixed, err);
+           embedding_data_open(&t->data, t->base.data, t->clip, fixed, err);
 }
 
 static bool set_up(embedding_trainer *t, const train_request *r, const char *data, const char *clip,
@@ -312,8 +312,7 @@ static bool set_up(embedding_trainer *t, const train_request *r, const char *dat
     if (!open_parts(t, data, clip, err) || !start_find(r, &diffusion_prior_kind, &from, err)) return false;
     bool ok = fit(t, r, err) && diffusion_prior_process(c, &t->process, err) &&
               (r->resume || text_warn_cut(t->text, err)) &&
-              diffusion_prior_data_make(&t->data, t->text, c->batch, err) && make_times(t, err) &&
-              build(t, err);
+              embedding_data_make(&t->data, t->text, c->batch, err) && make_times(t, err) && build(t, err);
     if (ok && from.weights)
         ok = diffusion_prior_start_from_model(t->base.store, &from, err);
     else if (ok && c->standardise && !r->resume)
@@ -327,7 +326,7 @@ static void clean_up(embedding_trainer *t)
     diffusion_prior_drawer_destroy(t->drawer);
     graph_destroy(t->check.graph);
     graph_destroy(t->train.graph);
-    diffusion_prior_data_close(&t->data);
+    embedding_data_close(&t->data);
     text_close(t->text);
     clip_source_close(t->clip);
     trainer_close(&t->base);

@@ -5,10 +5,11 @@
 #include "host/base/log.h"
 #include "models/trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_ONCE = 32 };
+enum { AT_ONCE = 32, LOOKED_AT = 2048 };
 static const int64_t ALL_BYTES = 512 << 20;
 
 /* ---- Pictures ---- */
@@ -216,4 +217,32 @@ bool embedding_data_training(embedding_data *d, int64_t most, float **pictures, 
     free(*texts);
     *pictures = *texts = NULL;
     return false;
+}
+
+/* ---- Statistics ---- */
+
+static void statistics_of(const float *x, int64_t count, int64_t size, float *mean, float *deviation)
+{
+    for (int64_t j = 0; j < size; ++j) {
+        double sum = 0, squares = 0;
+        for (int64_t i = 0; i < count; ++i) sum += (double)x[i * size + j];
+        double m = sum / (double)count;
+        for (int64_t i = 0; i < count; ++i) {
+            double far = (double)x[i * size + j] - m;
+            squares += far * far;
+        }
+        mean[j] = (float)m;
+        deviation[j] = (float)fmax(sqrt(squares / (double)count), 1e-6);
+    }
+}
+
+bool embedding_data_statistics(embedding_data *d, float *mean, float *deviation, error *err)
+{
+    float *pictures, *texts;
+    int64_t count;
+    if (!embedding_data_training(d, LOOKED_AT, &pictures, &texts, &count, err)) return false;
+    statistics_of(pictures, count, d->size, mean, deviation);
+    free(pictures);
+    free(texts);
+    return true;
 }

@@ -37,5 +37,8 @@ bool embedding_data_validation(embedding_data *d, error *err);
  * the part, or of all; to be freed. */
 bool embedding_data_training(embedding_data *d, int64_t most, float **pictures, float **texts, int64_t *count,
                              error *err);
+/* Mean and deviation of each number of the training pictures' embeddings, [E] each, by 2048
+ * of them, or all. */
+bool embedding_data_statistics(embedding_data *d, float *mean, float *deviation, error *err);
 
 #endif
