@@ -11,18 +11,6 @@
 
 /* ---- Opening ---- */
 
-/* Its tokens are the CLIP's. */
-static bool fits_clip(const ar_prior_config *c, const clip_part *clip, const char *folder, error *err)
-{
-    const clip_config *of = &clip->config;
-    return (c->text_tokens == of->text_tokens && c->text_vocabulary == of->text_vocabulary) ||
-           error_set(err, ERROR_MODEL,
-                     "the AR prior '%s' reads %lld of %lld tokens, the CLIP %lld of %lld: it was trained "
-                     "with another one",
-                     folder, (long long)c->text_tokens, (long long)c->text_vocabulary,
-                     (long long)of->text_tokens, (long long)of->text_vocabulary);
-}
-
 static bool open_parameters(ar_prior_part *p, device *d, const part_files *files, error *err)
 {
     return (p->store = part_store_create(d, err)) &&
@@ -46,7 +34,8 @@ ar_prior_part *ar_prior_part_read(device *d, const char *folder, clip_part *clip
     if (ok) p->clip = clip;
     if (ok) p->shape.embedding = clip->config.embedding;
     ok = ok && part_files_config(&files, &p->config, err) &&
-         ar_prior_config_check(&p->config, &p->shape, err) && fits_clip(&p->config, clip, folder, err) &&
+         ar_prior_config_check(&p->config, &p->shape, err) &&
+         clip_source_fits(&p->config.text, clip, ar_prior_kind.title, folder, err) &&
          open_parameters(p, d, &files, err);
     part_files_free(&files);
     if (ok) return p;

@@ -11,18 +11,6 @@
 
 /* ---- Opening ---- */
 
-/* Its tokens are the CLIP's. */
-static bool fits_clip(const decoder_config *c, const clip_part *clip, const char *folder, error *err)
-{
-    const clip_config *of = &clip->config;
-    return (c->text_tokens == of->text_tokens && c->text_vocabulary == of->text_vocabulary) ||
-           error_set(err, ERROR_MODEL,
-                     "the decoder '%s' reads %lld of %lld tokens, the CLIP %lld of %lld: it was trained "
-                     "with another one",
-                     folder, (long long)c->text_tokens, (long long)c->text_vocabulary,
-                     (long long)of->text_tokens, (long long)of->text_vocabulary);
-}
-
 decoder_part *decoder_part_read(device *d, const char *folder, clip_part *clip, error *err)
 {
     part_files files;
@@ -32,7 +20,8 @@ decoder_part *decoder_part_read(device *d, const char *folder, clip_part *clip, 
     if (ok) p->clip = clip;
     if (ok) p->shape = (decoder_shape){ clip->config.embedding, clip->config.text_width };
     ok = ok && part_files_config(&files, &p->config, err) && decoder_config_check(&p->config, err) &&
-         fits_clip(&p->config, clip, folder, err) && (p->store = part_store_create(d, err)) &&
+         clip_source_fits(&p->config.text, clip, decoder_kind.title, folder, err) &&
+         (p->store = part_store_create(d, err)) &&
          (!p->config.clip_text || (p->states = clip_states_create(clip, err))) &&
          (p->drawer = decoder_drawer_create(p->store, &p->config, &p->shape, false, err));
     if (ok && !checkpoint_import(p->store, files.weights, files.run, &p->metadata, err))

@@ -11,18 +11,6 @@
 
 /* ---- Opening ---- */
 
-/* Its tokens are the CLIP's. */
-static bool fits_clip(const diffusion_prior_config *c, const clip_part *clip, const char *folder, error *err)
-{
-    const clip_config *of = &clip->config;
-    return (c->text_tokens == of->text_tokens && c->text_vocabulary == of->text_vocabulary) ||
-           error_set(err, ERROR_MODEL,
-                     "the diffusion prior '%s' reads %lld of %lld tokens, the CLIP %lld of %lld: it was "
-                     "trained with another one",
-                     folder, (long long)c->text_tokens, (long long)c->text_vocabulary,
-                     (long long)of->text_tokens, (long long)of->text_vocabulary);
-}
-
 diffusion_prior_part *diffusion_prior_part_read(device *d, const char *folder, clip_part *clip, error *err)
 {
     part_files files;
@@ -31,7 +19,8 @@ diffusion_prior_part *diffusion_prior_part_read(device *d, const char *folder, c
     bool ok = p ? true : error_set(err, ERROR_MEMORY, "out of memory for a diffusion prior");
     if (ok) p->clip = clip;
     ok = ok && part_files_config(&files, &p->config, err) && diffusion_prior_config_check(&p->config, err) &&
-         fits_clip(&p->config, clip, folder, err) && (p->store = part_store_create(d, err)) &&
+         clip_source_fits(&p->config.text, clip, diffusion_prior_kind.title, folder, err) &&
+         (p->store = part_store_create(d, err)) &&
          (p->draw = diffusion_prior_drawer_create(p->store, &p->config, clip->config.embedding, false, err));
     if (ok && !checkpoint_import(p->store, files.weights, files.run, &p->metadata, err))
         ok = error_prefix(err,

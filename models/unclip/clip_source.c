@@ -180,6 +180,18 @@ bool clip_source_caption(const clip_part *clip, const char *caption, int32_t *id
 
 /* ---- Which CLIP it was ---- */
 
+bool clip_source_fits(const text_config *text, const clip_part *clip, const char *what,
+                      const char *part_folder, error *err)
+{
+    const clip_config *of = &clip->config;
+    return (text->text_tokens == of->text_tokens && text->text_vocabulary == of->text_vocabulary) ||
+           error_set(err, ERROR_MODEL,
+                     "the %s '%s' reads %lld of %lld tokens, the CLIP %lld of %lld: it was trained with "
+                     "another one",
+                     what, part_folder, (long long)text->text_tokens, (long long)text->text_vocabulary,
+                     (long long)of->text_tokens, (long long)of->text_vocabulary);
+}
+
 bool clip_source_check(device *d, const clip_part *clip, const char *clip_folder,
                        const checkpoint_metadata *of_part, const char *what, const char *part_folder,
                        error *err)

@@ -34,6 +34,9 @@ bool clip_source_texts(clip_source *s, const int32_t *ids, int64_t count, float 
 /* A caption's tokens [T], -1 where none is, as training has them; *cut (may be NULL): it was too long. */
 bool clip_source_caption(const clip_part *clip, const char *caption, int32_t *ids, bool *cut, error *err);
 
+/* Whether a part that reads the CLIP's tokens, as its settings of text say, can read those of this one. */
+bool clip_source_fits(const text_config *text, const clip_part *clip, const char *what,
+                      const char *part_folder, error *err);
 /* Refuses a part that was trained with another CLIP than the one opened from `clip_folder`; names both. */
 bool clip_source_check(device *d, const clip_part *clip, const char *clip_folder,
                        const checkpoint_metadata *of_part, const char *what, const char *part_folder,
