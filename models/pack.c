@@ -37,13 +37,31 @@ static int number_of(const part_list *list, const model_part *p)
 
 /* ---- Opening ---- */
 
-/* Whether the folder's part of this kind could be the next: there is room for it, and what it needs is
- * there. */
-static bool may_be_next(const part_list *list, const model_kind *k)
+static bool has_room(const part_list *list, const model_kind *k)
 {
-    bool next = k->open && part_list_count(list, k, NULL) < kinds_most(k);
-    for (const kind_need *n = k->needs; n && n->kind; ++n) next = next && part_list_find(list, n->kind);
-    return next;
+    return k->open && part_list_count(list, k, NULL) < kinds_most(k);
+}
+
+/* What a part of this kind needs and the list lacks, or NULL. */
+static const model_kind *lacks(const part_list *list, const model_kind *k)
+{
+    for (const kind_need *n = k->needs; n && n->kind; ++n)
+        if (!part_list_find(list, n->kind)) return n->kind;
+    return NULL;
+}
+
+/* Where a folder's part could be the next but for one that it needs, the error says so. */
+static void tell_lacking(const char *folder, const part_list *list, error *err)
+{
+    for (int i = 0; model_kinds[i]; ++i) {
+        const model_kind *k = model_kinds[i], *lacking = lacks(list, k);
+        if (!lacking || !has_room(list, k) || !part_is_there(folder, k, NULL)) continue;
+        error_set(err, ERROR_USAGE,
+                  "'%s' holds %s, which belongs to the %s that it was trained with: name that one's folder "
+                  "before it",
+                  folder, k->what, lacking->title);
+        return;
+    }
 }
 
 /* The first kind that may be next and that the folder holds.  NULL: none, and err says what the first one
@@ -54,7 +72,7 @@ static const model_kind *kind_of(const char *folder, const part_list *list, erro
     for (int i = 0; model_kinds[i]; ++i) {
         part_files files;
         error why = { 0 };
-        if (!may_be_next(list, model_kinds[i])) continue;
+        if (!has_room(list, model_kinds[i]) || lacks(list, model_kinds[i])) continue;
         int number = part_list_count(list, model_kinds[i], folder);
         if (part_files_find_number(folder, model_kinds[i], number, &files, &why)) {
             bool again = files.run && number > 0;
@@ -68,6 +86,7 @@ static const model_kind *kind_of(const char *folder, const part_list *list, erro
         if (why.code != ERROR_USAGE) break;
     }
     if (first.code == ERROR_NONE) error_set(&first, ERROR_USAGE, "'%s' is one part too many", folder);
+    if (first.code == ERROR_USAGE) tell_lacking(folder, list, &first);
     *err = first;
     return NULL;
 }

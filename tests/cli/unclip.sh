@@ -45,6 +45,8 @@ text="-s text_vocabulary=288"
     runs 0 train decoder --preset tiny --data set --clip clip --run decoder $text -s size=8 -s attention=4 $few
     runs 0 train upsampler --preset tiny --data set --run up $few
 }
+runs 2 pack decoder -o model && warns "'decoder' holds a decoder, which belongs to the CLIP that it was trained with"
+runs 2 pack decoder clip -o model && warns "name that one's folder before it"
 runs 0 pack clip embed decoder up -o model
 runs 0 pack clip embed -o undrawn
 
