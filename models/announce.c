@@ -9,7 +9,7 @@
 
 static const double LONG = 3600; /* seconds */
 
-bool announce_run(workload *w, int64_t steps, const char *what, error *err)
+bool announce_run(workload *w, int64_t pictures, const char *beside, int64_t steps, int64_t batch, error *err)
 {
     double seconds = 0;
     bool ok = w && workload_ready(w, err) && workload_time(w, &seconds, err);
@@ -17,7 +17,9 @@ bool announce_run(workload *w, int64_t steps, const char *what, error *err)
     if (!ok) return false;
     char whole[32];
     fit_duration(seconds * (double)steps, whole);
-    log_info("%s: about %s on this device (%.2g s a step)", what, whole, seconds);
+    log_info("%lld picture%s,%s%s%s %lld steps of %lld: about %s on this device (%.2g s a step)",
+             (long long)pictures, pictures == 1 ? "" : "s", beside ? " " : "", beside ? beside : "",
+             beside ? "," : "", (long long)steps, (long long)batch, whole, seconds);
     if (seconds * (double)steps > LONG)
         log_info(
             "that is long: --minutes 60 stops and saves after an hour, and --resume goes on from there; or "

@@ -12,11 +12,10 @@
 #include "models/ar_prior/ar_prior_workload.h"
 #include "models/ar_prior/start.h"
 #include "models/clip/clip_text.h"
-#include "models/clip/retrieval.h"
 #include "models/kinds.h"
 #include "models/start.h"
 #include "models/trainer.h"
-#include "models/unclip/embedding_data.h"
+#include "models/unclip/embedding_check.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -46,19 +45,13 @@ static bool need_codes(embedding_trainer *t, error *err)
     return t->codes_known;
 }
 
-static double cosine(const float *a, const float *b, int64_t size)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 /* What is read and predicted of a picture; a caption that is left out says nothing of nearness either. */
 static void place_components(const embedding_trainer *t, const float *picture, const float *caption,
                              bool none, int32_t *read, int32_t *targets)
 {
     const ar_prior_config *c = &t->config;
-    int64_t near = ar_prior_codes_near(t->codes, (float)cosine(picture, caption, t->shape.embedding));
+    int64_t near =
+        ar_prior_codes_near(t->codes, (float)embedding_cosine(picture, caption, t->shape.embedding));
     ar_prior_codes_encode(t->codes, picture, targets);
     read[0] = none ? ar_prior_unsaid_token(c) : ar_prior_near_token(c, near);
     memcpy(read + 1, targets, (size_t)(c->dimensions - 1) * sizeof *read);
@@ -112,7 +105,7 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
 /* ---- Validation, with the averaged parameters ---- */
 
 /* Embeddings are drawn for so many captions. */
-enum { DRAWN = 128, SEED = 1 };
+enum { SEED = 1 };
 
 static bool need_check_graph(embedding_trainer *t, error *err)
 {
@@ -204,8 +197,9 @@ static bool draw_components(embedding_trainer *t, int64_t count, int32_t *near, 
 }
 
 /* Embeddings [count][E] for the first validation captions. */
-static bool draw_validation(embedding_trainer *t, int64_t count, float *out, error *err)
+static bool draw_validation(void *self, int64_t count, float *out, error *err)
 {
+    embedding_trainer *t = self;
     int64_t n = t->config.dimensions;
     int32_t *near = malloc((size_t)(count * (n + 1)) * sizeof *near);
     bool ok =
@@ -217,32 +211,13 @@ static bool draw_validation(embedding_trainer *t, int64_t count, float *out, err
     return ok;
 }
 
-/* How near drawn embeddings are to their pictures', and how often no other picture of the part is nearer. */
-static bool validation_drawn(embedding_trainer *t, double *near, double *found, error *err)
-{
-    const embedding_data *d = &t->data;
-    int64_t count = d->count < DRAWN ? d->count : DRAWN;
-    float *drawn = malloc((size_t)(count * d->size) * sizeof *drawn);
-    bool ok =
-        drawn ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld embeddings", (long long)count);
-    ok = ok && draw_validation(t, count, drawn, err);
-    *near = *found = 0;
-    for (int64_t i = 0; ok && i < count; ++i) {
-        const float *x = drawn + i * d->size;
-        *near += cosine(x, d->pictures + i * d->size, d->size) / (double)count;
-        *found += (retrieval_nearest(d->pictures, d->count, x, d->size) == i) / (double)count;
-    }
-    free(drawn);
-    return ok;
-}
-
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
     (void)step;
     embedding_trainer *t = self;
     double loss, near, found;
     if (!need_codes(t, err) || !embedding_data_validation(&t->data, err) || !validation_loss(t, &loss, err) ||
-        !validation_drawn(t, &near, &found, err))
+        !embedding_check(&t->data, draw_validation, t, &near, &found, err))
         return false;
     trainer_observe(&t->base, loss);
     out->finite = isfinite(loss);
@@ -256,18 +231,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 static bool make_nearest(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
 {
     embedding_trainer *t = self;
-    embedding_data *d = &t->data;
-    int64_t side = training_data_size(t->base.data), one = side * side * 3;
-    float *drawn = malloc((size_t)(count * d->size) * sizeof *drawn);
-    bool ok =
-        drawn ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld embeddings", (long long)count);
-    ok = ok && embedding_data_validation(d, err) && draw_validation(t, count, drawn, err);
-    for (int64_t i = 0; ok && i < count; ++i) {
-        int64_t which = retrieval_nearest(d->pictures, count, drawn + i * d->size, d->size);
-        memcpy(made + i * one, real + which * one, (size_t)one);
-    }
-    free(drawn);
-    return ok;
+    return embedding_check_show(&t->data, draw_validation, t, real, count, made, err);
 }
 
 static bool draw(void *self, int64_t step, const char *path, error *err)
@@ -301,7 +265,6 @@ static bool fit(embedding_trainer *t, const train_request *r, error *err)
     ar_prior_config *c = &t->config;
     const clip_part *clip = clip_source_part(t->clip);
     int64_t pictures = training_data_selection(t->base.data, false)->count;
-    char what[128];
     bool chosen;
     ar_prior_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
@@ -315,9 +278,8 @@ static bool fit(embedding_trainer *t, const train_request *r, error *err)
         !ar_prior_config_check(c, &t->shape, err))
         return false;
     if (!chosen) return true;
-    snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
-             pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
-    return announce_run(ar_prior_workload(t->base.device, c, &t->shape, err), c->steps, what, err);
+    return announce_run(ar_prior_workload(t->base.device, c, &t->shape, err), pictures, NULL, c->steps,
+                        c->batch, err);
 }
 
 /* Components and buckets, which a run keeps from its first step on. */
@@ -330,7 +292,7 @@ static bool make_codes(embedding_trainer *t, error *err)
     bool ok = (near = malloc((size_t)(count + 1) * sizeof *near)) != NULL ||
               error_set(err, ERROR_MEMORY, "out of memory for %lld captions", (long long)count);
     for (int64_t i = 0; ok && i < count; ++i)
-        near[i] = (float)cosine(pictures + i * size, texts + i * size, size);
+        near[i] = (float)embedding_cosine(pictures + i * size, texts + i * size, size);
     ok = ok && ar_prior_codes_fit(t->codes, t->base.device, pictures, near, count, err) &&
          ar_prior_codes_write(t->codes, t->base.store, err);
     if (ok)

@@ -247,7 +247,6 @@ static bool fit(clip_trainer *t, const train_request *r, const part_files *from,
 {
     clip_config *c = &t->config;
     int64_t pictures = training_data_selection(t->base.data, false)->count;
-    char what[128];
     bool chosen;
     clip_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
@@ -258,9 +257,7 @@ static bool fit(clip_trainer *t, const train_request *r, const part_files *from,
     if (!(t->text = text_open(&c->text, &text, t->base.data, err))) return false;
     t->marks = clip_marks_of(text_tokenizer(t->text), c);
     if (!clip_config_check(c, err) || !chosen) return clip_config_check(c, err);
-    snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
-             pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
-    return announce_run(clip_workload(t->base.device, c, err), c->steps, what, err);
+    return announce_run(clip_workload(t->base.device, c, err), pictures, NULL, c->steps, c->batch, err);
 }
 
 /* A batch of one would have nothing to tell its picture from. */

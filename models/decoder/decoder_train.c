@@ -235,7 +235,6 @@ static bool fit(decoder_trainer *t, const train_request *r, error *err)
     decoder_config *c = &t->config;
     const clip_part *clip = clip_source_part(t->clip);
     int64_t pictures = training_data_selection(t->base.data, false)->count;
-    char what[128];
     bool chosen;
     decoder_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
@@ -247,9 +246,8 @@ static bool fit(decoder_trainer *t, const train_request *r, error *err)
     if (!(t->text = text_open(&c->text, &text, t->base.data, err)) || !decoder_config_check(c, err))
         return false;
     if (!chosen) return true;
-    snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
-             pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
-    return announce_run(decoder_workload(t->base.device, c, &t->shape, err), c->steps, what, err);
+    return announce_run(decoder_workload(t->base.device, c, &t->shape, err), pictures, NULL, c->steps,
+                        c->batch, err);
 }
 
 static bool make_times(decoder_trainer *t, error *err)

@@ -5,7 +5,6 @@
 
 #include "host/base/json_tree.h"
 #include "models/announce.h"
-#include "models/clip/retrieval.h"
 #include "models/diffusion_prior/diffusion_prior_draw.h"
 #include "models/diffusion_prior/diffusion_prior_step.h"
 #include "models/diffusion_prior/diffusion_prior_workload.h"
@@ -13,7 +12,7 @@
 #include "models/kinds.h"
 #include "models/start.h"
 #include "models/trainer.h"
-#include "models/unclip/embedding_data.h"
+#include "models/unclip/embedding_check.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -78,7 +77,7 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
 /* ---- Validation, with the averaged parameters ---- */
 
 /* Every picture is seen at so many times; embeddings are drawn for so many captions. */
-enum { PASSES = 4, DRAWN = 128, SEED = 1 };
+enum { PASSES = 4, SEED = 1 };
 
 static bool need_check_graph(embedding_trainer *t, error *err)
 {
@@ -140,8 +139,9 @@ static bool need_drawer(embedding_trainer *t, error *err)
 }
 
 /* Embeddings [count][E] for the first validation captions. */
-static bool draw_validation(embedding_trainer *t, int64_t count, float *out, error *err)
+static bool draw_validation(void *self, int64_t count, float *out, error *err)
 {
+    embedding_trainer *t = self;
     diffusion_prior_draw how = diffusion_prior_draw_by(&t->config);
     how.count = count;
     how.seed = SEED;
@@ -152,39 +152,13 @@ static bool draw_validation(embedding_trainer *t, int64_t count, float *out, err
     return need_drawer(t, err) && diffusion_prior_drawer_draw(t->drawer, &how, out, err);
 }
 
-static double cosine(const float *a, const float *b, int64_t size)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
-/* How near drawn embeddings are to their pictures', and how often no other picture of the part is nearer. */
-static bool validation_drawn(embedding_trainer *t, double *near, double *found, error *err)
-{
-    const embedding_data *d = &t->data;
-    int64_t count = d->count < DRAWN ? d->count : DRAWN;
-    float *drawn = malloc((size_t)(count * d->size) * sizeof *drawn);
-    bool ok =
-        drawn ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld embeddings", (long long)count);
-    ok = ok && draw_validation(t, count, drawn, err);
-    *near = *found = 0;
-    for (int64_t i = 0; ok && i < count; ++i) {
-        const float *x = drawn + i * d->size;
-        *near += cosine(x, d->pictures + i * d->size, d->size) / (double)count;
-        *found += (retrieval_nearest(d->pictures, d->count, x, d->size) == i) / (double)count;
-    }
-    free(drawn);
-    return ok;
-}
-
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
     (void)step;
     embedding_trainer *t = self;
     double loss, near, found;
     if (!embedding_data_validation(&t->data, err) || !validation_loss(t, &loss, err) ||
-        !validation_drawn(t, &near, &found, err))
+        !embedding_check(&t->data, draw_validation, t, &near, &found, err))
         return false;
     trainer_observe(&t->base, loss);
     out->finite = isfinite(loss);
@@ -198,18 +172,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 static bool make_nearest(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
 {
     embedding_trainer *t = self;
-    embedding_data *d = &t->data;
-    int64_t side = training_data_size(t->base.data), one = side * side * 3;
-    float *drawn = malloc((size_t)(count * d->size) * sizeof *drawn);
-    bool ok =
-        drawn ? true : error_set(err, ERROR_MEMORY, "out of memory for %lld embeddings", (long long)count);
-    ok = ok && embedding_data_validation(d, err) && draw_validation(t, count, drawn, err);
-    for (int64_t i = 0; ok && i < count; ++i) {
-        int64_t which = retrieval_nearest(d->pictures, count, drawn + i * d->size, d->size);
-        memcpy(made + i * one, real + which * one, (size_t)one);
-    }
-    free(drawn);
-    return ok;
+    return embedding_check_show(&t->data, draw_validation, t, real, count, made, err);
 }
 
 static bool draw(void *self, int64_t step, const char *path, error *err)
@@ -243,7 +206,6 @@ static bool fit(embedding_trainer *t, const train_request *r, error *err)
     diffusion_prior_config *c = &t->config;
     const clip_part *clip = clip_source_part(t->clip);
     int64_t pictures = training_data_selection(t->base.data, false)->count;
-    char what[128];
     bool chosen;
     diffusion_prior_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
@@ -255,9 +217,8 @@ static bool fit(embedding_trainer *t, const train_request *r, error *err)
     if (!(t->text = text_open(&c->text, &text, t->base.data, err)) || !diffusion_prior_config_check(c, err))
         return false;
     if (!chosen) return true;
-    snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
-             pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
-    return announce_run(diffusion_prior_workload(t->base.device, c, t->data.size, err), c->steps, what, err);
+    return announce_run(diffusion_prior_workload(t->base.device, c, t->data.size, err), pictures, NULL,
+                        c->steps, c->batch, err);
 }
 
 static bool make_times(embedding_trainer *t, error *err)

@@ -241,16 +241,15 @@ static bool build(dvae_trainer *t, error *err)
 /* What the settings leave to the set; and if that was the number of steps, how long they will take. */
 static bool fit(dvae_trainer *t, error *err)
 {
-    char what[128];
+    char codes[32];
     bool chosen;
     int64_t pictures = training_data_selection(t->base.data, false)->count;
     dvae_fit(&t->config, pictures, &chosen);
     training_data_set_batch(t->base.data, t->config.batch);
     if (!dvae_config_check(&t->config, err) || !chosen) return dvae_config_check(&t->config, err);
-    snprintf(what, sizeof what, "%lld picture%s, %lld codes, %lld steps of %lld", (long long)pictures,
-             pictures == 1 ? "" : "s", (long long)t->config.codes, (long long)t->config.steps,
-             (long long)t->config.batch);
-    return announce_run(dvae_workload(t->base.device, &t->config, err), t->config.steps, what, err);
+    snprintf(codes, sizeof codes, "%lld codes", (long long)t->config.codes);
+    return announce_run(dvae_workload(t->base.device, &t->config, err), pictures, codes, t->config.steps,
+                        t->config.batch, err);
 }
 
 /* A model's file has the codes but not how they were used: as if all had been alike, so that none is replaced

@@ -323,7 +323,6 @@ static bool fit(prior_trainer *t, const train_request *r, const part_files *from
 {
     prior_config *c = &t->config;
     int64_t pictures = training_data_selection(t->base.data, false)->count;
-    char what[128];
     bool chosen;
     prior_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
@@ -332,9 +331,8 @@ static bool fit(prior_trainer *t, const train_request *r, const part_files *from
     if (from->weights && !prior_start_positions(from, &text.least_tokens, err)) return false;
     if (!(t->text = text_open(&c->text, &text, t->base.data, err))) return false;
     if (!prior_config_check(c, &t->shape, err) || !chosen) return prior_config_check(c, &t->shape, err);
-    snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
-             pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
-    return announce_run(prior_workload(t->base.device, c, &t->shape, err), c->steps, what, err);
+    return announce_run(prior_workload(t->base.device, c, &t->shape, err), pictures, NULL, c->steps, c->batch,
+                        err);
 }
 
 static bool open_parts(prior_trainer *t, const char *data, const char *dvae, error *err)

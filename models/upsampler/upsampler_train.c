@@ -191,16 +191,13 @@ static bool load_state(void *self, const json_t *state, error *err)
 /* What the settings leave to the set; and if that was the number of steps, how long they will take. */
 static bool fit(upsampler_trainer *t, error *err)
 {
-    char what[128];
     bool chosen;
     const upsampler_config *c = &t->config;
     int64_t pictures = training_data_selection(t->base.data, false)->count;
     upsampler_fit(&t->config, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
     if (!upsampler_config_check(c, err) || !chosen) return upsampler_config_check(c, err);
-    snprintf(what, sizeof what, "%lld picture%s, %lld steps of %lld", (long long)pictures,
-             pictures == 1 ? "" : "s", (long long)c->steps, (long long)c->batch);
-    return announce_run(upsampler_workload(t->base.device, c, err), c->steps, what, err);
+    return announce_run(upsampler_workload(t->base.device, c, err), pictures, NULL, c->steps, c->batch, err);
 }
 
 static bool make_inputs(upsampler_trainer *t, error *err)
