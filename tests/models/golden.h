@@ -105,6 +105,18 @@ static inline void golden_check(const golden *k, const char *prefix, const char 
     free(values);
 }
 
+/* What an update has made of a parameter: the file has it under "after.". */
+static inline void golden_check_after(const golden *k, const char *name)
+{
+    store_entry *e = store_find(k->store, name);
+    if (!e) fail_msg("the model has no parameter '%s'", name);
+    float *values = malloc((size_t)e->count * sizeof *values);
+    assert_non_null(values);
+    OK(store_read_f32(k->store, e, values, &golden_error));
+    golden_compare(k, "after.", name, values, e->count);
+    free(values);
+}
+
 enum { GOLDEN_GRADIENTS_MAX = 32 };
 
 /* Keeps the gradient of every weight that the file has one for; to be checked with the next. */

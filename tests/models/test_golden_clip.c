@@ -83,17 +83,6 @@ static void test_towers(void **state)
     }
 }
 
-/* What the update has made of a parameter, by how far the largest has gone. */
-static void check_after(const golden *k, const char *name)
-{
-    store_entry *e = store_find(k->store, name);
-    float *values = malloc((size_t)e->count * sizeof *values);
-    assert_non_null(values);
-    OK(store_read_f32(k->store, e, values, &golden_error));
-    golden_compare(k, "after.", name, values, e->count);
-    free(values);
-}
-
 static void check_step(golden *k, const char *set)
 {
     golden_open(k, "clip");
@@ -111,7 +100,7 @@ static void check_step(golden *k, const char *set)
     OK(optimizer_schedule(s.optimizer, 0, RATE, 1, &golden_error) && graph_run(s.graph, &golden_error));
     golden_check(k, "out.", "loss", s.losses.loss);
     golden_check_gradients(k, &gradients);
-    for (int i = 0; i < gradients.count; ++i) check_after(k, gradients.name[i]);
+    for (int i = 0; i < gradients.count; ++i) golden_check_after(k, gradients.name[i]);
     golden_close(k);
 }
 

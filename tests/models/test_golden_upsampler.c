@@ -70,16 +70,6 @@ static bool write_part(void *context, int64_t first, error *err)
            graph_write(s->random, random, err);
 }
 
-static void check_after(const golden *k, const char *name)
-{
-    store_entry *e = store_find(k->store, name);
-    float *values = malloc((size_t)e->count * sizeof *values);
-    assert_non_null(values);
-    OK(store_read_f32(k->store, e, values, &golden_error));
-    golden_compare(k, "after.", name, values, e->count);
-    free(values);
-}
-
 static void check_step(golden *k, const char *const *sets, bool divided)
 {
     golden_open(k, "upsampler");
@@ -102,7 +92,7 @@ static void check_step(golden *k, const char *const *sets, bool divided)
     if (!divided) golden_check_gradients(k, &gradients);
     for (int i = 0; i < safetensors_count(k->file); ++i) {
         const char *name = safetensors_at(k->file, i)->name;
-        if (strncmp(name, "after.", 6) == 0) check_after(k, name + 6);
+        if (strncmp(name, "after.", 6) == 0) golden_check_after(k, name + 6);
     }
     golden_close(k);
 }
