@@ -68,8 +68,9 @@ static short_sizes sizes_of(const node *n, const device *d)
     return s;
 }
 
-/* Not where pairs are too few to share among the cores; nor by Mesa's compiler, which takes minutes for the
- * loops that others unroll at once. */
+/* Where a lane has a row to itself, as CPUs have it, and tests of other devices; but not where pairs are too
+ * few to share among the cores, nor by Mesa's compiler, which takes minutes for the loops that others unroll
+ * at once. */
 bool attention_short_takes(const node *n, const device *d)
 {
     const device_info *info = device_get_info(d);
@@ -77,7 +78,7 @@ bool attention_short_takes(const node *n, const device *d)
     const bool plain = a->pattern.kind == MASK_CAUSAL || a->pattern.kind == MASK_BIDIRECTIONAL;
     const tensor *q = n->in[ATTENTION_QUERY], *k = n->in[ATTENTION_KEYS];
     const bool unrolls = strcmp(info->vendor_word, "mesa") != 0;
-    if (info->kind != DEVICE_CPU || info->lanes != 1 || !unrolls || !plain) return false;
+    if (info->lanes != 1 || !unrolls || !plain) return false;
     if (q->dim[1] > LENGTH_MOST || k->dim[1] > LENGTH_MOST) return false;
     const short_sizes s = sizes_of(n, d);
     return s.scratch <= SCRATCH_MOST && s.pairs >= 2 * (int64_t)info->compute_units;
