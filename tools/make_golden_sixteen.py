@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """make_golden_sixteen.py -- writes tests/golden/sixteen.safetensors: what PyTorch and NumPy make of the types of 16
-bits, for tests/models/test_golden_sixteen.c.
+bits, for tests/train/test_golden_sixteen.c.
 
     python3 tools/make_golden_sixteen.py tests/golden
 
