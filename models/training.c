@@ -25,15 +25,38 @@ division training_division(const training_config *c, tensor *random)
                        .random = random };
 }
 
+static dtype mean_type(const training_config *c)
+{
+    static const dtype types[] = { [training_mean_type_auto] = DTYPE_F32,
+                                   [training_mean_type_f32] = DTYPE_F32,
+                                   [training_mean_type_bf16] = DTYPE_BF16,
+                                   [training_mean_type_f169] = DTYPE_F169 };
+    return types[c->mean_type];
+}
+
+static dtype variance_type(const training_config *c)
+{
+    static const dtype types[] = { [training_variance_type_auto] = DTYPE_F32,
+                                   [training_variance_type_f32] = DTYPE_F32,
+                                   [training_variance_type_bf16] = DTYPE_BF16,
+                                   [training_variance_type_f169] = DTYPE_F169,
+                                   [training_variance_type_uf610] = DTYPE_UF610 };
+    return types[c->variance_type];
+}
+
 optimizer_settings training_optimizer(const training_config *c)
 {
-    return (optimizer_settings){ (float)c->beta1,
-                                 (float)c->beta2,
-                                 (float)c->adam_epsilon,
-                                 (float)c->weight_decay,
-                                 (float)c->clip,
-                                 c->ema > 0,
-                                 NULL };
+    return (optimizer_settings){ .beta1 = (float)c->beta1,
+                                 .beta2 = (float)c->beta2,
+                                 .epsilon = (float)c->adam_epsilon,
+                                 .decay = (float)c->weight_decay,
+                                 .clip = (float)c->clip,
+                                 .ema = c->ema > 0,
+                                 .mean_type = mean_type(c),
+                                 .variance_type = variance_type(c),
+                                 .variance_limit = (float)c->variance_clip,
+                                 .stochastic = c->rounding == training_rounding_stochastic,
+                                 .seed = (uint64_t)c->seed };
 }
 
 bool training_is_fixed(const training_config *c)
