@@ -1,5 +1,5 @@
-/* test_golden_sixteen.c -- the types of 16 bits, and AdamW that keeps its moments in them, against PyTorch and
- * NumPy (tools/make_golden_sixteen.py).
+/* test_golden_sixteen.c -- the types of 16 bits, and AdamW that keeps its moments in them, against PyTorch
+ * and NumPy (tools/make_golden_sixteen.py).
  * SPDX-License-Identifier: MIT */
 #include "host/train/optimizer.h"
 #include "tests/models/golden.h"
