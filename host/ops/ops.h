@@ -187,6 +187,14 @@ tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *vari
 /* average = d average + (1-d) parameter with d = decay[0] (F32 [1], 1 = leave as is) */
 tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
 
+/* ---- Gradients compressed (host/train/powersgd.h) ----------------------------------------------- */
+/* Rows that are orthonormal and span what those of factor x + shift I do: x [.., r, n], r <= n -> like x */
+tensor *op_householder(tensor *x, float factor, float shift);
+/* error += scale x, in place; what is not finite becomes not a number; returns it */
+tensor *op_error_add(tensor *kept, tensor *x, float scale);
+/* error -= x if scale[2] (op_gradient_scale), then 0 where it is not finite, in place; returns it */
+tensor *op_error_take(tensor *kept, tensor *x, tensor *scale);
+
 /* ---- A batch in parts (host/train/division.h); random[3] is the part's first sample ------------- */
 /* sum = (0 if that is 0, else sum) + scale x, in place; returns it */
 tensor *op_part_add(tensor *sum, tensor *x, tensor *random, float scale);
