@@ -25,6 +25,15 @@ division training_division(const training_config *c, tensor *random)
                        .random = random };
 }
 
+static powersgd_settings compression_of(const training_config *c)
+{
+    static const dtype types[] = { [training_compress_type_f32] = DTYPE_F32,
+                                   [training_compress_type_f16] = DTYPE_F16,
+                                   [training_compress_type_bf16] = DTYPE_BF16 };
+    return (powersgd_settings){ .rank = c->compress == training_compress_powersgd ? c->rank : 0,
+                                .type = types[c->compress_type] };
+}
+
 optimizer_settings training_optimizer(const training_config *c)
 {
     return (optimizer_settings){ (float)c->beta1,
@@ -33,7 +42,8 @@ optimizer_settings training_optimizer(const training_config *c)
                                  (float)c->weight_decay,
                                  (float)c->clip,
                                  c->ema > 0,
-                                 NULL };
+                                 NULL,
+                                 compression_of(c) };
 }
 
 bool training_is_fixed(const training_config *c)

@@ -17,12 +17,14 @@ struct optimizer {
     graph *graph;
     optimizer_settings settings;
     tensor *control, *status;
+    powersgd *compressed; /* NULL: none */
 };
 
 typedef struct update {
     store_entry *entry;
     tensor *parameter, *gradient;
-    int number; /* in order of first use */
+    int number;     /* in order of first use */
+    int compressed; /* from 1 on; 0: it is not */
 } update;
 
 static bool is_known(const update *updates, int count, const tensor *parameter)
@@ -78,7 +80,7 @@ static int find_updates(graph *g, update **updates)
             tensor *gradient = is_known(*updates, count, t) ? NULL : graph_gradient(g, t);
             if (!gradient) continue;
             if (count == capacity && !grow(updates, &capacity)) return -1;
-            (*updates)[count] = (update){ e, t, gradient, count };
+            (*updates)[count] = (update){ e, t, gradient, count, 0 };
             ++count;
         }
     }
@@ -86,15 +88,69 @@ static int find_updates(graph *g, update **updates)
     return merge(*updates, count);
 }
 
+/* ---- Compressed gradients ---- */
+
+static void swap_updates(update *a, update *b)
+{
+    update kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void refuse_rank(const optimizer *o, const update *updates, int count)
+{
+    const store_entry *best = NULL;
+    for (int i = 0; i < count; ++i)
+        if (!best || powersgd_rank_most(updates[i].entry) > powersgd_rank_most(best)) best = updates[i].entry;
+    int64_t most = powersgd_rank_most(best);
+    if (most < 1)
+        graph_fail(o->graph, "no gradient is a matrix that can be compressed; use compress=none");
+    else
+        graph_fail(
+            o->graph,
+            "compressed to rank %lld no gradient becomes smaller; use rank=%lld, at which that of '%s' still "
+            "does, or less, or compress=none",
+            (long long)o->settings.compress.rank, (long long)most, best->name);
+}
+
+/* Adds the gradients that are to be compressed to their errors, and puts their updates behind the others, of
+ * which it returns how many there are. */
+static int compress_some(optimizer *o, const division *d, update *updates, int count)
+{
+    const powersgd_settings *s = &o->settings.compress;
+    if (s->rank < 1 || !(o->compressed = powersgd_create(o->graph, s, count))) return count;
+    int whole = 0;
+    for (int i = 0; i < count; ++i) {
+        if (powersgd_takes(s, updates[i].entry))
+            updates[i].compressed =
+                1 + powersgd_add(o->compressed, updates[i].entry, updates[i].gradient, d->parts);
+        else
+            swap_updates(&updates[i], &updates[whole++]);
+    }
+    if (whole == count) refuse_rank(o, updates, count);
+    return whole;
+}
+
+/* Made where it is wanted: it need not be kept from the norm to the update. */
+static tensor *gradient_of(const optimizer *o, const update *u)
+{
+    return u->compressed ? powersgd_gradient(o->compressed, u->compressed - 1) : u->gradient;
+}
+
+powersgd_size optimizer_compressed(const optimizer *o)
+{
+    return o->compressed ? powersgd_measure(o->compressed) : (powersgd_size){ 0 };
+}
+
 /* Sum of squares of all gradients, in groups of as many as a node takes.  A loss that is not finite
  * makes the sum so too: 0 * loss is 0 or not a number. */
-static tensor *gradient_squares(tensor *loss, const update *updates, int count)
+static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *updates, int count)
 {
     tensor *total = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
     for (int first = 0; first < count; first += NODE_INPUTS_MAX) {
         tensor *group[NODE_INPUTS_MAX];
         int size = count - first < NODE_INPUTS_MAX ? count - first : NODE_INPUTS_MAX;
-        for (int i = 0; i < size; ++i) group[i] = updates[first + i].gradient;
+        for (int i = 0; i < size; ++i) group[i] = gradient_of(o, &updates[first + i]);
         total = op_add(total, op_sum_squares(size, group));
     }
     return total;
@@ -109,9 +165,10 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
     store_entry *average = s->ema ? graph_declare_kin(g, u->entry, STORE_AVERAGE, DTYPE_F32) : NULL;
     if (!mean || !variance || (s->ema && !average)) return;
     tensor *next =
-        op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance), schedule,
+        op_adamw(u->parameter, gradient_of(o, u), graph_entry(g, mean), graph_entry(g, variance), schedule,
                  o->status, s->beta1, s->beta2, s->epsilon, u->entry->decay ? s->decay : 0.0f);
     graph_update(next);
+    if (u->compressed) powersgd_keep(o->compressed, u->compressed - 1, o->status);
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
@@ -140,14 +197,16 @@ static void pass_through(const exchange *x, graph *g, update *updates, int count
     for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
 }
 
-static void append_updates(optimizer *o, tensor *loss, update *updates, int count)
+/* Of all updates the first `whole` are not compressed. */
+static void append_updates(optimizer *o, tensor *loss, update *updates, int whole, int count)
 {
     graph *g = o->graph;
     graph_push(g, "optimizer");
     tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
            *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
-    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, count);
-    o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
+    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, whole);
+    if (o->compressed) powersgd_exchange(o->compressed);
+    o->status = op_gradient_scale(gradient_squares(o, loss, updates, count), o->settings.clip);
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
     graph_pop(g);
@@ -172,8 +231,11 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
     if (count < 0) graph_no_memory(g);
     if (control) o->control = graph_entry(g, control);
     if (control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
-    if (count > 0) average_parts(d, g, updates, count);
-    if (count > 0) append_updates(o, loss, updates, count);
+    if (count > 0) {
+        int whole = compress_some(o, d, updates, count);
+        average_parts(d, g, updates, whole);
+        append_updates(o, loss, updates, whole, count);
+    }
     free(updates);
     return o;
 }

@@ -6,12 +6,14 @@
 
 #include "host/train/division.h"
 #include "host/train/exchange.h"
+#include "host/train/powersgd.h"
 
 typedef struct optimizer_settings {
     float beta1, beta2, epsilon, decay;
-    float clip;               /* global norm; 0 = none */
-    bool ema;                 /* keep an average of every parameter */
-    const exchange *exchange; /* what gradients pass through before their norm is taken; NULL: nothing */
+    float clip;                 /* global norm; 0 = none */
+    bool ema;                   /* keep an average of every parameter */
+    const exchange *exchange;   /* what gradients pass through before their norm is taken; NULL: nothing */
+    powersgd_settings compress; /* of what is compressed, which passes through no exchange */
 } optimizer_settings;
 
 typedef struct optimizer optimizer;
@@ -32,6 +34,9 @@ bool optimizer_reset_averages(optimizer *o, error *err);
 /* Before each run, without waiting for earlier ones: step counts from 0; ema_decay 1 leaves the averages
  * alone in this step.  Step 0 also resets the averages. */
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
+
+/* What is sent of gradients that are compressed; zeros where none is. */
+powersgd_size optimizer_compressed(const optimizer *o);
 
 /* F32 [4] = {clip scale, gradient norm, finite, 0}; kept.  The finite flag covers loss and gradients. */
 tensor *optimizer_status(const optimizer *o);

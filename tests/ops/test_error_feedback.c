@@ -34,14 +34,15 @@ static void take(graph *g, const op_case *c, tensor *const *in, tensor **out)
 static void take_reference(const op_case *c, const op_array *in, op_array *out)
 {
     (void)c;
-    for (int64_t i = 0; i < out[0].count; ++i)
-        out[0].v[i] = in[0].v[i] - (in[2].v[2] != 0 ? in[1].v[i] : 0);
+    for (int64_t i = 0; i < out[0].count; ++i) out[0].v[i] = in[0].v[i] - (in[2].v[2] != 0 ? in[1].v[i] : 0);
 }
 
 static const double go[] = { 0.5, 3, 1, 0 }, skip[] = { 0, NAN, 0, 0 };
 static const op_case take_cases[] = {
     { .name = "sent",
-      .in = { { 2, { 7, 19 }, OP_STATE }, { 2, { 7, 19 }, OP_FIXED }, { 1, { 4 }, OP_CONTROL, .values = go } } },
+      .in = { { 2, { 7, 19 }, OP_STATE },
+              { 2, { 7, 19 }, OP_FIXED },
+              { 1, { 4 }, OP_CONTROL, .values = go } } },
     { .name = "not sent",
       .in = { { 2, { 7, 19 }, OP_STATE },
               { 2, { 7, 19 }, OP_FIXED },
@@ -61,7 +62,7 @@ static int check_not_finite(int shape, dtype type)
            *scale = rig_input(&r, "scale", DTYPE_F32, RIG_DIM(4));
     tensor *sum = op_error_add(kept, x, 1);
     graph_update(sum);
-    tensor *seen = op_cast(sum, DTYPE_F32);
+    tensor *seen = op_scale(op_cast(sum, DTYPE_F32), 2);
     graph_keep(seen);
     tensor *after = op_error_take(sum, x, scale);
     graph_update(after);
@@ -74,7 +75,7 @@ static int check_not_finite(int shape, dtype type)
     rig_write(scale, (float[]){ 0, NAN, 0, 0 });
     rig_run(&r);
     rig_read(seen, got);
-    for (int i = 0; i < COUNT; ++i) wrong += i % 7 == 3 ? !isnan(got[i]) : got[i] != 0.5f;
+    for (int i = 0; i < COUNT; ++i) wrong += i % 7 == 3 ? !isnan(got[i]) : got[i] != 1.0f;
     error err = { 0 };
     rig_must(store_read_f32(r.store, graph_entry_of(kept), got, &err), &err, "store_read_f32");
     for (int i = 0; i < COUNT; ++i) wrong += got[i] != (i % 7 == 3 ? 0.0f : 0.5f);
@@ -87,8 +88,7 @@ int main(void)
 {
     const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
     int wrong = 0;
-    for (int shape = 0; shape < RIG_SHAPES; ++shape)
-        for (int i = 0; i < 3; ++i) wrong += check_not_finite(shape, types[i]);
+    for (int i = 0; i < 3; ++i) wrong += check_not_finite(i, types[i]);
     const op_test tests[] = { { "error_add", add, add_reference, OP_CASES(add_cases) },
                               { "error_take", take, take_reference, OP_CASES(take_cases) } };
     int status = op_check_all(2, tests);
