@@ -160,6 +160,8 @@ bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error 
     out->finite = status[2] != 0.0f;
     train_metrics_add(out, "gradient_norm", status[1], NULL);
     train_metrics_add(out, "learning_rate", rate, NULL);
+    if (status[3] > 0) train_metrics_add(out, "loss_scale", status[3], NULL);
+    out->scale = status[3];
     return true;
 }
 

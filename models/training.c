@@ -25,15 +25,22 @@ division training_division(const training_config *c, tensor *random)
                        .random = random };
 }
 
+dtype training_half_type(const training_config *c)
+{
+    if (c->precision == training_precision_f32) return DTYPE_F32;
+    return c->half == training_half_bf16 ? DTYPE_BF16 : DTYPE_F16;
+}
+
 optimizer_settings training_optimizer(const training_config *c)
 {
-    return (optimizer_settings){ (float)c->beta1,
-                                 (float)c->beta2,
-                                 (float)c->adam_epsilon,
-                                 (float)c->weight_decay,
-                                 (float)c->clip,
-                                 c->ema > 0,
-                                 NULL };
+    return (optimizer_settings){ .beta1 = (float)c->beta1,
+                                 .beta2 = (float)c->beta2,
+                                 .epsilon = (float)c->adam_epsilon,
+                                 .decay = (float)c->weight_decay,
+                                 .clip = (float)c->clip,
+                                 .ema = c->ema > 0,
+                                 .loss_scale = c->precision == training_precision_mixed ? (float)c->loss_scale : 0,
+                                 .loss_scale_every = (int32_t)c->loss_scale_every };
 }
 
 bool training_is_fixed(const training_config *c)

@@ -41,6 +41,8 @@ typedef struct text_config {
 /* Whether the batch can be divided as `accumulate` says; `kind` starts the error. */
 bool training_check(const training_config *c, const char *kind, error *err);
 
+/* What a step's graph stores in 16 bits, for graph_set_half: F32 where nothing is. */
+dtype training_half_type(const training_config *c);
 optimizer_settings training_optimizer(const training_config *c);
 /* A step's parts; `random` is the graph's input. */
 division training_division(const training_config *c, tensor *random);

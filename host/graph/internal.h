@@ -71,6 +71,7 @@ struct graph {
     int stretch, stretch_count; /* recomputed ones */
     int *breaks;                /* node indices that start a new step segment */
     int break_count, break_capacity;
+    dtype half;
     bool trainable, averages, failed, compiled, poison_memory, join;
     error failure;
     tensor_record poison;

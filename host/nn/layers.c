@@ -20,6 +20,12 @@ tensor *nn_weight(graph *g, const char *name, float deviation, int rank, const i
     return weight_of(g, name, DTYPE_F32, deviation, rank, dim);
 }
 
+tensor *nn_product_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim)
+{
+    tensor *w = nn_weight(g, name, deviation, rank, dim);
+    return graph_half(g) == DTYPE_F32 ? w : op_cast_weight(w, graph_half(g));
+}
+
 tensor *nn_bias(graph *g, const char *name, int64_t size)
 {
     return graph_parameter(g, name, (parameter_spec){ STORE_PARAMETER, DTYPE_F32, STORE_ZEROS, 0.0f, false },
@@ -39,14 +45,34 @@ linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t
     graph_push(g, "%s", name);
     w.weight =
         weight_of(g, "weight", store_weight_type(graph_store(g)), deviation, 2, (int64_t[]){ out, in });
+    if (graph_half(g) != DTYPE_F32) w.weight = op_cast_weight(w.weight, graph_half(g));
     if (bias) w.bias = nn_bias(g, "bias", out);
     graph_pop(g);
     return w;
 }
 
+/* ---- What layers give ---- */
+
+static dtype type_of_result(const tensor *x)
+{
+    dtype half = graph_half(x->graph);
+    return half == DTYPE_F32 ? x->type : half;
+}
+
+tensor *nn_half(tensor *x)
+{
+    dtype type = type_of_result(x);
+    return x->type == type ? x : op_cast(x, type);
+}
+
 tensor *nn_linear(const linear_weights *w, tensor *x)
 {
-    return op_linear(x, w->weight, w->bias);
+    return op_linear_to(x, w->weight, w->bias, ACTIVATION_IDENTITY, type_of_result(x));
+}
+
+tensor *nn_linear_wide(const linear_weights *w, tensor *x)
+{
+    return op_linear_to(x, w->weight, w->bias, ACTIVATION_IDENTITY, DTYPE_F32);
 }
 
 tensor *nn_linear_add(const linear_weights *w, tensor *x, tensor *residual)
@@ -58,8 +84,8 @@ conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out
 {
     conv_weights w;
     graph_push(g, "%s", name);
-    w.weight = nn_weight(g, "weight", 1.0f / sqrtf((float)(in * kernel * kernel)), 4,
-                         (int64_t[]){ out, kernel, kernel, in });
+    w.weight = nn_product_weight(g, "weight", 1.0f / sqrtf((float)(in * kernel * kernel)), 4,
+                                 (int64_t[]){ out, kernel, kernel, in });
     w.bias = nn_bias(g, "bias", out);
     graph_pop(g);
     return w;
@@ -67,7 +93,12 @@ conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out
 
 tensor *nn_conv(const conv_weights *w, tensor *x)
 {
-    return op_conv2d(x, w->weight, w->bias);
+    return op_conv2d_to(x, w->weight, w->bias, type_of_result(x));
+}
+
+tensor *nn_conv_wide(const conv_weights *w, tensor *x)
+{
+    return op_conv2d_to(x, w->weight, w->bias, DTYPE_F32);
 }
 
 tensor *nn_conv_relu(const conv_weights *w, tensor *x)

@@ -24,6 +24,7 @@ code_statistics
 codebook_update
 sum_squares
 gradient_scale
+scales
 attention
 attention_decode
 linear_rows

@@ -100,6 +100,40 @@ static tensor *gradient_squares(tensor *loss, const update *updates, int count)
     return total;
 }
 
+/* ---- The loss scale: state of the store, so that it is saved, and nothing waits for the host ---- */
+
+enum { SCALE_MOST = 24 }; /* doublings of 1 */
+
+static tensor *scale_state(graph *g)
+{
+    store_entry *e = graph_declare(g, "loss_scale", STORE_STATE, DTYPE_F32, 2, (int64_t[]){ 1, 4 });
+    return e ? graph_entry(g, e) : graph_poison(g);
+}
+
+void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
+{
+    if (s->loss_scale > 0) loss = op_mul(loss, op_scales(scale_state(g), log2f(s->loss_scale)));
+    graph_backward(g, loss);
+}
+
+/* From the unscaled loss and the sum of squares of scaled gradients: what op_adamw takes.  The state moves on
+ * when all of the step has read it. */
+static tensor *unscale(optimizer *o, tensor *loss, tensor *squares)
+{
+    const optimizer_settings *s = &o->settings;
+    const float start = log2f(s->loss_scale);
+    tensor *state = scale_state(o->graph), *zero = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
+    tensor *sums = op_concat(2, (tensor *[]){ zero, squares }, 0);
+    tensor *status = op_scales_status(sums, op_scales(state, start), s->clip);
+    const scales_rule rule = { .grow = 1000,
+                               .every = s->loss_scale_every,
+                               .shrink = 1000,
+                               .low = (int32_t)ceilf(-start * 1000.0f),
+                               .high = (int32_t)floorf((SCALE_MOST - start) * 1000.0f) };
+    graph_update(op_scales_update(state, status, &rule));
+    return op_reshape(op_slice(status, 0, 1, 1), 1, (int64_t[]){ 4 });
+}
+
 static void append_update(optimizer *o, const update *u, tensor *schedule, tensor *decay)
 {
     graph *g = o->graph;
@@ -147,7 +181,9 @@ static void append_updates(optimizer *o, tensor *loss, update *updates, int coun
     tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
            *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
     if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, count);
-    o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
+    tensor *squares = gradient_squares(loss, updates, count);
+    o->status = o->settings.loss_scale > 0 ? unscale(o, loss, squares)
+                                           : op_gradient_scale(squares, o->settings.clip);
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
     graph_pop(g);

@@ -12,11 +12,17 @@ typedef struct optimizer_settings {
     float clip;               /* global norm; 0 = none */
     bool ema;                 /* keep an average of every parameter */
     const exchange *exchange; /* what gradients pass through before their norm is taken; NULL: nothing */
+    /* Gradients are those of the loss times this at first, and are divided by it before their norm is taken; 0:
+     * not so.  It doubles after so many finite steps in a row, and halves in one that is not finite. */
+    float loss_scale;
+    int32_t loss_scale_every;
 } optimizer_settings;
 
 typedef struct optimizer optimizer;
 
-/* After graph_backward(loss).  Declares moments and averages, as kin of the parameters, and appends the
+/* graph_backward of the loss, scaled as the settings say. */
+void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *settings);
+/* After graph_backward(loss), or with a loss scale optimizer_backward.  Declares moments and averages, as kin of the parameters, and appends the
  * nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's
  * arena. */
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
@@ -33,7 +39,8 @@ bool optimizer_reset_averages(optimizer *o, error *err);
  * alone in this step.  Step 0 also resets the averages. */
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
 
-/* F32 [4] = {clip scale, gradient norm, finite, 0}; kept.  The finite flag covers loss and gradients. */
+/* F32 [4] = {clip scale, gradient norm, finite, loss scale or 0}; kept.  The finite flag covers loss and
+ * gradients; the norm is that of gradients that are not scaled. */
 tensor *optimizer_status(const optimizer *o);
 
 #endif

@@ -135,7 +135,7 @@ tensor *prior_states(graph *g, const prior_config *c, const prior_shape *shape, 
 {
     tensor *x = op_concat(2, (tensor *[]){ prior_embed_text(w, text), prior_embed_image(w, places, image) },
                           1); /* [B,S,C] */
-    x = drop(c, x, random);
+    x = drop(c, nn_half(x), random);
     for (int64_t i = 0; w->blocks && i < c->layers; ++i) {
         mask pattern = prior_mask(c, shape, i + 1);
         graph_push(g, "block%lld", (long long)i + 1);
@@ -148,12 +148,12 @@ tensor *prior_states(graph *g, const prior_config *c, const prior_shape *shape, 
 tensor *prior_image_logits(const prior_config *c, const prior_weights *w, tensor *states)
 {
     int64_t t = c->text_tokens;
-    return nn_linear(&w->image_logits, op_contiguous(op_slice(states, 1, t - 1, states->dim[1] - t)));
+    return nn_linear_wide(&w->image_logits, op_contiguous(op_slice(states, 1, t - 1, states->dim[1] - t)));
 }
 
 tensor *prior_text_logits(const prior_config *c, const prior_weights *w, tensor *states)
 {
-    return nn_linear(&w->text_logits, op_contiguous(op_slice(states, 1, 0, c->text_tokens - 1)));
+    return nn_linear_wide(&w->text_logits, op_contiguous(op_slice(states, 1, 0, c->text_tokens - 1)));
 }
 
 prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text, tensor *read,
