@@ -285,6 +285,7 @@ tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int ran
         e->init = spec.init;
         e->deviation = spec.deviation;
         e->decay = spec.decay;
+        e->wide = spec.wide;
     }
     return graph_entry(g, e);
 }

@@ -101,7 +101,7 @@ typedef struct parameter_spec {
     dtype type;
     store_init init;
     float deviation;
-    bool decay;
+    bool decay, wide; /* as in store_entry */
 } parameter_spec;
 tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int rank, const int64_t *dim);
 tensor *graph_entry(graph *g, store_entry *e);

@@ -21,7 +21,7 @@ struct store {
     device_buffer **buffers;
     int buffer_count;
     bool awaits_values;
-    dtype weight_type;
+    dtype weight_type, trained_type;
 };
 
 store *store_create(device *d, error *err)
@@ -33,7 +33,7 @@ store *store_create(device *d, error *err)
         return error_null(err, ERROR_MEMORY, "out of memory for a parameter store");
     }
     s->device = d;
-    s->weight_type = DTYPE_F32;
+    s->weight_type = s->trained_type = DTYPE_F32;
     return s;
 }
 
@@ -248,6 +248,16 @@ void store_set_weight_type(store *s, dtype type)
 dtype store_weight_type(const store *s)
 {
     return s->weight_type;
+}
+
+void store_set_trained_type(store *s, dtype type)
+{
+    s->trained_type = type;
+}
+
+dtype store_trained_type(const store *s)
+{
+    return s->trained_type;
 }
 
 bool store_allocate(store *s, uint64_t seed, error *err)

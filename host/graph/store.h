@@ -35,6 +35,8 @@ typedef struct store_entry {
     int64_t dim[TENSOR_RANK_MAX];
     int64_t count; /* elements */
     bool decay;    /* weight decay applies (false for gains, biases) */
+    bool wide;     /* stays F32, its moments too, where training keeps others in 16 bits: gains, biases,
+                    * embeddings, unembeddings */
     store_init init;
     float deviation;                    /* of STORE_NORMAL */
     device_buffer *buffer;              /* NULL until store_allocate */
@@ -73,6 +75,10 @@ void store_await_values(store *s);
  * float either way; drawing, which reads every weight for every token, takes less time from fewer bytes. */
 void store_set_weight_type(store *s, dtype type);
 dtype store_weight_type(const store *s);
+/* How parameters of any layer are stored that are declared from now on and are not wide: F32 unless set.
+ * For training, which rounds what it updates to this type; a store of another weight type keeps that. */
+void store_set_trained_type(store *s, dtype type);
+dtype store_trained_type(const store *s);
 
 /* Host copies; blocking.  `values` are of the entry's type. */
 bool store_write(store *s, store_entry *e, const void *values, error *err);

@@ -9,9 +9,10 @@
 #include "host/ops/mask.h"
 #include "host/ops/ops.h"
 
-/* A trained F32 parameter, normal with the given deviation (0: zeros).  Weight decay applies to it
- * unless it is a gain or a bias. */
+/* A trained parameter, normal with the given deviation (0: zeros).  Weight decay applies to it unless it is
+ * a gain or a bias.  Gains, biases and embeddings are wide (store_entry) and always F32. */
 tensor *nn_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim);
+tensor *nn_embedding(graph *g, const char *name, float deviation, int64_t rows, int64_t size);
 tensor *nn_bias(graph *g, const char *name, int64_t size);
 tensor *nn_gain(graph *g, const char *name, int64_t size);
 
@@ -23,6 +24,8 @@ typedef struct linear_weights {
 } linear_weights;
 linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t out, bool bias,
                                  float deviation);
+/* To logits, without a bias: wide. */
+linear_weights nn_unembedding_weights(graph *g, const char *name, int64_t in, int64_t out, float deviation);
 tensor *nn_linear(const linear_weights *w, tensor *x);                       /* [.., Cin] -> [.., Cout] */
 tensor *nn_linear_wide(const linear_weights *w, tensor *x);                  /* the same, F32 in any case */
 tensor *nn_linear_add(const linear_weights *w, tensor *x, tensor *residual); /* that plus residual */
@@ -32,8 +35,8 @@ typedef struct conv_weights {
 } conv_weights;
 /* Normal with deviation 1/sqrt(Cin k^2), bias 0 (openai/DALL-E: dall_e/utils.py). */
 conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel);
-/* A product's weight of any shape, normal with the given deviation (0: zeros). */
-tensor *nn_product_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim);
+/* The same, wide: what makes logits of codes, and what reads codes. */
+conv_weights nn_wide_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel);
 tensor *nn_conv(const conv_weights *w, tensor *x);      /* [B,Y,X,Cin] -> [B,Y,X,Cout] */
 tensor *nn_conv_wide(const conv_weights *w, tensor *x); /* the same, F32 in any case */
 tensor *nn_conv_relu(const conv_weights *w, tensor *x);

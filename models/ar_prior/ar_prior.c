@@ -58,12 +58,12 @@ ar_prior_weights ar_prior_declare(graph *g, const ar_prior_config *c, const ar_p
     w.text_projection = nn_linear_weights(g, "text_projection", c->text_width, size, true, deviation);
     w.caption_projection =
         nn_linear_weights(g, "caption_projection", shape->embedding, size, true, deviation);
-    w.tokens = nn_weight(g, "tokens", deviation, 2, (int64_t[]){ rows, size });
-    w.position = nn_weight(g, "position", deviation, 2, (int64_t[]){ ar_prior_positions(c), size });
+    w.tokens = nn_embedding(g, "tokens", deviation, rows, size);
+    w.position = nn_embedding(g, "position", deviation, ar_prior_positions(c), size);
     w.blocks = graph_allocate(g, (size_t)c->layers * sizeof *w.blocks);
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) w.blocks[i] = declare_block(g, c, i + 1);
     w.norm = nn_norm_weights(g, "norm", size);
-    w.logits = nn_linear_weights(g, "logits", size, c->buckets, false, deviation);
+    w.logits = nn_unembedding_weights(g, "logits", size, c->buckets, deviation);
     return w;
 }
 

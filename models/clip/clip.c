@@ -38,8 +38,8 @@ static void declare_image(graph *g, const clip_config *c, clip_weights *w)
     float deviation = 1.0f / sqrtf((float)width);
     graph_push(g, "image");
     w->patch = nn_linear_weights(g, "patch", numbers, width, false, 1.0f / sqrtf((float)numbers));
-    w->class_row = nn_weight(g, "class", deviation, 2, (int64_t[]){ 1, width });
-    w->image_position = nn_weight(g, "position", deviation, 2, (int64_t[]){ clip_patches(c) + 1, width });
+    w->class_row = nn_embedding(g, "class", deviation, 1, width);
+    w->image_position = nn_embedding(g, "position", deviation, clip_patches(c) + 1, width);
     w->image_before = nn_norm_weights(g, "norm_before", width);
     w->image_blocks = declare_blocks(g, width, c->image_heads, c->mlp_factor, c->image_layers);
     w->image_after = nn_norm_weights(g, "norm_after", width);
@@ -51,8 +51,8 @@ static void declare_text(graph *g, const clip_config *c, clip_weights *w)
 {
     int64_t width = c->text_width;
     graph_push(g, "text");
-    w->text_table = nn_weight(g, "embedding", 0.02f, 2, (int64_t[]){ clip_rows(c), width });
-    w->text_position = nn_weight(g, "position", 0.01f, 2, (int64_t[]){ c->text_tokens, width });
+    w->text_table = nn_embedding(g, "embedding", 0.02f, clip_rows(c), width);
+    w->text_position = nn_embedding(g, "position", 0.01f, c->text_tokens, width);
     w->text_blocks = declare_blocks(g, width, c->text_heads, c->mlp_factor, c->text_layers);
     w->text_norm = nn_norm_weights(g, "norm", width);
     w->text_projection =

@@ -28,14 +28,14 @@ diffusion_prior_weights diffusion_prior_declare(graph *g, const diffusion_prior_
     float deviation = (float)c->initial_deviation, place = deviation / 2;
     int64_t size = c->size, tokens = c->text_tokens;
     diffusion_prior_weights w = { 0 };
-    w.table = nn_weight(g, "text_embedding", deviation, 2, (int64_t[]){ c->text_vocabulary, size });
-    w.padding = nn_weight(g, "padding_embedding", deviation, 2, (int64_t[]){ tokens, size });
-    w.position = nn_weight(g, "position", place, 2, (int64_t[]){ tokens + FURTHER, size });
+    w.table = nn_embedding(g, "text_embedding", deviation, c->text_vocabulary, size);
+    w.padding = nn_embedding(g, "padding_embedding", deviation, tokens, size);
+    w.position = nn_embedding(g, "position", place, tokens + FURTHER, size);
     w.caption = nn_linear_weights(g, "caption", embedding, size, true, deviation);
     w.time1 = nn_linear_weights(g, "time1", size, size, true, deviation);
     w.time2 = nn_linear_weights(g, "time2", size, size, true, deviation);
     w.noised = nn_linear_weights(g, "noised", embedding, size, true, deviation);
-    w.query = nn_weight(g, "query", deviation, 2, (int64_t[]){ 1, size });
+    w.query = nn_embedding(g, "query", deviation, 1, size);
     w.blocks = graph_allocate(g, (size_t)c->layers * sizeof *w.blocks);
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) w.blocks[i] = declare_block(g, c, i + 1);
     w.norm = nn_norm_weights(g, "norm", size);

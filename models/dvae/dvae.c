@@ -86,7 +86,7 @@ tensor *dvae_encoder(graph *g, const dvae_config *c, tensor *x)
         if (i + 1 < c->groups) h = op_max_pool2(h);
     }
     conv_weights output =
-        nn_conv_weights(g, "output", tensor_last(h), dvae_is_vq(c) ? c->code_channels : c->codes, 1);
+        nn_wide_conv_weights(g, "output", tensor_last(h), dvae_is_vq(c) ? c->code_channels : c->codes, 1);
     h = nn_conv_wide(&output, op_relu(h));
     graph_pop(g);
     return h;
@@ -105,7 +105,7 @@ static tensor *decode_features(graph *g, const dvae_config *c, tensor *h)
 tensor *dvae_decoder(graph *g, const dvae_config *c, tensor *z)
 {
     graph_push(g, "decoder");
-    conv_weights input = nn_conv_weights(g, "input", tensor_last(z), c->decoder_channels, 1);
+    conv_weights input = nn_wide_conv_weights(g, "input", tensor_last(z), c->decoder_channels, 1);
     tensor *stats = decode_features(g, c, nn_conv(&input, z));
     graph_pop(g);
     return stats;
@@ -134,7 +134,7 @@ tensor *dvae_decode_tokens(graph *g, const dvae_config *c, tensor *tokens)
 {
     if (dvae_is_vq(c)) return dvae_decoder(g, c, op_embedding(codebook_of(g, c), tokens));
     graph_push(g, "decoder");
-    conv_weights input = nn_conv_weights(g, "input", c->codes, c->decoder_channels, 1);
+    conv_weights input = nn_wide_conv_weights(g, "input", c->codes, c->decoder_channels, 1);
     tensor *matrix = op_reshape(input.weight, 2, (int64_t[]){ c->decoder_channels, c->codes });
     tensor *table = op_contiguous(op_permute(matrix, (int[]){ 1, 0 })); /* [K,C] */
     tensor *stats = decode_features(g, c, op_add(op_embedding(table, tokens), input.bias));

@@ -42,12 +42,12 @@ prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *
     float deviation = (float)c->initial_deviation;
     int64_t t = c->text_tokens, v = c->text_vocabulary, k = shape->codes, size = c->size;
     prior_weights w = { 0 };
-    w.text_table = nn_weight(g, "text_embedding", deviation, 2, (int64_t[]){ v, size });
-    w.padding = nn_weight(g, "padding_embedding", deviation, 2, (int64_t[]){ t, size });
-    w.text_position = nn_weight(g, "text_position", deviation, 2, (int64_t[]){ t, size });
-    w.image_table = nn_weight(g, "image_embedding", deviation, 2, (int64_t[]){ k, size });
-    w.row = nn_weight(g, "row_embedding", deviation, 2, (int64_t[]){ shape->side, size });
-    w.column = nn_weight(g, "column_embedding", deviation, 2, (int64_t[]){ shape->side, size });
+    w.text_table = nn_embedding(g, "text_embedding", deviation, v, size);
+    w.padding = nn_embedding(g, "padding_embedding", deviation, t, size);
+    w.text_position = nn_embedding(g, "text_position", deviation, t, size);
+    w.image_table = nn_embedding(g, "image_embedding", deviation, k, size);
+    w.row = nn_embedding(g, "row_embedding", deviation, shape->side, size);
+    w.column = nn_embedding(g, "column_embedding", deviation, shape->side, size);
     w.blocks = graph_allocate(g, (size_t)c->layers * sizeof *w.blocks);
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) w.blocks[i] = declare_block(g, c, i + 1);
     w.norm = nn_norm_weights(g, "norm", size);
@@ -55,8 +55,8 @@ prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *
         w.text_logits.weight = w.text_table;
         w.image_logits.weight = w.image_table;
     } else {
-        w.text_logits = nn_linear_weights(g, "text_logits", size, v, false, deviation);
-        w.image_logits = nn_linear_weights(g, "image_logits", size, k, false, deviation);
+        w.text_logits = nn_unembedding_weights(g, "text_logits", size, v, deviation);
+        w.image_logits = nn_unembedding_weights(g, "image_logits", size, k, deviation);
     }
     return w;
 }

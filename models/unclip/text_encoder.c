@@ -35,13 +35,12 @@ static text_block declare_block(graph *g, const text_encoder_config *c)
 
 text_encoder *text_encoder_declare(graph *g, const text_encoder_config *c)
 {
-    const int64_t table[2] = { c->rows, c->width }, places[2] = { c->tokens, c->width };
     text_encoder *w = graph_allocate(g, sizeof *w);
     if (!w) return NULL;
     graph_push(g, "text");
-    w->table = nn_weight(g, "embedding", 0.02f, 2, table);
-    w->padding = nn_weight(g, "padding", 0.02f, 2, places);
-    w->position = nn_weight(g, "position", 0.01f, 2, places);
+    w->table = nn_embedding(g, "embedding", 0.02f, c->rows, c->width);
+    w->padding = nn_embedding(g, "padding", 0.02f, c->tokens, c->width);
+    w->position = nn_embedding(g, "position", 0.01f, c->tokens, c->width);
     w->block = graph_allocate(g, (size_t)c->layers * sizeof *w->block);
     w->count = w->block ? c->layers : 0;
     for (int64_t i = 0; i < w->count; ++i) {

@@ -139,7 +139,7 @@ static conv_weights zero_conv(graph *g, const char *name, int64_t in, int64_t ou
 {
     conv_weights w;
     graph_push(g, "%s", name);
-    w.weight = nn_product_weight(g, "weight", 0, 4, (int64_t[]){ out, 3, 3, in });
+    w.weight = nn_weight(g, "weight", 0, 4, (int64_t[]){ out, 3, 3, in });
     w.bias = nn_bias(g, "bias", out);
     graph_pop(g);
     return w;
