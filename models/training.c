@@ -4,6 +4,16 @@
 
 bool training_check(const training_config *c, const char *kind, error *err)
 {
+    if (c->precision == training_precision_paper)
+        return error_set(err, ERROR_USAGE,
+                         "%s: precision=paper needs a gradient scale in every residual block, which its blocks "
+                         "do not have; use precision=mixed",
+                         kind);
+    return training_check_scaled(c, kind, err);
+}
+
+bool training_check_scaled(const training_config *c, const char *kind, error *err)
+{
     int64_t parts = c->accumulate > 1 ? c->accumulate : 1, more = parts - c->batch % parts;
     if (more == parts) return true;
     return error_set(
@@ -31,6 +41,21 @@ dtype training_half_type(const training_config *c)
     return c->half == training_half_bf16 ? DTYPE_BF16 : DTYPE_F16;
 }
 
+/* The paper's 2^13 times the number of ranks, which is 1 here. */
+float training_block_start(const training_config *c)
+{
+    return c->precision == training_precision_paper ? 13.0f : 0.0f;
+}
+
+static scaling_settings training_scaling(const training_config *c)
+{
+    return (scaling_settings){
+        .loss_scale = c->precision == training_precision_mixed ? (float)c->loss_scale : 0.0f,
+        .loss_scale_every = (int32_t)c->loss_scale_every,
+        .block_start = training_block_start(c),
+    };
+}
+
 optimizer_settings training_optimizer(const training_config *c)
 {
     return (optimizer_settings){ .beta1 = (float)c->beta1,
@@ -39,8 +64,7 @@ optimizer_settings training_optimizer(const training_config *c)
                                  .decay = (float)c->weight_decay,
                                  .clip = (float)c->clip,
                                  .ema = c->ema > 0,
-                                 .loss_scale = c->precision == training_precision_mixed ? (float)c->loss_scale : 0,
-                                 .loss_scale_every = (int32_t)c->loss_scale_every };
+                                 .scaling = training_scaling(c) };
 }
 
 bool training_is_fixed(const training_config *c)

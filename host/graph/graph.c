@@ -287,6 +287,7 @@ tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int ran
         e->decay = spec.decay;
         e->wide = spec.wide;
     }
+    if (g->block) e->block = g->block;
     return graph_entry(g, e);
 }
 
@@ -315,6 +316,11 @@ void graph_set_half(graph *g, dtype type)
 dtype graph_half(const graph *g)
 {
     return g->half;
+}
+
+void graph_set_block(graph *g, int block)
+{
+    g->block = block;
 }
 
 /* ---- Nodes ---- */

@@ -129,6 +129,8 @@ tensor *graph_poison(graph *g);
  * before anything is built.  Layers (host/nn) go by it; operators follow the types of what they are given. */
 void graph_set_half(graph *g, dtype type);
 dtype graph_half(const graph *g);
+/* Parameters asked for from now on belong to this residual block (store_entry); 0, as at first: to none. */
+void graph_set_block(graph *g, int block);
 
 /* Called by infer: a new contiguous output; an output that is input `i`'s storage updated in place;
  * an output that is a view of input `i`. */

@@ -67,6 +67,12 @@ linear_weights nn_unembedding_weights(graph *g, const char *name, int64_t in, in
     return linear_of(g, name, true, in, out, false, deviation);
 }
 
+tensor *nn_block_scales(graph *g, int64_t count, float start)
+{
+    store_entry *e = graph_declare(g, NN_SCALES, STORE_STATE, DTYPE_F32, 2, (int64_t[]){ count, 4 });
+    return e ? op_scales(graph_entry(g, e), start) : graph_poison(g);
+}
+
 /* ---- What layers give ---- */
 
 static dtype type_of_result(const tensor *x)

@@ -16,6 +16,10 @@ tensor *nn_embedding(graph *g, const char *name, float deviation, int64_t rows, 
 tensor *nn_bias(graph *g, const char *name, int64_t size);
 tensor *nn_gain(graph *g, const char *name, int64_t size);
 
+/* Scales of the gradients of `count` residual blocks, F32 [count], at first 2^start each; their state is the
+ * store's NN_SCALES. */
+#define NN_SCALES "gradient_scales"
+tensor *nn_block_scales(graph *g, int64_t count, float start);
 /* x in the graph's half: where activations begin that are stored so. */
 tensor *nn_half(tensor *x);
 

@@ -25,6 +25,7 @@ codebook_update
 sum_squares
 gradient_scale
 scales
+block
 attention
 attention_decode
 linear_rows

@@ -180,9 +180,19 @@ void op_code_statistics(tensor *ids, tensor *z, int64_t codes, tensor **counts, 
 tensor *op_codebook_update(tensor *codebook, tensor *usage, tensor *mean, tensor *counts, tensor *sums, tensor *z,
                            tensor *random, tensor *flag, float decay, float revive);
 
+/* ---- Residual blocks in 16 bits on an identity path of F32 (Figure 4 of arXiv 2102.12092) ------- */
+/* Where a block reads: x as `type`.  The gradient, which carries the block's scale (F32 [1]), is divided by it,
+ * and 0 where that is not finite: one block's overflow stays its own. */
+tensor *op_block_begin(tensor *x, tensor *scale, dtype type);
+/* Where it adds: residual + branch, in residual's type.  The branch's gradient, in its own type, is times the
+ * scale. */
+tensor *op_block_end(tensor *residual, tensor *branch, tensor *scale);
+
 /* ---- Optimizer: in place; return the updated parameter (graph_update it) ------------------------ */
 /* Sum of squares of several tensors -> F32 [1], in a fixed order. */
 tensor *op_sum_squares(int count, tensor *const *parts);
+/* How many elements of several tensors are 0 -> F32 [1] */
+tensor *op_count_zeros(int count, tensor *const *parts);
 /* {clip factor, norm, finite}: scale = min(1, limit / norm), from the sum of squares; limit 0 = no clip.
  * F32 [4] = {scale, norm, finite ? 1 : 0, 0}. */
 tensor *op_gradient_scale(tensor *sum_squares, float limit);

@@ -17,6 +17,7 @@ struct optimizer {
     graph *graph;
     optimizer_settings settings;
     tensor *control, *status;
+    scaling scaling; /* where gradients are scaled */
 };
 
 typedef struct update {
@@ -100,38 +101,25 @@ static tensor *gradient_squares(tensor *loss, const update *updates, int count)
     return total;
 }
 
-/* ---- The loss scale: state of the store, so that it is saved, and nothing waits for the host ---- */
-
-enum { SCALE_MOST = 24 }; /* doublings of 1 */
-
-static tensor *scale_state(graph *g)
-{
-    store_entry *e = graph_declare(g, "loss_scale", STORE_STATE, DTYPE_F32, 2, (int64_t[]){ 1, 4 });
-    return e ? graph_entry(g, e) : graph_poison(g);
-}
-
 void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
 {
-    if (s->loss_scale > 0) loss = op_mul(loss, op_scales(scale_state(g), log2f(s->loss_scale)));
-    graph_backward(g, loss);
+    graph_backward(g, scaling_of_loss(&s->scaling, g, loss));
 }
 
-/* From the unscaled loss and the sum of squares of scaled gradients: what op_adamw takes.  The state moves on
- * when all of the step has read it. */
-static tensor *unscale(optimizer *o, tensor *loss, tensor *squares)
+/* What each gradient is multiplied by, and the state of the scales. */
+static bool append_scaling(optimizer *o, tensor *loss, const update *updates, int count)
 {
-    const optimizer_settings *s = &o->settings;
-    const float start = log2f(s->loss_scale);
-    tensor *state = scale_state(o->graph), *zero = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
-    tensor *sums = op_concat(2, (tensor *[]){ zero, squares }, 0);
-    tensor *status = op_scales_status(sums, op_scales(state, start), s->clip);
-    const scales_rule rule = { .grow = 1000,
-                               .every = s->loss_scale_every,
-                               .shrink = 1000,
-                               .low = (int32_t)ceilf(-start * 1000.0f),
-                               .high = (int32_t)floorf((SCALE_MOST - start) * 1000.0f) };
-    graph_update(op_scales_update(state, status, &rule));
-    return op_reshape(op_slice(status, 0, 1, 1), 1, (int64_t[]){ 4 });
+    graph *g = o->graph;
+    const store_entry **of = graph_allocate(g, (size_t)count * sizeof(const store_entry *));
+    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
+    if (!of || !gradients) return false;
+    for (int i = 0; i < count; ++i) {
+        of[i] = updates[i].entry;
+        gradients[i] = updates[i].gradient;
+    }
+    o->scaling = scaling_append(&o->settings.scaling, g, loss, count, of, gradients, o->settings.clip);
+    o->status = scaling_whole(&o->scaling);
+    return true;
 }
 
 static void append_update(optimizer *o, const update *u, tensor *schedule, tensor *decay)
@@ -142,9 +130,10 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
     store_entry *variance = graph_declare_kin(g, u->entry, STORE_VARIANCE, DTYPE_F32);
     store_entry *average = s->ema ? graph_declare_kin(g, u->entry, STORE_AVERAGE, DTYPE_F32) : NULL;
     if (!mean || !variance || (s->ema && !average)) return;
+    tensor *factor = scaling_is_on(&s->scaling) ? scaling_row(&o->scaling, u->entry) : o->status;
     tensor *next =
         op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance), schedule,
-                 o->status, s->beta1, s->beta2, s->epsilon, u->entry->decay ? s->decay : 0.0f);
+                 factor, s->beta1, s->beta2, s->epsilon, u->entry->decay ? s->decay : 0.0f);
     graph_update(next);
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
@@ -181,9 +170,10 @@ static void append_updates(optimizer *o, tensor *loss, update *updates, int coun
     tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
            *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
     if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, count);
-    tensor *squares = gradient_squares(loss, updates, count);
-    o->status = o->settings.loss_scale > 0 ? unscale(o, loss, squares)
-                                           : op_gradient_scale(squares, o->settings.clip);
+    if (!scaling_is_on(&o->settings.scaling))
+        o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
+    else if (!append_scaling(o, loss, updates, count))
+        return;
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
     graph_pop(g);
@@ -242,4 +232,14 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
 tensor *optimizer_status(const optimizer *o)
 {
     return o->status;
+}
+
+tensor *optimizer_blocks(const optimizer *o)
+{
+    return o->scaling.blocks ? o->scaling.status : NULL;
+}
+
+tensor *optimizer_zeros(const optimizer *o)
+{
+    return o->scaling.zeros;
 }

@@ -6,16 +6,14 @@
 
 #include "host/train/division.h"
 #include "host/train/exchange.h"
+#include "host/train/scaling.h"
 
 typedef struct optimizer_settings {
     float beta1, beta2, epsilon, decay;
     float clip;               /* global norm; 0 = none */
     bool ema;                 /* keep an average of every parameter */
     const exchange *exchange; /* what gradients pass through before their norm is taken; NULL: nothing */
-    /* Gradients are those of the loss times this at first, and are divided by it before their norm is taken; 0:
-     * not so.  It doubles after so many finite steps in a row, and halves in one that is not finite. */
-    float loss_scale;
-    int32_t loss_scale_every;
+    scaling_settings scaling;
 } optimizer_settings;
 
 typedef struct optimizer optimizer;
@@ -42,5 +40,10 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
 /* F32 [4] = {clip scale, gradient norm, finite, loss scale or 0}; kept.  The finite flag covers loss and
  * gradients; the norm is that of gradients that are not scaled. */
 tensor *optimizer_status(const optimizer *o);
+/* With blocks' scales F32 [1+blocks,4], kept, after a row for all: {factor of the gradients, their norm, whether
+ * the block was updated, its scale}; and F32 [blocks], kept: the share of its gradients that is 0 where it is
+ * stored, which tells underflow.  Otherwise NULL. */
+tensor *optimizer_blocks(const optimizer *o);
+tensor *optimizer_zeros(const optimizer *o);
 
 #endif
