@@ -5,10 +5,11 @@
 bool training_check(const training_config *c, const char *kind, error *err)
 {
     if (c->precision == training_precision_paper)
-        return error_set(err, ERROR_USAGE,
-                         "%s: precision=paper needs a gradient scale in every residual block, which its blocks "
-                         "do not have; use precision=mixed",
-                         kind);
+        return error_set(
+            err, ERROR_USAGE,
+            "%s: precision=paper needs a gradient scale in every residual block, which its blocks "
+            "do not have; use precision=mixed",
+            kind);
     return training_check_scaled(c, kind, err);
 }
 
@@ -41,6 +42,11 @@ dtype training_half_type(const training_config *c)
     return c->half == training_half_bf16 ? DTYPE_BF16 : DTYPE_F16;
 }
 
+dtype training_stored_type(const training_config *c)
+{
+    return c->precision == training_precision_paper ? training_half_type(c) : DTYPE_F32;
+}
+
 /* The paper's 2^13 times the number of ranks, which is 1 here. */
 float training_block_start(const training_config *c)
 {
@@ -56,6 +62,27 @@ static scaling_settings training_scaling(const training_config *c)
     };
 }
 
+static dtype mean_type(const training_config *c)
+{
+    const dtype usual = c->precision == training_precision_paper ? DTYPE_F169 : DTYPE_F32;
+    const dtype types[] = { [training_mean_type_auto] = usual,
+                            [training_mean_type_f32] = DTYPE_F32,
+                            [training_mean_type_bf16] = DTYPE_BF16,
+                            [training_mean_type_f169] = DTYPE_F169 };
+    return types[c->mean_type];
+}
+
+static dtype variance_type(const training_config *c)
+{
+    const dtype usual = c->precision == training_precision_paper ? DTYPE_UF610 : DTYPE_F32;
+    const dtype types[] = { [training_variance_type_auto] = usual,
+                            [training_variance_type_f32] = DTYPE_F32,
+                            [training_variance_type_bf16] = DTYPE_BF16,
+                            [training_variance_type_f169] = DTYPE_F169,
+                            [training_variance_type_uf610] = DTYPE_UF610 };
+    return types[c->variance_type];
+}
+
 optimizer_settings training_optimizer(const training_config *c)
 {
     return (optimizer_settings){ .beta1 = (float)c->beta1,
@@ -64,6 +91,11 @@ optimizer_settings training_optimizer(const training_config *c)
                                  .decay = (float)c->weight_decay,
                                  .clip = (float)c->clip,
                                  .ema = c->ema > 0,
+                                 .mean_type = mean_type(c),
+                                 .variance_type = variance_type(c),
+                                 .variance_limit = (float)c->variance_clip,
+                                 .stochastic = c->rounding == training_rounding_stochastic,
+                                 .seed = (uint64_t)c->seed,
                                  .scaling = training_scaling(c) };
 }
 

@@ -45,6 +45,8 @@ bool training_check_scaled(const training_config *c, const char *kind, error *er
 
 /* What a step's graph stores in 16 bits, for graph_set_half: F32 where nothing is. */
 dtype training_half_type(const training_config *c);
+/* What parameters that are not wide are stored in, for store_set_trained_type. */
+dtype training_stored_type(const training_config *c);
 /* log2 of the gradient scales that residual blocks begin with; 0: they have none. */
 float training_block_start(const training_config *c);
 optimizer_settings training_optimizer(const training_config *c);

@@ -271,8 +271,7 @@ static void conv2d_grad(node *n, tensor *const *dout, tensor **din)
         tensor *in[2] = { dz, x };
         din[PRODUCT_B] = graph_node1(n->graph, &weight_gradient, 2, in, &of_weight, sizeof of_weight);
     }
-    if (bias && bias->needs_gradient)
-        din[PRODUCT_BIAS] = sum_rows_times(dz, at->end.alpha, bias->type);
+    if (bias && bias->needs_gradient) din[PRODUCT_BIAS] = sum_rows_times(dz, at->end.alpha, bias->type);
 }
 
 /* Of one window a pixel. */

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/optimizer.h"
 
+#include "host/base/philox.h"
 #include "host/ops/ops.h"
 
 #include <math.h>
@@ -18,6 +19,7 @@ struct optimizer {
     optimizer_settings settings;
     tensor *control, *status;
     scaling scaling; /* where gradients are scaled */
+    tensor *random;  /* NULL: rounding is to nearest */
 };
 
 typedef struct update {
@@ -122,18 +124,35 @@ static bool append_scaling(optimizer *o, tensor *loss, const update *updates, in
     return true;
 }
 
+/* The draws that its values are rounded by: of another stream than those it began with. */
+static uint32_t rounding_stream(const store_entry *e)
+{
+    char name[STORE_NAME_MAX];
+    snprintf(name, sizeof name, "round.%s", e->name);
+    return philox_stream(name);
+}
+
 static void append_update(optimizer *o, const update *u, tensor *schedule, tensor *decay)
 {
     graph *g = o->graph;
     const optimizer_settings *s = &o->settings;
-    store_entry *mean = graph_declare_kin(g, u->entry, STORE_MEAN, DTYPE_F32);
-    store_entry *variance = graph_declare_kin(g, u->entry, STORE_VARIANCE, DTYPE_F32);
-    store_entry *average = s->ema ? graph_declare_kin(g, u->entry, STORE_AVERAGE, DTYPE_F32) : NULL;
+    store_entry *e = u->entry;
+    const dtype mean_type = e->wide ? DTYPE_F32 : s->mean_type,
+                variance_type = e->wide ? DTYPE_F32 : s->variance_type;
+    store_entry *mean = graph_declare_kin(g, e, STORE_MEAN, mean_type);
+    store_entry *variance = graph_declare_kin(g, e, STORE_VARIANCE, variance_type);
+    store_entry *average = s->ema ? graph_declare_kin(g, e, STORE_AVERAGE, DTYPE_F32) : NULL;
     if (!mean || !variance || (s->ema && !average)) return;
-    tensor *factor = scaling_is_on(&s->scaling) ? scaling_row(&o->scaling, u->entry) : o->status;
-    tensor *next =
-        op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance), schedule,
-                 factor, s->beta1, s->beta2, s->epsilon, u->entry->decay ? s->decay : 0.0f);
+    tensor *factor = scaling_is_on(&s->scaling) ? scaling_row(&o->scaling, e) : o->status;
+    const bool rounds = e->type != DTYPE_F32 || mean_type != DTYPE_F32 || variance_type != DTYPE_F32;
+    const adamw_terms terms = { .beta1 = s->beta1,
+                                .beta2 = s->beta2,
+                                .epsilon = s->epsilon,
+                                .decay = e->decay ? s->decay : 0.0f,
+                                .variance_limit = s->variance_limit,
+                                .stream = rounding_stream(e) };
+    tensor *next = op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance),
+                            schedule, factor, rounds ? o->random : NULL, &terms);
     graph_update(next);
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
@@ -193,6 +212,10 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
     *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
     store_entry *control =
         graph_declare(g, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
+    store_entry *random = settings->stochastic ? graph_declare(g, "optimizer.random", STORE_CONTROL,
+                                                               DTYPE_I32, 1, (int64_t[]){ 4 })
+                                               : NULL;
+    if (random) o->random = graph_entry(g, random);
     update *updates = NULL;
     int count = control ? find_updates(g, &updates) : 0;
     if (count < 0) graph_no_memory(g);
@@ -214,6 +237,13 @@ bool optimizer_reset_averages(optimizer *o, error *err)
     return true;
 }
 
+static bool write_random(optimizer *o, int64_t step, error *err)
+{
+    const uint64_t seed = o->settings.seed;
+    const int32_t values[4] = { (int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32), (int32_t)step, 0 };
+    return !o->random || graph_write(o->random, values, err);
+}
+
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err)
 {
     /* Averages start where the parameters do, wherever those came from. */
@@ -226,7 +256,7 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
         0.0f,
         (float)ema_decay,
     };
-    return graph_write(o->control, values, err);
+    return graph_write(o->control, values, err) && write_random(o, step, err);
 }
 
 tensor *optimizer_status(const optimizer *o)

@@ -14,6 +14,13 @@ typedef struct optimizer_settings {
     bool ema;                 /* keep an average of every parameter */
     const exchange *exchange; /* what gradients pass through before their norm is taken; NULL: nothing */
     scaling_settings scaling;
+    /* How the moments of parameters that are not wide are stored (those of wide ones are F32). */
+    dtype mean_type, variance_type;
+    float variance_limit; /* the running variance is clipped to it by value; 0 = is not */
+    /* What is stored in 16 bits, parameters and moments, is rounded at random, by `seed`, step, the parameter's
+     * name and the element; otherwise to nearest. */
+    bool stochastic;
+    uint64_t seed;
 } optimizer_settings;
 
 typedef struct optimizer optimizer;

@@ -56,7 +56,7 @@ diffusion_prior_condition diffusion_prior_condition_input(graph *g, const diffus
 
 static tensor *statistic(graph *g, const char *name, store_init init, int64_t embedding)
 {
-    const parameter_spec spec = { STORE_LEARNT, DTYPE_F32, init, 0, false };
+    const parameter_spec spec = { .kind = STORE_LEARNT, .type = DTYPE_F32, .init = init };
     return graph_parameter(g, name, spec, 1, &embedding);
 }
 

@@ -120,7 +120,9 @@ bool dvae_is_codebook(const char *name)
 
 static tensor *codebook_of(graph *g, const dvae_config *c)
 {
-    parameter_spec spec = { STORE_LEARNT, DTYPE_F32, STORE_NORMAL, 1.0f, false };
+    parameter_spec spec = {
+        .kind = STORE_LEARNT, .type = DTYPE_F32, .init = STORE_NORMAL, .deviation = 1.0f
+    };
     return graph_parameter(g, codebook_name, spec, 2, (int64_t[]){ c->codes, c->code_channels });
 }
 
@@ -159,7 +161,7 @@ void dvae_update_codebook(graph *g, const dvae_config *c, const dvae_losses *l, 
                           tensor *finite)
 {
     int64_t k = c->codes, d = c->code_channels;
-    parameter_spec state = { STORE_STATE, DTYPE_F32, STORE_ZEROS, 0.0f, false };
+    parameter_spec state = { .kind = STORE_STATE, .type = DTYPE_F32, .init = STORE_ZEROS };
     tensor *usage = graph_parameter(g, "codebook_usage", state, 1, &k);
     tensor *mean = graph_parameter(g, "codebook_mean", state, 2, (int64_t[]){ k, d });
 

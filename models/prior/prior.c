@@ -145,8 +145,7 @@ tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, ten
     tensor *seen = nn_norm(&w->norm1, branch_off(x, w->scale[0]));
     tensor *mixed = nn_attention(&w->attention, seen, pattern, fill);
     tensor *h = add_branch(c, &w->attention.output, mixed, x, w->scale[0], random);
-    tensor *wide =
-        op_linear_gelu(nn_norm(&w->norm2, branch_off(h, w->scale[1])), w->up.weight, w->up.bias);
+    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, branch_off(h, w->scale[1])), w->up.weight, w->up.bias);
     h = add_branch(c, &w->down, wide, h, w->scale[1], random);
     if (c->recompute) graph_recompute_end(g);
     return h;

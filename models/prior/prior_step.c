@@ -39,6 +39,7 @@ bool prior_step_build(prior_step *s, store *st, const prior_config *c, const pri
 {
     if (!(s->graph = graph_create(st, err))) return false;
     graph_set_half(s->graph, training_half_type(&c->training));
+    store_set_trained_type(st, training_stored_type(&c->training));
     build_loss(s, c, shape, true);
     const optimizer_settings o = training_optimizer(&c->training);
     optimizer_backward(s->graph, s->losses.loss, &o);

@@ -104,7 +104,8 @@ static void test_plan(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
         const model_kind *k = kinds_find(kinds[i]);
         assert_non_null(k);
-        double whole = activations(k, "emoji", "precision=f32"), half = activations(k, "emoji", "precision=mixed");
+        double whole = activations(k, "emoji", "precision=f32"),
+               half = activations(k, "emoji", "precision=mixed");
         if (!(half < 0.65 * whole)) fail_msg("%s: %.0f bytes, %.0f in f32", kinds[i], half, whole);
     }
 }

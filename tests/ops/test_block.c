@@ -23,7 +23,9 @@ static void reference(const op_case *c, const op_array *in, op_array *out)
 #define CASE(name_, type, low_, high_) \
     { \
         .name = name_, .in = { { .rank = 3, .dim = { 2, 5, 7 } }, { 1, { 1 }, OP_CONTROL, low_, high_ } }, \
-        .ints = { type } \
+        .ints = { \
+            type \
+        } \
     }
 static const op_case cases[] = {
     CASE("as it is", DTYPE_F32, 1, 2),
@@ -35,7 +37,10 @@ static const op_case cases[] = {
       .in = { { .rank = 2, .dim = { 3, 33 } }, { 1, { 1 }, OP_CONTROL, 100, 2000 } },
       .ints = { DTYPE_BF16 },
       .tol = 2e-2 },
-    { .name = "scales", .in = { { .rank = 1, .dim = { 4 } }, { 1, { 2 }, OP_CONTROL } }, .ints = { DTYPE_F16 }, .fails = "must be [1], not [2]" },
+    { .name = "scales",
+      .in = { { .rank = 1, .dim = { 4 } }, { 1, { 2 }, OP_CONTROL } },
+      .ints = { DTYPE_F16 },
+      .fails = "must be [1], not [2]" },
 };
 
 enum { COUNT = 19 };
@@ -48,7 +53,9 @@ typedef struct fixture {
 /* y = x + block(x), its gradient times the weights; in the block nothing but the two ends. */
 static fixture open(int shape)
 {
-    const parameter_spec spec = { .kind = STORE_PARAMETER, .type = DTYPE_F32, .init = STORE_NORMAL, .deviation = 1 };
+    const parameter_spec spec = {
+        .kind = STORE_PARAMETER, .type = DTYPE_F32, .init = STORE_NORMAL, .deviation = 1
+    };
     fixture f = { .rig = rig_open(shape) };
     f.scale = rig_input(&f.rig, "scale", DTYPE_F32, RIG_DIM(1));
     f.weights = rig_input(&f.rig, "weights", DTYPE_F32, RIG_DIM(COUNT));

@@ -75,7 +75,8 @@ static int check_course(int shape, float start, const scales_rule *rule)
                 wrong += complain("power of two", step, i, scales[i], scale);
             move(&m[i], rule, step, !fails(i, step));
             if (state[i][0] != (float)m[i].e) wrong += complain("exponent", step, i, state[i][0], m[i].e);
-            if (state[i][3] != (float)m[i].falls) wrong += complain("falls", step, i, state[i][3], m[i].falls);
+            if (state[i][3] != (float)m[i].falls)
+                wrong += complain("falls", step, i, state[i][3], m[i].falls);
         }
     }
     rig_close(&f.rig);
@@ -91,11 +92,15 @@ static int check_status(int shape)
         double sums[GROUPS + 1], limit, rows[GROUPS + 1][3];
     } cases[] = {
         { { 9, 16 * 8192.0 * 8192, 0, 0 }, 0, { { 1, 5, 1 }, { 1, 4, 1 }, { 1, 0, 1 }, { 1, 0, 1 } } },
-        { { 9, 16 * 8192.0 * 8192, 0, 0 }, 2.5, { { 0.5, 5, 1 }, { 0.5, 4, 1 }, { 0.5, 0, 1 }, { 0.5, 0, 1 } } },
+        { { 9, 16 * 8192.0 * 8192, 0, 0 },
+          2.5,
+          { { 0.5, 5, 1 }, { 0.5, 4, 1 }, { 0.5, 0, 1 }, { 0.5, 0, 1 } } },
         { { 9, INFINITY, 16 * 8192.0 * 8192, 0 },
           2.5,
           { { 0.5, 5, 1 }, { 0, INFINITY, 0 }, { 0.5, 4, 1 }, { 0.5, 0, 1 } } },
-        { { NAN, 1, 1, 1 }, 0, { { 0, NAN, 0 }, { 0, 1 / 8192.0, 0 }, { 0, 1 / 8192.0, 0 }, { 0, 1 / 8192.0, 0 } } },
+        { { NAN, 1, 1, 1 },
+          0,
+          { { 0, NAN, 0 }, { 0, 1 / 8192.0, 0 }, { 0, 1 / 8192.0, 0 }, { 0, 1 / 8192.0, 0 } } },
         { { 9, NAN, NAN, INFINITY }, 0, { { 0, 3, 0 }, { 0, NAN, 0 }, { 0, NAN, 0 }, { 0, INFINITY, 0 } } },
     };
     int wrong = 0;
@@ -108,7 +113,8 @@ static int check_status(int shape)
         rig_read(f.status, got);
         for (int i = 0; i <= GROUPS; ++i) {
             const double *row = cases[k].rows[i], factor = i ? row[0] / s : row[0];
-            if (fabs(got[i][0] - factor) > 1e-6 * factor) wrong += complain("factor", (int)k, i, got[i][0], factor);
+            if (fabs(got[i][0] - factor) > 1e-6 * factor)
+                wrong += complain("factor", (int)k, i, got[i][0], factor);
             if (got[i][2] != (float)row[2]) wrong += complain("go", (int)k, i, got[i][2], row[2]);
             if (isfinite(row[1]) != isfinite(got[i][1]) ||
                 (isfinite(row[1]) && fabs(got[i][1] - row[1]) > 1e-6 * row[1]))
@@ -126,6 +132,7 @@ int main(void)
         paper = { 1, 1, 500, 125, -6000, 11000 }, narrow = { 700, 1, 900, 3, -2000, 1500 };
     int wrong = 0;
     for (int shape = 0; shape < RIG_SHAPES; ++shape) wrong += check_status(shape);
-    wrong += check_course(0, 16.0f, &mixed) + check_course(0, 13.0f, &paper) + check_course(1, 13.5f, &narrow);
+    wrong +=
+        check_course(0, 16.0f, &mixed) + check_course(0, 13.0f, &paper) + check_course(1, 13.5f, &narrow);
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }
