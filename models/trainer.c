@@ -145,12 +145,53 @@ static bool write_part(void *context, int64_t first, error *err)
     return graph_write(w->graph->division->random, state, err) && w->graph->write(w->self, first, err);
 }
 
+/* The figures of blocks' gradient scales, where there are some. */
+static bool begin_blocks(const optimizer *o, error *err)
+{
+    tensor *blocks = optimizer_blocks(o), *zeros = optimizer_zeros(o);
+    return (!blocks || graph_read_begin(blocks, err)) && (!zeros || graph_read_begin(zeros, err));
+}
+
 bool trainer_step(const trainer *t, const trainer_graph *g, int64_t step, double rate, void *self, error *err)
 {
     part_writer w = { t, g, step, self };
     return optimizer_schedule(g->optimizer, step, rate, ema_at(t, step), err) &&
            division_run(g->division, g->graph, write_part, &w, err) &&
-           graph_read_begin(optimizer_status(g->optimizer), err);
+           graph_read_begin(optimizer_status(g->optimizer), err) && begin_blocks(g->optimizer, err);
+}
+
+/* `rows` begins with one for all; `zeros` has one number less. */
+static void sum_up_blocks(const float *rows, const float *zeros, int64_t count, train_metrics *out)
+{
+    float least = INFINITY, most = 0, worst = 0, sum = 0;
+    int64_t skipped = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        const float *row = rows + 4 * (i + 1);
+        least = fminf(least, row[3]);
+        most = fmaxf(most, row[3]);
+        worst = fmaxf(worst, zeros[i]);
+        sum += zeros[i];
+        skipped += row[2] == 0.0f;
+    }
+    train_metrics_add(out, "scale_least", least, NULL);
+    train_metrics_add(out, "scale_most", most, NULL);
+    train_metrics_add(out, "blocks_skipped", (double)skipped, NULL);
+    train_metrics_add(out, "zeros", sum / (float)count, NULL);
+    train_metrics_add(out, "zeros_most", worst, NULL);
+}
+
+static bool end_blocks(const optimizer *o, train_metrics *out, error *err)
+{
+    tensor *blocks = optimizer_blocks(o), *zeros = optimizer_zeros(o);
+    if (!blocks || !zeros) return true;
+    int64_t count = tensor_count(zeros);
+    float *rows = malloc((size_t)(4 * (count + 1) + count) * sizeof *rows), *shares = rows + 4 * (count + 1);
+    if (!rows)
+        return error_set(err, ERROR_MEMORY, "out of memory for figures of %lld blocks", (long long)count);
+    bool ok = graph_read_end(blocks, rows, err) && graph_read_end(zeros, shares, err);
+    if (ok) sum_up_blocks(rows, shares, count, out);
+    free(rows);
+    return ok;
 }
 
 bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err)
@@ -160,7 +201,9 @@ bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error 
     out->finite = status[2] != 0.0f;
     train_metrics_add(out, "gradient_norm", status[1], NULL);
     train_metrics_add(out, "learning_rate", rate, NULL);
-    return true;
+    if (status[3] > 0) train_metrics_add(out, "loss_scale", status[3], NULL);
+    out->scale = status[3];
+    return end_blocks(o, out, err);
 }
 
 void trainer_observe(trainer *t, double figure)

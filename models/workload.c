@@ -132,6 +132,11 @@ static bool run_step(workload *w, float *loss, error *err)
            division_run(&d, s->graph, write_part, &d, err) && graph_read(s->loss, loss, err);
 }
 
+bool workload_loss(workload *w, float *loss, error *err)
+{
+    return run_step(w, loss, err);
+}
+
 bool workload_run(workload *w, error *err)
 {
     float loss;

@@ -56,6 +56,8 @@ bool workload_plan(workload *w, workload_size *size, error *err);
 bool workload_ready(workload *w, error *err);
 /* One step or one picture, waited for. */
 bool workload_run(workload *w, error *err);
+/* After workload_ready, of a training step: the loss that it began with. */
+bool workload_loss(workload *w, float *loss, error *err);
 /* After workload_ready: the seconds of a step or picture, from a few of them, or two where they are slow. */
 bool workload_time(workload *w, double *seconds, error *err);
 /* After workload_ready: runs and checks.  A training step's loss and gradient norm are finite and its loss

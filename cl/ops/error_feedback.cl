@@ -9,6 +9,9 @@
 #ifndef X_STORE
 #define X_STORE STORE_F32
 #endif
+#ifndef SCALED
+#define SCALED 0
+#endif
 #ifndef SCALE_STORE
 #define SCALE_STORE STORE_F32
 #endif
@@ -16,13 +19,22 @@
 /* Whether each element is finite, as select() wants it. */
 #define IS_FINITE(v) ((AS_INTV(v) & (intv)(0x7f800000)) != (intv)(0x7f800000))
 
-__kernel void error_add(TENSOR_OUT(ERROR_STORE, kept), TENSOR_IN(X_STORE, x), const int count, const float scale)
+__kernel void error_add(TENSOR_OUT(ERROR_STORE, kept), TENSOR_IN(X_STORE, x),
+#if SCALED
+                        TENSOR_IN(SCALE_STORE, scale),
+#endif
+                        const int count, const float factor)
 {
     TENSOR_BEGIN(kept);
     TENSOR_BEGIN(x);
+#if SCALED
+    const float own = factor / scale[scale_offset];
+#else
+    const float own = factor;
+#endif
     FOR_VECTORS(i, count)
     {
-        const floatv v = LOAD_VEC(ERROR_STORE, kept, i) + scale * LOAD_VEC(X_STORE, x, i);
+        const floatv v = LOAD_VEC(ERROR_STORE, kept, i) + own * LOAD_VEC(X_STORE, x, i);
         STORE_VEC(ERROR_STORE, select((floatv)(NAN), v, IS_FINITE(v)), kept, i);
     }
 }

@@ -40,6 +40,7 @@ typedef struct store_entry {
     bool decay;    /* weight decay applies (false for gains, biases) */
     bool wide;     /* stays F32, its moments too, where training keeps others in 16 bits: gains, biases,
                     * embeddings, unembeddings */
+    int block;     /* the residual block, from 1 on, whose gradient scale its gradient carries; 0: none */
     store_init init;
     float deviation;                    /* of STORE_NORMAL */
     device_buffer *buffer;              /* NULL until store_allocate */

@@ -26,6 +26,8 @@ sum_squares
 gradient_scale
 householder
 error_feedback
+scales
+block
 attention
 attention_decode
 linear_rows

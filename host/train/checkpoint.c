@@ -212,7 +212,9 @@ static bool copy_metadata(const char *path, checkpoint_metadata *out, error *err
     const char *key;
     if (ok) json_object_foreach(all, key, value)
         {
-            if (strcmp(key, SAFETENSORS_SUM) == 0) continue; /* the file's own */
+            if (strcmp(key, SAFETENSORS_SUM) == 0 ||
+                strncmp(key, SAFETENSORS_TYPE, strlen(SAFETENSORS_TYPE)) == 0)
+                continue; /* the file's own */
             checkpoint_text *one = &out->at[out->count++];
             one->key = strdup(key);
             one->value = strdup(json_string_value(value));

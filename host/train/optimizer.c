@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/optimizer.h"
 
+#include "host/base/philox.h"
 #include "host/ops/ops.h"
 
 #include <math.h>
@@ -18,6 +19,8 @@ struct optimizer {
     optimizer_settings settings;
     tensor *control, *status;
     powersgd *compressed; /* NULL: none */
+    scaling scaling;      /* where gradients are scaled */
+    tensor *random;       /* NULL: rounding is to nearest */
 };
 
 typedef struct update {
@@ -119,13 +122,16 @@ static int compress_some(optimizer *o, const division *d, update *updates, int c
 {
     const powersgd_settings *s = &o->settings.compress;
     if (s->rank < 1 || !(o->compressed = powersgd_create(o->graph, s, count))) return count;
+    const scaling_settings *scaling = &o->settings.scaling;
+    tensor *scales = scaling_is_on(scaling) ? scaling_scales(scaling, o->graph) : NULL;
     int whole = 0;
     for (int i = 0; i < count; ++i) {
-        if (powersgd_takes(s, updates[i].entry))
-            updates[i].compressed =
-                1 + powersgd_add(o->compressed, updates[i].entry, updates[i].gradient, d->parts);
+        update *u = &updates[i];
+        if (powersgd_takes(s, u->entry))
+            u->compressed = 1 + powersgd_add(o->compressed, u->entry, u->gradient,
+                                             scaling_scale_of(scaling, scales, u->entry), d->parts);
         else
-            swap_updates(&updates[i], &updates[whole++]);
+            swap_updates(u, &updates[whole++]);
     }
     if (whole == count) refuse_rank(o, updates, count);
     return whole;
@@ -156,19 +162,58 @@ static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *
     return total;
 }
 
+void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
+{
+    graph_backward(g, scaling_of_loss(&s->scaling, g, loss));
+}
+
+/* What each gradient is multiplied by, and the state of the scales. */
+static bool append_scaling(optimizer *o, tensor *loss, const update *updates, int count)
+{
+    graph *g = o->graph;
+    const store_entry **of = graph_allocate(g, (size_t)count * sizeof(const store_entry *));
+    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
+    if (!of || !gradients) return false;
+    for (int i = 0; i < count; ++i) {
+        of[i] = updates[i].entry;
+        gradients[i] = gradient_of(o, &updates[i]);
+    }
+    o->scaling = scaling_append(&o->settings.scaling, g, loss, count, of, gradients, o->settings.clip);
+    o->status = scaling_whole(&o->scaling);
+    return true;
+}
+
+/* The draws that its values are rounded by: of another stream than those it began with. */
+static uint32_t rounding_stream(const store_entry *e)
+{
+    char name[STORE_NAME_MAX];
+    snprintf(name, sizeof name, "round.%s", e->name);
+    return philox_stream(name);
+}
+
 static void append_update(optimizer *o, const update *u, tensor *schedule, tensor *decay)
 {
     graph *g = o->graph;
     const optimizer_settings *s = &o->settings;
-    store_entry *mean = graph_declare_kin(g, u->entry, STORE_MEAN, DTYPE_F32);
-    store_entry *variance = graph_declare_kin(g, u->entry, STORE_VARIANCE, DTYPE_F32);
-    store_entry *average = s->ema ? graph_declare_kin(g, u->entry, STORE_AVERAGE, DTYPE_F32) : NULL;
+    store_entry *e = u->entry;
+    const dtype mean_type = e->wide ? DTYPE_F32 : s->mean_type,
+                variance_type = e->wide ? DTYPE_F32 : s->variance_type;
+    store_entry *mean = graph_declare_kin(g, e, STORE_MEAN, mean_type);
+    store_entry *variance = graph_declare_kin(g, e, STORE_VARIANCE, variance_type);
+    store_entry *average = s->ema ? graph_declare_kin(g, e, STORE_AVERAGE, DTYPE_F32) : NULL;
     if (!mean || !variance || (s->ema && !average)) return;
-    tensor *next =
-        op_adamw(u->parameter, gradient_of(o, u), graph_entry(g, mean), graph_entry(g, variance), schedule,
-                 o->status, s->beta1, s->beta2, s->epsilon, u->entry->decay ? s->decay : 0.0f);
+    tensor *factor = scaling_is_on(&s->scaling) ? scaling_row(&o->scaling, e) : o->status;
+    const bool rounds = e->type != DTYPE_F32 || mean_type != DTYPE_F32 || variance_type != DTYPE_F32;
+    const adamw_terms terms = { .beta1 = s->beta1,
+                                .beta2 = s->beta2,
+                                .epsilon = s->epsilon,
+                                .decay = e->decay ? s->decay : 0.0f,
+                                .variance_limit = s->variance_limit,
+                                .stream = rounding_stream(e) };
+    tensor *next = op_adamw(u->parameter, gradient_of(o, u), graph_entry(g, mean), graph_entry(g, variance),
+                            schedule, factor, rounds ? o->random : NULL, &terms);
     graph_update(next);
-    if (u->compressed) powersgd_keep(o->compressed, u->compressed - 1, o->status);
+    if (u->compressed) powersgd_keep(o->compressed, u->compressed - 1, factor);
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
@@ -206,7 +251,10 @@ static void append_updates(optimizer *o, tensor *loss, update *updates, int whol
            *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
     if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, whole);
     if (o->compressed) powersgd_exchange(o->compressed);
-    o->status = op_gradient_scale(gradient_squares(o, loss, updates, count), o->settings.clip);
+    if (!scaling_is_on(&o->settings.scaling))
+        o->status = op_gradient_scale(gradient_squares(o, loss, updates, count), o->settings.clip);
+    else if (!append_scaling(o, loss, updates, count))
+        return;
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
     graph_pop(g);
@@ -226,6 +274,10 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
     *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
     store_entry *control =
         graph_declare(g, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
+    store_entry *random = settings->stochastic ? graph_declare(g, "optimizer.random", STORE_CONTROL,
+                                                               DTYPE_I32, 1, (int64_t[]){ 4 })
+                                               : NULL;
+    if (random) o->random = graph_entry(g, random);
     update *updates = NULL;
     int count = control ? find_updates(g, &updates) : 0;
     if (count < 0) graph_no_memory(g);
@@ -250,6 +302,13 @@ bool optimizer_reset_averages(optimizer *o, error *err)
     return true;
 }
 
+static bool write_random(optimizer *o, int64_t step, error *err)
+{
+    const uint64_t seed = o->settings.seed;
+    const int32_t values[4] = { (int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32), (int32_t)step, 0 };
+    return !o->random || graph_write(o->random, values, err);
+}
+
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err)
 {
     /* Averages start where the parameters do, wherever those came from. */
@@ -262,10 +321,20 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
         0.0f,
         (float)ema_decay,
     };
-    return graph_write(o->control, values, err);
+    return graph_write(o->control, values, err) && write_random(o, step, err);
 }
 
 tensor *optimizer_status(const optimizer *o)
 {
     return o->status;
+}
+
+tensor *optimizer_blocks(const optimizer *o)
+{
+    return o->scaling.blocks ? o->scaling.status : NULL;
+}
+
+tensor *optimizer_zeros(const optimizer *o)
+{
+    return o->scaling.zeros;
 }

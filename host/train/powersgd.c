@@ -17,6 +17,7 @@ typedef struct bundle bundle;
 typedef struct matrix {
     store_entry *of;
     tensor *error; /* as the parameter */
+    tensor *scale; /* of the gradient; NULL: none */
     bundle *bundle;
     int place; /* in the bundle */
 } matrix;
@@ -64,15 +65,15 @@ powersgd *powersgd_create(graph *g, const powersgd_settings *s, int most)
     return p->matrices && p->bundles ? p : NULL;
 }
 
-int powersgd_add(powersgd *p, store_entry *of, tensor *gradient, int64_t parts)
+int powersgd_add(powersgd *p, store_entry *of, tensor *gradient, tensor *scale, int64_t parts)
 {
     CHECK(p->count < p->most, "compressed gradient number %d", p->count + 1);
     store_entry *entry = graph_declare_kin(p->graph, of, STORE_ERROR, p->settings.type);
     tensor *kept = entry ? graph_entry(p->graph, entry) : graph_poison(p->graph);
-    kept = op_error_add(kept, gradient, 1.0f / (float)parts);
+    kept = op_error_add(kept, gradient, scale, 1.0f / (float)parts);
     graph_update(kept);
     if (!kept->poison) graph_advance(kept);
-    p->matrices[p->count] = (matrix){ .of = of, .error = kept };
+    p->matrices[p->count] = (matrix){ .of = of, .error = kept, .scale = scale };
     return p->count++;
 }
 
@@ -177,23 +178,24 @@ void powersgd_exchange(powersgd *p)
 
 /* ---- What comes of it ---- */
 
-/* P' of the matrix times the transposed R, in the parameter's shape. */
-static tensor *product(const matrix *x, tensor *r)
+/* P' of the matrix times the transposed R, times a scale if there is one, in the parameter's shape. */
+static tensor *product(const matrix *x, tensor *r, tensor *scale)
 {
-    tensor *whole = op_matmul_tn(layer_of(x->bundle->p, x->place), layer_of(r, x->place));
+    tensor *own = layer_of(r, x->place);
+    tensor *whole = op_matmul_tn(layer_of(x->bundle->p, x->place), scale ? op_mul(own, scale) : own);
     return op_reshape(whole, x->of->rank, x->of->dim);
 }
 
 tensor *powersgd_gradient(const powersgd *p, int number)
 {
     const matrix *x = &p->matrices[number];
-    return product(x, x->bundle->r);
+    return product(x, x->bundle->r, x->scale);
 }
 
 void powersgd_keep(powersgd *p, int number, tensor *scale)
 {
     const matrix *x = &p->matrices[number];
-    graph_update(op_error_take(x->error, product(x, x->bundle->own), scale));
+    graph_update(op_error_take(x->error, product(x, x->bundle->own, NULL), scale));
 }
 
 powersgd_size powersgd_measure(const powersgd *p)

@@ -32,11 +32,12 @@ int64_t powersgd_rank_most(const store_entry *e);
 typedef struct powersgd powersgd;
 powersgd *powersgd_create(graph *g, const powersgd_settings *s, int most);
 /* While the part's graph is built (division.h): adds the part's share of a gradient to the error, which it
- * declares as kin of the parameter.  Returns the gradient's number. */
-int powersgd_add(powersgd *p, store_entry *of, tensor *gradient, int64_t parts);
+ * declares as kin of the parameter.  Where the gradient is scaled (F32 [1], or NULL) the error is not, for scales
+ * move.  Returns the gradient's number. */
+int powersgd_add(powersgd *p, store_entry *of, tensor *gradient, tensor *scale, int64_t parts);
 /* Once, after all were added. */
 void powersgd_exchange(powersgd *p);
-/* Then: the gradient that all ranks see, F32, made anew by nodes of its own at each call; */
+/* Then: the gradient that all ranks see, F32, scaled as it was, made anew by nodes of its own at each call; */
 tensor *powersgd_gradient(const powersgd *p, int number);
 /* and what is left of the error after an update that goes by scale (op_gradient_scale). */
 void powersgd_keep(powersgd *p, int number, tensor *scale);

@@ -219,7 +219,12 @@ static bool judge(loop *l, const train_metrics *m, error *err)
     }
     ++l->bad;
     ++l->skipped;
-    if (l->bad == 1)
+    if (l->bad == 1 && m->scale > 1)
+        progress_line(&l->progress,
+                      "step %" PRId64 ": gradients times %g do not fit 16 bits; the step was skipped and the "
+                      "loss scale halved (%" PRId64 " so far)",
+                      l->known, m->scale, l->skipped);
+    else if (l->bad == 1)
         progress_line(&l->progress,
                       "step %" PRId64 ": loss or gradients are not finite; the step was skipped (%" PRId64
                       " so far)",

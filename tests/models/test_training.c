@@ -57,6 +57,10 @@ static const char *const prior_sets[] = { "text_vocabulary=300",
                                           "caption_stray_words=0.3",
                                           "schedule=plateau",
                                           "plateau_patience=1",
+                                          "mean_type=f169",
+                                          "variance_type=uf610",
+                                          "variance_clip=5",
+                                          "rounding=stochastic",
                                           NULL };
 
 /* ---- The training process: self KIND RUN new|resume DATA DVAE ---- */

@@ -182,6 +182,34 @@ static void test_prior(void **state)
     device_close(d);
 }
 
+/* Moments of 16 bits are half as large, but for those of what stays wide: gains, biases, embeddings and
+ * unembeddings. */
+static void test_moments(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    prior_config c;
+    const prior_shape shape = { 4, 32 };
+    read_settings(&prior_config_table, &c);
+    c.mean_type = training_mean_type_f169;
+    c.variance_type = training_variance_type_uf610;
+    c.tie_embeddings = false;
+    const int64_t block = 4 + 4 + c.mlp_factor + 1, /* norms, biases of attention, of the MLP */
+        wide = c.size * (2 * c.text_vocabulary + 2 * c.text_tokens + 2 * shape.codes + 2 * shape.side +
+                         c.layers * block + 2);
+    workload_size size;
+    workload *w = prior_workload(d, &c, &shape, &err);
+    if (!w) fail_msg("%s", err.message);
+    MUST(workload_plan(w, &size, &err));
+    assert_true(wide < size.parameters);
+    assert_int_equal(size.parameter_bytes, 4 * size.parameters);
+    assert_int_equal(size.moment_bytes, 8 * wide + 4 * (size.parameters - wide));
+    MUST(workload_ready(w, &err));
+    MUST(workload_check(w, &err));
+    workload_destroy(w);
+    device_close(d);
+}
+
 static void test_draw(void **state)
 {
     (void)state;
@@ -208,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_backward_is_twice_forward),
         cmocka_unit_test(test_dvae),
         cmocka_unit_test(test_prior),
+        cmocka_unit_test(test_moments),
         cmocka_unit_test(test_draw),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

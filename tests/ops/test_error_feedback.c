@@ -5,16 +5,20 @@
 static void add(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
-    out[0] = op_error_add(in[0], in[1], (float)c->reals[0]);
+    out[0] = op_error_add(in[0], in[1], c->in[2].rank ? in[2] : NULL, (float)c->reals[0]);
 }
 
 static void add_reference(const op_case *c, const op_array *in, op_array *out)
 {
-    for (int64_t i = 0; i < out[0].count; ++i) out[0].v[i] = in[0].v[i] + c->reals[0] * in[1].v[i];
+    for (int64_t i = 0; i < out[0].count; ++i)
+        out[0].v[i] = in[0].v[i] + c->reals[0] * in[1].v[i] / (c->in[2].rank ? in[2].v[0] : 1);
 }
 
 static const op_case add_cases[] = {
     { .name = "odd", .in = { { 2, { 7, 19 }, OP_STATE }, { 2, { 7, 19 }, OP_FIXED } }, .reals = { 0.25 } },
+    { .name = "scaled",
+      .in = { { 2, { 7, 19 }, OP_STATE }, { 2, { 7, 19 }, OP_FIXED }, { 1, { 1 }, OP_CONTROL, 3, 3.5 } },
+      .reals = { 2 } },
     { .name = "one number", .in = { { 1, { 1 }, OP_STATE }, { 1, { 1 }, OP_FIXED } }, .reals = { 1 } },
     { .name = "shapes",
       .in = { { 1, { 33 }, OP_STATE }, { 1, { 3 }, OP_FIXED } },
@@ -60,7 +64,7 @@ static int check_not_finite(int shape, dtype type)
     tensor *kept = rig_state(&r, "kept", type, RIG_DIM(COUNT)),
            *x = rig_input(&r, "x", DTYPE_F32, RIG_DIM(COUNT)),
            *scale = rig_input(&r, "scale", DTYPE_F32, RIG_DIM(4));
-    tensor *sum = op_error_add(kept, x, 1);
+    tensor *sum = op_error_add(kept, x, NULL, 1);
     graph_update(sum);
     tensor *seen = op_scale(op_cast(sum, DTYPE_F32), 2);
     graph_keep(seen);
@@ -86,7 +90,7 @@ static int check_not_finite(int shape, dtype type)
 
 int main(void)
 {
-    const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+    const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_F169 };
     int wrong = 0;
     for (int i = 0; i < 3; ++i) wrong += check_not_finite(i, types[i]);
     const op_test tests[] = { { "error_add", add, add_reference, OP_CASES(add_cases) },

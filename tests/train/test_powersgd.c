@@ -107,7 +107,7 @@ static void test_sixteen_bits_lose_nothing(void **state)
     static const struct {
         dtype type;
         double tolerance;
-    } types[] = { { DTYPE_F16, 4e-3 }, { DTYPE_BF16, 3e-2 } };
+    } types[] = { { DTYPE_F16, 4e-3 }, { DTYPE_BF16, 3e-2 }, { DTYPE_F169, 1.5e-2 } };
     for (size_t t = 0; t < sizeof types / sizeof *types; ++t) {
         job j = usual;
         j.type = types[t].type;
@@ -165,7 +165,7 @@ static void test_checkpoint(void **state)
     (void)state;
     char path[64];
     keep_path(path);
-    static const dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+    static const dtype types[] = { DTYPE_F32, DTYPE_F169, DTYPE_BF16 };
     for (int ranks = 1; ranks <= 3; ++ranks) {
         job j = usual;
         j.type = types[ranks - 1];
@@ -239,7 +239,7 @@ static void add_shard(rig *r, powersgd *p, const char *name, int64_t rows, int64
     char given[32];
     snprintf(given, sizeof given, "given.%s", name);
     tensor *x = graph_parameter(r->graph, name, spec, 2, dim);
-    powersgd_add(p, graph_entry_of(x), graph_input(r->graph, given, DTYPE_F32, 2, dim), 1);
+    powersgd_add(p, graph_entry_of(x), graph_input(r->graph, given, DTYPE_F32, 2, dim), NULL, 1);
 }
 
 /* Table 1 and appendix E.1 of the paper: 1 - 5 r / 8 d of a block's shards on 8 devices. */
