@@ -3,6 +3,7 @@
 #include "models/trainer.h"
 
 #include "host/base/json_tree.h"
+#include "host/base/log.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -313,6 +314,14 @@ static char *defaults_text(const config_table *table, error *err)
     return text;
 }
 
+static void say_compression(const store *s)
+{
+    const powersgd_size size = powersgd_measure(s);
+    if (!size.matrices) return;
+    log_info("gradients of %d matrices are compressed: %.1f %% less is sent of them", size.matrices,
+             100 - 100 * (double)size.sent / (double)size.whole);
+}
+
 bool trainer_run(trainer *t, train_task *task, const config_table *table, const void *config,
                  const char *path, json_t *origin, error *err)
 {
@@ -325,6 +334,7 @@ bool trainer_run(trainer *t, train_task *task, const config_table *table, const 
         options.config_defaults = defaults;
         options.about = about;
         task->store = t->store;
+        say_compression(t->store);
         task->feed = training_data_feed(t->data);
         ok = request_train(t->request, t->device, task, &options, err);
     }

@@ -143,11 +143,6 @@ static tensor *gradient_of(const optimizer *o, const update *u)
     return u->compressed ? powersgd_gradient(o->compressed, u->compressed - 1) : u->gradient;
 }
 
-powersgd_size optimizer_compressed(const optimizer *o)
-{
-    return o->compressed ? powersgd_measure(o->compressed) : (powersgd_size){ 0 };
-}
-
 /* Sum of squares of all gradients, in groups of as many as a node takes.  A loss that is not finite
  * makes the sum so too: 0 * loss is 0 or not a number. */
 static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *updates, int count)

@@ -46,9 +46,6 @@ bool optimizer_reset_averages(optimizer *o, error *err);
  * alone in this step.  Step 0 also resets the averages. */
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
 
-/* What is sent of gradients that are compressed; zeros where none is. */
-powersgd_size optimizer_compressed(const optimizer *o);
-
 /* F32 [4] = {clip scale, gradient norm, finite, loss scale or 0}; kept.  The finite flag covers loss and
  * gradients; the norm is that of gradients that are not scaled. */
 tensor *optimizer_status(const optimizer *o);

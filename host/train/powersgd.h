@@ -42,12 +42,12 @@ tensor *powersgd_gradient(const powersgd *p, int number);
 /* and what is left of the error after an update that goes by scale (op_gradient_scale). */
 void powersgd_keep(powersgd *p, int number, tensor *scale);
 
-/* What is sent of how much, in numbers. */
+/* What is sent in a step of how much, in numbers, of the gradients that are compressed in a store's graphs. */
 typedef struct powersgd_size {
     int matrices;
     int64_t whole, sent;
 } powersgd_size;
-powersgd_size powersgd_measure(const powersgd *p);
+powersgd_size powersgd_measure(const store *s);
 
 /* By all ranks before a checkpoint, which holds the errors' sum over ranks (STORE_ERROR): shares the sum out
  * alike, so that a run that is resumed goes on as this one does. */

@@ -191,7 +191,7 @@ static inline bool run_rank(comm *c, void *self, error *err)
     const job *j = s->job;
     rig r;
     bool ok = rig_open(&r, j, c, err) && look_at_projections(&r, s, err);
-    s->size = ok ? optimizer_compressed(r.optimizer) : (powersgd_size){ 0 };
+    s->size = ok ? powersgd_measure(r.store) : (powersgd_size){ 0 };
     if (ok && j->resumed >= 0) ok = checkpoint_load(r.store, j->path, NULL, err);
     const int64_t before = comm_bytes_sent(c);
     for (r.step = j->resumed >= 0 ? j->resumed : 0; ok && r.step < j->steps; ++r.step) {
