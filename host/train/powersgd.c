@@ -1,5 +1,6 @@
-/* powersgd.c -- see powersgd.h.  Matrices are kept transposed, P [r, n], Q and R [r, m], so that their columns
- * lie in one piece.  Those of one shape go together, some at a time: one message and one series of reflections.
+/* powersgd.c -- see powersgd.h.  Matrices are kept transposed, P [r, n], Q and R [r, m], so that their
+ * columns lie in one piece.  Those of one shape go together, some at a time: one message and one series of
+ * reflections.
  * SPDX-License-Identifier: MIT */
 #include "host/train/powersgd.h"
 
@@ -159,7 +160,8 @@ static tensor *shares(const bundle *b, tensor *orthonormal)
     return stacked(b, of);
 }
 
-/* All that does not wait for other ranks comes first, so that the device has work while they are waited for. */
+/* All that does not wait for other ranks comes first, so that the device has work while they are waited
+ * for. */
 void powersgd_exchange(powersgd *p)
 {
     comm *ranks = p->settings.ranks;

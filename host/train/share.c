@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/share.h"
 
+#include "host/train/powersgd.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,11 @@ bool share_store(comm *c, store *s, error *err)
     }
     free(room);
     return ok;
+}
+
+bool share_saved(comm *c, store *s, error *err)
+{
+    return powersgd_settle(s, c, err) && share_store(c, s, err);
 }
 
 bool share_numbers(comm *c, int64_t *numbers, int count, error *err)

@@ -9,7 +9,6 @@
 #include "host/base/log.h"
 #include "host/base/timing.h"
 #include "host/train/checkpoint.h"
-#include "host/train/powersgd.h"
 #include "host/train/progress.h"
 #include "host/train/rotate.h"
 #include "host/train/run.h"
@@ -116,9 +115,7 @@ static bool write_save(loop *l, error *err)
 static bool save(loop *l, error *err)
 {
     bool again = l->saved == l->step && l->newest;
-    comm *c = l->options->comm;
-    if (!again && (!powersgd_settle(l->task->store, c, err) || !share_store(c, l->task->store, err)))
-        return false;
+    if (!again && !share_saved(l->options->comm, l->task->store, err)) return false;
     if (leads(l)) return write_save(l, err);
     l->saved = l->step;
     return l->newest = true;
@@ -237,12 +234,7 @@ static bool judge(loop *l, const train_metrics *m, error *err)
     }
     ++l->bad;
     ++l->skipped;
-    if (l->bad == 1 && m->scale > 1)
-        progress_line(&l->progress,
-                      "step %" PRId64 ": gradients times %g do not fit 16 bits; the step was skipped and the "
-                      "loss scale halved (%" PRId64 " so far)",
-                      l->known, m->scale, l->skipped);
-    else if (l->bad == 1)
+    if (l->bad == 1)
         progress_line(&l->progress,
                       "step %" PRId64 ": loss or gradients are not finite; the step was skipped (%" PRId64
                       " so far)",

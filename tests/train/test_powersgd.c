@@ -1,6 +1,6 @@
-/* test_powersgd.c -- compressed gradients of one, two, three and four ranks against PowerSGD in double precision,
- * whose orthonormal columns are found another way; steps that are skipped, 16 bits, a batch in parts,
- * checkpoints that another number of ranks goes on from, and what is sent.
+/* test_powersgd.c -- compressed gradients of one, two, three and four ranks against PowerSGD in double
+ * precision, whose orthonormal columns are found another way; steps that are skipped, 16 bits, a batch in
+ * parts, checkpoints that another number of ranks goes on from, and what is sent.
  * SPDX-License-Identifier: MIT */
 #include "tests/train/powersgd_reference.h"
 
@@ -87,7 +87,8 @@ static void test_parts_of_a_batch(void **state)
     check_against_reference(&j);
 }
 
-/* Not even the ranks whose gradients are finite update; they lose nothing, and the other what was not finite. */
+/* Not even the ranks whose gradients are finite update; they lose nothing, and the other what was not
+ * finite. */
 static void test_skipped_step(void **state)
 {
     (void)state;
