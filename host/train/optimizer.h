@@ -19,8 +19,8 @@ typedef struct optimizer_settings {
     /* How the moments of parameters that are not wide are stored (those of wide ones are F32). */
     dtype mean_type, variance_type;
     float variance_limit; /* the running variance is clipped to it by value; 0 = is not */
-    /* What is stored in 16 bits, parameters and moments, is rounded at random, by `seed`, step, the parameter's
-     * name and the element; otherwise to nearest. */
+    /* What is stored in 16 bits, parameters and moments, is rounded at random, by `seed`, step, the
+     * parameter's name and the element; otherwise to nearest. */
     bool stochastic;
     uint64_t seed;
 } optimizer_settings;
