@@ -61,6 +61,8 @@ static void add_entry(workload_size *size, const store_entry *e)
         size->moment_bytes += bytes;
     } else if (e->kind == STORE_AVERAGE) {
         size->ema_bytes += bytes;
+    } else if (e->kind == STORE_ERROR || e->kind == STORE_FIXED) {
+        size->error_bytes += bytes;
     } else if (e->kind == STORE_SUM) {
         size->sum_bytes += bytes;
     } else {
@@ -82,6 +84,7 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     if (!g) return true;
     if (!graph_plan(g, &info, err)) return false;
     for (int i = 0; i < store_count(w->store); ++i) add_entry(size, store_at(w->store, i));
+    size->compressed = powersgd_measure(w->store);
     size->input_bytes = info.input_bytes;
     size->work_bytes = info.work_bytes;
     size->largest_bytes = info.largest_bytes;
@@ -130,6 +133,11 @@ static bool run_step(workload *w, float *loss, error *err)
     division d = *s->division;
     return optimizer_schedule(s->optimizer, w->done++, 1e-4, 1.0, err) &&
            division_run(&d, s->graph, write_part, &d, err) && graph_read(s->loss, loss, err);
+}
+
+bool workload_loss(workload *w, float *loss, error *err)
+{
+    return run_step(w, loss, err);
 }
 
 bool workload_run(workload *w, error *err)

@@ -14,7 +14,8 @@ static tensor *weight_of(graph *g, const char *name, dtype type, bool wide, floa
                             .deviation = deviation,
                             .decay = true,
                             .wide = wide };
-    return graph_parameter(g, name, spec, rank, dim);
+    tensor *w = graph_parameter(g, name, spec, rank, dim);
+    return wide || graph_half(g) == DTYPE_F32 ? w : op_cast_weight(w, graph_half(g));
 }
 
 tensor *nn_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim)
@@ -66,9 +67,34 @@ linear_weights nn_unembedding_weights(graph *g, const char *name, int64_t in, in
     return linear_of(g, name, true, in, out, false, deviation);
 }
 
+tensor *nn_block_scales(graph *g, int64_t count, float start)
+{
+    store_entry *e = graph_declare(g, NN_SCALES, STORE_STATE, DTYPE_F32, 2, (int64_t[]){ count, 4 });
+    return e ? op_scales(graph_entry(g, e), start) : graph_poison(g);
+}
+
+/* ---- What layers give ---- */
+
+static dtype type_of_result(const tensor *x)
+{
+    dtype half = graph_half(x->graph);
+    return half == DTYPE_F32 ? x->type : half;
+}
+
+tensor *nn_half(tensor *x)
+{
+    dtype type = type_of_result(x);
+    return x->type == type ? x : op_cast(x, type);
+}
+
 tensor *nn_linear(const linear_weights *w, tensor *x)
 {
-    return op_linear(x, w->weight, w->bias);
+    return op_linear_to(x, w->weight, w->bias, ACTIVATION_IDENTITY, type_of_result(x));
+}
+
+tensor *nn_linear_wide(const linear_weights *w, tensor *x)
+{
+    return op_linear_to(x, w->weight, w->bias, ACTIVATION_IDENTITY, DTYPE_F32);
 }
 
 tensor *nn_linear_add(const linear_weights *w, tensor *x, tensor *residual)
@@ -100,7 +126,12 @@ conv_weights nn_wide_conv_weights(graph *g, const char *name, int64_t in, int64_
 
 tensor *nn_conv(const conv_weights *w, tensor *x)
 {
-    return op_conv2d(x, w->weight, w->bias);
+    return op_conv2d_to(x, w->weight, w->bias, type_of_result(x));
+}
+
+tensor *nn_conv_wide(const conv_weights *w, tensor *x)
+{
+    return op_conv2d_to(x, w->weight, w->bias, DTYPE_F32);
 }
 
 tensor *nn_conv_relu(const conv_weights *w, tensor *x)

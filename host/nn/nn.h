@@ -1,5 +1,7 @@
 /* nn.h -- layers that own parameters.  Each declares its weights once, in the graph's current scope,
  * as <name>.weight, <name>.bias; applying a layer is a function of those weights.
+ * Where the graph has a half (graph_set_half), the weights of products are cast to it once a run, and layers
+ * give results in it; gains, biases and embeddings stay as they are.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_NN_NN_H
 #define DALLE_CL_NN_NN_H
@@ -14,6 +16,13 @@ tensor *nn_embedding(graph *g, const char *name, float deviation, int64_t rows, 
 tensor *nn_bias(graph *g, const char *name, int64_t size);
 tensor *nn_gain(graph *g, const char *name, int64_t size);
 
+/* Scales of the gradients of `count` residual blocks, F32 [count], at first 2^start each; their state is the
+ * store's NN_SCALES. */
+#define NN_SCALES "gradient_scales"
+tensor *nn_block_scales(graph *g, int64_t count, float start);
+/* x in the graph's half: where activations begin that are stored so. */
+tensor *nn_half(tensor *x);
+
 typedef struct linear_weights {
     tensor *weight, *bias; /* [Cout, Cin], [Cout] or NULL */
 } linear_weights;
@@ -22,6 +31,7 @@ linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t
 /* To logits, without a bias: wide. */
 linear_weights nn_unembedding_weights(graph *g, const char *name, int64_t in, int64_t out, float deviation);
 tensor *nn_linear(const linear_weights *w, tensor *x);                       /* [.., Cin] -> [.., Cout] */
+tensor *nn_linear_wide(const linear_weights *w, tensor *x);                  /* the same, F32 in any case */
 tensor *nn_linear_add(const linear_weights *w, tensor *x, tensor *residual); /* that plus residual */
 
 typedef struct conv_weights {
@@ -31,7 +41,8 @@ typedef struct conv_weights {
 conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel);
 /* The same, wide: what makes logits of codes, and what reads codes. */
 conv_weights nn_wide_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel);
-tensor *nn_conv(const conv_weights *w, tensor *x); /* [B,Y,X,Cin] -> [B,Y,X,Cout] */
+tensor *nn_conv(const conv_weights *w, tensor *x);      /* [B,Y,X,Cin] -> [B,Y,X,Cout] */
+tensor *nn_conv_wide(const conv_weights *w, tensor *x); /* the same, F32 in any case */
 tensor *nn_conv_relu(const conv_weights *w, tensor *x);
 tensor *nn_conv_add(const conv_weights *w, tensor *x, float gain,
                     tensor *residual); /* residual + gain conv(x) */

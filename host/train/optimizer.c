@@ -18,13 +18,16 @@ struct optimizer {
     graph *graph;
     optimizer_settings settings;
     tensor *control, *status;
-    tensor *random; /* NULL: rounding is to nearest */
+    powersgd *compressed; /* NULL: none */
+    scaling scaling;      /* where gradients are scaled */
+    tensor *random;       /* NULL: rounding is to nearest */
 };
 
 typedef struct update {
     store_entry *entry;
     tensor *parameter, *gradient;
-    int number; /* in order of first use */
+    int number;     /* in order of first use */
+    int compressed; /* from 1 on; 0: it is not */
 } update;
 
 static bool is_known(const update *updates, int count, const tensor *parameter)
@@ -80,7 +83,7 @@ static int find_updates(graph *g, update **updates)
             tensor *gradient = is_known(*updates, count, t) ? NULL : graph_gradient(g, t);
             if (!gradient) continue;
             if (count == capacity && !grow(updates, &capacity)) return -1;
-            (*updates)[count] = (update){ e, t, gradient, count };
+            (*updates)[count] = (update){ e, t, gradient, count, 0 };
             ++count;
         }
     }
@@ -88,18 +91,91 @@ static int find_updates(graph *g, update **updates)
     return merge(*updates, count);
 }
 
+/* ---- Compressed gradients ---- */
+
+static void swap_updates(update *a, update *b)
+{
+    update kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void refuse_rank(const optimizer *o, const update *updates, int count)
+{
+    const store_entry *best = NULL;
+    for (int i = 0; i < count; ++i)
+        if (!best || powersgd_rank_most(updates[i].entry) > powersgd_rank_most(best)) best = updates[i].entry;
+    int64_t most = powersgd_rank_most(best);
+    if (most < 1)
+        graph_fail(o->graph, "no gradient is a matrix that can be compressed; use compress=none");
+    else
+        graph_fail(
+            o->graph,
+            "compressed to rank %lld no gradient becomes smaller; use rank=%lld, at which that of '%s' still "
+            "does, or less, or compress=none",
+            (long long)o->settings.compress.rank, (long long)most, best->name);
+}
+
+/* Adds the gradients that are to be compressed to their errors, and puts their updates behind the others, of
+ * which it returns how many there are. */
+static int compress_some(optimizer *o, const division *d, update *updates, int count)
+{
+    const powersgd_settings *s = &o->settings.compress;
+    if (s->rank < 1 || !(o->compressed = powersgd_create(o->graph, s, count))) return count;
+    const scaling_settings *scaling = &o->settings.scaling;
+    tensor *scales = scaling_is_on(scaling) ? scaling_scales(scaling, o->graph) : NULL;
+    int whole = 0;
+    for (int i = 0; i < count; ++i) {
+        update *u = &updates[i];
+        if (powersgd_takes(s, u->entry))
+            u->compressed = 1 + powersgd_add(o->compressed, u->entry, u->gradient,
+                                             scaling_scale_of(scaling, scales, u->entry), d->parts);
+        else
+            swap_updates(u, &updates[whole++]);
+    }
+    if (whole == count) refuse_rank(o, updates, count);
+    return whole;
+}
+
+/* Made where it is wanted: it need not be kept from the norm to the update. */
+static tensor *gradient_of(const optimizer *o, const update *u)
+{
+    return u->compressed ? powersgd_gradient(o->compressed, u->compressed - 1) : u->gradient;
+}
+
 /* Sum of squares of all gradients, in groups of as many as a node takes.  A loss that is not finite
  * makes the sum so too: 0 * loss is 0 or not a number. */
-static tensor *gradient_squares(tensor *loss, const update *updates, int count)
+static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *updates, int count)
 {
     tensor *total = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
     for (int first = 0; first < count; first += NODE_INPUTS_MAX) {
         tensor *group[NODE_INPUTS_MAX];
         int size = count - first < NODE_INPUTS_MAX ? count - first : NODE_INPUTS_MAX;
-        for (int i = 0; i < size; ++i) group[i] = updates[first + i].gradient;
+        for (int i = 0; i < size; ++i) group[i] = gradient_of(o, &updates[first + i]);
         total = op_add(total, op_sum_squares(size, group));
     }
     return total;
+}
+
+void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
+{
+    graph_backward(g, scaling_of_loss(&s->scaling, g, loss));
+}
+
+/* What each gradient is multiplied by, and the state of the scales. */
+static bool append_scaling(optimizer *o, tensor *loss, const update *updates, int count)
+{
+    graph *g = o->graph;
+    const store_entry **of = graph_allocate(g, (size_t)count * sizeof(const store_entry *));
+    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
+    if (!of || !gradients) return false;
+    for (int i = 0; i < count; ++i) {
+        of[i] = updates[i].entry;
+        gradients[i] = gradient_of(o, &updates[i]);
+    }
+    o->scaling = scaling_append(&o->settings.scaling, g, loss, count, of, gradients, o->settings.clip);
+    o->status = scaling_whole(&o->scaling);
+    return true;
 }
 
 /* The draws that its values are rounded by: of another stream than those it began with. */
@@ -121,6 +197,7 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
     store_entry *variance = graph_declare_kin(g, e, STORE_VARIANCE, variance_type);
     store_entry *average = s->ema ? graph_declare_kin(g, e, STORE_AVERAGE, DTYPE_F32) : NULL;
     if (!mean || !variance || (s->ema && !average)) return;
+    tensor *factor = scaling_is_on(&s->scaling) ? scaling_row(&o->scaling, e) : o->status;
     const bool rounds = e->type != DTYPE_F32 || mean_type != DTYPE_F32 || variance_type != DTYPE_F32;
     const adamw_terms terms = { .beta1 = s->beta1,
                                 .beta2 = s->beta2,
@@ -128,9 +205,10 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
                                 .decay = e->decay ? s->decay : 0.0f,
                                 .variance_limit = s->variance_limit,
                                 .stream = rounding_stream(e) };
-    tensor *next = op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance),
-                            schedule, o->status, rounds ? o->random : NULL, &terms);
+    tensor *next = op_adamw(u->parameter, gradient_of(o, u), graph_entry(g, mean), graph_entry(g, variance),
+                            schedule, factor, rounds ? o->random : NULL, &terms);
     graph_update(next);
+    if (u->compressed) powersgd_keep(o->compressed, u->compressed - 1, factor);
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
@@ -138,8 +216,8 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
 static void average_parts(const optimizer *o, const division *d, update *updates, int count)
 {
     graph *g = o->graph;
-    const char **names = graph_allocate(g, (size_t)count * sizeof *names);
-    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
+    const char **names = graph_allocate(g, ((size_t)count + 1) * sizeof *names);
+    tensor **gradients = graph_allocate(g, ((size_t)count + 1) * sizeof(tensor *));
     if (!names || !gradients) return;
     for (int i = 0; i < count; ++i) {
         char name[STORE_NAME_MAX];
@@ -169,14 +247,19 @@ static void pass_through(const exchange *x, graph *g, update *updates, int count
     for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
 }
 
-static void append_updates(optimizer *o, tensor *loss, update *updates, int count)
+/* Of all updates the first `whole` are not compressed. */
+static void append_updates(optimizer *o, tensor *loss, update *updates, int whole, int count)
 {
     graph *g = o->graph;
     graph_push(g, "optimizer");
     tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
            *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
-    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, count);
-    o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
+    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, whole);
+    if (o->compressed) powersgd_exchange(o->compressed);
+    if (!scaling_is_on(&o->settings.scaling))
+        o->status = op_gradient_scale(gradient_squares(o, loss, updates, count), o->settings.clip);
+    else if (!append_scaling(o, loss, updates, count))
+        return;
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
     graph_pop(g);
@@ -205,8 +288,11 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
     if (count < 0) graph_no_memory(g);
     if (control) o->control = graph_entry(g, control);
     if (control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
-    if (count > 0) average_parts(o, d, updates, count);
-    if (count > 0) append_updates(o, loss, updates, count);
+    if (count > 0) {
+        int whole = compress_some(o, d, updates, count);
+        average_parts(o, d, updates, whole);
+        append_updates(o, loss, updates, whole, count);
+    }
     free(updates);
     return o;
 }
@@ -246,4 +332,14 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
 tensor *optimizer_status(const optimizer *o)
 {
     return o->status;
+}
+
+tensor *optimizer_blocks(const optimizer *o)
+{
+    return o->scaling.blocks ? o->scaling.status : NULL;
+}
+
+tensor *optimizer_zeros(const optimizer *o)
+{
+    return o->scaling.zeros;
 }

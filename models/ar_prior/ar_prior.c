@@ -137,7 +137,8 @@ tensor *ar_prior_embed_caption(graph *g, const ar_prior_config *c, const ar_prio
 tensor *ar_prior_logits(graph *g, const ar_prior_config *c, const ar_prior_weights *w, tensor *text,
                         tensor *caption, tensor *read, tensor *random)
 {
-    tensor *parts[2] = { embed_plain(g, c, w, text, caption, random), op_embedding(w->tokens, read) };
+    tensor *parts[2] = { embed_plain(g, c, w, text, caption, random),
+                         nn_half(op_embedding(w->tokens, read)) };
     tensor *x = drop(c, op_add(op_concat(2, parts, 1), w->position), random); /* [B,S,C] */
     for (int64_t i = 0; w->blocks && i < c->layers; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);
@@ -145,5 +146,5 @@ tensor *ar_prior_logits(graph *g, const ar_prior_config *c, const ar_prior_weigh
         graph_pop(g);
     }
     x = op_contiguous(op_slice(x, 1, c->text_tokens + 1, c->dimensions));
-    return nn_linear(&w->logits, nn_norm(&w->norm, x));
+    return nn_linear_wide(&w->logits, nn_norm(&w->norm, x));
 }

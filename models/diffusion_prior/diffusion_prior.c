@@ -124,7 +124,7 @@ static tensor *embed_time(const diffusion_prior_weights *w, const diffusion_prio
 /* The rows of the caption before their first block, [B,T+1,W], and those behind them, [B,3,W]. */
 static tensor *embed_caption(const diffusion_prior_weights *w, const diffusion_prior_condition *in)
 {
-    tensor *part[2] = { op_embedding_padded(w->table, w->padding, in->tokens),
+    tensor *part[2] = { nn_half(op_embedding_padded(w->table, w->padding, in->tokens)),
                         token(nn_linear(&w->caption, in->caption)) };
     return op_concat(2, part, 1);
 }
@@ -135,7 +135,7 @@ static tensor *embed_rest(graph *g, const diffusion_prior_config *c, const diffu
     tensor *zero =
         graph_input(g, "zero", DTYPE_I32, 2, (int64_t[]){ x->dim[0], 1 }); /* as inputs are at first */
     tensor *part[3] = { token(embed_time(w, c, time)), token(nn_linear(&w->noised, x)),
-                        op_embedding(w->query, zero) };
+                        nn_half(op_embedding(w->query, zero)) };
     return op_concat(3, part, 1);
 }
 
@@ -155,7 +155,7 @@ static mask causal_mask(int64_t positions)
 static tensor *finish(const diffusion_prior_config *c, const diffusion_prior_weights *w, tensor *h)
 {
     h = op_reshape(h, 2, (int64_t[]){ h->dim[0], c->size });
-    return nn_linear(&w->out, nn_norm(&w->norm, h));
+    return nn_linear_wide(&w->out, nn_norm(&w->norm, h));
 }
 
 tensor *diffusion_prior_predict(graph *g, const diffusion_prior_config *c, const diffusion_prior_weights *w,

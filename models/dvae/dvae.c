@@ -87,7 +87,7 @@ tensor *dvae_encoder(graph *g, const dvae_config *c, tensor *x)
     }
     conv_weights output =
         nn_wide_conv_weights(g, "output", tensor_last(h), dvae_is_vq(c) ? c->code_channels : c->codes, 1);
-    h = nn_conv(&output, op_relu(h));
+    h = nn_conv_wide(&output, op_relu(h));
     graph_pop(g);
     return h;
 }
@@ -99,7 +99,7 @@ static tensor *decode_features(graph *g, const dvae_config *c, tensor *h)
         h = group(g, c, h, i + 1, c->channels << (c->groups - 1 - i), i == 0 ? IN_DECODER : AFTER_UPSAMPLING);
     }
     conv_weights output = nn_conv_weights(g, "output", c->channels, 6, 1);
-    return nn_conv(&output, op_relu(h));
+    return nn_conv_wide(&output, op_relu(h));
 }
 
 tensor *dvae_decoder(graph *g, const dvae_config *c, tensor *z)
@@ -210,7 +210,7 @@ dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae
         z = quantise(g, c, encoded, &l);
     } else {
         l.tokens = op_argmax_last(encoded);
-        z = op_gumbel_softmax(encoded, controls->temperature, controls->random);
+        z = op_gumbel_softmax_to(encoded, controls->temperature, controls->random, graph_half(g));
         /* The logits are taken for a categorical distribution even while tau > 0 (openai/DALL-E#26). */
         l.regulariser = op_scale(op_sum_all(op_categorical_kl(encoded)), 1.0f / values);
     }

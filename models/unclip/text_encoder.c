@@ -83,7 +83,7 @@ tensor *text_encoder_apply(graph *g, const text_encoder_config *c, const text_en
     if (!w) return graph_poison(g);
     graph_push(g, "text");
     tensor *x = op_add(op_embedding_padded(w->table, w->padding, ids), w->position);
-    x = drop(c, x, random);
+    x = drop(c, nn_half(x), random);
     for (int64_t i = 0; i < w->count; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);
         if (c->recompute) graph_recompute_begin(g);
