@@ -43,10 +43,15 @@ host_loader() {
 # file_version FILE: what follows .so. in the name that links end at.
 file_version() { readlink -f "$1" | sed -n 's/.*\.so\.//p'; }
 
-host_library() { # NAME: the host's file of that name, if it is newer than the kit's
+# host_library NAME: the host's file of that name, if it is to be used. Of two that are as new the one that fits the
+# C library is. libgcc_s has no version in its name, and comes with libstdc++.
+host_library() {
+    by=$1
+    [ "$by" != libgcc_s.so.1 ] || by=libstdc++.so.6
     for folder in "$HOST_LIBRARIES" /usr/lib/x86_64-linux-gnu /lib/x86_64-linux-gnu /usr/lib64 /usr/lib; do
-        [ -e "$folder/$1" ] || continue
-        newer "$(file_version "$folder/$1")" "$(file_version "$KIT/lib/$1")" && echo "$folder/$1"
+        [ -e "$folder/$1" ] && [ -e "$folder/$by" ] || continue
+        ours=$(file_version "$KIT/lib/$by") its=$(file_version "$folder/$by")
+        if newer "$its" "$ours" || { [ "$its" = "$ours" ] && [ "$loader" = "$HOST_LOADER" ]; }; then echo "$folder/$1"; fi
         return
     done
 }

@@ -47,14 +47,16 @@ whole --minutes "$MINUTES" 1 600
 HOST_PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
 WORK=$KIT/work
 BOX=$KIT/tools/busybox
-"$BOX" mkdir -p "$WORK/tools" 2>/dev/null && "$BOX" touch "$WORK/lock" 2>/dev/null ||
+"$BOX" mkdir -p "$WORK/tools" 2>/dev/null && "$BOX" touch "$WORK/running" 2>/dev/null ||
     refuse "$KIT cannot be written; unpack the kit where you may write"
 "$BOX" --install -s "$WORK/tools" 2>/dev/null
 export PATH="$WORK/tools:$KIT/tools:$HOST_PATH" HOST_PATH KIT WORK DEVICE MINUTES LC_ALL=C
 
 # One run of a kit at a time: its caches and results are in its folder.
-exec 9>"$WORK/lock"
-flock -n 9 || refuse "another run of this kit is going on; wait for it, or unpack the kit a second time"
+read -r other 2>/dev/null <"$WORK/running" || other=
+[ -z "$other" ] || ! kill -0 "$other" 2>/dev/null ||
+    refuse "another run of this kit is going on (process $other); wait for it, or unpack the kit a second time"
+echo $$ >"$WORK/running"
 
 BEGAN=$(date +%s)
 RESERVE=8 # seconds for the last kills and the report
@@ -67,6 +69,7 @@ fi
 export BEGAN END RESULTS JOBS
 rm -rf "$RESULTS" "$WORK/runs" "$WORK/logs" "$KIT/report.md" "$KIT/report.json"
 mkdir -p "$RESULTS" "$WORK/logs" "$WORK/runs" "$WORK/home" || refuse "$WORK cannot be written"
+cp "$KIT/version" "$KIT/tests/list" "$RESULTS"
 
 report() {
     printf '%s\t%s\t%s\n' "$ENDED" "$(($(date +%s) - BEGAN))" "$MINUTES" >"$RESULTS/ended.tsv"
@@ -78,10 +81,11 @@ report() {
 # The parts' progress goes to the terminal by way of their log.
 echo "dalle-cl kit: device '$DEVICE', $MINUTES minutes at most, report in $KIT/report.md"
 : >"$WORK/logs/parts"
-tail -f "$WORK/logs/parts" 2>/dev/null 9>&- &
+tail -f "$WORK/logs/parts" 2>/dev/null &
 FOLLOWER=$!
-trap 'kill "$STEP" 2>/dev/null' INT TERM HUP
-kit-step "$((END - $(date +%s)))" "$WORK/logs/parts" "$BOX" sh "$KIT/scripts/parts.sh" >"$WORK/logs/parts.ended" 9>&- &
+STEP=
+trap '[ -z "$STEP" ] || kill "$STEP" 2>/dev/null' INT TERM HUP
+kit-step "$((END - $(date +%s)))" "$WORK/logs/parts" "$BOX" sh "$KIT/scripts/parts.sh" >"$WORK/logs/parts.ended" &
 STEP=$!
 # A signal ends `wait` early, and what was told to stop takes a moment more.
 while kill -0 "$STEP" 2>/dev/null; do wait "$STEP"; done
@@ -97,6 +101,7 @@ kill "$FOLLOWER" 2>/dev/null
 report
 echo
 sed -n '1,/^## /p' "$KIT/report.md" | sed '$d'
+rm -f "$WORK/running"
 echo "written: $KIT/report.md and $KIT/report.json"
 case $ENDED in complete) ;; *) exit 1 ;; esac
 [ ! -s "$RESULTS/wrong.tsv" ]
