@@ -28,10 +28,10 @@ host_facts() {
 
 # The host's loader and C library stand in one folder; musl and others have none that can serve.
 host_loader() {
-    for loader in /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 /usr/lib64/ld-linux-x86-64.so.2 \
+    for candidate in /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 /usr/lib64/ld-linux-x86-64.so.2 \
         /usr/lib/ld-linux-x86-64.so.2; do
-        [ -e "$loader" ] || continue
-        HOST_LOADER=$(readlink -f "$loader")
+        [ -e "$candidate" ] || continue
+        HOST_LOADER=$(readlink -f "$candidate")
         HOST_LIBRARIES=${HOST_LOADER%/*}
         HOST_LIBC=$(version_of "$HOST_LIBRARIES/libc.so.6")
         [ -z "$HOST_LIBC" ] || return 0

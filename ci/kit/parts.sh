@@ -126,7 +126,6 @@ torch() {
         [ -n "$python" ] || python=$(PATH=$HOST_PATH command -v $name) || python=
     done
     [ -n "$python" ] || { row skipped torch "no Python here"; return; }
-    env -u LC_ALL true
     program 60 torch-import "$python" -c 'import torch; print(torch.__version__, torch.cuda.is_available())' ||
         { row skipped torch "import torch: $HOW, $(last_line torch-import)"; return; }
     case $(last_line torch-import) in *True) ;; *) row skipped torch "PyTorch is here and finds no GPU"; return ;; esac
@@ -134,7 +133,7 @@ torch() {
     sed -n 's/^torch\t//p' "$WORK/logs/torch" >"$RESULTS/torch.tsv"
 }
 
-echo "$(cat "$KIT/version")"
+cat "$KIT/version"
 probe || exit 0
 part agree 20 && agree
 part tests 20 && tests "$(share 35)"

@@ -32,10 +32,10 @@ function list(name, keys,   i, j, n, m, key, part, text) {
         split(row[name ".tsv", i], part, "\t")
         text = ""
         for (j = 1; j <= n; j++) text = text (j > 1 ? ", " : "") quoted(key[j]) ": " value(part[j])
-        printf "%s\n    { %s }", i > 1 ? "," : "", text
+        printf "%s\n    { %s }", (i > 1 ? "," : ""), text
         for (j in part) delete part[j]
     }
-    printf "%s]", count[name ".tsv"] ? "\n  " : ""
+    printf "%s]", (count[name ".tsv"] ? "\n  " : "")
 }
 function table(title, name, heads,   i, j, n, head, part, line) {
     if (!count[name ".tsv"]) return
@@ -82,7 +82,7 @@ function json(   i, part) {
     printf "{\n  \"format\": 1,\n  \"kit\": %s,\n  \"device\": %s,\n  \"ended\": %s,\n  \"seconds\": %s,\n  \"minutes\": %s",
         quoted(row["version", 1]), quoted(ENVIRON["DEVICE"]), quoted(part[1]), value(part[2]), value(part[3])
     printf ",\n  \"devices\": "
-    for (i = 1; i <= count["devices.json"]; i++) printf "%s%s", i > 1 ? "\n  " : "", row["devices.json", i]
+    for (i = 1; i <= count["devices.json"]; i++) printf "%s%s", (i > 1 ? "\n  " : ""), row["devices.json", i]
     if (!count["devices.json"]) printf "[]"
     printf ",\n  \"tests_in_all\": %d", count["list"]
     list("host", "what value")
@@ -118,7 +118,7 @@ function md_training(   i, part) {
     for (i = 1; i <= count["training.tsv"]; i++) {
         split(row["training.tsv", i], part, "\t")
         printf "| emoji %s | %s | %s | %s | %s | %s %% | %s | %s | %s |\n", part[1], part[3], part[5], part[6], part[7], part[8],
-            part[2], part[9], part[9] > 0 ? duration(part[10] / part[9]) " (" part[10] ")" : "-"
+            part[2], part[9], (part[9] > 0 ? duration(part[10] / part[9]) " (" part[10] ")" : "-")
     }
 }
 function md_bench(   i, part, key, other) {
@@ -131,7 +131,7 @@ function md_bench(   i, part, key, other) {
         other = key in torch_ms ? torch_ms[key] : 0
         if (part[3] != "ok") printf "| %s | - | %s: %s | | | | | | |\n", cell(part[1]), cell(part[3]), cell(part[4])
         else printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(part[1]), part[2], part[4], part[5], part[6], part[8],
-            part[9], other ? other : "-", other && part[6] > 0 ? sprintf("%.2f", other / part[6]) : "-"
+            part[9], (other ? other : "-"), (other && part[6] > 0 ? sprintf("%.2f", other / part[6]) : "-")
     }
 }
 function fenced(title, name, most,   i) {

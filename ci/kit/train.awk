@@ -36,6 +36,6 @@ what == 3 && /"kind":"time"/ {
     }
 }
 END {
-    printf "%s %d %d %d %s %s %.3g %.4g\n", compared ? (most <= 1 ? "agrees" : "differs") : "alone", steps, compared, last,
-        compared ? mine : "-", compared ? theirs : "-", most, took > 0 ? done / took : 0
+    printf "%s %d %d %d %s %s %.3g %.4g\n", (compared ? (most <= 1 ? "agrees" : "differs") : "alone"), steps, compared, last,
+        (compared ? mine : "-"), (compared ? theirs : "-"), most, (took > 0 ? done / took : 0)
 }
