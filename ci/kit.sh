@@ -130,7 +130,6 @@ kit() {
     build build -DCMAKE_BUILD_TYPE="$BUILD_TYPE" -DBUILD_TESTING=ON
     BUILT=build
     mkdir -p build/kit
-    (on_stack pocl true) # its folder of drivers is there
     kit_set build/kit
     export OCL_ICD_VENDORS="$STACKS_FOLDER/vendors/pocl"
     kit_record build/kit

@@ -30,17 +30,19 @@ driver_add() {
 
 drivers_find() {
     : >"$RESULTS/found"
+    for folder in /usr/local/nvidia/lib64 /usr/local/nvidia/lib /usr/lib/wsl/lib; do
+        [ ! -d "$folder" ] || LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder
+    done
+    [ -z "${LD_LIBRARY_PATH:-}" ] || export LD_LIBRARY_PATH
     for file in $(icd_files); do driver_add "$(icd_library "$file")"; done
+    # Whoever says which drivers to take means those alone.
+    [ -z "${OCL_ICD_VENDORS:-}${OCL_ICD_FILENAMES:-}" ] || return 0
     for name in $DRIVER_NAMES; do
         grep -q "\(^\|/\)$name" "$RESULTS/found" && continue
         for folder in $DRIVER_FOLDERS; do
             [ -e "$folder/$name" ] && driver_add "$folder/$name" && break
         done
     done
-    for folder in /usr/local/nvidia/lib64 /usr/local/nvidia/lib /usr/lib/wsl/lib; do
-        [ ! -d "$folder" ] || LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder
-    done
-    [ -z "${LD_LIBRARY_PATH:-}" ] || export LD_LIBRARY_PATH
 }
 
 # driver_works LIBRARY FOLDER: loads, and its devices can be listed, alone.

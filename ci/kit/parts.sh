@@ -74,7 +74,7 @@ agree() {
         [ $what != full ] || model=
         [ -f "$reference" ] && [ "$(left)" -gt 10 ] || continue
         # shellcheck disable=SC2086
-        program "$(share 10)" "agree-$what" "$KIT/bin/agree_record" "$WORK/runs/agree" $what $model || {
+        program "$(share 15)" "agree-$what" "$KIT/bin/agree_record" "$WORK/runs/agree" $what $model || {
             row agree "$what" "$HOW" "$TOOK" "$(last_line "agree-$what")"
             wrong "agree $what" "$HOW: $(last_line "agree-$what")"
             continue
@@ -92,8 +92,9 @@ tests() {
     TESTS_END=$(($(date +%s) + $1))
     export TESTS_END
     touch "$RESULTS/tests.tsv"
-    awk -F '\t' 'FNR == NR { ran[$1] = 1; next } !($1 in ran)' "$RESULTS/tests.tsv" "$KIT/tests/list" |
-        xargs -P "$JOBS" -n 2 "$KIT/tools/busybox" sh "$KIT/scripts/test.sh"
+    awk -F '\t' -v list="$KIT/tests/list" 'FILENAME != list { ran[$1] = 1; next } !($1 in ran)' \
+        "$RESULTS/tests.tsv" "$KIT/tests/list" |
+        xargs -r -P "$JOBS" -n 2 "$KIT/tools/busybox" sh "$KIT/scripts/test.sh"
 }
 
 draw() {
@@ -137,7 +138,7 @@ cat "$KIT/version"
 probe || exit 0
 part agree 20 && agree
 part tests 20 && tests "$(share 35)"
-part training 40 && { train dvae; train prior; }
+part training 20 && { train dvae; train prior; }
 part drawing 10 && draw
 part bench 15 && bench "$(share 15)"
 part torch 20 && torch "$(share 12)"

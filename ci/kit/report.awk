@@ -77,6 +77,21 @@ function summary_of_tests(   i, part, how, n, good, skipped, bad) {
     n = count["tests.tsv"]
     tests_line = sprintf("%d of %d device tests run: %d passed, %d skipped, %d failed", n, count["list"], good, skipped, bad)
 }
+# Those that were begun and cut short, or never begun.
+function find_unfinished(   i, part, ran) {
+    for (i = 1; i <= count["tests.tsv"]; i++) {
+        split(row["tests.tsv", i], part, "\t")
+        ran[part[1]] = 1
+    }
+    for (i = 1; i <= count["list"]; i++) {
+        split(row["list", i], part, "\t")
+        if (!(part[1] in ran)) unfinished[++unfinished_count] = part[1]
+    }
+}
+function unfinished_list(quote, between,   i, text) {
+    for (i = 1; i <= unfinished_count; i++) text = text (i > 1 ? between : "") (quote ? quoted(unfinished[i]) : cell(unfinished[i]))
+    return text
+}
 function json(   i, part) {
     split(row["ended.tsv", 1], part, "\t")
     printf "{\n  \"format\": 1,\n  \"kit\": %s,\n  \"device\": %s,\n  \"ended\": %s,\n  \"seconds\": %s,\n  \"minutes\": %s",
@@ -85,6 +100,7 @@ function json(   i, part) {
     for (i = 1; i <= count["devices.json"]; i++) printf "%s%s", (i > 1 ? "\n  " : ""), row["devices.json", i]
     if (!count["devices.json"]) printf "[]"
     printf ",\n  \"tests_in_all\": %d", count["list"]
+    printf ",\n  \"not_finished\": [%s]", unfinished_list(1, ", ")
     list("host", "what value")
     list("drivers", "library status what")
     list("wrong", "what why")
@@ -151,6 +167,7 @@ function md() {
     md_bench()
     table("PyTorch on this GPU", "torch", "case,ms,rate")
     table("Device tests", "tests", "test,,seconds,MiB")
+    if (unfinished_count) print "\nFor lack of time not finished: " unfinished_list(0, ", ")
     table("Tests that do not apply here", "not-here", "test,why")
     table("Left out", "skipped", "what,why")
     fenced("Failures", "failures.txt", 200)
@@ -165,6 +182,7 @@ BEGIN {
     load("list")
     read_torch()
     summary_of_tests()
+    find_unfinished()
     if (form == "json") json()
     else md()
 }

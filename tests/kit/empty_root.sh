@@ -4,7 +4,7 @@
 #     pocl      PoCL and what it needs, with this machine's C library
 #     none      no driver and no C library
 #     crashes   PoCL, a driver that crashes when it is loaded, one that hangs, one that is no library
-#     old       PoCL with an older C library, of the package $OLD_LIBC (a libc6_*_amd64.deb)
+#     old       the folder $OLD_ROOT: an older system's C library, PoCL and linker, unpacked from its packages
 # SPDX-License-Identifier: MIT
 set -eu
 kit=$1 folder=$2 case=$3
@@ -14,7 +14,7 @@ root=$folder/root
 unshare -m true 2>/dev/null || { echo "skipped: no right to make a namespace (root is needed)"; exit 77; }
 
 rm -rf "$folder"
-mkdir -p "$root/bin" "$root/etc/OpenCL/vendors" "$root/tmp" "$root/proc" "$root/dev" "$root/lib64"
+mkdir -p "$root/bin" "$root/etc/OpenCL/vendors" "$root/tmp" "$root/proc" "$root/dev" "$root/sys" "$root/lib64"
 cp -R "$kit" "$root/kit"
 rm -rf "$root/kit/work"
 cp "$kit/tools/busybox" "$root/bin/sh"
@@ -38,7 +38,7 @@ take_pocl() {
     driver=$(head -n 1 /etc/OpenCL/vendors/pocl.icd)
     case $driver in
         /*) ;;
-        *) driver=$(ldconfig -p | awk -v name="$driver" '$1 == name { print $NF; exit }') ;;
+        *) driver=$(find /usr/lib /lib -name "$driver" 2>/dev/null | head -n 1) ;;
     esac
     take "$driver"
     for package in libpocl2 libpocl2-common libclang-common-14-dev; do
@@ -46,7 +46,18 @@ take_pocl() {
             case $file in *.bc | */pocl/* | */clang/*/include/*.h) [ ! -f "$file" ] || { mkdir -p "$root${file%/*}"; cp "$file" "$root$file"; } ;; esac
         done
     done
-    cp /lib64/ld-linux-x86-64.so.2 "$root/lib/x86_64-linux-gnu/"
+    # This driver links what it compiles by the system's linker.
+    take "$(readlink -f /usr/bin/ld)"
+    ln -s "$(readlink -f /usr/bin/ld)" "$root/usr/bin/ld"
+    for file in /usr/lib/gcc/x86_64-linux-gnu/*/crt*S.o /usr/lib/gcc/x86_64-linux-gnu/*/crtbegin.o \
+        /usr/lib/gcc/x86_64-linux-gnu/*/libgcc.a /usr/lib/gcc/x86_64-linux-gnu/*/libgcc_s.so \
+        /usr/lib/x86_64-linux-gnu/crt*.o /usr/lib/x86_64-linux-gnu/lib[cm].so /usr/lib/x86_64-linux-gnu/libmvec.so* \
+        /usr/lib/x86_64-linux-gnu/libc_nonshared.a; do
+        mkdir -p "$root${file%/*}"
+        cp -L "$file" "$root$file"
+    done
+    # The C library whole, as every machine has it.
+    dpkg -L libc6 | grep '^/lib/x86_64-linux-gnu/.*\.so' | while read -r file; do cp -L "$file" "$root$file"; done
     ln -s ../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$root/lib64/ld-linux-x86-64.so.2"
     echo "$driver" >"$root/etc/OpenCL/vendors/pocl.icd"
 }
@@ -68,24 +79,20 @@ case $case in
         take_pocl
         bad_driver aborts 'abort()'
         bad_driver hangs 'for (;;) pause()'
-        echo "no library" >"$root/lib/text.so"
+        cp "$kit/LICENSE" "$root/lib/text.so"
         echo /lib/text.so >"$root/etc/OpenCL/vendors/text.icd"
         ;;
     old)
-        take_pocl
-        [ -f "${OLD_LIBC:-}" ] || { echo "skipped: \$OLD_LIBC names no package of an older C library"; exit 77; }
-        dpkg -x "$OLD_LIBC" "$folder/old"
-        cp "$folder"/old/lib/x86_64-linux-gnu/*.so* "$root/lib/x86_64-linux-gnu/"
-        rm -f "$root/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
-        cp -L "$folder"/old/lib/x86_64-linux-gnu/ld-*.so* "$root/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
+        [ -d "${OLD_ROOT:-}" ] || { echo "skipped: \$OLD_ROOT names no folder with an older system's files"; exit 77; }
+        cp -R "$OLD_ROOT/." "$root/"
         ;;
     *) echo "unknown case '$case'"; exit 2 ;;
 esac
 
 status=0
 began=$(date +%s)
-env -i PATH=/bin HOME=/ unshare -m -p -f /bin/sh -c '
-    mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" || exit 99
+env -i PATH=/usr/bin:/bin HOME=/ unshare -m -p -f /bin/sh -c '
+    mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && mount --rbind /sys "$0/sys" || exit 99
     exec /usr/sbin/chroot "$0" /kit/run "$@"' "$root" "$@" >"$folder/log" 2>&1 || status=$?
 took=$(($(date +%s) - began))
 cp "$root/kit/report.md" "$root/kit/report.json" "$folder/" || { cat "$folder/log"; echo "no report"; exit 1; }
