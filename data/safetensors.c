@@ -141,9 +141,27 @@ static bool check_metadata(const safetensors *file, const char *path, error *err
     return true;
 }
 
+/* Bits for which safetensors has no type are what the metadata says, if it says so. */
+static bool read_own_type(const safetensors *file, safetensors_tensor *t, const char *path, error *err)
+{
+    char key[SAFETENSORS_TYPE_KEY];
+    t->loadable = dtype_from_name(t->type_name, &t->type);
+    const char *own =
+        !t->loadable && safetensors_type_key(t->name, key) ? safetensors_metadata(file, key) : NULL;
+    dtype type;
+    if (!own || !dtype_from_name(own, &type)) return true;
+    if (strcmp(dtype_stored_name(type), t->type_name) != 0)
+        return format_error(err, path, "tensor '%.100s' is said to hold %s, which is not stored as %s",
+                            t->name, own, t->type_name);
+    t->loadable = true;
+    t->type = type;
+    t->type_name = dtype_name(type);
+    return true;
+}
+
 /* The type's row and the number of bytes the shape asks for. */
-static bool read_shape(safetensors_tensor *t, const json_t *entry, int *width, int64_t *wanted,
-                       const char *path, error *err)
+static bool read_shape(const safetensors *file, safetensors_tensor *t, const json_t *entry, int *width,
+                       int64_t *wanted, const char *path, error *err)
 {
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     const json_t *shape = json_object_get(entry, "shape");
@@ -157,7 +175,7 @@ static bool read_shape(safetensors_tensor *t, const json_t *entry, int *width, i
     }
     if (!*width)
         return format_error(err, path, "tensor '%.100s' has the unknown dtype '%.40s'", t->name, type);
-    t->loadable = dtype_from_name(type, &t->type);
+    if (!read_own_type(file, t, path, err)) return false;
     size_t rank = json_array_size(shape);
     if (rank > SAFETENSORS_MAX_RANK)
         return format_error(err, path, "tensor '%.100s' has %zu dimensions, at most %d are possible", t->name,
@@ -181,7 +199,7 @@ static bool read_tensor(const safetensors *file, safetensors_tensor *t, const js
     int width = 0;
     int64_t wanted = 0;
     if (!json_is_object(entry)) return format_error(err, path, "entry '%.100s' is not an object", t->name);
-    if (!read_shape(t, entry, &width, &wanted, path, err)) return false;
+    if (!read_shape(file, t, entry, &width, &wanted, path, err)) return false;
     const json_t *offsets = json_object_get(entry, "data_offsets");
     const json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(last))

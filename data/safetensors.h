@@ -17,7 +17,7 @@ typedef struct safetensors safetensors;
 /* Everything belongs to the open file. */
 typedef struct safetensors_tensor {
     const char *name;
-    const char *type_name; /* as in the file: also "F64", "I64", "BOOL", ... */
+    const char *type_name; /* as in the file: also "F64", "I64", "BOOL", ...; or one of ours */
     bool loadable;         /* whether `type` is one of ours */
     dtype type;
     int rank;
@@ -61,6 +61,11 @@ bool safetensors_add_metadata(safetensors_writer *writer, const char *key, const
 #define SAFETENSORS_SUM_START "\"" SAFETENSORS_SUM "\":\""
 #define SAFETENSORS_SUM_EMPTY "0000000000000000000000000000000000000000000000000000000000000000"
 bool safetensors_add_checksum(safetensors_writer *writer, error *err);
+/* A type of ours that the format has not, such as F169, is stored as one that it has, and a text of the
+ * metadata, "dtype.<tensor>", says what it is.  False: the name is too long for one. */
+#define SAFETENSORS_TYPE     "dtype."
+#define SAFETENSORS_TYPE_KEY 1024
+bool safetensors_type_key(const char *tensor, char key[SAFETENSORS_TYPE_KEY]);
 /* Wide types first, so that every tensor is aligned, otherwise in the order added.  The file is whole
  * or, on failure, as it was before. */
 bool safetensors_write(const safetensors_writer *writer, const char *path, error *err);

@@ -63,6 +63,22 @@ static bool grow(safetensors_writer *writer)
     return true;
 }
 
+bool safetensors_type_key(const char *tensor, char key[SAFETENSORS_TYPE_KEY])
+{
+    return snprintf(key, SAFETENSORS_TYPE_KEY, SAFETENSORS_TYPE "%s", tensor) < SAFETENSORS_TYPE_KEY;
+}
+
+/* Says what the tensor is where its stored type does not. */
+static bool add_own_type(safetensors_writer *writer, const char *name, dtype type, error *err)
+{
+    char key[SAFETENSORS_TYPE_KEY];
+    if (strcmp(dtype_name(type), dtype_stored_name(type)) == 0) return true;
+    if (!safetensors_type_key(name, key))
+        return error_set(err, ERROR_USAGE, "a tensor's name is too long for its type to be stated: '%.100s'",
+                         name);
+    return safetensors_add_metadata(writer, key, dtype_name(type), err);
+}
+
 /* The entry of a new tensor, whose data or source is still to be said; NULL: refused. */
 static tensor_entry *add(safetensors_writer *writer, const char *name, dtype type, int rank,
                          const int64_t *dim, error *err)
@@ -74,6 +90,7 @@ static tensor_entry *add(safetensors_writer *writer, const char *name, dtype typ
         return error_null(err, ERROR_MODEL, "two tensors of one file are named '%s'", name);
     if (utf8_check(name) >= 0)
         return error_null(err, ERROR_USAGE, "a tensor's name is not valid UTF-8: '%s'", name);
+    if (!add_own_type(writer, name, type, err)) return NULL;
     tensor_entry p = { .name = strdup(name), .type = type, .rank = rank, .bytes = bytes };
     if (!p.name || !grow(writer) || json_object_set_new(writer->names, name, json_true()) != 0) {
         free(p.name);
@@ -124,8 +141,8 @@ static json_t *describe(const tensor_entry *p, int64_t begin)
 {
     json_t *shape = json_array();
     for (int i = 0; i < p->rank; ++i) json_tree_add(&shape, json_integer(p->dim[i]));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_name(p->type), "shape", shape, "data_offsets",
-                     (json_int_t)begin, (json_int_t)(begin + p->bytes));
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_stored_name(p->type), "shape", shape,
+                     "data_offsets", (json_int_t)begin, (json_int_t)(begin + p->bytes));
 }
 
 /* The tensors in file order: by width of their type, widest first, then as added. */

@@ -3,6 +3,7 @@
 #include "models/trainer.h"
 
 #include "host/base/json_tree.h"
+#include "host/base/log.h"
 #include "models/alike.h"
 
 #include <math.h>
@@ -99,7 +100,9 @@ static void start_plateau(trainer *t)
 bool trainer_open_store(trainer *t, error *err)
 {
     if (t->pace) start_plateau(t);
-    return (t->store = store_create(t->device, err)) != NULL;
+    t->store = store_create(t->device, err);
+    if (t->store) store_set_ranks(t->store, comm_count(t->config->comm));
+    return t->store != NULL;
 }
 
 void trainer_close(trainer *t)
@@ -152,13 +155,54 @@ static bool write_part(void *context, int64_t first, error *err)
     return graph_write(d->random, state, err) && w->graph->write(w->self, first, err);
 }
 
+/* The figures of blocks' gradient scales, where there are some. */
+static bool begin_blocks(const optimizer *o, error *err)
+{
+    tensor *blocks = optimizer_blocks(o), *zeros = optimizer_zeros(o);
+    return (!blocks || graph_read_begin(blocks, err)) && (!zeros || graph_read_begin(zeros, err));
+}
+
 bool trainer_step(trainer *t, const trainer_graph *g, int64_t step, double rate, void *self, error *err)
 {
     part_writer w = { t, g, step, self };
     t->traffic = g->division->traffic;
     return optimizer_schedule(g->optimizer, step, rate, ema_at(t, step), err) &&
            division_run(g->division, g->graph, write_part, &w, err) &&
-           graph_read_begin(optimizer_status(g->optimizer), err);
+           graph_read_begin(optimizer_status(g->optimizer), err) && begin_blocks(g->optimizer, err);
+}
+
+/* `rows` begins with one for all; `zeros` has one number less. */
+static void sum_up_blocks(const float *rows, const float *zeros, int64_t count, train_metrics *out)
+{
+    float least = INFINITY, most = 0, worst = 0, sum = 0;
+    int64_t skipped = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        const float *row = rows + 4 * (i + 1);
+        least = fminf(least, row[3]);
+        most = fmaxf(most, row[3]);
+        worst = fmaxf(worst, zeros[i]);
+        sum += zeros[i];
+        skipped += row[2] == 0.0f;
+    }
+    train_metrics_add(out, "scale_least", least, NULL);
+    train_metrics_add(out, "scale_most", most, NULL);
+    train_metrics_add(out, "blocks_skipped", (double)skipped, NULL);
+    train_metrics_add(out, "zeros", sum / (float)count, NULL);
+    train_metrics_add(out, "zeros_most", worst, NULL);
+}
+
+static bool end_blocks(const optimizer *o, train_metrics *out, error *err)
+{
+    tensor *blocks = optimizer_blocks(o), *zeros = optimizer_zeros(o);
+    if (!blocks || !zeros) return true;
+    int64_t count = tensor_count(zeros);
+    float *rows = malloc((size_t)(4 * (count + 1) + count) * sizeof *rows), *shares = rows + 4 * (count + 1);
+    if (!rows)
+        return error_set(err, ERROR_MEMORY, "out of memory for figures of %lld blocks", (long long)count);
+    bool ok = graph_read_end(blocks, rows, err) && graph_read_end(zeros, shares, err);
+    if (ok) sum_up_blocks(rows, shares, count, out);
+    free(rows);
+    return ok;
 }
 
 bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err)
@@ -168,7 +212,9 @@ bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error 
     out->finite = status[2] != 0.0f;
     train_metrics_add(out, "gradient_norm", status[1], NULL);
     train_metrics_add(out, "learning_rate", rate, NULL);
-    return true;
+    if (status[3] > 0) train_metrics_add(out, "loss_scale", status[3], NULL);
+    out->scale = status[3];
+    return end_blocks(o, out, err);
 }
 
 void trainer_observe(trainer *t, double figure)
@@ -278,6 +324,14 @@ static char *defaults_text(const config_table *table, error *err)
     return text;
 }
 
+static void say_compression(const store *s)
+{
+    const powersgd_size size = powersgd_measure(s);
+    if (!size.matrices) return;
+    log_info("gradients of %d matrices are compressed: %.1f %% less is sent of them", size.matrices,
+             100 - 100 * (double)size.sent / (double)size.whole);
+}
+
 /* What ranks have exchanged, and how much of the time for it cost nothing. */
 static void report_traffic(const trainer *t)
 {
@@ -304,6 +358,7 @@ bool trainer_run(trainer *t, train_task *task, const config_table *table, const 
         options.config_defaults = defaults;
         options.about = about;
         task->store = t->store;
+        say_compression(t->store);
         task->feed = training_data_feed(t->data);
         ok = request_train(t->request, t->device, task, &options, err);
         if (t->request->profile && t->traffic) report_traffic(t);

@@ -10,6 +10,17 @@ static int64_t parts_of(const training_config *c)
 
 bool training_check(const training_config *c, const char *kind, error *err)
 {
+    if (c->precision == training_precision_paper)
+        return error_set(
+            err, ERROR_USAGE,
+            "%s: precision=paper needs a gradient scale in every residual block, which its blocks "
+            "do not have; use precision=mixed",
+            kind);
+    return training_check_scaled(c, kind, err);
+}
+
+bool training_check_scaled(const training_config *c, const char *kind, error *err)
+{
     int64_t ranks = comm_count(c->comm), parts = parts_of(c) * ranks, more = parts - c->batch % parts;
     if (more == parts) return true;
     if (ranks > 1)
@@ -47,15 +58,79 @@ division training_division(const training_config *c, tensor *random)
         (division){ .parts = parts_of(c), .samples = training_samples(c), .random = random }, c->comm);
 }
 
+dtype training_half_type(const training_config *c)
+{
+    if (c->precision == training_precision_f32) return DTYPE_F32;
+    return c->half == training_half_bf16 ? DTYPE_BF16 : DTYPE_F16;
+}
+
+dtype training_stored_type(const training_config *c)
+{
+    return c->precision == training_precision_paper ? training_half_type(c) : DTYPE_F32;
+}
+
+/* The paper's 2^13 times the number of ranks, which is 1 here. */
+float training_block_start(const training_config *c)
+{
+    return c->precision == training_precision_paper ? 13.0f : 0.0f;
+}
+
+static scaling_settings training_scaling(const training_config *c)
+{
+    return (scaling_settings){
+        .loss_scale = c->precision == training_precision_mixed ? (float)c->loss_scale : 0.0f,
+        .loss_scale_every = (int32_t)c->loss_scale_every,
+        .block_start = training_block_start(c),
+    };
+}
+
+static dtype mean_type(const training_config *c)
+{
+    const dtype usual = c->precision == training_precision_paper ? DTYPE_F169 : DTYPE_F32;
+    const dtype types[] = { [training_mean_type_auto] = usual,
+                            [training_mean_type_f32] = DTYPE_F32,
+                            [training_mean_type_bf16] = DTYPE_BF16,
+                            [training_mean_type_f169] = DTYPE_F169 };
+    return types[c->mean_type];
+}
+
+static dtype variance_type(const training_config *c)
+{
+    const dtype usual = c->precision == training_precision_paper ? DTYPE_UF610 : DTYPE_F32;
+    const dtype types[] = { [training_variance_type_auto] = usual,
+                            [training_variance_type_f32] = DTYPE_F32,
+                            [training_variance_type_bf16] = DTYPE_BF16,
+                            [training_variance_type_f169] = DTYPE_F169,
+                            [training_variance_type_uf610] = DTYPE_UF610 };
+    return types[c->variance_type];
+}
+
+static powersgd_settings compression_of(const training_config *c)
+{
+    static const dtype types[] = { [training_compress_type_f169] = DTYPE_F169,
+                                   [training_compress_type_f32] = DTYPE_F32,
+                                   [training_compress_type_f16] = DTYPE_F16,
+                                   [training_compress_type_bf16] = DTYPE_BF16 };
+    return (powersgd_settings){ .rank = c->compress == training_compress_powersgd ? c->rank : 0,
+                                .type = types[c->compress_type],
+                                .ranks = c->comm };
+}
+
 optimizer_settings training_optimizer(const training_config *c)
 {
-    return (optimizer_settings){ (float)c->beta1,
-                                 (float)c->beta2,
-                                 (float)c->adam_epsilon,
-                                 (float)c->weight_decay,
-                                 (float)c->clip,
-                                 c->ema > 0,
-                                 NULL };
+    return (optimizer_settings){ .beta1 = (float)c->beta1,
+                                 .beta2 = (float)c->beta2,
+                                 .epsilon = (float)c->adam_epsilon,
+                                 .decay = (float)c->weight_decay,
+                                 .clip = (float)c->clip,
+                                 .ema = c->ema > 0,
+                                 .compress = compression_of(c),
+                                 .mean_type = mean_type(c),
+                                 .variance_type = variance_type(c),
+                                 .variance_limit = (float)c->variance_clip,
+                                 .stochastic = c->rounding == training_rounding_stochastic,
+                                 .seed = (uint64_t)c->seed,
+                                 .scaling = training_scaling(c) };
 }
 
 bool training_is_fixed(const training_config *c)

@@ -41,7 +41,15 @@ typedef struct text_config {
 
 /* Whether the batch can be divided as `accumulate` says; `kind` starts the error. */
 bool training_check(const training_config *c, const char *kind, error *err);
+/* The same for a kind whose residual blocks have gradient scales. */
+bool training_check_scaled(const training_config *c, const char *kind, error *err);
 
+/* What a step's graph stores in 16 bits, for graph_set_half: F32 where nothing is. */
+dtype training_half_type(const training_config *c);
+/* What parameters that are not wide are stored in, for store_set_trained_type. */
+dtype training_stored_type(const training_config *c);
+/* log2 of the gradient scales that residual blocks begin with; 0: they have none. */
+float training_block_start(const training_config *c);
 optimizer_settings training_optimizer(const training_config *c);
 /* A step's parts; `random` is the graph's input. */
 division training_division(const training_config *c, tensor *random);

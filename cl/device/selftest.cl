@@ -3,6 +3,7 @@
  * Options: X_STORE, LANES, VEC.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
+#include "rounding.clh"
 
 #ifndef X_STORE
 #define X_STORE STORE_F32
@@ -43,6 +44,17 @@ selftest_scalar(TENSOR_OUT(STORE_F32, y), TENSOR_OUT(X_STORE, x), TENSOR_IN(STOR
         STORE(STORE_F32, LOAD_X(x, i), y, i);
         STORE_X(LOAD(STORE_F32, z, i), x, i);
     }
+}
+
+/* x = stored(y), rounded by the bits of z. */
+__kernel void selftest_store_random(TENSOR_OUT(X_STORE, x), TENSOR_IN(STORE_F32, y), TENSOR_IN(STORE_I32, z),
+                                    const int count)
+{
+    TENSOR_BEGIN(x);
+    TENSOR_BEGIN(y);
+    TENSOR_BEGIN(z);
+    for (int i = (int)get_global_id(0); i < count; i += (int)get_global_size(0))
+        STORE_RANDOM(X_STORE, y[i], x, i, as_uint(z[i]));
 }
 
 /* y = y * scale + shift + wide, element by element: one argument of each kind. */

@@ -19,6 +19,21 @@
 #ifndef CHAINED
 #define CHAINED 0
 #endif
+#ifndef ZEROS
+#define ZEROS 0 /* count elements that are 0 */
+#endif
+
+#if ZEROS
+#define TERM(v) ((v) == 0.0f ? 1.0f : 0.0f)
+#if VEC == 1
+#define TERMS(v) TERM(v)
+#else
+#define TERMS(v) (-CONVERT_FLOATV((v) == 0.0f)) /* true is -1 */
+#endif
+#else
+#define TERM(v) ((v) * (v))
+#define TERMS(v) ((v) * (v))
+#endif
 
 /* parts[place + group] = sum of squares of elements group stretch .. of x. */
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
@@ -35,12 +50,12 @@ void sum_squares_parts(TENSOR_OUT(PARTS_STORE, parts), TENSOR_IN(X_STORE, x), co
     FOR_ROW_VECTORS(i, own)
     {
         const floatv v = LOAD_VEC(X_STORE, x, i);
-        sum += v * v;
+        sum += TERMS(v);
     }
     FOR_ROW_REST(i, own)
     {
         const float v = LOAD(X_STORE, x, i);
-        rest += v * v;
+        rest += TERM(v);
     }
     const float total = reduce_sum(vector_sum(sum) + rest, scratch);
     if (get_local_id(0) == 0) parts[place + group] = total;

@@ -30,6 +30,7 @@ graph *graph_create(store *s, error *err)
     g->store = s;
     g->device = store_device(s);
     g->trainable = true;
+    g->half = DTYPE_F32;
     tensor *p = &g->poison.tensor;
     p->graph = g;
     p->rank = 1;
@@ -284,7 +285,9 @@ tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int ran
         e->init = spec.init;
         e->deviation = spec.deviation;
         e->decay = spec.decay;
+        e->wide = spec.wide;
     }
+    if (g->block) e->block = g->block;
     return graph_entry(g, e);
 }
 
@@ -302,6 +305,22 @@ void graph_set_trainable(graph *g, bool trainable)
 void graph_set_averages(graph *g, bool averages)
 {
     g->averages = averages;
+}
+
+void graph_set_half(graph *g, dtype type)
+{
+    CHECK(!g->node_count, "a graph's half is set before anything is built (%d nodes)", g->node_count);
+    g->half = type;
+}
+
+dtype graph_half(const graph *g)
+{
+    return g->half;
+}
+
+void graph_set_block(graph *g, int block)
+{
+    g->block = block;
 }
 
 /* ---- Nodes ---- */

@@ -101,7 +101,7 @@ typedef struct parameter_spec {
     dtype type;
     store_init init;
     float deviation;
-    bool decay;
+    bool decay, wide; /* as in store_entry */
 } parameter_spec;
 tensor *graph_parameter(graph *g, const char *name, parameter_spec spec, int rank, const int64_t *dim);
 tensor *graph_entry(graph *g, store_entry *e);
@@ -124,6 +124,13 @@ node *graph_node(graph *g, const op_def *def, int in_count, tensor *const *in, c
 tensor *graph_node1(graph *g, const op_def *def, int in_count, tensor *const *in, const void *attributes,
                     size_t attributes_size);
 tensor *graph_poison(graph *g);
+
+/* The storage type of what products read and give, and so of most activations and gradients: F32 unless set,
+ * before anything is built.  Layers (host/nn) go by it; operators follow the types of what they are given. */
+void graph_set_half(graph *g, dtype type);
+dtype graph_half(const graph *g);
+/* Parameters asked for from now on belong to this residual block (store_entry); 0, as at first: to none. */
+void graph_set_block(graph *g, int block);
 
 /* Called by infer: a new contiguous output; an output that is input `i`'s storage updated in place;
  * an output that is a view of input `i`. */

@@ -71,6 +71,8 @@ struct graph {
     int stretch, stretch_count; /* recomputed ones */
     int *breaks;                /* node indices that start a new step segment */
     int break_count, break_capacity;
+    dtype half;
+    int block;
     bool trainable, averages, failed, compiled, poison_memory, join;
     error failure;
     tensor_record poison;

@@ -19,8 +19,11 @@ typedef enum store_kind {
     STORE_VARIANCE,  /* and of the gradient's square */
     STORE_AVERAGE,   /* of a parameter: its moving average */
     STORE_LEARNT,    /* part of the model like a parameter, but updated by the model itself: a codebook */
+    STORE_ERROR,     /* of a parameter: what a rank has not yet sent of its gradients (host/train/powersgd.h);
+                      * checkpoints hold the sum over ranks */
     STORE_STATE,     /* what such an update needs and a model in use does not: saved in checkpoints alone */
     STORE_CACHE,     /* KV caches and the like: never saved */
+    STORE_FIXED,     /* drawn from the seed, and never changed: never saved */
     STORE_SUM,       /* added up over the parts of a batch: never saved */
     STORE_CONTROL    /* schedules, flags, the step: written by the host before each step; never saved */
 } store_kind;
@@ -35,6 +38,9 @@ typedef struct store_entry {
     int64_t dim[TENSOR_RANK_MAX];
     int64_t count; /* elements */
     bool decay;    /* weight decay applies (false for gains, biases) */
+    bool wide;     /* stays F32, its moments too, where training keeps others in 16 bits: gains, biases,
+                    * embeddings, unembeddings */
+    int block;     /* the residual block, from 1 on, whose gradient scale its gradient carries; 0: none */
     store_init init;
     float deviation;                    /* of STORE_NORMAL */
     device_buffer *buffer;              /* NULL until store_allocate */
@@ -73,6 +79,14 @@ void store_await_values(store *s);
  * float either way; drawing, which reads every weight for every token, takes less time from fewer bytes. */
 void store_set_weight_type(store *s, dtype type);
 dtype store_weight_type(const store *s);
+/* How parameters of any layer are stored that are declared from now on and are not wide: F32 unless set.
+ * For training, which rounds what it updates to this type; a store of another weight type keeps that. */
+void store_set_trained_type(store *s, dtype type);
+dtype store_trained_type(const store *s);
+
+/* How many ranks there are, whose errors add up to what checkpoints hold: 1 unless set. */
+void store_set_ranks(store *s, int ranks);
+int store_ranks(const store *s);
 
 /* Host copies; blocking.  `values` are of the entry's type. */
 bool store_write(store *s, store_entry *e, const void *values, error *err);

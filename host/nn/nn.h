@@ -1,5 +1,7 @@
 /* nn.h -- layers that own parameters.  Each declares its weights once, in the graph's current scope,
  * as <name>.weight, <name>.bias; applying a layer is a function of those weights.
+ * Where the graph has a half (graph_set_half), the weights of products are cast to it once a run, and layers
+ * give results in it; gains, biases and embeddings stay as they are.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_NN_NN_H
 #define DALLE_CL_NN_NN_H
@@ -7,18 +9,29 @@
 #include "host/ops/mask.h"
 #include "host/ops/ops.h"
 
-/* A trained F32 parameter, normal with the given deviation (0: zeros).  Weight decay applies to it
- * unless it is a gain or a bias. */
+/* A trained parameter, normal with the given deviation (0: zeros).  Weight decay applies to it unless it is
+ * a gain or a bias.  Gains, biases and embeddings are wide (store_entry) and always F32. */
 tensor *nn_weight(graph *g, const char *name, float deviation, int rank, const int64_t *dim);
+tensor *nn_embedding(graph *g, const char *name, float deviation, int64_t rows, int64_t size);
 tensor *nn_bias(graph *g, const char *name, int64_t size);
 tensor *nn_gain(graph *g, const char *name, int64_t size);
+
+/* Scales of the gradients of `count` residual blocks, F32 [count], at first 2^start each; their state is the
+ * store's NN_SCALES. */
+#define NN_SCALES "gradient_scales"
+tensor *nn_block_scales(graph *g, int64_t count, float start);
+/* x in the graph's half: where activations begin that are stored so. */
+tensor *nn_half(tensor *x);
 
 typedef struct linear_weights {
     tensor *weight, *bias; /* [Cout, Cin], [Cout] or NULL */
 } linear_weights;
 linear_weights nn_linear_weights(graph *g, const char *name, int64_t in, int64_t out, bool bias,
                                  float deviation);
+/* To logits, without a bias: wide. */
+linear_weights nn_unembedding_weights(graph *g, const char *name, int64_t in, int64_t out, float deviation);
 tensor *nn_linear(const linear_weights *w, tensor *x);                       /* [.., Cin] -> [.., Cout] */
+tensor *nn_linear_wide(const linear_weights *w, tensor *x);                  /* the same, F32 in any case */
 tensor *nn_linear_add(const linear_weights *w, tensor *x, tensor *residual); /* that plus residual */
 
 typedef struct conv_weights {
@@ -26,7 +39,10 @@ typedef struct conv_weights {
 } conv_weights;
 /* Normal with deviation 1/sqrt(Cin k^2), bias 0 (openai/DALL-E: dall_e/utils.py). */
 conv_weights nn_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel);
-tensor *nn_conv(const conv_weights *w, tensor *x); /* [B,Y,X,Cin] -> [B,Y,X,Cout] */
+/* The same, wide: what makes logits of codes, and what reads codes. */
+conv_weights nn_wide_conv_weights(graph *g, const char *name, int64_t in, int64_t out, int64_t kernel);
+tensor *nn_conv(const conv_weights *w, tensor *x);      /* [B,Y,X,Cin] -> [B,Y,X,Cout] */
+tensor *nn_conv_wide(const conv_weights *w, tensor *x); /* the same, F32 in any case */
 tensor *nn_conv_relu(const conv_weights *w, tensor *x);
 tensor *nn_conv_add(const conv_weights *w, tensor *x, float gain,
                     tensor *residual); /* residual + gain conv(x) */

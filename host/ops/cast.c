@@ -25,6 +25,24 @@ tensor *op_cast(tensor *x, dtype type)
     return graph_node1(x->graph, &cast, 1, &x, &type, sizeof type);
 }
 
+/* ---- A parameter as products read it ---- */
+
+static void weight_grad(node *n, tensor *const *dout, tensor **din)
+{
+    (void)n;
+    din[0] = dout[0];
+}
+
+static const op_def cast_weight = {
+    .name = "cast_weight", .infer = cast_infer, .bind = cast_bind, .grad = weight_grad
+};
+
+tensor *op_cast_weight(tensor *parameter, dtype type)
+{
+    if (parameter->type == type) return parameter;
+    return graph_node1(parameter->graph, &cast_weight, 1, &parameter, &type, sizeof type);
+}
+
 tensor *cast_as(tensor *x, dtype type)
 {
     return x->type == type ? x : op_cast(x, type);

@@ -10,6 +10,7 @@
 
 typedef struct conv_attributes {
     product_end end; /* first: host/ops/shared.h */
+    dtype type;      /* of the result */
     bool same;       /* as many places as there are pixels: infer then makes the window */
     window window;
 } conv_attributes;
@@ -59,10 +60,10 @@ static bool conv2d_infer(node *n)
     int64_t dim[4] = { x->dim[0], window_places(&at->window, 0, x->dim[1]),
                        window_places(&at->window, 1, x->dim[2]), w->dim[0] };
     n->addend = PRODUCT_RESIDUAL;
-    if (node_output(n, x->type, 4, dim)->poison || !expect_residual(n)) return false;
+    if (node_output(n, at->type, 4, dim)->poison || !expect_residual(n)) return false;
     bool trained = x->needs_gradient || w->needs_gradient || (bias && bias->needs_gradient);
     if (activation_from_result(at->end.activation) || !trained) return true;
-    return !node_output(n, x->type, 4, dim)->poison;
+    return !node_output(n, at->type, 4, dim)->poison;
 }
 
 static gemm_image image_of(const tensor *x, const window *w)
@@ -232,7 +233,9 @@ static const op_def activated[] = {
 static tensor *turned_gradient(const node *n, tensor *dz, const conv_attributes *at)
 {
     tensor *w = n->in[PRODUCT_B];
-    conv_attributes back = { .end = { .alpha = at->end.alpha }, .window = at->window };
+    conv_attributes back = { .end = { .alpha = at->end.alpha },
+                             .type = n->in[PRODUCT_A]->type,
+                             .window = at->window };
     for (int i = 0; i < 2; ++i) {
         back.window.before[i] = at->window.size[i] - 1 - at->window.before[i];
         back.window.after[i] = at->window.size[i] - 1 - at->window.after[i];
@@ -268,25 +271,34 @@ static void conv2d_grad(node *n, tensor *const *dout, tensor **din)
         tensor *in[2] = { dz, x };
         din[PRODUCT_B] = graph_node1(n->graph, &weight_gradient, 2, in, &of_weight, sizeof of_weight);
     }
-    if (bias && bias->needs_gradient)
-        din[PRODUCT_BIAS] = cast_as(sum_rows_times(dz, at->end.alpha), bias->type);
+    if (bias && bias->needs_gradient) din[PRODUCT_BIAS] = sum_rows_times(dz, at->end.alpha, bias->type);
+}
+
+/* Of one window a pixel. */
+static conv_attributes same_size(float alpha, activation f, dtype type)
+{
+    return (conv_attributes){ .end = { .alpha = alpha, .activation = f }, .type = type, .same = true };
+}
+
+tensor *op_conv2d_to(tensor *x, tensor *weight, tensor *bias, dtype type)
+{
+    return build(&conv2d, x, weight, bias, same_size(1.0f, ACTIVATION_IDENTITY, type), NULL);
 }
 
 tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias)
 {
-    return build(&conv2d, x, weight, bias, (conv_attributes){ .end = { .alpha = 1.0f }, .same = true }, NULL);
+    return op_conv2d_to(x, weight, bias, x->type);
 }
 
 tensor *op_conv2d_relu(tensor *x, tensor *weight, tensor *bias)
 {
-    conv_attributes at = { .end = { .alpha = 1.0f, .activation = ACTIVATION_RELU }, .same = true };
-    return build(&activated[ACTIVATION_RELU], x, weight, bias, at, NULL);
+    const activation f = ACTIVATION_RELU;
+    return build(&activated[f], x, weight, bias, same_size(1.0f, f, x->type), NULL);
 }
 
 tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tensor *residual)
 {
-    return build(&conv2d_add, x, weight, bias, (conv_attributes){ .end = { .alpha = gain }, .same = true },
-                 residual);
+    return build(&conv2d_add, x, weight, bias, same_size(gain, ACTIVATION_IDENTITY, x->type), residual);
 }
 
 /* Whether the windows share no pixel and there is no padding: then the picture cut up is the matrix. */
@@ -315,6 +327,6 @@ static tensor *of_pieces(tensor *x, tensor *weight, tensor *bias, const window *
 tensor *op_conv2d_window(tensor *x, tensor *weight, tensor *bias, const window *w, activation f)
 {
     if (cuts_up(x, weight, w)) return of_pieces(x, weight, bias, w, f);
-    conv_attributes at = { .end = { .alpha = 1.0f, .activation = f }, .window = *w };
+    conv_attributes at = { .end = { .alpha = 1.0f, .activation = f }, .type = x->type, .window = *w };
     return build(f == ACTIVATION_IDENTITY ? &conv2d : &activated[f], x, weight, bias, at, NULL);
 }

@@ -8,6 +8,7 @@
 typedef struct gumbel_attributes {
     bool named; /* the stream is the name of the first node made: copies of it draw the same */
     uint32_t stream;
+    dtype type;
 } gumbel_attributes;
 
 static bool gumbel_softmax_infer(node *n)
@@ -18,7 +19,7 @@ static bool gumbel_softmax_infer(node *n)
     if (!expect_float(n, 0, "logits") || !expect_control(n, 1, "tau", DTYPE_F32, 1) ||
         !expect_control(n, 2, "random", DTYPE_I32, 4))
         return false;
-    node_output(n, n->in[0]->type, n->in[0]->rank, n->in[0]->dim);
+    node_output(n, a->type, n->in[0]->rank, n->in[0]->dim);
     return true;
 }
 
@@ -38,10 +39,10 @@ static bool gumbel_softmax_bind(const node *n, binder *b)
     return call_rows(&c, tensor_rows(x));
 }
 
-/* Inputs y, dy, tau. */
+/* Inputs y, dy, tau; the attribute is the logits' type. */
 static bool gumbel_softmax_backward_infer(node *n)
 {
-    node_output(n, n->in[0]->type, n->in[0]->rank, n->in[0]->dim);
+    node_output(n, *(const dtype *)n->attributes, n->in[0]->rank, n->in[0]->dim);
     return true;
 }
 
@@ -64,7 +65,8 @@ static void gumbel_softmax_grad(node *n, tensor *const *dout, tensor **din)
 {
     if (!dout[0]) return;
     tensor *in[] = { n->out[0], op_contiguous(dout[0]), n->in[1] };
-    din[0] = graph_node1(n->graph, &gumbel_backward, 3, in, NULL, 0);
+    const dtype type = n->in[0]->type;
+    din[0] = graph_node1(n->graph, &gumbel_backward, 3, in, &type, sizeof type);
 }
 
 static const op_def gumbel_softmax = { .name = "gumbel_softmax",
@@ -74,7 +76,12 @@ static const op_def gumbel_softmax = { .name = "gumbel_softmax",
 
 tensor *op_gumbel_softmax(tensor *logits, tensor *tau, tensor *random)
 {
-    gumbel_attributes a = { 0 };
+    return op_gumbel_softmax_to(logits, tau, random, logits->type);
+}
+
+tensor *op_gumbel_softmax_to(tensor *logits, tensor *tau, tensor *random, dtype type)
+{
+    gumbel_attributes a = { .type = type };
     tensor *in[] = { op_contiguous(logits), tau, random };
     return graph_node1(logits->graph, &gumbel_softmax, 3, in, &a, sizeof a);
 }

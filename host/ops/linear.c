@@ -7,9 +7,15 @@
  * SPDX-License-Identifier: MIT */
 #include "host/ops/shared.h"
 
+typedef struct linear_attributes {
+    product_end end; /* first: host/ops/shared.h */
+    dtype type;
+} linear_attributes;
+
 static bool linear_infer(node *n)
 {
-    const product_end *end = n->attributes;
+    const linear_attributes *at = n->attributes;
+    const product_end *end = &at->end;
     const tensor *x = n->in[PRODUCT_A], *w = n->in[PRODUCT_B], *bias = n->in[PRODUCT_BIAS];
     const char *name = n->def->name;
     if (!dtype_is_float(x->type) || !dtype_is_float(w->type) || (bias && !dtype_is_float(bias->type)))
@@ -24,12 +30,12 @@ static bool linear_infer(node *n)
     int64_t dim[TENSOR_RANK_MAX];
     for (int i = 0; i < x->rank; ++i) dim[i] = x->dim[i];
     dim[x->rank - 1] = w->dim[0];
-    const tensor *y = node_output(n, x->type, x->rank, dim);
+    const tensor *y = node_output(n, at->type, x->rank, dim);
     n->addend = PRODUCT_RESIDUAL;
     if (y->poison || !expect_residual(n)) return false;
     bool trained = x->needs_gradient || w->needs_gradient || (bias && bias->needs_gradient);
     if (activation_from_result(end->activation) || !trained) return true;
-    return !node_output(n, x->type, x->rank, dim)->poison;
+    return !node_output(n, at->type, x->rank, dim)->poison;
 }
 
 static gemm_desc describe(const node *n)
@@ -99,27 +105,32 @@ static const op_def activated[] = {
 };
 
 static tensor *build(const op_def *def, tensor *x, tensor *weight, tensor *bias, activation f,
-                     tensor *residual)
+                     tensor *residual, dtype type)
 {
     tensor *in[PRODUCT_INPUTS] = { op_contiguous(x), op_contiguous(weight), bias ? op_contiguous(bias) : NULL,
                                    NULL, residual ? op_contiguous(residual) : NULL };
-    product_end end = { .alpha = 1.0f, .activation = f };
-    return graph_node1(x->graph, def, PRODUCT_INPUTS, in, &end, sizeof end);
+    linear_attributes at = { { .alpha = 1.0f, .activation = f }, type };
+    return graph_node1(x->graph, def, PRODUCT_INPUTS, in, &at, sizeof at);
 }
 
 tensor *op_linear(tensor *x, tensor *weight, tensor *bias)
 {
-    return build(&linear, x, weight, bias, ACTIVATION_IDENTITY, NULL);
+    return build(&linear, x, weight, bias, ACTIVATION_IDENTITY, NULL, x->type);
 }
 
 tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual)
 {
-    return build(&linear_add, x, weight, bias, ACTIVATION_IDENTITY, residual);
+    return build(&linear_add, x, weight, bias, ACTIVATION_IDENTITY, residual, x->type);
+}
+
+tensor *op_linear_to(tensor *x, tensor *weight, tensor *bias, activation f, dtype type)
+{
+    return build(f == ACTIVATION_IDENTITY ? &linear : &activated[f], x, weight, bias, f, NULL, type);
 }
 
 tensor *op_linear_activation(tensor *x, tensor *weight, tensor *bias, activation f)
 {
-    return build(f == ACTIVATION_IDENTITY ? &linear : &activated[f], x, weight, bias, f, NULL);
+    return op_linear_to(x, weight, bias, f, x->type);
 }
 
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias)

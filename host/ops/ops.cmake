@@ -24,6 +24,10 @@ code_statistics
 codebook_update
 sum_squares
 gradient_scale
+householder
+error_feedback
+scales
+block
 attention
 attention_decode
 linear_rows

@@ -25,6 +25,8 @@ tensor *op_stop_gradient(tensor *x);                              /* x, through 
 /* ---- Copies ---------------------------------------------------------------------------------- */
 tensor *op_contiguous(tensor *x);                                 /* x itself if it is */
 tensor *op_cast(tensor *x, dtype type);                           /* contiguous, in another storage type */
+/* The same of a parameter, for products: its gradient stays in that type, as the product gave it */
+tensor *op_cast_weight(tensor *parameter, dtype type);
 tensor *op_concat(int count, tensor *const *parts, int axis);     /* up to NODE_INPUTS_MAX parts */
 
 /* ---- Element-wise.  Axes are matched from the last; one of size 1, or missing, is repeated: [C] or [B,1,C]
@@ -65,6 +67,8 @@ tensor *op_linear_add(tensor *x, tensor *weight, tensor *bias, tensor *residual)
 tensor *op_linear_relu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_gelu(tensor *x, tensor *weight, tensor *bias);
 tensor *op_linear_activation(tensor *x, tensor *weight, tensor *bias, activation f);
+/* act(x W^T + bias), stored as `type` whatever x is stored as */
+tensor *op_linear_to(tensor *x, tensor *weight, tensor *bias, activation f, dtype type);
 /* For decoding: act(norm(x) W^T + bias) + residual, bit for bit independent of the number of rows; no
  * gradient.  Several weights of one size give [parts, .., Cout]. */
 #define LINEAR_ROWS_PARTS 3
@@ -84,6 +88,8 @@ tensor *op_conv2d(tensor *x, tensor *weight, tensor *bias);
 tensor *op_conv2d_relu(tensor *x, tensor *weight, tensor *bias);
 /* residual + gain (conv + bias) */
 tensor *op_conv2d_add(tensor *x, tensor *weight, tensor *bias, float gain, tensor *residual);
+/* conv + bias, stored as `type` whatever x is stored as */
+tensor *op_conv2d_to(tensor *x, tensor *weight, tensor *bias, dtype type);
 
 /* f(conv + bias) of any window, whose size is the weight's: -> [B, its places along Y, along X, Cout] */
 tensor *op_conv2d_window(tensor *x, tensor *weight, tensor *bias, const window *w, activation f);
@@ -139,6 +145,7 @@ tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern
 tensor *op_dropout(tensor *x, float probability, tensor *random);
 /* softmax((logits + g) / tau), g standard Gumbel: [B,..,K]; tau F32 [1].  Eq. of arXiv 1611.01144. */
 tensor *op_gumbel_softmax(tensor *logits, tensor *tau, tensor *random);
+tensor *op_gumbel_softmax_to(tensor *logits, tensor *tau, tensor *random, dtype type); /* stored as `type` */
 /* Standard normal numbers, shaped as x [B,..], whose values do not matter; no gradient.  Sample b's are those
  * of the stream hash(name) + random[3] + b, step random[2], element = place in the sample: the same whatever
  * is beside it. */
@@ -173,19 +180,61 @@ void op_code_statistics(tensor *ids, tensor *z, int64_t codes, tensor **counts, 
 tensor *op_codebook_update(tensor *codebook, tensor *usage, tensor *mean, tensor *counts, tensor *sums, tensor *z,
                            tensor *random, tensor *flag, float decay, float revive);
 
+/* ---- Residual blocks in 16 bits on an identity path of F32 (Figure 4 of arXiv 2102.12092) ------- */
+/* Where a block reads: x as `type`.  The gradient, which carries the block's scale (F32 [1]), is divided by it,
+ * and 0 where that is not finite: one block's overflow stays its own. */
+tensor *op_block_begin(tensor *x, tensor *scale, dtype type);
+/* Where it adds: residual + branch, in residual's type.  The branch's gradient, in its own type, is times the
+ * scale. */
+tensor *op_block_end(tensor *residual, tensor *branch, tensor *scale);
+
 /* ---- Optimizer: in place; return the updated parameter (graph_update it) ------------------------ */
 /* Sum of squares of several tensors -> F32 [1], in a fixed order. */
 tensor *op_sum_squares(int count, tensor *const *parts);
+/* How many elements of several tensors are 0 -> F32 [1] */
+tensor *op_count_zeros(int count, tensor *const *parts);
 /* {clip factor, norm, finite}: scale = min(1, limit / norm), from the sum of squares; limit 0 = no clip.
  * F32 [4] = {scale, norm, finite ? 1 : 0, 0}. */
 tensor *op_gradient_scale(tensor *sum_squares, float limit);
+/* Gradient scales, one a group of gradients (16 bits would round what is small to 0): `state` F32 [G,4], at
+ * first 0, is the store's and says where each stands beside 2^start -> F32 [G]. */
+tensor *op_scales(tensor *state, float start);
+/* In the place of op_gradient_scale: sums F32 [1+G], of the squares of what is not scaled, then of each scaled
+ * group -> F32 [1+G,4], of which each row is what op_adamw takes as `scale`: row 0 {clip factor, norm, go, 0},
+ * then {clip factor / scale, norm, go, scale}.  The norm leaves out groups that are not finite, which do not
+ * go; nothing goes where row 0's sum is not finite, or no group's. */
+tensor *op_scales_status(tensor *sums, tensor *scale, float limit);
+/* How scales move, in thousandths of a doubling: up by `grow` after `every` finite steps in a row, down by
+ * `shrink` in a step that is not finite, unless they fell within the `apart` steps before; low and high are
+ * counted from the start. */
+typedef struct scales_rule {
+    int32_t grow, every, shrink, apart, low, high;
+} scales_rule;
+/* The state after the step, in place (graph_update it). */
+tensor *op_scales_update(tensor *state, tensor *status, const scales_rule *rule);
 /* AdamW (arXiv 1711.05101) with bias correction; schedule F32 [4] = {learning rate, 1 - beta1^t,
  * 1 - beta2^t, 0}; scale = op_gradient_scale: gradients are multiplied by scale[0]; nothing changes when
- * scale[2] is 0. */
+ * scale[2] is 0.  Parameter, mean and variance are stored in any floating type: rounded to nearest, or with
+ * `random` (I32 [4] as above, or NULL) at random, by the draws of the stream.  The step is that of the
+ * moments before they are rounded. */
+typedef struct adamw_terms {
+    float beta1, beta2, epsilon, decay;
+    float variance_limit; /* the running variance is clipped to it by value; 0: is not */
+    uint32_t stream;
+} adamw_terms;
 tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *variance, tensor *schedule, tensor *scale,
-                 float beta1, float beta2, float epsilon, float decay);
+                 tensor *random, const adamw_terms *terms);
 /* average = d average + (1-d) parameter with d = decay[0] (F32 [1], 1 = leave as is) */
 tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
+
+/* ---- Gradients compressed (host/train/powersgd.h) ----------------------------------------------- */
+/* Rows that are orthonormal and span what those of factor x + shift I do: x [.., r, n], r <= n -> like x */
+tensor *op_householder(tensor *x, float factor, float shift);
+/* error += factor x / scale[0] (F32 [1], or NULL: 1), in place; what is not finite becomes not a number;
+ * returns it */
+tensor *op_error_add(tensor *kept, tensor *x, tensor *scale, float factor);
+/* error -= x if scale[2] (op_gradient_scale), then 0 where it is not finite, in place; returns it */
+tensor *op_error_take(tensor *kept, tensor *x, tensor *scale);
 
 /* ---- A batch in parts (host/train/division.h); random[3] is the part's first sample ------------- */
 /* sum = (0 if that is 0, else sum) + scale x, in place; returns it */

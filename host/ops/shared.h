@@ -61,6 +61,6 @@ typedef struct row_split {
 row_split split_rows(const device *d, int64_t rows, int64_t columns);
 /* x summed to the shape of b, which extends to x's (binary.c); in b's type. */
 tensor *sum_to(tensor *x, const tensor *b);
-tensor *sum_rows_times(tensor *x, float factor); /* factor times the sum: [.., C] -> [C] */
+tensor *sum_rows_times(tensor *x, float factor, dtype type); /* factor times the sum: [.., C] -> [C] */
 
 #endif

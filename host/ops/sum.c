@@ -6,6 +6,7 @@
 
 typedef struct sum_attributes {
     float factor;
+    dtype type; /* of the sums, but for those of everything, which are F32 */
 } sum_attributes;
 
 static bool expect_float_input(const node *n)
@@ -61,10 +62,11 @@ static tensor *spread_like(tensor *dy, const tensor *x, const char *from, float 
 static bool sum_last_infer(node *n)
 {
     const tensor *x = n->in[0];
+    const sum_attributes *a = n->attributes;
     int64_t dim[TENSOR_RANK_MAX] = { 0 };
     if (!expect_float_input(n)) return false;
     for (int i = 0; i < x->rank; ++i) dim[i] = i + 1 == x->rank ? 1 : x->dim[i];
-    return !node_output(n, x->type, x->rank, dim)->poison;
+    return !node_output(n, a->type, x->rank, dim)->poison;
 }
 
 static bool sum_last_bind(const node *n, binder *b)
@@ -85,10 +87,16 @@ static const op_def sum_last = {
     .name = "sum_last", .infer = sum_last_infer, .bind = sum_last_bind, .grad = sum_last_grad
 };
 
+static tensor *sum_last_as(tensor *x, dtype type)
+{
+    const sum_attributes a = { 1.0f, type };
+    x = op_contiguous(x);
+    return graph_node1(x->graph, &sum_last, 1, &x, &a, sizeof a);
+}
+
 tensor *op_sum_last(tensor *x)
 {
-    x = op_contiguous(x);
-    return graph_node1(x->graph, &sum_last, 1, &x, NULL, 0);
+    return sum_last_as(x, x->type);
 }
 
 /* ---- Over rows ---- */
@@ -113,8 +121,9 @@ row_split split_rows(const device *d, int64_t rows, int64_t columns)
 static bool sum_rows_infer(node *n)
 {
     const tensor *x = n->in[0];
+    const sum_attributes *a = n->attributes;
     int64_t last = tensor_last(x);
-    return expect_float_input(n) && !node_output(n, x->type, 1, &last)->poison;
+    return expect_float_input(n) && !node_output(n, a->type, 1, &last)->poison;
 }
 
 static int64_t sum_rows_workspace(const node *n, device *d, error *err)
@@ -170,16 +179,16 @@ static const op_def sum_rows = { .name = "sum_rows",
                                  .grad = sum_rows_grad,
                                  .workspace = sum_rows_workspace };
 
-tensor *sum_rows_times(tensor *x, float factor)
+tensor *sum_rows_times(tensor *x, float factor, dtype type)
 {
-    sum_attributes a = { factor };
+    sum_attributes a = { factor, type };
     x = op_contiguous(x);
     return graph_node1(x->graph, &sum_rows, 1, &x, &a, sizeof a);
 }
 
 tensor *op_sum_rows(tensor *x)
 {
-    return sum_rows_times(x, 1.0f);
+    return sum_rows_times(x, 1.0f, x->type);
 }
 
 /* ---- Of everything ---- */
@@ -250,14 +259,14 @@ static const op_def mean_all = { .name = "mean_all",
 
 tensor *op_sum_all(tensor *x)
 {
-    sum_attributes a = { 1.0f };
+    sum_attributes a = { 1.0f, DTYPE_F32 };
     x = op_contiguous(x);
     return graph_node1(x->graph, &sum_all, 1, &x, &a, sizeof a);
 }
 
 tensor *op_mean_all(tensor *x)
 {
-    sum_attributes a = { 1.0f / (float)tensor_count(x) };
+    sum_attributes a = { 1.0f / (float)tensor_count(x), DTYPE_F32 };
     x = op_contiguous(x);
     return graph_node1(x->graph, &mean_all, 1, &x, &a, sizeof a);
 }
@@ -267,7 +276,8 @@ tensor *op_mean_all(tensor *x)
 static bool sum_middle_infer(node *n)
 {
     const tensor *x = n->in[0];
-    return !node_output(n, x->type, 2, (int64_t[]){ x->dim[0], x->dim[2] })->poison;
+    const sum_attributes *a = n->attributes;
+    return !node_output(n, a->type, 2, (int64_t[]){ x->dim[0], x->dim[2] })->poison;
 }
 
 static bool sum_middle_bind(const node *n, binder *b)
@@ -315,19 +325,21 @@ static tensor *without_axes(tensor *sums, const tensor *x, const tensor *b, int6
     return op_reshape(sums, x->rank, dim);
 }
 
-/* Summed over one run of neighbouring axes after the other, from the last. */
+/* Summed over one run of neighbouring axes after the other, from the last; each in b's type, so that what is
+ * kept in float is rounded to no less on the way. */
 static tensor *sum_axes(tensor *x, const tensor *b)
 {
+    const sum_attributes a = { 1.0f, b->type };
     for (int64_t rows, columns; !x->poison && repeated_axes(x, b, &rows, &columns);) {
         int64_t outer = tensor_count(x) / rows / columns;
         tensor *sums;
         if (columns == 1)
-            sums = op_sum_last(op_reshape(x, 2, (int64_t[]){ outer, rows }));
+            sums = sum_last_as(op_reshape(x, 2, (int64_t[]){ outer, rows }), b->type);
         else if (outer == 1)
-            sums = op_sum_rows(op_reshape(x, 2, (int64_t[]){ rows, columns }));
+            sums = sum_rows_times(op_reshape(x, 2, (int64_t[]){ rows, columns }), 1.0f, b->type);
         else {
             tensor *in = op_contiguous(op_reshape(x, 3, (int64_t[]){ outer, rows, columns }));
-            sums = graph_node1(x->graph, &sum_middle, 1, &in, NULL, 0);
+            sums = graph_node1(x->graph, &sum_middle, 1, &in, &a, sizeof a);
         }
         x = without_axes(sums, x, b, rows);
     }

@@ -1,4 +1,4 @@
-/* sum_squares.c -- the sum of squares of several tensors, in an order that the sizes and the shape of
+/* sum_squares.c -- the sum of squares of several tensors, or how many elements are 0, in an order that the sizes and the shape of
  * kernels fix.  A node takes a running total and a few tensors; the builder chains as many as needed.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
@@ -9,6 +9,7 @@
 
 typedef struct sum_squares_attributes {
     bool chained; /* the first input is the running total */
+    bool zeros;   /* are counted */
 } sum_squares_attributes;
 
 static int64_t groups_of(const tensor *t)
@@ -47,7 +48,8 @@ static bool sum_squares_bind(const node *n, binder *b)
     for (int i = a->chained; i < n->in_count; ++i) {
         int64_t count = tensor_count(n->in[i]), groups = groups_of(n->in[i]);
         int64_t stretch = (count + groups - 1) / groups;
-        kernel_call c = call_begin(b, n, "sum_squares_parts");
+        kernel_call c = call_begin_in(b, n, "ops/sum_squares", "sum_squares_parts");
+        if (a->zeros) call_define(&c, "ZEROS=1");
         call_workspace(&c, "PARTS");
         call_tensor(&c, "X", n->in[i]);
         call_int(&c, place);
@@ -56,7 +58,7 @@ static bool sum_squares_bind(const node *n, binder *b)
         if (!call_rows(&c, groups)) return false;
         place += groups;
     }
-    kernel_call c = call_begin(b, n, "sum_squares_total");
+    kernel_call c = call_begin_in(b, n, "ops/sum_squares", "sum_squares_total");
     call_define(&c, "CHAINED=%d", a->chained);
     call_tensor(&c, "Y", n->out[0]);
     call_workspace(&c, "PARTS");
@@ -70,17 +72,32 @@ static const op_def sum_squares = { .name = "sum_squares",
                                     .bind = sum_squares_bind,
                                     .workspace = sum_squares_workspace };
 
-tensor *op_sum_squares(int count, tensor *const *parts)
+static const op_def count_zeros = { .name = "count_zeros",
+                                    .infer = sum_squares_infer,
+                                    .bind = sum_squares_bind,
+                                    .workspace = sum_squares_workspace };
+
+static tensor *build(const op_def *def, int count, tensor *const *parts, bool zeros)
 {
-    CHECK(count > 0, "op_sum_squares of %d tensors", count);
+    CHECK(count > 0, "%s of %d tensors", def->name, count);
     tensor *total = NULL;
     for (int done = 0; done < count;) {
         tensor *in[NODE_INPUTS_MAX];
         int used = 0;
-        sum_squares_attributes a = { total != NULL };
+        sum_squares_attributes a = { total != NULL, zeros };
         if (total) in[used++] = total;
         while (used < NODE_INPUTS_MAX && done < count) in[used++] = op_contiguous(parts[done++]);
-        total = graph_node1(parts[0]->graph, &sum_squares, used, in, &a, sizeof a);
+        total = graph_node1(parts[0]->graph, def, used, in, &a, sizeof a);
     }
     return total;
+}
+
+tensor *op_sum_squares(int count, tensor *const *parts)
+{
+    return build(&sum_squares, count, parts, false);
+}
+
+tensor *op_count_zeros(int count, tensor *const *parts)
+{
+    return build(&count_zeros, count, parts, true);
 }

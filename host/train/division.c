@@ -30,13 +30,13 @@ int64_t division_parts(const division *d)
 }
 
 /* Never saved: between two steps they hold nothing that is needed. */
-static tensor *entry_of(graph *g, const char *name, const tensor *x, int64_t parts)
+static tensor *entry_of(graph *g, const char *name, const tensor *x, int64_t parts, dtype type)
 {
     char scoped[640];
     int64_t dim[TENSOR_RANK_MAX];
     for (int i = 0; i < x->rank; ++i) dim[i] = x->dim[i] * (i ? 1 : parts);
     snprintf(scoped, sizeof scoped, "part.%s", name);
-    store_entry *e = graph_declare(g, scoped, STORE_SUM, x->type, x->rank, dim);
+    store_entry *e = graph_declare(g, scoped, STORE_SUM, type, x->rank, dim);
     return e ? graph_entry(g, e) : graph_poison(g);
 }
 
@@ -72,7 +72,7 @@ tensor *division_join(division *d, const char *name, tensor *x)
 {
     if (division_parts(d) <= 1 || x->poison) return x;
     graph *g = x->graph;
-    tensor *whole = op_part_put(entry_of(g, name, x, division_parts(d)), x, d->random);
+    tensor *whole = op_part_put(entry_of(g, name, x, division_parts(d), x->type), x, d->random);
     whole = graph_node1(g, &joint, 1, &whole, &d, sizeof d);
     if (d->parts > 1) {
         d->joined = whole->from;
@@ -91,7 +91,7 @@ bool division_is_once(const division *d, const node *n)
 static tensor *mean_of_parts(const division *d, const char *name, tensor *x)
 {
     if (d->parts <= 1 || x->poison || (x->from && division_is_once(d, x->from))) return x;
-    tensor *sum = entry_of(x->graph, name, x, 1);
+    tensor *sum = entry_of(x->graph, name, x, 1, DTYPE_F32); /* whatever the parts are stored in */
     return keep_early(op_part_add(sum, x, d->part, 1.0f / (float)d->parts));
 }
 
@@ -106,7 +106,8 @@ tensor *division_mean(const division *d, const char *name, tensor *x)
 tensor *division_whole(const division *d, const char *name, tensor *x)
 {
     if (division_parts(d) <= 1 || x->poison) return x;
-    tensor *whole = keep_early(op_part_put(entry_of(x->graph, name, x, division_parts(d)), x, d->random));
+    tensor *whole =
+        keep_early(op_part_put(entry_of(x->graph, name, x, division_parts(d), x->type), x, d->random));
     return d->traffic && !whole->poison ? ranks_gather(d->traffic, whole, false) : whole;
 }
 

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/optimizer.h"
 
+#include "host/base/philox.h"
 #include "host/ops/ops.h"
 
 #include <math.h>
@@ -17,12 +18,16 @@ struct optimizer {
     graph *graph;
     optimizer_settings settings;
     tensor *control, *status;
+    powersgd *compressed; /* NULL: none */
+    scaling scaling;      /* where gradients are scaled */
+    tensor *random;       /* NULL: rounding is to nearest */
 };
 
 typedef struct update {
     store_entry *entry;
     tensor *parameter, *gradient;
-    int number; /* in order of first use */
+    int number;     /* in order of first use */
+    int compressed; /* from 1 on; 0: it is not */
 } update;
 
 static bool is_known(const update *updates, int count, const tensor *parameter)
@@ -78,7 +83,7 @@ static int find_updates(graph *g, update **updates)
             tensor *gradient = is_known(*updates, count, t) ? NULL : graph_gradient(g, t);
             if (!gradient) continue;
             if (count == capacity && !grow(updates, &capacity)) return -1;
-            (*updates)[count] = (update){ e, t, gradient, count };
+            (*updates)[count] = (update){ e, t, gradient, count, 0 };
             ++count;
         }
     }
@@ -86,32 +91,124 @@ static int find_updates(graph *g, update **updates)
     return merge(*updates, count);
 }
 
+/* ---- Compressed gradients ---- */
+
+static void swap_updates(update *a, update *b)
+{
+    update kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void refuse_rank(const optimizer *o, const update *updates, int count)
+{
+    const store_entry *best = NULL;
+    for (int i = 0; i < count; ++i)
+        if (!best || powersgd_rank_most(updates[i].entry) > powersgd_rank_most(best)) best = updates[i].entry;
+    int64_t most = powersgd_rank_most(best);
+    if (most < 1)
+        graph_fail(o->graph, "no gradient is a matrix that can be compressed; use compress=none");
+    else
+        graph_fail(
+            o->graph,
+            "compressed to rank %lld no gradient becomes smaller; use rank=%lld, at which that of '%s' still "
+            "does, or less, or compress=none",
+            (long long)o->settings.compress.rank, (long long)most, best->name);
+}
+
+/* Adds the gradients that are to be compressed to their errors, and puts their updates behind the others, of
+ * which it returns how many there are. */
+static int compress_some(optimizer *o, const division *d, update *updates, int count)
+{
+    const powersgd_settings *s = &o->settings.compress;
+    if (s->rank < 1 || !(o->compressed = powersgd_create(o->graph, s, count))) return count;
+    const scaling_settings *scaling = &o->settings.scaling;
+    tensor *scales = scaling_is_on(scaling) ? scaling_scales(scaling, o->graph) : NULL;
+    int whole = 0;
+    for (int i = 0; i < count; ++i) {
+        update *u = &updates[i];
+        if (powersgd_takes(s, u->entry))
+            u->compressed = 1 + powersgd_add(o->compressed, u->entry, u->gradient,
+                                             scaling_scale_of(scaling, scales, u->entry), d->parts);
+        else
+            swap_updates(u, &updates[whole++]);
+    }
+    if (whole == count) refuse_rank(o, updates, count);
+    return whole;
+}
+
+/* Made where it is wanted: it need not be kept from the norm to the update. */
+static tensor *gradient_of(const optimizer *o, const update *u)
+{
+    return u->compressed ? powersgd_gradient(o->compressed, u->compressed - 1) : u->gradient;
+}
+
 /* Sum of squares of all gradients, in groups of as many as a node takes.  A loss that is not finite
  * makes the sum so too: 0 * loss is 0 or not a number. */
-static tensor *gradient_squares(tensor *loss, const update *updates, int count)
+static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *updates, int count)
 {
     tensor *total = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
     for (int first = 0; first < count; first += NODE_INPUTS_MAX) {
         tensor *group[NODE_INPUTS_MAX];
         int size = count - first < NODE_INPUTS_MAX ? count - first : NODE_INPUTS_MAX;
-        for (int i = 0; i < size; ++i) group[i] = updates[first + i].gradient;
+        for (int i = 0; i < size; ++i) group[i] = gradient_of(o, &updates[first + i]);
         total = op_add(total, op_sum_squares(size, group));
     }
     return total;
+}
+
+void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
+{
+    graph_backward(g, scaling_of_loss(&s->scaling, g, loss));
+}
+
+/* What each gradient is multiplied by, and the state of the scales. */
+static bool append_scaling(optimizer *o, tensor *loss, const update *updates, int count)
+{
+    graph *g = o->graph;
+    const store_entry **of = graph_allocate(g, (size_t)count * sizeof(const store_entry *));
+    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
+    if (!of || !gradients) return false;
+    for (int i = 0; i < count; ++i) {
+        of[i] = updates[i].entry;
+        gradients[i] = gradient_of(o, &updates[i]);
+    }
+    o->scaling = scaling_append(&o->settings.scaling, g, loss, count, of, gradients, o->settings.clip);
+    o->status = scaling_whole(&o->scaling);
+    return true;
+}
+
+/* The draws that its values are rounded by: of another stream than those it began with. */
+static uint32_t rounding_stream(const store_entry *e)
+{
+    char name[STORE_NAME_MAX];
+    snprintf(name, sizeof name, "round.%s", e->name);
+    return philox_stream(name);
 }
 
 static void append_update(optimizer *o, const update *u, tensor *schedule, tensor *decay)
 {
     graph *g = o->graph;
     const optimizer_settings *s = &o->settings;
-    store_entry *mean = graph_declare_kin(g, u->entry, STORE_MEAN, DTYPE_F32);
-    store_entry *variance = graph_declare_kin(g, u->entry, STORE_VARIANCE, DTYPE_F32);
-    store_entry *average = s->ema ? graph_declare_kin(g, u->entry, STORE_AVERAGE, DTYPE_F32) : NULL;
+    store_entry *e = u->entry;
+    const dtype mean_type = e->wide ? DTYPE_F32 : s->mean_type,
+                variance_type = e->wide ? DTYPE_F32 : s->variance_type;
+    store_entry *mean = graph_declare_kin(g, e, STORE_MEAN, mean_type);
+    store_entry *variance = graph_declare_kin(g, e, STORE_VARIANCE, variance_type);
+    store_entry *average = s->ema ? graph_declare_kin(g, e, STORE_AVERAGE, DTYPE_F32) : NULL;
     if (!mean || !variance || (s->ema && !average)) return;
-    tensor *next =
-        op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance), schedule,
-                 o->status, s->beta1, s->beta2, s->epsilon, u->entry->decay ? s->decay : 0.0f);
+    tensor *factor = scaling_is_on(&s->scaling) ? scaling_row(&o->scaling, e) : o->status;
+    const bool rounds = e->type != DTYPE_F32 || mean_type != DTYPE_F32 || variance_type != DTYPE_F32;
+    const adamw_terms terms = { .beta1 = s->beta1,
+                                .beta2 = s->beta2,
+                                .epsilon = s->epsilon,
+                                .decay = e->decay ? s->decay : 0.0f,
+                                .variance_limit = s->variance_limit,
+                                .stream = rounding_stream(e) };
+    tensor *next = op_adamw(u->parameter, gradient_of(o, u), graph_entry(g, mean), graph_entry(g, variance),
+                            schedule, factor, rounds ? o->random : NULL, &terms);
     graph_update(next);
+    if (u->compressed) powersgd_keep(o->compressed, u->compressed - 1, factor);
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
@@ -119,8 +216,8 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
 static void average_parts(const optimizer *o, const division *d, update *updates, int count)
 {
     graph *g = o->graph;
-    const char **names = graph_allocate(g, (size_t)count * sizeof *names);
-    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
+    const char **names = graph_allocate(g, ((size_t)count + 1) * sizeof *names);
+    tensor **gradients = graph_allocate(g, ((size_t)count + 1) * sizeof(tensor *));
     if (!names || !gradients) return;
     for (int i = 0; i < count; ++i) {
         char name[STORE_NAME_MAX];
@@ -150,14 +247,19 @@ static void pass_through(const exchange *x, graph *g, update *updates, int count
     for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
 }
 
-static void append_updates(optimizer *o, tensor *loss, update *updates, int count)
+/* Of all updates the first `whole` are not compressed. */
+static void append_updates(optimizer *o, tensor *loss, update *updates, int whole, int count)
 {
     graph *g = o->graph;
     graph_push(g, "optimizer");
     tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
            *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
-    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, count);
-    o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
+    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, whole);
+    if (o->compressed) powersgd_exchange(o->compressed);
+    if (!scaling_is_on(&o->settings.scaling))
+        o->status = op_gradient_scale(gradient_squares(o, loss, updates, count), o->settings.clip);
+    else if (!append_scaling(o, loss, updates, count))
+        return;
     graph_keep(o->status);
     for (int i = 0; i < count; ++i) append_update(o, &updates[i], schedule, decay);
     graph_pop(g);
@@ -177,13 +279,20 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
     *o = (optimizer){ .graph = g, .settings = *settings, .status = graph_poison(g) };
     store_entry *control =
         graph_declare(g, "optimizer.schedule", STORE_CONTROL, DTYPE_F32, 1, (int64_t[]){ CONTROL_COUNT });
+    store_entry *random = settings->stochastic ? graph_declare(g, "optimizer.random", STORE_CONTROL,
+                                                               DTYPE_I32, 1, (int64_t[]){ 4 })
+                                               : NULL;
+    if (random) o->random = graph_entry(g, random);
     update *updates = NULL;
     int count = control ? find_updates(g, &updates) : 0;
     if (count < 0) graph_no_memory(g);
     if (control) o->control = graph_entry(g, control);
     if (control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
-    if (count > 0) average_parts(o, d, updates, count);
-    if (count > 0) append_updates(o, loss, updates, count);
+    if (count > 0) {
+        int whole = compress_some(o, d, updates, count);
+        average_parts(o, d, updates, whole);
+        append_updates(o, loss, updates, whole, count);
+    }
     free(updates);
     return o;
 }
@@ -198,6 +307,13 @@ bool optimizer_reset_averages(optimizer *o, error *err)
     return true;
 }
 
+static bool write_random(optimizer *o, int64_t step, error *err)
+{
+    const uint64_t seed = o->settings.seed;
+    const int32_t values[4] = { (int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32), (int32_t)step, 0 };
+    return !o->random || graph_write(o->random, values, err);
+}
+
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err)
 {
     /* Averages start where the parameters do, wherever those came from. */
@@ -210,10 +326,20 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
         0.0f,
         (float)ema_decay,
     };
-    return graph_write(o->control, values, err);
+    return graph_write(o->control, values, err) && write_random(o, step, err);
 }
 
 tensor *optimizer_status(const optimizer *o)
 {
     return o->status;
+}
+
+tensor *optimizer_blocks(const optimizer *o)
+{
+    return o->scaling.blocks ? o->scaling.status : NULL;
+}
+
+tensor *optimizer_zeros(const optimizer *o)
+{
+    return o->scaling.zeros;
 }

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/share.h"
 
+#include "host/train/powersgd.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,8 @@ static bool share_piece(comm *c, store *s, store_entry *e, int64_t first, int64_
 
 static bool is_shared(const store_entry *e)
 {
-    return e->buffer && e->kind != STORE_CACHE && e->kind != STORE_SUM && e->kind != STORE_CONTROL;
+    return e->buffer && e->kind != STORE_CACHE && e->kind != STORE_SUM && e->kind != STORE_CONTROL &&
+           e->kind != STORE_FIXED;
 }
 
 bool share_store(comm *c, store *s, error *err)
@@ -36,6 +39,11 @@ bool share_store(comm *c, store *s, error *err)
     }
     free(room);
     return ok;
+}
+
+bool share_saved(comm *c, store *s, error *err)
+{
+    return powersgd_settle(s, c, err) && share_store(c, s, err);
 }
 
 bool share_numbers(comm *c, int64_t *numbers, int count, error *err)

@@ -8,6 +8,8 @@
 
 /* Every value that a checkpoint would hold. */
 bool share_store(comm *c, store *s, error *err);
+/* The same before a checkpoint: what ranks have kept each of its own is shared out first (powersgd.h). */
+bool share_saved(comm *c, store *s, error *err);
 /* *text is rank 0's, and replaced on the others; to be freed, also on failure. */
 bool share_text(comm *c, char **text, error *err);
 /* Each flag becomes whether any rank has it. */

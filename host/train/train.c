@@ -115,7 +115,7 @@ static bool write_save(loop *l, error *err)
 static bool save(loop *l, error *err)
 {
     bool again = l->saved == l->step && l->newest;
-    if (!again && !share_store(l->options->comm, l->task->store, err)) return false;
+    if (!again && !share_saved(l->options->comm, l->task->store, err)) return false;
     if (leads(l)) return write_save(l, err);
     l->saved = l->step;
     return l->newest = true;

@@ -38,7 +38,8 @@ typedef struct train_metrics {
     const char *list; /* the name of several values, as of a histogram; NULL: none */
     int listed;
     double values[TRAIN_LIST_MAX];
-    bool finite; /* false: the step's update was skipped on the device */
+    bool finite;  /* false: the step's update was skipped on the device */
+    double scale; /* what the loss was multiplied by, which halves where a step is skipped; 0: nothing */
 } train_metrics;
 void train_metrics_add(train_metrics *m, const char *name, double value, const char *format);
 void train_metrics_list(train_metrics *m, const char *name, const double *values, int count);

@@ -58,12 +58,12 @@ ar_prior_weights ar_prior_declare(graph *g, const ar_prior_config *c, const ar_p
     w.text_projection = nn_linear_weights(g, "text_projection", c->text_width, size, true, deviation);
     w.caption_projection =
         nn_linear_weights(g, "caption_projection", shape->embedding, size, true, deviation);
-    w.tokens = nn_weight(g, "tokens", deviation, 2, (int64_t[]){ rows, size });
-    w.position = nn_weight(g, "position", deviation, 2, (int64_t[]){ ar_prior_positions(c), size });
+    w.tokens = nn_embedding(g, "tokens", deviation, rows, size);
+    w.position = nn_embedding(g, "position", deviation, ar_prior_positions(c), size);
     w.blocks = graph_allocate(g, (size_t)c->layers * sizeof *w.blocks);
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) w.blocks[i] = declare_block(g, c, i + 1);
     w.norm = nn_norm_weights(g, "norm", size);
-    w.logits = nn_linear_weights(g, "logits", size, c->buckets, false, deviation);
+    w.logits = nn_unembedding_weights(g, "logits", size, c->buckets, deviation);
     return w;
 }
 
@@ -137,7 +137,8 @@ tensor *ar_prior_embed_caption(graph *g, const ar_prior_config *c, const ar_prio
 tensor *ar_prior_logits(graph *g, const ar_prior_config *c, const ar_prior_weights *w, tensor *text,
                         tensor *caption, tensor *read, tensor *random)
 {
-    tensor *parts[2] = { embed_plain(g, c, w, text, caption, random), op_embedding(w->tokens, read) };
+    tensor *parts[2] = { embed_plain(g, c, w, text, caption, random),
+                         nn_half(op_embedding(w->tokens, read)) };
     tensor *x = drop(c, op_add(op_concat(2, parts, 1), w->position), random); /* [B,S,C] */
     for (int64_t i = 0; w->blocks && i < c->layers; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);
@@ -145,5 +146,5 @@ tensor *ar_prior_logits(graph *g, const ar_prior_config *c, const ar_prior_weigh
         graph_pop(g);
     }
     x = op_contiguous(op_slice(x, 1, c->text_tokens + 1, c->dimensions));
-    return nn_linear(&w->logits, nn_norm(&w->norm, x));
+    return nn_linear_wide(&w->logits, nn_norm(&w->norm, x));
 }

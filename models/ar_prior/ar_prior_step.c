@@ -21,11 +21,12 @@ bool ar_prior_step_build(ar_prior_step *s, store *st, const ar_prior_config *c, 
                          error *err)
 {
     if (!(s->graph = graph_create(st, err))) return false;
+    graph_set_half(s->graph, training_half_type(&c->training));
     build_loss(s, c, shape, true);
-    graph_backward(s->graph, s->loss);
+    const optimizer_settings o = training_optimizer(&c->training);
+    optimizer_backward(s->graph, s->loss, &o);
     s->loss = division_mean(&s->division, "loss", s->loss);
     graph_keep(s->loss);
-    const optimizer_settings o = training_optimizer(&c->training);
     s->optimizer = optimizer_append_divided(s->graph, s->loss, &o, &s->division);
     return true;
 }

@@ -38,8 +38,8 @@ static void declare_image(graph *g, const clip_config *c, clip_weights *w)
     float deviation = 1.0f / sqrtf((float)width);
     graph_push(g, "image");
     w->patch = nn_linear_weights(g, "patch", numbers, width, false, 1.0f / sqrtf((float)numbers));
-    w->class_row = nn_weight(g, "class", deviation, 2, (int64_t[]){ 1, width });
-    w->image_position = nn_weight(g, "position", deviation, 2, (int64_t[]){ clip_patches(c) + 1, width });
+    w->class_row = nn_embedding(g, "class", deviation, 1, width);
+    w->image_position = nn_embedding(g, "position", deviation, clip_patches(c) + 1, width);
     w->image_before = nn_norm_weights(g, "norm_before", width);
     w->image_blocks = declare_blocks(g, width, c->image_heads, c->mlp_factor, c->image_layers);
     w->image_after = nn_norm_weights(g, "norm_after", width);
@@ -51,8 +51,8 @@ static void declare_text(graph *g, const clip_config *c, clip_weights *w)
 {
     int64_t width = c->text_width;
     graph_push(g, "text");
-    w->text_table = nn_weight(g, "embedding", 0.02f, 2, (int64_t[]){ clip_rows(c), width });
-    w->text_position = nn_weight(g, "position", 0.01f, 2, (int64_t[]){ c->text_tokens, width });
+    w->text_table = nn_embedding(g, "embedding", 0.02f, clip_rows(c), width);
+    w->text_position = nn_embedding(g, "position", 0.01f, c->text_tokens, width);
     w->text_blocks = declare_blocks(g, width, c->text_heads, c->mlp_factor, c->text_layers);
     w->text_norm = nn_norm_weights(g, "norm", width);
     w->text_projection =
@@ -174,7 +174,7 @@ static tensor *unit_rows(tensor *x)
 static tensor *patches(const clip_config *c, const clip_constants *k, tensor *pixels)
 {
     int64_t b = pixels->dim[0], p = c->patch, n = c->image_size / p;
-    tensor *x = op_add(op_mul(op_cast(pixels, DTYPE_F32), k->factor), k->shift);
+    tensor *x = nn_half(op_add(op_mul(op_cast(pixels, DTYPE_F32), k->factor), k->shift));
     x = op_reshape(x, 6, (int64_t[]){ b, n, p, n, p, 3 });
     x = op_permute(x, (int[]){ 0, 1, 3, 2, 4, 5 });
     return op_reshape(x, 3, (int64_t[]){ b, n * n, p * p * 3 });
@@ -192,11 +192,12 @@ tensor *clip_picture_features(graph *g, const clip_config *c, const clip_weights
     const mask all = { .kind = MASK_BIDIRECTIONAL };
     const clip_reading first = { .row = class_row };
     graph_push(g, "image");
-    tensor *x = nn_linear(&w->patch, patches(c, k, pixels));                      /* [b,N,W] */
-    x = op_concat(2, (tensor *[]){ op_embedding(w->class_row, k->begin), x }, 1); /* [b,N+1,W] */
+    tensor *x = nn_linear(&w->patch, patches(c, k, pixels)); /* [b,N,W] */
+    tensor *begin = nn_half(op_embedding(w->class_row, k->begin));
+    x = op_concat(2, (tensor *[]){ begin, x }, 1); /* [b,N+1,W] */
     x = nn_norm(&w->image_before, drop(c, op_add(x, w->image_position), random));
     x = blocks(g, c, w->image_blocks, c->image_layers, x, &all, &first, random); /* [b,W] */
-    x = unit_rows(nn_linear(&w->image_projection, nn_norm(&w->image_after, x)));
+    x = unit_rows(nn_linear_wide(&w->image_projection, nn_norm(&w->image_after, x)));
     graph_pop(g);
     return x;
 }
@@ -238,9 +239,10 @@ tensor *clip_text_features(graph *g, const clip_config *c, const clip_weights *w
     const mask causal = { .kind = MASK_CAUSAL, .text = (int32_t)c->text_tokens, .side = 1 };
     const clip_reading end = { end_row, ends, ends_row(ends, 1) };
     graph_push(g, "text");
-    tensor *x = drop(c, op_add(op_embedding(w->text_table, text), w->text_position), random); /* [b,T,W] */
-    x = blocks(g, c, w->text_blocks, c->text_layers, x, &causal, &end, random);               /* [b,W] */
-    x = unit_rows(nn_linear(&w->text_projection, nn_norm(&w->text_norm, x)));
+    tensor *x = nn_half(op_add(op_embedding(w->text_table, text), w->text_position)); /* [b,T,W] */
+    x = drop(c, x, random);
+    x = blocks(g, c, w->text_blocks, c->text_layers, x, &causal, &end, random); /* [b,W] */
+    x = unit_rows(nn_linear_wide(&w->text_projection, nn_norm(&w->text_norm, x)));
     graph_pop(g);
     return x;
 }

@@ -61,6 +61,7 @@ static void limit_scale(const clip_step *s, tensor *log_scale)
 bool clip_step_build(clip_step *s, store *st, const clip_config *c, error *err)
 {
     if (!(s->graph = graph_create(st, err))) return false;
+    graph_set_half(s->graph, training_half_type(&c->training));
     graph *g = s->graph;
     make_inputs(s, c);
     clip_weights w = clip_declare(g, c);
@@ -68,9 +69,9 @@ bool clip_step_build(clip_step *s, store *st, const clip_config *c, error *err)
     towers(s, c, &w, features);
     join(s, c, features);
     s->losses = clip_contrast(g, features[0], features[1], w.log_scale, s->targets, CLIP_SIMILARITIES);
-    graph_backward(g, s->losses.loss);
-    keep(&s->losses);
     const optimizer_settings o = training_optimizer(&c->training);
+    optimizer_backward(g, s->losses.loss, &o);
+    keep(&s->losses);
     s->optimizer = optimizer_append_divided(g, s->losses.loss, &o, &s->division);
     limit_scale(s, w.log_scale);
     return true;

@@ -109,13 +109,14 @@ static tensor *caption_of(graph *g, const decoder_config *c, const decoder_weigh
                           const decoder_condition *in, tensor *random, tensor **of_time)
 {
     if (c->clip_text) {
-        *of_time = nn_linear(&w->caption_time, spread(in->caption));
+        *of_time = nn_linear_wide(&w->caption_time, spread(in->caption));
         return w->states.weight ? nn_norm(&w->states_norm, nn_linear(&w->states, in->states)) : NULL;
     }
     const text_encoder_config text = decoder_text_config(c);
     tensor *states = text_encoder_apply(g, &text, w->text, in->ids, random);
     tensor *last = op_slice(states, 1, c->text_tokens - 1, 1);
-    *of_time = nn_linear(&w->caption_time, op_reshape(last, 2, (int64_t[]){ states->dim[0], c->text_width }));
+    last = op_reshape(last, 2, (int64_t[]){ states->dim[0], c->text_width });
+    *of_time = nn_linear_wide(&w->caption_time, last);
     return states;
 }
 

@@ -39,11 +39,12 @@ bool decoder_step_build(decoder_step *s, store *st, const decoder_config *c, con
                         const diffusion *process, error *err)
 {
     if (!(s->graph = graph_create(st, err))) return false;
+    graph_set_half(s->graph, training_half_type(&c->training));
     build_loss(s, c, shape, process, true);
-    graph_backward(s->graph, s->losses.loss);
+    const optimizer_settings o = training_optimizer(&c->training);
+    optimizer_backward(s->graph, s->losses.loss, &o);
     gather(&s->division, &s->losses);
     keep(&s->losses);
-    const optimizer_settings o = training_optimizer(&c->training);
     s->optimizer = optimizer_append_divided(s->graph, s->losses.loss, &o, &s->division);
     return true;
 }

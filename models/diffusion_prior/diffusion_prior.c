@@ -28,14 +28,14 @@ diffusion_prior_weights diffusion_prior_declare(graph *g, const diffusion_prior_
     float deviation = (float)c->initial_deviation, place = deviation / 2;
     int64_t size = c->size, tokens = c->text_tokens;
     diffusion_prior_weights w = { 0 };
-    w.table = nn_weight(g, "text_embedding", deviation, 2, (int64_t[]){ c->text_vocabulary, size });
-    w.padding = nn_weight(g, "padding_embedding", deviation, 2, (int64_t[]){ tokens, size });
-    w.position = nn_weight(g, "position", place, 2, (int64_t[]){ tokens + FURTHER, size });
+    w.table = nn_embedding(g, "text_embedding", deviation, c->text_vocabulary, size);
+    w.padding = nn_embedding(g, "padding_embedding", deviation, tokens, size);
+    w.position = nn_embedding(g, "position", place, tokens + FURTHER, size);
     w.caption = nn_linear_weights(g, "caption", embedding, size, true, deviation);
     w.time1 = nn_linear_weights(g, "time1", size, size, true, deviation);
     w.time2 = nn_linear_weights(g, "time2", size, size, true, deviation);
     w.noised = nn_linear_weights(g, "noised", embedding, size, true, deviation);
-    w.query = nn_weight(g, "query", deviation, 2, (int64_t[]){ 1, size });
+    w.query = nn_embedding(g, "query", deviation, 1, size);
     w.blocks = graph_allocate(g, (size_t)c->layers * sizeof *w.blocks);
     for (int64_t i = 0; w.blocks && i < c->layers; ++i) w.blocks[i] = declare_block(g, c, i + 1);
     w.norm = nn_norm_weights(g, "norm", size);
@@ -56,7 +56,7 @@ diffusion_prior_condition diffusion_prior_condition_input(graph *g, const diffus
 
 static tensor *statistic(graph *g, const char *name, store_init init, int64_t embedding)
 {
-    const parameter_spec spec = { STORE_LEARNT, DTYPE_F32, init, 0, false };
+    const parameter_spec spec = { .kind = STORE_LEARNT, .type = DTYPE_F32, .init = init };
     return graph_parameter(g, name, spec, 1, &embedding);
 }
 
@@ -124,7 +124,7 @@ static tensor *embed_time(const diffusion_prior_weights *w, const diffusion_prio
 /* The rows of the caption before their first block, [B,T+1,W], and those behind them, [B,3,W]. */
 static tensor *embed_caption(const diffusion_prior_weights *w, const diffusion_prior_condition *in)
 {
-    tensor *part[2] = { op_embedding_padded(w->table, w->padding, in->tokens),
+    tensor *part[2] = { nn_half(op_embedding_padded(w->table, w->padding, in->tokens)),
                         token(nn_linear(&w->caption, in->caption)) };
     return op_concat(2, part, 1);
 }
@@ -135,7 +135,7 @@ static tensor *embed_rest(graph *g, const diffusion_prior_config *c, const diffu
     tensor *zero =
         graph_input(g, "zero", DTYPE_I32, 2, (int64_t[]){ x->dim[0], 1 }); /* as inputs are at first */
     tensor *part[3] = { token(embed_time(w, c, time)), token(nn_linear(&w->noised, x)),
-                        op_embedding(w->query, zero) };
+                        nn_half(op_embedding(w->query, zero)) };
     return op_concat(3, part, 1);
 }
 
@@ -155,7 +155,7 @@ static mask causal_mask(int64_t positions)
 static tensor *finish(const diffusion_prior_config *c, const diffusion_prior_weights *w, tensor *h)
 {
     h = op_reshape(h, 2, (int64_t[]){ h->dim[0], c->size });
-    return nn_linear(&w->out, nn_norm(&w->norm, h));
+    return nn_linear_wide(&w->out, nn_norm(&w->norm, h));
 }
 
 tensor *diffusion_prior_predict(graph *g, const diffusion_prior_config *c, const diffusion_prior_weights *w,

@@ -25,11 +25,12 @@ bool diffusion_prior_step_build(diffusion_prior_step *s, store *st, const diffus
                                 const diffusion *process, int64_t embedding, error *err)
 {
     if (!(s->graph = graph_create(st, err))) return false;
+    graph_set_half(s->graph, training_half_type(&c->training));
     build_loss(s, c, process, embedding, true);
-    graph_backward(s->graph, s->losses.loss);
+    const optimizer_settings o = training_optimizer(&c->training);
+    optimizer_backward(s->graph, s->losses.loss, &o);
     s->losses.loss = division_mean(&s->division, "loss", s->losses.loss);
     graph_keep(s->losses.loss);
-    const optimizer_settings o = training_optimizer(&c->training);
     s->optimizer = optimizer_append_divided(s->graph, s->losses.loss, &o, &s->division);
     return true;
 }

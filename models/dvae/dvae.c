@@ -86,8 +86,8 @@ tensor *dvae_encoder(graph *g, const dvae_config *c, tensor *x)
         if (i + 1 < c->groups) h = op_max_pool2(h);
     }
     conv_weights output =
-        nn_conv_weights(g, "output", tensor_last(h), dvae_is_vq(c) ? c->code_channels : c->codes, 1);
-    h = nn_conv(&output, op_relu(h));
+        nn_wide_conv_weights(g, "output", tensor_last(h), dvae_is_vq(c) ? c->code_channels : c->codes, 1);
+    h = nn_conv_wide(&output, op_relu(h));
     graph_pop(g);
     return h;
 }
@@ -99,13 +99,13 @@ static tensor *decode_features(graph *g, const dvae_config *c, tensor *h)
         h = group(g, c, h, i + 1, c->channels << (c->groups - 1 - i), i == 0 ? IN_DECODER : AFTER_UPSAMPLING);
     }
     conv_weights output = nn_conv_weights(g, "output", c->channels, 6, 1);
-    return nn_conv(&output, op_relu(h));
+    return nn_conv_wide(&output, op_relu(h));
 }
 
 tensor *dvae_decoder(graph *g, const dvae_config *c, tensor *z)
 {
     graph_push(g, "decoder");
-    conv_weights input = nn_conv_weights(g, "input", tensor_last(z), c->decoder_channels, 1);
+    conv_weights input = nn_wide_conv_weights(g, "input", tensor_last(z), c->decoder_channels, 1);
     tensor *stats = decode_features(g, c, nn_conv(&input, z));
     graph_pop(g);
     return stats;
@@ -120,7 +120,9 @@ bool dvae_is_codebook(const char *name)
 
 static tensor *codebook_of(graph *g, const dvae_config *c)
 {
-    parameter_spec spec = { STORE_LEARNT, DTYPE_F32, STORE_NORMAL, 1.0f, false };
+    parameter_spec spec = {
+        .kind = STORE_LEARNT, .type = DTYPE_F32, .init = STORE_NORMAL, .deviation = 1.0f
+    };
     return graph_parameter(g, codebook_name, spec, 2, (int64_t[]){ c->codes, c->code_channels });
 }
 
@@ -134,7 +136,7 @@ tensor *dvae_decode_tokens(graph *g, const dvae_config *c, tensor *tokens)
 {
     if (dvae_is_vq(c)) return dvae_decoder(g, c, op_embedding(codebook_of(g, c), tokens));
     graph_push(g, "decoder");
-    conv_weights input = nn_conv_weights(g, "input", c->codes, c->decoder_channels, 1);
+    conv_weights input = nn_wide_conv_weights(g, "input", c->codes, c->decoder_channels, 1);
     tensor *matrix = op_reshape(input.weight, 2, (int64_t[]){ c->decoder_channels, c->codes });
     tensor *table = op_contiguous(op_permute(matrix, (int[]){ 1, 0 })); /* [K,C] */
     tensor *stats = decode_features(g, c, op_add(op_embedding(table, tokens), input.bias));
@@ -159,7 +161,7 @@ void dvae_update_codebook(graph *g, const dvae_config *c, const dvae_losses *l, 
                           tensor *finite)
 {
     int64_t k = c->codes, d = c->code_channels;
-    parameter_spec state = { STORE_STATE, DTYPE_F32, STORE_ZEROS, 0.0f, false };
+    parameter_spec state = { .kind = STORE_STATE, .type = DTYPE_F32, .init = STORE_ZEROS };
     tensor *usage = graph_parameter(g, "codebook_usage", state, 1, &k);
     tensor *mean = graph_parameter(g, "codebook_mean", state, 2, (int64_t[]){ k, d });
 
@@ -208,7 +210,7 @@ dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae
         z = quantise(g, c, encoded, &l);
     } else {
         l.tokens = op_argmax_last(encoded);
-        z = op_gumbel_softmax(encoded, controls->temperature, controls->random);
+        z = op_gumbel_softmax_to(encoded, controls->temperature, controls->random, graph_half(g));
         /* The logits are taken for a categorical distribution even while tau > 0 (openai/DALL-E#26). */
         l.regulariser = op_scale(op_sum_all(op_categorical_kl(encoded)), 1.0f / values);
     }

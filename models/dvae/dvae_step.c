@@ -17,6 +17,7 @@ static void gather(const dvae_config *c, const division *d, dvae_losses *l)
 bool dvae_step_build(dvae_step *s, store *st, const dvae_config *c, error *err)
 {
     if (!(s->graph = graph_create(st, err))) return false;
+    graph_set_half(s->graph, training_half_type(&c->training));
     graph *g = s->graph;
     int64_t samples = training_samples(&c->training);
     s->pixels =
@@ -27,9 +28,9 @@ bool dvae_step_build(dvae_step *s, store *st, const dvae_config *c, error *err)
     dvae_controls controls = { op_slice(s->schedule, 0, 0, 1), op_slice(s->schedule, 0, 1, 1), s->random,
                                &s->division };
     s->losses = dvae_loss(g, c, s->pixels, &controls);
-    graph_backward(g, s->losses.loss);
-    gather(c, &s->division, &s->losses);
     const optimizer_settings o = training_optimizer(&c->training);
+    optimizer_backward(g, s->losses.loss, &o);
+    gather(c, &s->division, &s->losses);
     s->optimizer = optimizer_append_divided(g, s->losses.loss, &o, &s->division);
     if (dvae_is_vq(c) && s->optimizer) {
         tensor *finite = op_cast(op_slice(optimizer_status(s->optimizer), 0, 2, 1), DTYPE_I32);

@@ -41,5 +41,5 @@ bool prior_config_check(const prior_config *c, const prior_shape *shape, error *
     if (shape && shape->side < 1)
         return error_set(err, ERROR_USAGE, "prior: %lld image tokens a side; the dVAE gives none",
                          (long long)shape->side);
-    return training_check(&c->training, "prior", err);
+    return training_check_scaled(&c->training, "prior", err);
 }

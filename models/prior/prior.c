@@ -21,20 +21,31 @@ mask prior_mask(const prior_config *c, const prior_shape *shape, int64_t layer)
     return m;
 }
 
-static block_weights declare_block(graph *g, const prior_config *c, int64_t number)
+static block_weights declare_block(graph *g, const prior_config *c, int64_t number, bool scaled)
 {
     /* What residual branches add is scaled down by the depth, so that the sum's size does not grow with
      * it. */
     float deviation = (float)c->initial_deviation, out = deviation / sqrtf(2.0f * (float)c->layers);
-    block_weights w;
+    block_weights w = { .scale = { NULL } };
     graph_push(g, "block%lld", (long long)number);
+    graph_set_block(g, scaled ? 2 * (int)number - 1 : 0);
     w.norm1 = nn_norm_weights(g, "norm1", c->size);
     w.attention = nn_attention_weights(g, "attention", c->size, c->heads, deviation, out);
+    graph_set_block(g, scaled ? 2 * (int)number : 0);
     w.norm2 = nn_norm_weights(g, "norm2", c->size);
     w.up = nn_linear_weights(g, "up", c->size, c->size * c->mlp_factor, true, deviation);
     w.down = nn_linear_weights(g, "down", c->size * c->mlp_factor, c->size, true, out);
+    graph_set_block(g, 0);
     graph_pop(g);
     return w;
+}
+
+/* As in the paper, attention and MLP are a residual block each: two scales a layer. */
+static void declare_scales(graph *g, const prior_config *c, block_weights *blocks)
+{
+    tensor *scales = nn_block_scales(g, 2 * c->layers, training_block_start(&c->training));
+    for (int64_t i = 0; blocks && i < 2 * c->layers; ++i)
+        blocks[i / 2].scale[i % 2] = op_slice(scales, 0, i, 1);
 }
 
 prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *shape)
@@ -42,21 +53,23 @@ prior_weights prior_declare(graph *g, const prior_config *c, const prior_shape *
     float deviation = (float)c->initial_deviation;
     int64_t t = c->text_tokens, v = c->text_vocabulary, k = shape->codes, size = c->size;
     prior_weights w = { 0 };
-    w.text_table = nn_weight(g, "text_embedding", deviation, 2, (int64_t[]){ v, size });
-    w.padding = nn_weight(g, "padding_embedding", deviation, 2, (int64_t[]){ t, size });
-    w.text_position = nn_weight(g, "text_position", deviation, 2, (int64_t[]){ t, size });
-    w.image_table = nn_weight(g, "image_embedding", deviation, 2, (int64_t[]){ k, size });
-    w.row = nn_weight(g, "row_embedding", deviation, 2, (int64_t[]){ shape->side, size });
-    w.column = nn_weight(g, "column_embedding", deviation, 2, (int64_t[]){ shape->side, size });
+    w.text_table = nn_embedding(g, "text_embedding", deviation, v, size);
+    w.padding = nn_embedding(g, "padding_embedding", deviation, t, size);
+    w.text_position = nn_embedding(g, "text_position", deviation, t, size);
+    w.image_table = nn_embedding(g, "image_embedding", deviation, k, size);
+    w.row = nn_embedding(g, "row_embedding", deviation, shape->side, size);
+    w.column = nn_embedding(g, "column_embedding", deviation, shape->side, size);
     w.blocks = graph_allocate(g, (size_t)c->layers * sizeof *w.blocks);
-    for (int64_t i = 0; w.blocks && i < c->layers; ++i) w.blocks[i] = declare_block(g, c, i + 1);
+    const bool scaled = graph_half(g) != DTYPE_F32 && training_block_start(&c->training) > 0;
+    for (int64_t i = 0; w.blocks && i < c->layers; ++i) w.blocks[i] = declare_block(g, c, i + 1, scaled);
+    if (scaled) declare_scales(g, c, w.blocks);
     w.norm = nn_norm_weights(g, "norm", size);
     if (c->tie_embeddings) {
         w.text_logits.weight = w.text_table;
         w.image_logits.weight = w.image_table;
     } else {
-        w.text_logits = nn_linear_weights(g, "text_logits", size, v, false, deviation);
-        w.image_logits = nn_linear_weights(g, "image_logits", size, k, false, deviation);
+        w.text_logits = nn_unembedding_weights(g, "text_logits", size, v, deviation);
+        w.image_logits = nn_unembedding_weights(g, "image_logits", size, k, deviation);
     }
     return w;
 }
@@ -103,10 +116,17 @@ static tensor *drop(const prior_config *c, tensor *x, tensor *random)
     return random && c->dropout > 0 ? op_dropout(x, (float)c->dropout, random) : x;
 }
 
+/* What a residual block reads of x; `scale` of its gradient, or NULL. */
+static tensor *branch_off(tensor *x, tensor *scale)
+{
+    return scale ? op_block_begin(x, scale, graph_half(x->graph)) : x;
+}
+
 /* residual + drop(x W^T + bias) */
 static tensor *add_branch(const prior_config *c, const linear_weights *w, tensor *x, tensor *residual,
-                          tensor *random)
+                          tensor *scale, tensor *random)
 {
+    if (scale) return op_block_end(residual, drop(c, nn_linear(w, x), random), scale);
     if (random && c->dropout > 0) return op_add(residual, drop(c, nn_linear(w, x), random));
     return nn_linear_add(w, x, residual);
 }
@@ -122,10 +142,11 @@ tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, ten
                     tensor *random, attention_fill *fill)
 {
     if (c->recompute) graph_recompute_begin(g);
-    tensor *mixed = nn_attention(&w->attention, nn_norm(&w->norm1, x), pattern, fill);
-    tensor *h = add_branch(c, &w->attention.output, mixed, x, random);
-    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, h), w->up.weight, w->up.bias);
-    h = add_branch(c, &w->down, wide, h, random);
+    tensor *seen = nn_norm(&w->norm1, branch_off(x, w->scale[0]));
+    tensor *mixed = nn_attention(&w->attention, seen, pattern, fill);
+    tensor *h = add_branch(c, &w->attention.output, mixed, x, w->scale[0], random);
+    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, branch_off(h, w->scale[1])), w->up.weight, w->up.bias);
+    h = add_branch(c, &w->down, wide, h, w->scale[1], random);
     if (c->recompute) graph_recompute_end(g);
     return h;
 }
@@ -135,7 +156,8 @@ tensor *prior_states(graph *g, const prior_config *c, const prior_shape *shape, 
 {
     tensor *x = op_concat(2, (tensor *[]){ prior_embed_text(w, text), prior_embed_image(w, places, image) },
                           1); /* [B,S,C] */
-    x = drop(c, x, random);
+    /* With gradient scales the identity path stays F32. */
+    x = drop(c, w->blocks && w->blocks[0].scale[0] ? x : nn_half(x), random);
     for (int64_t i = 0; w->blocks && i < c->layers; ++i) {
         mask pattern = prior_mask(c, shape, i + 1);
         graph_push(g, "block%lld", (long long)i + 1);
@@ -148,12 +170,12 @@ tensor *prior_states(graph *g, const prior_config *c, const prior_shape *shape, 
 tensor *prior_image_logits(const prior_config *c, const prior_weights *w, tensor *states)
 {
     int64_t t = c->text_tokens;
-    return nn_linear(&w->image_logits, op_contiguous(op_slice(states, 1, t - 1, states->dim[1] - t)));
+    return nn_linear_wide(&w->image_logits, op_contiguous(op_slice(states, 1, t - 1, states->dim[1] - t)));
 }
 
 tensor *prior_text_logits(const prior_config *c, const prior_weights *w, tensor *states)
 {
-    return nn_linear(&w->text_logits, op_contiguous(op_slice(states, 1, 0, c->text_tokens - 1)));
+    return nn_linear_wide(&w->text_logits, op_contiguous(op_slice(states, 1, 0, c->text_tokens - 1)));
 }
 
 prior_losses prior_loss(graph *g, const prior_config *c, const prior_shape *shape, tensor *text, tensor *read,

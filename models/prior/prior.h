@@ -42,6 +42,7 @@ bool prior_config_check(const prior_config *c, const prior_shape *shape, error *
 mask prior_mask(const prior_config *c, const prior_shape *shape, int64_t layer);
 
 typedef struct block_weights {
+    tensor *scale[2]; /* precision=paper: of the gradients of attention and of the MLP, [1] each; or NULL */
     norm_weights norm1, norm2;
     attention_weights attention;
     linear_weights up, down;

@@ -38,11 +38,13 @@ static void gather(const division *d, prior_losses *l)
 bool prior_step_build(prior_step *s, store *st, const prior_config *c, const prior_shape *shape, error *err)
 {
     if (!(s->graph = graph_create(st, err))) return false;
+    graph_set_half(s->graph, training_half_type(&c->training));
+    store_set_trained_type(st, training_stored_type(&c->training));
     build_loss(s, c, shape, true);
-    graph_backward(s->graph, s->losses.loss);
+    const optimizer_settings o = training_optimizer(&c->training);
+    optimizer_backward(s->graph, s->losses.loss, &o);
     gather(&s->division, &s->losses);
     keep_losses(s);
-    const optimizer_settings o = training_optimizer(&c->training);
     s->optimizer = optimizer_append_divided(s->graph, s->losses.loss, &o, &s->division);
     return true;
 }

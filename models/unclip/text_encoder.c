@@ -35,13 +35,12 @@ static text_block declare_block(graph *g, const text_encoder_config *c)
 
 text_encoder *text_encoder_declare(graph *g, const text_encoder_config *c)
 {
-    const int64_t table[2] = { c->rows, c->width }, places[2] = { c->tokens, c->width };
     text_encoder *w = graph_allocate(g, sizeof *w);
     if (!w) return NULL;
     graph_push(g, "text");
-    w->table = nn_weight(g, "embedding", 0.02f, 2, table);
-    w->padding = nn_weight(g, "padding", 0.02f, 2, places);
-    w->position = nn_weight(g, "position", 0.01f, 2, places);
+    w->table = nn_embedding(g, "embedding", 0.02f, c->rows, c->width);
+    w->padding = nn_embedding(g, "padding", 0.02f, c->tokens, c->width);
+    w->position = nn_embedding(g, "position", 0.01f, c->tokens, c->width);
     w->block = graph_allocate(g, (size_t)c->layers * sizeof *w->block);
     w->count = w->block ? c->layers : 0;
     for (int64_t i = 0; i < w->count; ++i) {
@@ -84,7 +83,7 @@ tensor *text_encoder_apply(graph *g, const text_encoder_config *c, const text_en
     if (!w) return graph_poison(g);
     graph_push(g, "text");
     tensor *x = op_add(op_embedding_padded(w->table, w->padding, ids), w->position);
-    x = drop(c, x, random);
+    x = drop(c, nn_half(x), random);
     for (int64_t i = 0; i < w->count; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);
         if (c->recompute) graph_recompute_begin(g);

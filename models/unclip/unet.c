@@ -283,7 +283,7 @@ static tensor *residual(const unet_inputs *in, const unet_block *w, tensor *x)
     double dropout = in->random ? in->config->dropout : 0;
     tensor *h = nn_conv(&w->conv1, turned(norm_silu(in, &w->norm1, x, NULL, NULL), w->turn));
     int64_t channels = tensor_last(h);
-    tensor *both = nn_linear(&w->time, in->time), /* [B,2 channels] */
+    tensor *both = nn_linear_wide(&w->time, in->time), /* [B,2 channels] */
         *scale = op_contiguous(op_slice(both, 1, 0, channels)),
            *shift = op_contiguous(op_slice(both, 1, channels, channels));
     h = norm_silu(in, &w->norm2, h, scale, shift);
@@ -354,11 +354,12 @@ static tensor *go_up(const unet_inputs *in, int level, const unet_level *w, tens
     return x;
 }
 
+/* F32: one row a picture. */
 static tensor *time_embedding(const unet_config *c, const unet *w, tensor *time, tensor *embedding)
 {
     tensor *h = op_timestep_embedding(time, c->channels, PERIOD);
     h = op_linear_activation(h, w->time1.weight, w->time1.bias, ACTIVATION_SILU);
-    h = embedding ? nn_linear_add(&w->time2, h, embedding) : nn_linear(&w->time2, h);
+    h = embedding ? nn_linear_add(&w->time2, h, embedding) : nn_linear_wide(&w->time2, h);
     return op_activation(h, ACTIVATION_SILU);
 }
 
@@ -374,7 +375,7 @@ tensor *unet_apply(graph *g, const unet_config *c, const unet *w, tensor *x, ten
     x = named_block(&in, "middle1", &w->middle[0], x);
     x = named_block(&in, "middle2", &w->middle[1], x);
     for (int i = c->levels - 1; i >= 0; --i) x = go_up(&in, i, &w->up[i], x, &kept);
-    x = nn_conv(&w->out, norm_silu(&in, &w->norm, x, NULL, NULL));
+    x = nn_conv_wide(&w->out, norm_silu(&in, &w->norm, x, NULL, NULL));
     graph_pop(g);
     return x;
 }

@@ -40,13 +40,14 @@ bool upsampler_step_build(upsampler_step *s, store *st, const upsampler_config *
 {
     diffusion process;
     if (!(s->graph = graph_create(st, err)) || !upsampler_process(c, &process, err)) return false;
+    graph_set_half(s->graph, training_half_type(&c->training));
     make_inputs(s, c);
     s->losses = loss_of(s, c, &process);
     diffusion_free(&process);
-    graph_backward(s->graph, s->losses.loss);
+    const optimizer_settings o = training_optimizer(&c->training);
+    optimizer_backward(s->graph, s->losses.loss, &o);
     s->division = training_division(&c->training, s->random);
     gather(&s->division, &s->losses);
-    const optimizer_settings o = training_optimizer(&c->training);
     s->optimizer = optimizer_append_divided(s->graph, s->losses.loss, &o, &s->division);
     keep(&s->losses);
     return true;

@@ -204,6 +204,48 @@ static void foreign_types_and_unaligned_files(void **state)
     safetensors_close(f);
 }
 
+/* 1-6-9 stands there as U16, which other readers know, and the metadata says what it is. */
+static void types_of_our_own(void **state)
+{
+    error err = { 0 };
+    static const uint16_t mean[3] = { 0x7ffe, 0x8001, 0 };
+    char long_name[1100];
+    memset(long_name, 'x', sizeof long_name);
+    long_name[sizeof long_name - 1] = '\0';
+    safetensors_writer *w = safetensors_writer_create();
+    assert_true(safetensors_add(w, "mean", DTYPE_F169, 1, (int64_t[]){ 3 }, mean, 6, &err));
+    assert_true(safetensors_add(w, "half", DTYPE_F16, 1, (int64_t[]){ 3 }, mean, 6, &err));
+    assert_false(safetensors_add(w, long_name, DTYPE_UF610, 1, (int64_t[]){ 3 }, mean, 6, &err));
+    assert_non_null(strstr(err.message, "too long for its type to be stated"));
+    assert_true(safetensors_add(w, long_name, DTYPE_F16, 1, (int64_t[]){ 3 }, mean, 6, &err));
+    assert_true(safetensors_write(w, *state, &err));
+    safetensors_writer_destroy(w);
+    safetensors *f = safetensors_open(*state, &err);
+    assert_non_null(f);
+    const safetensors_tensor *t = safetensors_find(f, "mean");
+    assert_true(t->loadable && t->type == DTYPE_F169 && dtype_load(t->type, t->data, 0) == 15.96875f);
+    assert_string_equal(t->type_name, "F169");
+    assert_string_equal(safetensors_metadata(f, "dtype.mean"), "F169");
+    assert_null(safetensors_metadata(f, "dtype.half"));
+    assert_true(safetensors_find(f, "half")->type == DTYPE_F16);
+    safetensors_close(f);
+#define SAID(dtype, said) \
+    "{\"__metadata__\":{\"dtype.a\":\"" said "\"},\"a\":{\"dtype\":\"" dtype \
+    "\",\"shape\":[2],\"data_offsets\":[0,4]}}"
+    write_raw(*state, SAID("F16", "float16"), 4); /* others may say what they like */
+    assert_non_null(f = safetensors_open(*state, &err));
+    assert_true(safetensors_find(f, "a")->loadable);
+    safetensors_close(f);
+    write_raw(*state, SAID("U16", "F17"), 4);
+    assert_non_null(f = safetensors_open(*state, &err));
+    assert_false(safetensors_find(f, "a")->loadable);
+    assert_string_equal(safetensors_find(f, "a")->type_name, "U16");
+    safetensors_close(f);
+    write_raw(*state, SAID("U16", "BF16"), 4);
+    assert_null(safetensors_open(*state, &err));
+    assert_non_null(strstr(err.message, "tensor 'a' is said to hold BF16, which is not stored as U16"));
+}
+
 static void malformed_headers(void **state)
 {
 #define A(dtype, shape, offsets) \
@@ -330,6 +372,7 @@ int main(void)
         TEST(a_source_that_fails),
         TEST(no_tensors_at_all),
         TEST(foreign_types_and_unaligned_files),
+        TEST(types_of_our_own),
         TEST(malformed_headers),
         TEST(foreign_files),
         TEST(every_truncation_is_refused),

@@ -57,6 +57,9 @@ static const char *const prior_sets[] = { "text_vocabulary=300",
                                           "caption_stray_words=0.3",
                                           "schedule=plateau",
                                           "plateau_patience=1",
+                                          "precision=paper",
+                                          "variance_clip=5",
+                                          "rounding=stochastic",
                                           NULL };
 
 /* ---- The training process: self KIND RUN new|resume DATA DVAE ---- */

@@ -4,6 +4,7 @@
  * the entry and the second from another.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/ops.h"
+#include "host/train/checkpoint.h"
 #include "host/train/optimizer.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 enum { COUNT = 7, STEPS = 9 };
@@ -177,6 +179,152 @@ static void test_nothing_to_train(void **state)
     close_fixture(f);
 }
 
+/* ---- Types ---- */
+
+/* A weight in F16, one in F32, and one that stays wide; loss as if all were F32. */
+static void open_typed(fixture *f, const optimizer_settings *settings)
+{
+    error err;
+    f->store = store_create(f->device, &err);
+    f->graph = graph_create(f->store, &err);
+    graph *g = f->graph;
+    f->x = graph_input(g, "x", DTYPE_F32, 1, (int64_t[]){ COUNT });
+    const parameter_spec plain = { STORE_PARAMETER, DTYPE_F32, STORE_NORMAL, 1.0f, true };
+    parameter_spec half = plain, wide = plain;
+    half.type = DTYPE_F16;
+    wide.wide = true;
+    tensor *loss = NULL;
+    const parameter_spec *specs[] = { &half, &plain, &wide };
+    for (int i = 0; i < 3; ++i) {
+        tensor *w = graph_parameter(g, (const char *[]){ "half", "plain", "wide" }[i], *specs[i], 1,
+                                    (int64_t[]){ COUNT });
+        tensor *one = op_sum_all(op_mul(op_square(op_cast(w, DTYPE_F32)), f->x));
+        loss = loss ? op_add(loss, one) : one;
+    }
+    graph_backward(g, loss);
+    f->optimizer = optimizer_append(g, loss, settings);
+    if (!graph_compile(g, 3, "batch", &err)) fail_msg("%s", err.message);
+}
+
+static void typed_steps(fixture *f, int first, int count)
+{
+    error err;
+    for (int step = first; step < first + count; ++step) {
+        float x[COUNT];
+        for (int i = 0; i < COUNT; ++i) x[i] = 1.5f + (float)sin(i + 2 * step);
+        if (!graph_write(f->x, x, &err) || !optimizer_schedule(f->optimizer, step, 0.003, 0.75, &err) ||
+            !graph_run(f->graph, &err) || !device_finish(f->device, &err))
+            fail_msg("%s", err.message);
+    }
+}
+
+static void assert_type(const fixture *f, const char *name, dtype type)
+{
+    const store_entry *e = store_find(f->store, name);
+    assert_non_null(e);
+    assert_string_equal(dtype_name(e->type), dtype_name(type));
+}
+
+static bool same_values(const fixture *a, const fixture *b, const char *name)
+{
+    error err;
+    char x[4 * COUNT] = { 0 }, y[4 * COUNT] = { 0 };
+    assert_true(store_read(a->store, store_find(a->store, name), x, &err) &&
+                store_read(b->store, store_find(b->store, name), y, &err));
+    return memcmp(x, y, sizeof x) == 0;
+}
+
+static const optimizer_settings typed = { .beta1 = 0.9f,
+                                          .beta2 = 0.96f,
+                                          .epsilon = 1e-8f,
+                                          .decay = 0.045f,
+                                          .ema = true,
+                                          .mean_type = DTYPE_F169,
+                                          .variance_type = DTYPE_UF610,
+                                          .variance_limit = 5.0f,
+                                          .stochastic = true,
+                                          .seed = 11 };
+static const char *const typed_names[] = {
+    "half", "plain", "wide", "adam.mean.half", "adam.variance.half", "adam.variance.wide", "ema.half"
+};
+enum { TYPED_NAMES = sizeof typed_names / sizeof *typed_names };
+
+/* Entries of all types go on from a checkpoint as if nothing had been, rounding at random, too. */
+static void test_types_and_checkpoint(void **state)
+{
+    fixture *f = *state, whole = { .device = f->device }, first = whole, second = whole;
+    char path[] = "dalle-optimizer-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    error err;
+    open_typed(&whole, &typed);
+    assert_type(&whole, "half", DTYPE_F16);
+    assert_type(&whole, "adam.mean.half", DTYPE_F169);
+    assert_type(&whole, "adam.variance.half", DTYPE_UF610);
+    assert_type(&whole, "adam.mean.plain", DTYPE_F169);
+    assert_type(&whole, "adam.mean.wide", DTYPE_F32);
+    assert_type(&whole, "adam.variance.wide", DTYPE_F32);
+    assert_type(&whole, "ema.half", DTYPE_F32);
+    typed_steps(&whole, 0, 8);
+    open_typed(&first, &typed);
+    typed_steps(&first, 0, 4);
+    assert_true(checkpoint_save(first.store, path, NULL, 0, &err));
+    open_typed(&second, &typed);
+    if (!checkpoint_load(second.store, path, NULL, &err)) fail_msg("%s", err.message);
+    typed_steps(&second, 4, 4);
+    for (int i = 0; i < TYPED_NAMES; ++i)
+        if (!same_values(&whole, &second, typed_names[i])) fail_msg("'%s' went another way", typed_names[i]);
+    remove(path);
+    close_fixture(&whole);
+    close_fixture(&first);
+    close_fixture(&second);
+}
+
+/* What a run of other types has saved is refused. */
+static void test_mixed_types(void **state)
+{
+    fixture *f = *state, a = { .device = f->device }, b = a;
+    char path[] = "dalle-optimizer-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    error err;
+    optimizer_settings other = typed;
+    other.mean_type = DTYPE_F32;
+    open_typed(&a, &typed);
+    open_typed(&b, &other);
+    assert_true(checkpoint_save(a.store, path, NULL, 0, &err));
+    assert_false(checkpoint_load(b.store, path, NULL, &err));
+    assert_non_null(strstr(err.message, "'adam.mean.half' is stored as F169, the model's is F32"));
+    remove(path);
+    close_fixture(&a);
+    close_fixture(&b);
+}
+
+/* Rounding at random is of the 16-bit values alone, and another with another seed. */
+static void test_rounding(void **state)
+{
+    fixture *f = *state, a = { .device = f->device }, b = a, c = a;
+    optimizer_settings other = typed, nearest = typed;
+    other.seed = 12;
+    nearest.stochastic = false;
+    open_typed(&a, &typed);
+    open_typed(&b, &other);
+    open_typed(&c, &nearest);
+    typed_steps(&a, 0, 4);
+    typed_steps(&b, 0, 4);
+    typed_steps(&c, 0, 4);
+    for (int i = 0; i < TYPED_NAMES; ++i) {
+        bool wide = strstr(typed_names[i], "wide") != NULL;
+        assert_true(same_values(&a, &b, typed_names[i]) == wide);
+        assert_true(same_values(&a, &c, typed_names[i]) == wide);
+    }
+    close_fixture(&a);
+    close_fixture(&b);
+    close_fixture(&c);
+}
+
 int main(void)
 {
     fixture f = { 0 };
@@ -189,6 +337,9 @@ int main(void)
         cmocka_unit_test_prestate(test_against_doubles, &f),
         cmocka_unit_test_prestate(test_skipped, &f),
         cmocka_unit_test_prestate(test_nothing_to_train, &f),
+        cmocka_unit_test_prestate(test_types_and_checkpoint, &f),
+        cmocka_unit_test_prestate(test_mixed_types, &f),
+        cmocka_unit_test_prestate(test_rounding, &f),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     device_close(f.device);

@@ -26,7 +26,7 @@ static tensor *autoencode(graph *g, const toy_config *c, tensor *pixels, tensor 
                    out = nn_linear_weights(g, "decode", c->size, values, true, deviation);
     tensor *x = op_affine(op_cast(pixels, DTYPE_F32), 1.0f / 255.0f, 0.0f);
     *wanted = op_reshape(x, 2, (int64_t[]){ pixels->dim[0], values });
-    return nn_linear(&out, nn_linear(&in, *wanted));
+    return nn_linear_wide(&out, nn_linear(&in, *wanted));
 }
 
 void toy_fit(toy_config *c, int64_t pictures)
@@ -48,15 +48,16 @@ static tensor *pixels_input(graph *g, const toy_config *c)
 bool toy_step_build(toy_step *s, store *st, const toy_config *c, error *err)
 {
     if (!(s->graph = graph_create(st, err))) return false;
+    const optimizer_settings o = training_optimizer(&c->training);
+    graph_set_half(s->graph, training_half_type(&c->training));
     tensor *wanted;
     s->pixels = pixels_input(s->graph, c);
     tensor *made = autoencode(s->graph, c, s->pixels, &wanted);
     tensor *loss = op_mean_all(op_square(op_sub(made, wanted)));
     s->random = graph_input(s->graph, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
-    graph_backward(s->graph, loss);
+    optimizer_backward(s->graph, loss, &o);
     s->division = training_division(&c->training, s->random);
     s->loss = division_mean(&s->division, "loss", loss);
-    const optimizer_settings o = training_optimizer(&c->training);
     s->optimizer = optimizer_append_divided(s->graph, s->loss, &o, &s->division);
     graph_keep(s->loss);
     return true;
