@@ -4,17 +4,17 @@
 # or stands still, ends all of them with a line that names it, and the run goes on.
 # SPDX-License-Identifier: MIT
 program=$1 make=$2 folder=$3
-rm -rf "$folder" && mkdir -p "$folder" && cd "$folder" || exit 1
+rm -rf "$folder" && mkdir -p "$folder/scratch" && cd "$folder" || exit 1
 skip() { echo "skipped: $1"; exit 77; }
 fail() { echo "$1"; echo "--- said:"; tail -n 40 said; exit 1; }
 "$program" devices >said 2>&1 || skip "no device"
 command -v mpirun >said || skip "there is no mpirun"
 export POCL_MAX_PTHREAD_COUNT=1 OMPI_MCA_btl_base_warn_component_unused=0
-mpi() { n=$1; shift; timeout 120 mpirun --allow-run-as-root --oversubscribe -n "$n" "$@"; }
+mpi() { n=$1; shift; TMPDIR=$folder/scratch timeout 120 mpirun --allow-run-as-root --oversubscribe -n "$n" "$@"; }
 mpi 1 true >said 2>&1 || skip "mpirun starts nothing here"
 "$make" mine 8 || exit 1
 
-common="-q -s batch=8 -s steps=6 -s log_every=1 -s save_every=4 -s eval_every=3 -s sample_every=0"
+common="-q -s batch=8 -s steps=6 -s log_every=1 -s save_every=4 -s eval_every=2 -s sample_every=0"
 ranks() { n=$1 kind=$2; shift 2; mpi "$n" "$program" train "$kind" $common --share-device "$@" >said 2>&1; }
 trains() { ranks "$@" || fail "this fails: ranks $*"; }
 alone() { kind=$1; shift; "$program" train "$kind" $common "$@" >said 2>&1 || fail "this fails: $kind $*"; }
@@ -36,7 +36,7 @@ alike d2 d1
 alone clip $(new c1) -s accumulate=4 && trains 4 clip $(new c4) && alike c4 c1
 alone prior $(new p1) --dvae d2 -s accumulate=2 && trains 2 prior $(new p2) --dvae d2 && alike p2 p1
 [ "$(ls -d d2/checkpoint.safetensors d2/run.json d2/config.cfg | wc -l)" -eq 3 ] || fail "a run of two is no run"
-ls "${TMPDIR:-/tmp}"/dalle-cl-rank-* >/dev/null 2>&1 && fail "a rank leaves its scratch folder"
+ls scratch/dalle-cl-rank-* >/dev/null 2>&1 && fail "a rank leaves its scratch folder"
 
 # A run goes on with as many ranks, bit for bit, or with one.
 trains 2 dvae $(new s2) -s steps=4
