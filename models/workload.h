@@ -7,6 +7,7 @@
 
 #include "host/train/division.h"
 #include "host/train/optimizer.h"
+#include "host/train/scale.h"
 
 typedef struct workload workload;
 
@@ -53,6 +54,11 @@ typedef struct workload_size {
     double flops; /* of the products, two a multiply-add */
 } workload_size;
 bool workload_plan(workload *w, workload_size *size, error *err);
+
+/* The same of a training step, and one part of it as host/train/scale.h counts it, which is right of a
+ * step in more than one part.  Either way *out is to be given to workload_scale_free. */
+bool workload_scale(workload *w, workload_size *size, scale_step *out, error *err);
+void workload_scale_free(scale_step *s);
 
 /* Allocates, builds kernels, fills inputs and parameters. */
 bool workload_ready(workload *w, error *err);

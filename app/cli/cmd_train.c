@@ -40,14 +40,12 @@ static void forget_half_run(const char *folder, const model_kind *k)
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i) forget(folder, files[i]);
 }
 
-static void catch_interrupts(const cli_call *call, bool first)
+static void explain_interrupts(const cli_call *call, bool first)
 {
     const char *folder = cli_text(call, "run");
     bool resume = cli_flag(call, "resume");
     snprintf(resume_command, sizeof resume_command, "dalle-cl %s --run %s --resume",
              cli_call_command(call)->name, folder);
-    cli_catch_interrupts();
-    cli_catch_closed_pipe();
     cli_interrupt_ends("stopped before the first step; %s",
                        resume ? "the run is as it was" : "nothing of the run was kept");
     if (!resume && first) forget_half_run(folder, cli_call_command(call)->kind);
@@ -99,7 +97,7 @@ static bool train(const cli_call *call, const job *j, const char *data, error *e
     bool first = comm_rank(j->comm) == 0;
     if (first && !run_check(j->run, cli_flag(call, "resume"), err)) return false;
     train_request r = request_of(call, j, data);
-    catch_interrupts(call, first);
+    explain_interrupts(call, first);
     return cli_call_command(call)->kind->train(&r, err);
 }
 
@@ -108,6 +106,8 @@ static bool run_train(const cli_call *call, error *err)
     char *data;
     job j;
     if (!check(call, err) || !cli_lines(call, "data", &data, err)) return false;
+    cli_catch_interrupts(); /* before a driver has threads, which would take the signals */
+    cli_catch_closed_pipe();
     bool ok = job_open(&j, call, err) && train(call, &j, data, err);
     job_close(&j, ok, err);
     free(data);

@@ -97,11 +97,13 @@ void job_close(job *j, bool ok, error *err)
     if (j->comm && rank) log_set_sink(NULL, NULL);
     if (j->scratch[0]) nftw(j->scratch, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     bool together = ok || err->code == ERROR_INTERRUPTED;
-    if (j->comm && !ok && !together) error_prefix(err, "rank %d on '%s'", rank, comm_host(j->comm, rank));
+    char host[64] = "";
+    if (j->comm) snprintf(host, sizeof host, "%s", comm_host(j->comm, rank));
     if (together)
         comm_close(j->comm);
     else
         comm_abandon(j->comm, err);
+    if (j->comm && !together) error_prefix(err, "rank %d on '%s'", rank, host);
     if (j->comm && rank && !ok && together) err->message[0] = '\0';
     j->comm = NULL;
 }

@@ -47,6 +47,8 @@ cli_script(plain ${PROJECT_BINARY_DIR}/plain)
 cli_script(report $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/report)
 cli_script(search $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/search)
 cli_script(upsampler $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/upsampler)
+cli_script(ranks $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/ranks)
+cli_script(plan ${PROJECT_BINARY_DIR}/cli-plan)
 cli_script(eval $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/eval)
 
 add_test(NAME cold_start COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/cold_start.sh $<TARGET_FILE:dalle-cl>

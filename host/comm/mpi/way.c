@@ -6,6 +6,7 @@
 #include "host/comm/started.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,12 +257,23 @@ static bool start_mpi(int *rank, int *count, error *err)
     return true;
 }
 
+/* MPI's own threads get no signals, which are the program's. */
+static bool start_quietly(int *rank, int *count, error *err)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool ok = start_mpi(rank, count, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
+
 bool comm_open_mpi(double timeout, comm **c, error *err)
 {
     int rank, count;
     *c = NULL;
     if (started_count() <= 1) return true;
-    if (!start_mpi(&rank, &count, err)) return false;
+    if (!start_quietly(&rank, &count, err)) return false;
     way *w = calloc(1, sizeof *w);
     if (!w) return error_set(err, ERROR_MEMORY, "out of memory for %d ranks", count);
     *w = (way){ .rank = rank, .count = count, .timeout = timeout, .waits = { -1, -1 } };
