@@ -4,7 +4,8 @@
 #     pocl      PoCL and what it needs, with this machine's C library
 #     none      no driver and no C library
 #     crashes   PoCL, a driver that crashes when it is loaded, one that hangs, one that is no library
-#     old       the folder $OLD_ROOT: an older system's C library, PoCL and linker, unpacked from its packages
+#     old       PoCL over an older system, the folder $OLD_ROOT: packages libc6, libc6-dev, libstdc++6, libgcc-10-dev and
+#               binutils of Debian 11, unpacked; PoCL's own child, the linker, runs with that C library
 # SPDX-License-Identifier: MIT
 set -eu
 kit=$1 folder=$2 case=$3
@@ -84,7 +85,8 @@ case $case in
         ;;
     old)
         [ -d "${OLD_ROOT:-}" ] || { echo "skipped: \$OLD_ROOT names no folder with an older system's files"; exit 77; }
-        cp -R "$OLD_ROOT/." "$root/"
+        take_pocl
+        cp -a --remove-destination "$OLD_ROOT/." "$root/"
         ;;
     *) echo "unknown case '$case'"; exit 2 ;;
 esac
