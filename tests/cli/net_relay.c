@@ -4,7 +4,6 @@
  * them, each DELAY milliseconds late, LOSS in a thousand never.  Which are lost is the same in each run of as
  * many packets.  Says "ready" when it is, and ends with its standard input.
  * SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
