@@ -53,8 +53,8 @@ static void compare(const model_kind *k, const char *precision, const char *half
                     double tolerance)
 {
     float exact[STEPS], got[STEPS];
-    const char *sets[] = { "precision=f32", half, further };
-    const int count = further ? 3 : 2;
+    const char *sets[] = { "precision=f32", half, "loss_scale=64", further }; /* no step is skipped */
+    const int count = further ? 4 : 3;
     bool differs = false;
     train(k, sets, count, exact);
     sets[0] = precision;
@@ -126,10 +126,10 @@ static void test_plan(void **state)
 static void test_memory(void **state)
 {
     (void)state;
-    const model_kind *k = kinds_find("prior");
+    const model_kind *k = kinds_find("decoder");
     int64_t taken[2];
     for (int i = 0; i < 2; ++i) {
-        const char *sets[] = { i ? "precision=mixed" : "precision=f32", "batch=64" };
+        const char *sets[] = { i ? "precision=mixed" : "precision=f32", "batch=32" };
         int64_t before = device_allocated_bytes(hardware);
         workload_size size;
         workload *w = open(k, "tiny", sets, 2);
@@ -141,7 +141,7 @@ static void test_memory(void **state)
         assert_true(taken[i] >= planned && taken[i] <= planned + planned / 4 + (1 << 20));
         workload_destroy(w);
     }
-    assert_true((double)taken[1] < 0.75 * (double)taken[0]);
+    assert_true((double)taken[1] < 0.7 * (double)taken[0]);
 }
 
 static int open_device(void **state)
