@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CHECK_STEPS = 5, TIMED_STEPS = 8, TIMED_SECONDS = 4 };
 
@@ -61,6 +62,8 @@ static void add_entry(workload_size *size, const store_entry *e)
         size->moment_bytes += bytes;
     } else if (e->kind == STORE_AVERAGE) {
         size->ema_bytes += bytes;
+    } else if (e->kind == STORE_ERROR || e->kind == STORE_FIXED) {
+        size->error_bytes += bytes;
     } else if (e->kind == STORE_SUM) {
         size->sum_bytes += bytes;
     } else {
@@ -82,6 +85,7 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     if (!g) return true;
     if (!graph_plan(g, &info, err)) return false;
     for (int i = 0; i < store_count(w->store); ++i) add_entry(size, store_at(w->store, i));
+    size->compressed = powersgd_measure(w->store);
     size->input_bytes = info.input_bytes;
     size->work_bytes = info.work_bytes;
     size->largest_bytes = info.largest_bytes;
@@ -92,6 +96,107 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     }
     size->parts = w->step.division->parts;
     return true;
+}
+
+/* ---- For many ranks ---- */
+
+static int bytes_of_kin(const store_entry *e, store_kind kind)
+{
+    const store_entry *k = store_kin(e, kind);
+    return k ? (int)dtype_bytes(k->type) : 0;
+}
+
+/* Of the name's words up to the first with a digit: "block12" of "block12.attention.query.weight". */
+static size_t block_name(const char *name)
+{
+    size_t digit = strcspn(name, "0123456789");
+    return name[digit] ? digit + strcspn(name + digit, ".") : digit;
+}
+
+static bool same_block(const char *a, const char *b)
+{
+    return block_name(a) == block_name(b) && !strncmp(a, b, block_name(a));
+}
+
+static void add_parameter(scale_step *out, const store_entry *e, const char **last_name)
+{
+    const bool vector = e->rank < 2;
+    const scale_array *before = out->count ? &out->arrays[out->count - 1] : NULL;
+    const int block = before ? before->block + !same_block(e->name, *last_name) : 0;
+    out->arrays[out->count++] = (scale_array){
+        .rows = vector ? e->count : e->dim[0],
+        .columns = vector ? 1 : e->count / e->dim[0],
+        .last = vector ? 0 : e->dim[e->rank - 1],
+        .wide = e->wide,
+        .block = block,
+        .parameter = (int)dtype_bytes(e->type),
+        .moments = bytes_of_kin(e, STORE_MEAN) + bytes_of_kin(e, STORE_VARIANCE),
+        .average = bytes_of_kin(e, STORE_AVERAGE),
+    };
+    *last_name = e->name;
+}
+
+/* Copies of whole parameters in fewer bits, which products read. */
+static void find_copies(const workload *w, scale_step *out)
+{
+    for (int i = 0; i < graph_node_count(w->step.graph); ++i) {
+        const node *n = graph_node_at(w->step.graph, i);
+        const store_entry *of =
+            n->live && !strcmp(n->def->name, "cast_weight") ? graph_entry_of(n->in[0]) : NULL;
+        for (int k = 0, p = 0; of && k < store_count(w->store); ++k) {
+            const store_entry *e = store_at(w->store, k);
+            if (e == of) out->arrays[p].cast = (int)dtype_bytes(n->out[0]->type);
+            p += e->kind == STORE_PARAMETER;
+        }
+    }
+}
+
+/* What leads to the loss is the forward pass. */
+static bool add_flops(const workload *w, scale_step *out, error *err)
+{
+    const graph *g = w->step.graph;
+    const int count = graph_node_count(g);
+    bool *forward = calloc((size_t)count + 1, sizeof *forward);
+    if (!forward) return error_set(err, ERROR_MEMORY, "out of memory for %d nodes", count);
+    if (w->step.loss->from) forward[w->step.loss->from->index] = true;
+    for (int i = count - 1; i >= 0; --i) {
+        const node *n = graph_node_at(g, i);
+        for (int k = 0; forward[i] && k < n->in_count; ++k)
+            if (n->in[k] && n->in[k]->from) forward[n->in[k]->from->index] = true;
+        double *to = division_is_once(w->step.division, n) ? &out->once
+                     : forward[i]                          ? &out->forward
+                                                           : &out->backward;
+        if (n->live) *to += node_flops(n);
+    }
+    free(forward);
+    return true;
+}
+
+bool workload_scale(workload *w, workload_size *size, scale_step *out, error *err)
+{
+    const char *last_name = NULL;
+    *out = (scale_step){ 0 };
+    if (!w->step.graph) return error_set(err, ERROR_USAGE, "only a training step is one for many ranks");
+    if (!workload_plan(w, size, err)) return false;
+    out->arrays = calloc((size_t)store_count(w->store) + 1, sizeof *out->arrays);
+    if (!out->arrays)
+        return error_set(err, ERROR_MEMORY, "out of memory for %d parameters", store_count(w->store));
+    for (int i = 0; i < store_count(w->store); ++i)
+        if (store_at(w->store, i)->kind == STORE_PARAMETER)
+            add_parameter(out, store_at(w->store, i), &last_name);
+    find_copies(w, out);
+    /* Parts' gradients are counted with the arrays. */
+    int64_t sums = size->sum_bytes - size->parameters * (int64_t)sizeof(float);
+    out->state_bytes = size->state_bytes + (sums > 0 ? sums : 0);
+    out->input_bytes = size->input_bytes;
+    out->work_bytes = size->work_bytes;
+    return add_flops(w, out, err);
+}
+
+void workload_scale_free(scale_step *s)
+{
+    free(s->arrays);
+    *s = (scale_step){ 0 };
 }
 
 /* ---- Made-up data ---- */

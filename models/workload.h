@@ -7,6 +7,7 @@
 
 #include "host/train/division.h"
 #include "host/train/optimizer.h"
+#include "host/train/scale.h"
 
 typedef struct workload workload;
 
@@ -42,15 +43,22 @@ void workload_destroy(workload *w);
 typedef struct workload_size {
     int64_t parameters;                               /* numbers that are trained */
     int64_t parameter_bytes, moment_bytes, ema_bytes; /* of the store, by kind */
-    int64_t state_bytes;                              /* codebooks, caches: the rest of the store */
-    int64_t parts;                                    /* that the batch is computed in */
-    int64_t sum_bytes; /* of the store: gradients and the like that are added up over the parts */
+    int64_t error_bytes; /* what is kept of compressed gradients, and what they are multiplied by */
+    powersgd_size compressed;
+    int64_t state_bytes; /* codebooks, caches: the rest of the store */
+    int64_t parts;       /* that the batch is computed in */
+    int64_t sum_bytes;   /* of the store: gradients and the like that are added up over the parts */
     int64_t input_bytes, work_bytes; /* of a part: activations, gradients, scratch, after reuse */
     int64_t largest_bytes;           /* of one tensor, which must fit one buffer */
     char largest_name[96];
     double flops; /* of the products, two a multiply-add */
 } workload_size;
 bool workload_plan(workload *w, workload_size *size, error *err);
+
+/* The same of a training step, and one part of it as host/train/scale.h counts it, which is right of a
+ * step in more than one part.  Either way *out is to be given to workload_scale_free. */
+bool workload_scale(workload *w, workload_size *size, scale_step *out, error *err);
+void workload_scale_free(scale_step *s);
 
 /* Allocates, builds kernels, fills inputs and parameters. */
 bool workload_ready(workload *w, error *err);

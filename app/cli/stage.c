@@ -19,7 +19,52 @@ const model_kind *stage_kind(const cli_call *call, error *err)
                       kinds_count() == 2 ? "neither" : "none of", list);
 }
 
-workload *stage_open(const cli_call *call, device *d, int64_t *batch, error *err)
+/* ---- Many ranks ---- */
+
+static bool is_set_to(const config_table *t, const void *config, const char *key, const char *value)
+{
+    char *text = config_value(config_find(t, key), config);
+    bool same = text && !strcmp(text, value);
+    free(text);
+    return same;
+}
+
+static dtype compressed_type(const config_table *t, const void *config)
+{
+    static const struct {
+        const char *value;
+        dtype type;
+    } types[] = { { "f169", DTYPE_F169 }, { "f16", DTYPE_F16 }, { "bf16", DTYPE_BF16 } };
+    for (size_t i = 0; i < sizeof types / sizeof *types; ++i)
+        if (is_set_to(t, config, "compress_type", types[i].value)) return types[i].type;
+    return DTYPE_F32;
+}
+
+/* Puts the parts of all ranks into the settings, and takes the compression out of them. */
+static bool share_out(const model_kind *k, void *config, scale_job *job, error *err)
+{
+    const config_table *t = k->settings;
+    const int64_t batch = kinds_setting(k, config, "batch");
+    char parts[64];
+    job->parts = kinds_setting(k, config, "accumulate");
+    job->rank = is_set_to(t, config, "compress", "powersgd") ? kinds_setting(k, config, "rank") : 0;
+    job->compressed = compressed_type(t, config);
+    const int64_t all = job->parts * job->ranks;
+    if (batch % all)
+        return error_set(
+            err, ERROR_USAGE,
+            "%s: batch %lld is not divisible by %lld, the parts of %lld ranks with accumulate %lld; use "
+            "--set batch=%lld",
+            k->name, (long long)batch, (long long)all, (long long)job->ranks, (long long)job->parts,
+            (long long)((batch / all + 1) * all));
+    snprintf(parts, sizeof parts, "accumulate=%lld", (long long)all);
+    return config_assign(t, config, parts, "--ranks", err) &&
+           (!job->rank || config_assign(t, config, "compress=none", "--ranks", err));
+}
+
+/* ---- The step ---- */
+
+workload *stage_open_job(const cli_call *call, device *d, int64_t *batch, scale_job *job, error *err)
 {
     const model_kind *k = stage_kind(call, err);
     train_request r = { .preset = cli_text(call, "preset"), .seed = -1 };
@@ -36,10 +81,15 @@ workload *stage_open(const cli_call *call, device *d, int64_t *batch, error *err
     if (config && k->step && request_config(&r, k->settings, config, err)) {
         if (k->fit) k->fit(config, USUAL_PICTURES);
         *batch = kinds_setting(k, config, "batch");
-        w = k->step(d, config, given, err);
+        if (!job || share_out(k, config, job, err)) w = k->step(d, config, given, err);
     }
     free(config);
     return w;
+}
+
+workload *stage_open(const cli_call *call, device *d, int64_t *batch, error *err)
+{
+    return stage_open_job(call, d, batch, NULL, err);
 }
 
 /* ---- The command line ---- */

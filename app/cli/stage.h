@@ -11,6 +11,10 @@
 const model_kind *stage_kind(const cli_call *call, error *err);
 /* *batch becomes its batch. */
 workload *stage_open(const cli_call *call, device *d, int64_t *batch, error *err);
+/* The same for a batch that job->ranks and ->shards share: the step is that of one part, among all
+ * ranks' parts, whose gradients are not compressed; *job becomes what the settings say of its parts and
+ * compression. */
+workload *stage_open_job(const cli_call *call, device *d, int64_t *batch, scale_job *job, error *err);
 
 /* For cli_command.fill: the argument is a kind; and a step's options stand before the command's own. */
 void stage_fill_kinds(cli_command *c);

@@ -22,6 +22,7 @@ struct store {
     int buffer_count;
     bool awaits_values;
     dtype weight_type, trained_type;
+    int ranks;
 };
 
 store *store_create(device *d, error *err)
@@ -34,6 +35,7 @@ store *store_create(device *d, error *err)
     }
     s->device = d;
     s->weight_type = s->trained_type = DTYPE_F32;
+    s->ranks = 1;
     return s;
 }
 
@@ -112,7 +114,10 @@ store_entry *store_declare(store *s, const char *name, store_kind kind, dtype ty
 
 /* Checkpoints have always named kin so, and older programs read them. */
 static const char *const kin_prefix[] = {
-    [STORE_MEAN] = "adam.mean.", [STORE_VARIANCE] = "adam.variance.", [STORE_AVERAGE] = "ema."
+    [STORE_MEAN] = "adam.mean.",
+    [STORE_VARIANCE] = "adam.variance.",
+    [STORE_AVERAGE] = "ema.",
+    [STORE_ERROR] = "powersgd.error.",
 };
 enum { KIN_KINDS = sizeof kin_prefix / sizeof *kin_prefix };
 
@@ -258,6 +263,16 @@ void store_set_trained_type(store *s, dtype type)
 dtype store_trained_type(const store *s)
 {
     return s->trained_type;
+}
+
+void store_set_ranks(store *s, int ranks)
+{
+    s->ranks = ranks;
+}
+
+int store_ranks(const store *s)
+{
+    return s->ranks;
 }
 
 bool store_allocate(store *s, uint64_t seed, error *err)

@@ -19,8 +19,11 @@ typedef enum store_kind {
     STORE_VARIANCE,  /* and of the gradient's square */
     STORE_AVERAGE,   /* of a parameter: its moving average */
     STORE_LEARNT,    /* part of the model like a parameter, but updated by the model itself: a codebook */
+    STORE_ERROR,     /* of a parameter: what a rank has not yet sent of its gradients (host/train/powersgd.h);
+                      * checkpoints hold the sum over ranks */
     STORE_STATE,     /* what such an update needs and a model in use does not: saved in checkpoints alone */
     STORE_CACHE,     /* KV caches and the like: never saved */
+    STORE_FIXED,     /* drawn from the seed, and never changed: never saved */
     STORE_SUM,       /* added up over the parts of a batch: never saved */
     STORE_CONTROL    /* schedules, flags, the step: written by the host before each step; never saved */
 } store_kind;
@@ -80,6 +83,10 @@ dtype store_weight_type(const store *s);
  * For training, which rounds what it updates to this type; a store of another weight type keeps that. */
 void store_set_trained_type(store *s, dtype type);
 dtype store_trained_type(const store *s);
+
+/* How many ranks there are, whose errors add up to what checkpoints hold: 1 unless set. */
+void store_set_ranks(store *s, int ranks);
+int store_ranks(const store *s);
 
 /* Host copies; blocking.  `values` are of the entry's type. */
 bool store_write(store *s, store_entry *e, const void *values, error *err);

@@ -24,6 +24,8 @@ code_statistics
 codebook_update
 sum_squares
 gradient_scale
+householder
+error_feedback
 scales
 block
 attention

@@ -215,8 +215,8 @@ tensor *op_scales_update(tensor *state, tensor *status, const scales_rule *rule)
 /* AdamW (arXiv 1711.05101) with bias correction; schedule F32 [4] = {learning rate, 1 - beta1^t,
  * 1 - beta2^t, 0}; scale = op_gradient_scale: gradients are multiplied by scale[0]; nothing changes when
  * scale[2] is 0.  Parameter, mean and variance are stored in any floating type: rounded to nearest, or with
- * `random` (I32 [4] as above, or NULL) at random, by the draws of the stream.  The step is that of the moments
- * before they are rounded. */
+ * `random` (I32 [4] as above, or NULL) at random, by the draws of the stream.  The step is that of the
+ * moments before they are rounded. */
 typedef struct adamw_terms {
     float beta1, beta2, epsilon, decay;
     float variance_limit; /* the running variance is clipped to it by value; 0: is not */
@@ -226,6 +226,15 @@ tensor *op_adamw(tensor *parameter, tensor *gradient, tensor *mean, tensor *vari
                  tensor *random, const adamw_terms *terms);
 /* average = d average + (1-d) parameter with d = decay[0] (F32 [1], 1 = leave as is) */
 tensor *op_ema(tensor *average, tensor *parameter, tensor *decay);
+
+/* ---- Gradients compressed (host/train/powersgd.h) ----------------------------------------------- */
+/* Rows that are orthonormal and span what those of factor x + shift I do: x [.., r, n], r <= n -> like x */
+tensor *op_householder(tensor *x, float factor, float shift);
+/* error += factor x / scale[0] (F32 [1], or NULL: 1), in place; what is not finite becomes not a number;
+ * returns it */
+tensor *op_error_add(tensor *kept, tensor *x, tensor *scale, float factor);
+/* error -= x if scale[2] (op_gradient_scale), then 0 where it is not finite, in place; returns it */
+tensor *op_error_take(tensor *kept, tensor *x, tensor *scale);
 
 /* ---- A batch in parts (host/train/division.h); random[3] is the part's first sample ------------- */
 /* sum = (0 if that is 0, else sum) + scale x, in place; returns it */

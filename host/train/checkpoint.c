@@ -15,7 +15,8 @@
 
 static bool is_saved(const store_entry *e)
 {
-    return e->kind != STORE_CACHE && e->kind != STORE_SUM && e->kind != STORE_CONTROL;
+    return e->kind != STORE_CACHE && e->kind != STORE_SUM && e->kind != STORE_CONTROL &&
+           e->kind != STORE_FIXED;
 }
 
 static bool is_exported(const store_entry *e)
@@ -76,13 +77,30 @@ static bool read_piece(void *of, int64_t first, int64_t count, void *values, err
     return store_read_part(from->store, from->entry, first, count, values, err);
 }
 
+/* The sum over all ranks, of whose errors each has its share (host/train/powersgd.h). */
+static bool read_errors(void *of, int64_t first, int64_t count, void *values, error *err)
+{
+    const source *from = of;
+    const float ranks = (float)store_ranks(from->store);
+    float *sums = values;
+    if (!store_read_part_f32(from->store, from->entry, first, count, sums, err)) return false;
+    for (int64_t i = 0; i < count; ++i) sums[i] *= ranks;
+    return true;
+}
+
+static dtype saved_type(const store_entry *e)
+{
+    return e->kind == STORE_ERROR ? DTYPE_F32 : e->type;
+}
+
 bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata, int count, error *err)
 {
     bundle b = { 0 };
     bool ok = bundle_start(&b, s, false, metadata, count, err);
     for (int i = 0; ok && i < store_count(s); ++i) {
         const store_entry *e = store_at(s, i);
-        if (is_saved(e)) ok = bundle_add(&b, s, e, e, e->type, read_piece, err);
+        safetensors_source read = e->kind == STORE_ERROR ? read_errors : read_piece;
+        if (is_saved(e)) ok = bundle_add(&b, s, e, e, saved_type(e), read, err);
     }
     ok = ok && safetensors_write(b.writer, path, err);
     bundle_free(&b);
@@ -280,6 +298,26 @@ bool checkpoint_verify(const char *path, error *err)
     return file && !lost;
 }
 
+static bool write_errors(store *s, store_entry *e, const safetensors_tensor *t, error *err)
+{
+    const float *sums = t->data, ranks = (float)store_ranks(s);
+    int64_t most = e->count < STORE_PIECE ? e->count : STORE_PIECE;
+    float *values = malloc((size_t)most * sizeof *values + 1);
+    bool ok = values ? true : error_set(err, ERROR_MEMORY, "out of memory for values of '%s'", e->name);
+    for (int64_t first = 0, now; ok && first < e->count; first += now) {
+        now = e->count - first < most ? e->count - first : most;
+        for (int64_t i = 0; i < now; ++i) values[i] = sums[first + i] / ranks;
+        ok = store_write_part_f32(s, e, first, now, values, err);
+    }
+    free(values);
+    return ok;
+}
+
+static bool load_entry(store *s, store_entry *e, const safetensors_tensor *t, error *err)
+{
+    return e->kind == STORE_ERROR ? write_errors(s, e, t, err) : store_write(s, e, t->data, err);
+}
+
 /* Everything is checked before anything is written, so that a refused file leaves the store as it was. */
 static bool load_all(store *s, const safetensors *file, const char *path, error *err)
 {
@@ -289,10 +327,10 @@ static bool load_all(store *s, const safetensors *file, const char *path, error 
             if (!is_saved(e)) continue;
             const safetensors_tensor *t = find_tensor(file, path, e, false, err);
             if (!t) return false;
-            if (!t->loadable || t->type != e->type)
+            if (!t->loadable || t->type != saved_type(e))
                 return error_set(err, ERROR_FORMAT, "'%s': tensor '%s' is stored as %s, the model's is %s",
-                                 path, e->name, t->type_name, dtype_name(e->type));
-            if (pass && !store_write(s, e, t->data, err)) return false;
+                                 path, e->name, t->type_name, dtype_name(saved_type(e)));
+            if (pass && !load_entry(s, e, t, err)) return false;
         }
     }
     return true;

@@ -18,14 +18,16 @@ struct optimizer {
     graph *graph;
     optimizer_settings settings;
     tensor *control, *status;
-    scaling scaling; /* where gradients are scaled */
-    tensor *random;  /* NULL: rounding is to nearest */
+    powersgd *compressed; /* NULL: none */
+    scaling scaling;      /* where gradients are scaled */
+    tensor *random;       /* NULL: rounding is to nearest */
 };
 
 typedef struct update {
     store_entry *entry;
     tensor *parameter, *gradient;
-    int number; /* in order of first use */
+    int number;     /* in order of first use */
+    int compressed; /* from 1 on; 0: it is not */
 } update;
 
 static bool is_known(const update *updates, int count, const tensor *parameter)
@@ -81,7 +83,7 @@ static int find_updates(graph *g, update **updates)
             tensor *gradient = is_known(*updates, count, t) ? NULL : graph_gradient(g, t);
             if (!gradient) continue;
             if (count == capacity && !grow(updates, &capacity)) return -1;
-            (*updates)[count] = (update){ e, t, gradient, count };
+            (*updates)[count] = (update){ e, t, gradient, count, 0 };
             ++count;
         }
     }
@@ -89,15 +91,67 @@ static int find_updates(graph *g, update **updates)
     return merge(*updates, count);
 }
 
+/* ---- Compressed gradients ---- */
+
+static void swap_updates(update *a, update *b)
+{
+    update kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void refuse_rank(const optimizer *o, const update *updates, int count)
+{
+    const store_entry *best = NULL;
+    for (int i = 0; i < count; ++i)
+        if (!best || powersgd_rank_most(updates[i].entry) > powersgd_rank_most(best)) best = updates[i].entry;
+    int64_t most = powersgd_rank_most(best);
+    if (most < 1)
+        graph_fail(o->graph, "no gradient is a matrix that can be compressed; use compress=none");
+    else
+        graph_fail(
+            o->graph,
+            "compressed to rank %lld no gradient becomes smaller; use rank=%lld, at which that of '%s' still "
+            "does, or less, or compress=none",
+            (long long)o->settings.compress.rank, (long long)most, best->name);
+}
+
+/* Adds the gradients that are to be compressed to their errors, and puts their updates behind the others, of
+ * which it returns how many there are. */
+static int compress_some(optimizer *o, const division *d, update *updates, int count)
+{
+    const powersgd_settings *s = &o->settings.compress;
+    if (s->rank < 1 || !(o->compressed = powersgd_create(o->graph, s, count))) return count;
+    const scaling_settings *scaling = &o->settings.scaling;
+    tensor *scales = scaling_is_on(scaling) ? scaling_scales(scaling, o->graph) : NULL;
+    int whole = 0;
+    for (int i = 0; i < count; ++i) {
+        update *u = &updates[i];
+        if (powersgd_takes(s, u->entry))
+            u->compressed = 1 + powersgd_add(o->compressed, u->entry, u->gradient,
+                                             scaling_scale_of(scaling, scales, u->entry), d->parts);
+        else
+            swap_updates(u, &updates[whole++]);
+    }
+    if (whole == count) refuse_rank(o, updates, count);
+    return whole;
+}
+
+/* Made where it is wanted: it need not be kept from the norm to the update. */
+static tensor *gradient_of(const optimizer *o, const update *u)
+{
+    return u->compressed ? powersgd_gradient(o->compressed, u->compressed - 1) : u->gradient;
+}
+
 /* Sum of squares of all gradients, in groups of as many as a node takes.  A loss that is not finite
  * makes the sum so too: 0 * loss is 0 or not a number. */
-static tensor *gradient_squares(tensor *loss, const update *updates, int count)
+static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *updates, int count)
 {
     tensor *total = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
     for (int first = 0; first < count; first += NODE_INPUTS_MAX) {
         tensor *group[NODE_INPUTS_MAX];
         int size = count - first < NODE_INPUTS_MAX ? count - first : NODE_INPUTS_MAX;
-        for (int i = 0; i < size; ++i) group[i] = updates[first + i].gradient;
+        for (int i = 0; i < size; ++i) group[i] = gradient_of(o, &updates[first + i]);
         total = op_add(total, op_sum_squares(size, group));
     }
     return total;
@@ -117,7 +171,7 @@ static bool append_scaling(optimizer *o, tensor *loss, const update *updates, in
     if (!of || !gradients) return false;
     for (int i = 0; i < count; ++i) {
         of[i] = updates[i].entry;
-        gradients[i] = updates[i].gradient;
+        gradients[i] = gradient_of(o, &updates[i]);
     }
     o->scaling = scaling_append(&o->settings.scaling, g, loss, count, of, gradients, o->settings.clip);
     o->status = scaling_whole(&o->scaling);
@@ -151,21 +205,32 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
                                 .decay = e->decay ? s->decay : 0.0f,
                                 .variance_limit = s->variance_limit,
                                 .stream = rounding_stream(e) };
-    tensor *next = op_adamw(u->parameter, u->gradient, graph_entry(g, mean), graph_entry(g, variance),
+    tensor *next = op_adamw(u->parameter, gradient_of(o, u), graph_entry(g, mean), graph_entry(g, variance),
                             schedule, factor, rounds ? o->random : NULL, &terms);
     graph_update(next);
+    if (u->compressed) powersgd_keep(o->compressed, u->compressed - 1, factor);
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
-/* The parts' gradients become the batch's. */
-static void average_parts(const division *d, graph *g, update *updates, int count)
+/* The parts' gradients become the batch's; what passes through an exchange comes to it as this rank's own. */
+static void average_parts(const optimizer *o, const division *d, update *updates, int count)
 {
+    graph *g = o->graph;
+    const char **names = graph_allocate(g, ((size_t)count + 1) * sizeof *names);
+    tensor **gradients = graph_allocate(g, ((size_t)count + 1) * sizeof(tensor *));
+    if (!names || !gradients) return;
     for (int i = 0; i < count; ++i) {
         char name[STORE_NAME_MAX];
         snprintf(name, sizeof name, "gradient.%s", updates[i].entry->name);
-        updates[i].gradient = division_mean(d, name, updates[i].gradient);
+        size_t size = strlen(name) + 1;
+        char *kept = graph_allocate(g, size);
+        if (!kept) return;
+        memcpy(kept, name, size);
+        names[i] = kept;
+        gradients[i] = updates[i].gradient;
     }
-    division_end(d, g);
+    division_means(d, g, count, names, gradients, o->settings.exchange != NULL);
+    for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
 }
 
 /* All of them, by name: every rank has the same order. */
@@ -182,15 +247,17 @@ static void pass_through(const exchange *x, graph *g, update *updates, int count
     for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
 }
 
-static void append_updates(optimizer *o, tensor *loss, update *updates, int count)
+/* Of all updates the first `whole` are not compressed. */
+static void append_updates(optimizer *o, tensor *loss, update *updates, int whole, int count)
 {
     graph *g = o->graph;
     graph_push(g, "optimizer");
     tensor *schedule = op_slice(o->control, 0, 0, CONTROL_DECAY),
            *decay = op_slice(o->control, 0, CONTROL_DECAY, 1);
-    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, count);
+    if (o->settings.exchange) pass_through(o->settings.exchange, g, updates, whole);
+    if (o->compressed) powersgd_exchange(o->compressed);
     if (!scaling_is_on(&o->settings.scaling))
-        o->status = op_gradient_scale(gradient_squares(loss, updates, count), o->settings.clip);
+        o->status = op_gradient_scale(gradient_squares(o, loss, updates, count), o->settings.clip);
     else if (!append_scaling(o, loss, updates, count))
         return;
     graph_keep(o->status);
@@ -221,8 +288,11 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
     if (count < 0) graph_no_memory(g);
     if (control) o->control = graph_entry(g, control);
     if (control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
-    if (count > 0) average_parts(d, g, updates, count);
-    if (count > 0) append_updates(o, loss, updates, count);
+    if (count > 0) {
+        int whole = compress_some(o, d, updates, count);
+        average_parts(o, d, updates, whole);
+        append_updates(o, loss, updates, whole, count);
+    }
     free(updates);
     return o;
 }

@@ -6,19 +6,21 @@
 
 #include "host/train/division.h"
 #include "host/train/exchange.h"
+#include "host/train/powersgd.h"
 #include "host/train/scaling.h"
 
 typedef struct optimizer_settings {
     float beta1, beta2, epsilon, decay;
-    float clip;               /* global norm; 0 = none */
-    bool ema;                 /* keep an average of every parameter */
-    const exchange *exchange; /* what gradients pass through before their norm is taken; NULL: nothing */
+    float clip;                 /* global norm; 0 = none */
+    bool ema;                   /* keep an average of every parameter */
+    const exchange *exchange;   /* what gradients pass through before their norm is taken; NULL: nothing */
+    powersgd_settings compress; /* of what is compressed, which passes through no exchange */
     scaling_settings scaling;
     /* How the moments of parameters that are not wide are stored (those of wide ones are F32). */
     dtype mean_type, variance_type;
     float variance_limit; /* the running variance is clipped to it by value; 0 = is not */
-    /* What is stored in 16 bits, parameters and moments, is rounded at random, by `seed`, step, the parameter's
-     * name and the element; otherwise to nearest. */
+    /* What is stored in 16 bits, parameters and moments, is rounded at random, by `seed`, step, the
+     * parameter's name and the element; otherwise to nearest. */
     bool stochastic;
     uint64_t seed;
 } optimizer_settings;

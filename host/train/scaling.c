@@ -30,6 +30,19 @@ tensor *scaling_of_loss(const scaling_settings *s, graph *g, tensor *loss)
     return op_mul(loss, op_scales(loss_state(g), log2f(s->loss_scale)));
 }
 
+tensor *scaling_scales(const scaling_settings *s, graph *g)
+{
+    if (s->block_start <= 0) return op_scales(loss_state(g), log2f(s->loss_scale));
+    const store_entry *blocks = store_find(graph_store(g), NN_SCALES);
+    return op_scales(state_of(g, NN_SCALES, blocks ? blocks->dim[0] : 1), s->block_start);
+}
+
+tensor *scaling_scale_of(const scaling_settings *s, tensor *scales, const store_entry *of)
+{
+    const int group = s->block_start > 0 ? of->block : 1;
+    return group > 0 && scaling_is_on(s) ? op_slice(scales, 0, group - 1, 1) : NULL;
+}
+
 /* Up 1000 thousandths, a doubling, after so many finite steps, and down as many, between 1 and 2^24. */
 static scales_rule rule_of_loss(const scaling_settings *s)
 {

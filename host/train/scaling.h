@@ -17,6 +17,11 @@ bool scaling_is_on(const scaling_settings *s);
 /* The loss as graph_backward is to have it. */
 tensor *scaling_of_loss(const scaling_settings *s, graph *g, tensor *loss);
 
+/* Before scaling_append: all scales as they are in this step; and of them, F32 [1], what the gradient of a
+ * parameter has been multiplied by; NULL: it is not scaled. */
+tensor *scaling_scales(const scaling_settings *s, graph *g);
+tensor *scaling_scale_of(const scaling_settings *s, tensor *scales, const store_entry *of);
+
 /* What scaled gradients are to be multiplied by. */
 typedef struct scaling {
     int64_t groups;

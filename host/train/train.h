@@ -18,6 +18,7 @@
 #ifndef DALLE_CL_TRAIN_TRAIN_H
 #define DALLE_CL_TRAIN_TRAIN_H
 
+#include "host/comm/comm.h"
 #include "host/graph/store.h"
 #include "host/train/times.h"
 #include <jansson.h>
@@ -37,7 +38,7 @@ typedef struct train_metrics {
     const char *list; /* the name of several values, as of a histogram; NULL: none */
     int listed;
     double values[TRAIN_LIST_MAX];
-    bool finite; /* false: the step's update was skipped on the device */
+    bool finite;  /* false: the step's update was skipped on the device */
     double scale; /* what the loss was multiplied by, which halves where a step is skipped; 0: nothing */
 } train_metrics;
 void train_metrics_add(train_metrics *m, const char *name, double value, const char *format);
@@ -74,6 +75,7 @@ typedef enum train_stage {
 } train_stage;
 
 typedef struct train_options {
+    comm *comm; /* the ranks that train together: rank 0 alone opens the folder; NULL: one */
     const char *folder;
     bool resume;
     bool force; /* resume although device, driver, kernels or settings differ; or overwrite nothing else */

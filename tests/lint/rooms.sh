@@ -8,7 +8,7 @@ cd "$1" || exit 1
 find app host data models cl tests/kernels \( -name '*.[ch]' -o -name '*.cc' -o -name '*.cl' -o -name '*.clh' -o -name '*.def' \) |
     LC_ALL=C sort | xargs awk '
     BEGIN {
-        count = split("host/base host/device cl host/graph host/ops host/nn data host/train models app/api " \
+        count = split("host/base host/device cl host/graph host/ops host/nn data host/comm host/train models app/api " \
                       "host/ops/cases app/measure app/report app/eval app/cli", rooms, " ")
     }
     # The last that fits: a room in another room comes after it.

@@ -210,6 +210,141 @@ static void test_moments(void **state)
     device_close(d);
 }
 
+/* ---- For many ranks ---- */
+
+static void count_for_ranks(device *d, const prior_config *c, workload_size *size, scale_step *step,
+                            bool ready)
+{
+    const prior_shape shape = { 4, 32 };
+    workload *w = prior_workload(d, c, &shape, &err);
+    if (!w) fail_msg("%s", err.message);
+    MUST(workload_scale(w, size, step, &err));
+    if (ready) MUST(workload_ready(w, &err));
+    workload_destroy(w);
+}
+
+/* Of a batch of 4 in two parts, one to each of two ranks. */
+static const scale_job two_ranks = { .ranks = 2, .shards = 1, .parts = 1 };
+
+static void test_memory_of_ranks(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    prior_config c;
+    workload_size size;
+    scale_step step;
+    const prior_shape shape = { 4, 32 };
+    read_settings(&prior_config_table, &c);
+    c.accumulate = 2;
+    int64_t before = device_allocated_bytes(d);
+    workload *w = prior_workload(d, &c, &shape, &err);
+    if (!w) fail_msg("%s", err.message);
+    MUST(workload_scale(w, &size, &step, &err));
+    const scale_memory m = scale_memory_of(&step, &two_ranks);
+    assert_int_equal(m.parameters, size.parameter_bytes);
+    assert_int_equal(m.moments, size.moment_bytes);
+    assert_int_equal(m.averages, size.ema_bytes);
+    assert_int_equal(m.gradients + m.state, size.sum_bytes + size.state_bytes);
+    assert_int_equal(m.gradients, 4 * size.parameters);
+    assert_int_equal(m.work, size.work_bytes);
+    MUST(workload_ready(w, &err));
+    int64_t allocated = device_allocated_bytes(d) - before;
+    assert_true(allocated >= m.total && allocated <= m.total + m.total / 4 + (1 << 20));
+    workload_scale_free(&step);
+    workload_destroy(w);
+    device_close(d);
+}
+
+/* What a graph that compresses declares is what is planned for it. */
+static void test_compressed_in_fact(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    prior_config c;
+    workload_size plain, compressed;
+    scale_step step, other;
+    read_settings(&prior_config_table, &c);
+    c.accumulate = 2;
+    count_for_ranks(d, &c, &plain, &step, false);
+    c.compress = training_compress_powersgd;
+    c.rank = 6;
+    count_for_ranks(d, &c, &compressed, &other, false);
+    scale_job j = two_ranks;
+    j.rank = 6;
+    j.compressed = DTYPE_F169;
+    const scale_memory m = scale_memory_of(&step, &j);
+    assert_true(m.errors > 0 && m.thin > 0);
+    assert_int_equal(m.errors + m.thin, compressed.state_bytes - plain.state_bytes);
+    assert_int_equal(m.gradients + 4 * (m.errors / 2), 4 * plain.parameters);
+    workload_scale_free(&step);
+    workload_scale_free(&other);
+    device_close(d);
+}
+
+static void test_types_of_arrays(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    prior_config c;
+    workload_size size;
+    scale_step step;
+    read_settings(&prior_config_table, &c);
+    c.accumulate = 2;
+    for (int paper = 0; paper < 2; ++paper) {
+        c.precision = paper ? training_precision_paper : training_precision_mixed;
+        count_for_ranks(d, &c, &size, &step, false);
+        for (int i = 0; i < step.count; ++i) {
+            const scale_array *a = &step.arrays[i];
+            assert_int_equal(a->parameter, paper && !a->wide ? 2 : 4);
+            assert_int_equal(a->moments, paper && !a->wide ? 4 : 8);
+            assert_int_equal(a->cast, !paper && !a->wide ? 2 : 0);
+            assert_true(a->wide || a->last > 0);
+        }
+        workload_scale_free(&step);
+    }
+    device_close(d);
+}
+
+/* The forward pass by hand; the backward pass does it twice over, and with recomputation once more, but
+ * for the logits.  Blocks are gathered by their names. */
+static void test_passes(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    prior_config c;
+    workload_size size;
+    scale_step step, again;
+    read_settings(&prior_config_table, &c);
+    c.accumulate = 2;
+    count_for_ranks(d, &c, &size, &step, false);
+    c.recompute = true;
+    count_for_ranks(d, &c, &size, &again, false);
+    const double tokens = 2 * 32, size_of = (double)c.size; /* two samples of 16 + 16 */
+    double attention = 0;
+    for (int64_t layer = 1; layer <= c.layers; ++layer) {
+        const mask m = prior_mask(&c, &(prior_shape){ 4, 32 }, layer);
+        for (int32_t q = 0; q < 32; ++q)
+            for (int32_t k = 0; k < 32; ++k) attention += mask_visible(&m, q, k);
+    }
+    const double blocks =
+                     tokens * 2 * 12 * size_of * size_of * (double)c.layers + 2 * 4 * size_of * attention,
+                 logits = 2 * 2 * size_of * (double)(15 * c.text_vocabulary + 16 * 32);
+    assert_true(step.forward == blocks + logits);
+    assert_true(again.forward == step.forward);
+    assert_true(step.backward >= 2 * step.forward);
+    assert_true(again.backward > step.backward && again.backward <= step.backward + blocks);
+    assert_true(size.flops == 2 * (again.forward + again.backward) + again.once);
+    assert_int_equal(step.arrays[0].block, 0);
+    int first = 0;
+    while (step.arrays[first].block == first) ++first; /* embeddings are gathered one by one, */
+    int block = step.arrays[first].block, together = 0;
+    for (int i = 0; i < step.count; ++i) together += step.arrays[i].block == block;
+    assert_int_equal(together, 16); /* and two norms, four layers of attention and two of the MLP together */
+    workload_scale_free(&step);
+    workload_scale_free(&again);
+    device_close(d);
+}
+
 static void test_draw(void **state)
 {
     (void)state;
@@ -237,6 +372,10 @@ int main(void)
         cmocka_unit_test(test_dvae),
         cmocka_unit_test(test_prior),
         cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_memory_of_ranks),
+        cmocka_unit_test(test_compressed_in_fact),
+        cmocka_unit_test(test_types_of_arrays),
+        cmocka_unit_test(test_passes),
         cmocka_unit_test(test_draw),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
