@@ -38,6 +38,13 @@ static bool read_text(const folder *f, member *m)
     return copy || no_memory(f->err);
 }
 
+/* "annotations/captions_val2017.json" */
+static bool names_coco(const char *name)
+{
+    const char *slash = strrchr(name, '/'), *own = slash ? slash + 1 : name, *end = strrchr(own, '.');
+    return strncmp(own, "captions_", 9) == 0 && end && strcmp(end, ".json") == 0;
+}
+
 static bool add_file(const folder *f, const char *path, int64_t size)
 {
     member m = { .size = size, .source = f->source };
@@ -46,6 +53,10 @@ static bool add_file(const folder *f, const char *path, int64_t size)
     if (shards_is_tar(name))
         return source_leave_out(f->list, f->source, name,
                                 "a tar beside pictures; name it as a set of its own", f->err);
+    if (names_coco(name))
+        return source_leave_out(
+            f->list, f->source, name,
+            "COCO's captions beside pictures; name it as the set, to read these with them", f->err);
     if (!source_kind_in(f->list, name, &m)) return true;
     m.path = arena_strdup(f->list->memory, path);
     if (!m.path) return no_memory(f->err);

@@ -80,15 +80,16 @@ static bool take_task(loader *l, task *t)
     if (l->next_sample == 0) {
         if (s->in_use) return false;
         s->in_use = true;
-        s->left = l->config.batch;
+        s->left = l->config.share;
         s->failed = -1;
         s->batch.step = l->making;
     }
-    int64_t place = l->making * l->config.batch + l->next_sample, count = l->selection->count;
+    int64_t place = l->making * l->config.batch + l->config.first + l->next_sample,
+            count = l->selection->count;
     *t = (task){ .where = s, .position = l->next_sample, .epoch = place / count, .nth = place % count };
     choose_sample(l, t); /* if all are broken, making it says so */
     if (t->position == 0) s->batch.epoch = t->epoch;
-    if (++l->next_sample == l->config.batch) {
+    if (++l->next_sample == l->config.share) {
         l->next_sample = 0;
         ++l->making;
     }
@@ -259,6 +260,9 @@ static bool check_config(const dataset_selection *selection, const loader_config
     if (selection->count < 1) return error_set(err, ERROR_USAGE, "no sample is selected to load");
     if (c->batch < 1 || c->batch > 65536)
         return error_set(err, ERROR_USAGE, "a batch of %d; choose 1 to 65536", c->batch);
+    if (c->first < 0 || c->share < 0 || c->first + c->share > c->batch)
+        return error_set(err, ERROR_USAGE, "samples %d to %d of a batch of %d", c->first, c->first + c->share,
+                         c->batch);
     if (c->threads < 0 || c->threads > MAX_THREADS)
         return error_set(err, ERROR_USAGE, "%d loader threads; choose 0 to %d", c->threads, MAX_THREADS);
     for (int i = 0; i < count_views(c); ++i)
@@ -292,8 +296,9 @@ static bool open_pictures(loader *l, error *err)
 
 static bool make_batch(const loader *l, loader_batch *b)
 {
-    size_t batch = (size_t)l->config.batch;
-    b->count = l->config.batch;
+    size_t batch = (size_t)l->config.share;
+    b->count = l->config.share;
+    b->first = l->config.first;
     b->known = calloc(batch, sizeof *b->known);
     b->captions = calloc(batch, sizeof *b->captions);
     b->keys = calloc(batch, sizeof *b->keys);
@@ -328,7 +333,7 @@ static bool make_slots(loader *l, error *err)
         return false;
     for (int i = 0; i < SLOTS; ++i) done = make_batch(l, &l->slots[i].batch) && done;
     return done || error_set(err, ERROR_MEMORY, "no memory for %d batches of %d pictures of %d pixels", SLOTS,
-                             l->config.batch, l->config.views[0].size);
+                             l->config.share, l->config.views[0].size);
 }
 
 /* Signals are for the main thread. */
@@ -361,6 +366,7 @@ loader *loader_open(const dataset *d, const dataset_selection *selection, const 
     l->data = d;
     l->selection = selection;
     l->config = *config;
+    if (!l->config.share) l->config.share = l->config.batch;
     l->view_count = count_views(config);
     l->making = l->delivering = config->start_step;
     if (l->config.threads == 0) {

@@ -46,6 +46,7 @@ int loader_view_side(const loader_view *v);
 
 typedef struct loader_config {
     int batch;                       /* samples */
+    int first, share;                /* of them, those that are wanted here; share 0: all */
     loader_view views[LOADER_VIEWS]; /* at least one; those behind the last have no size */
     uint64_t seed;
     int threads; /* 1 to 64; 0 = one per processor, at most 8 */
@@ -59,6 +60,7 @@ typedef struct loader_config {
 typedef struct loader_batch {
     int64_t step, epoch; /* the epoch of its first sample */
     int count;           /* samples: samples */
+    int first;           /* place of the first of them in the whole batch, where this is a share of it */
     uint8_t *pixels;     /* of the first view, [count, size, size, 3] */
     int view_count;
     struct {

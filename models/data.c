@@ -18,6 +18,7 @@ struct training_data {
     loader_config config;
     loader *loader;
     loader_batch *batch;
+    int rank, ranks;
     uint8_t *pixels; /* of validation pictures read so far */
     int64_t read;
     int64_t *shown; /* the validation part's pictures that can be read, as far as it was gone through */
@@ -128,15 +129,24 @@ static void warn_of_order(const training_data *d, const training_data_options *o
                  (int)strcspn(o->path, "\n"), o->path, o->neighbours);
 }
 
+static void set_batch(training_data *d, int64_t batch)
+{
+    int64_t share = d->ranks > 1 ? batch / d->ranks : batch;
+    d->config.batch = (int)batch;
+    d->config.first = (int)(d->rank * share);
+    d->config.share = (int)share;
+}
+
 training_data *training_data_open(const training_data_options *o, error *err)
 {
     training_data *d = calloc(1, sizeof *d);
     if (!d) return error_null(err, ERROR_MEMORY, "out of memory for a data set");
-    d->config = (loader_config){ .batch = (int)o->batch,
-                                 .seed = o->seed,
-                                 .threads = o->threads,
-                                 .shuffle = true,
-                                 .neighbours = o->neighbours };
+    d->rank = o->rank;
+    d->ranks = o->ranks;
+    d->config = (loader_config){
+        .seed = o->seed, .threads = o->threads, .shuffle = true, .neighbours = o->neighbours
+    };
+    set_batch(d, o->batch);
     set_views(o, &d->config);
     bool ok = open_set(d, o, err) &&
               dataset_select(d->set, o->split, o->holdout, o->seed, false, &d->train, err) &&
@@ -179,7 +189,7 @@ void training_data_close(training_data *d)
 void training_data_set_batch(training_data *d, int64_t batch)
 {
     CHECK(!d->loader, "a batch of %lld is too late", (long long)batch);
-    d->config.batch = (int)batch;
+    set_batch(d, batch);
 }
 
 void training_data_blind(training_data *d)

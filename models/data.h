@@ -14,6 +14,7 @@ typedef struct training_data_options {
     const char *split;   /* "" = all */
     double holdout;      /* fraction kept aside for validation, chosen by seed */
     int64_t size, batch; /* pixels a side; pictures a step */
+    int rank, ranks;     /* which of so many equal shares of a batch is wanted; 0, 0: all */
     augment_mode augment;
     augment_flip flip;
     double least;   /* of AUGMENT_CROP */

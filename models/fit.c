@@ -25,7 +25,7 @@ static int64_t smaller(int64_t a, int64_t b)
 /* A batch that is computed in parts stays divisible. */
 static int64_t fit_batch(const training_config *c, int64_t pictures)
 {
-    int64_t parts = larger(c->accumulate, 1), most = larger(pictures, 1);
+    int64_t parts = larger(c->accumulate, 1) * comm_count(c->comm), most = larger(pictures, 1);
     return c->batch <= most ? c->batch : larger(most - most % parts, parts);
 }
 
@@ -45,7 +45,8 @@ static void fit_every(int64_t *every, int64_t unset, int64_t steps, int64_t time
 
 bool fit_training(training_config *c, int64_t base, int64_t least, int64_t grids, int64_t pictures)
 {
-    bool chosen = fit_steps(c, base, least, pictures);
+    /* What a step takes is not timed on one rank alone. */
+    bool chosen = fit_steps(c, base, least, pictures) && !c->comm;
     fit_every(&c->log_every, 0, c->steps, LINES);
     fit_every(&c->save_every, 0, c->steps, TIMES);
     fit_every(&c->eval_every, -1, c->steps, TIMES);

@@ -9,6 +9,7 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "models/kinds.h"
+#include "models/training.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -114,9 +115,18 @@ static bool read_run_config(const train_request *r, const config_table *table, v
     return ok;
 }
 
+/* Every kind's settings hold those of training. */
+static void give_ranks(const train_request *r, const config_table *table, void *config)
+{
+    const config_field *f = config_find(table, "batch");
+    if (f)
+        ((training_config *)((char *)config + f->offset - offsetof(training_config, batch)))->comm = r->comm;
+}
+
 bool request_config(const train_request *r, const config_table *table, void *config, error *err)
 {
     config_defaults(table, config);
+    if (r->comm) give_ranks(r, table, config);
     if (r->resume && !r->preset) {
         if (!read_run_config(r, table, config, err)) return false;
     } else {
@@ -234,7 +244,8 @@ bool request_note_origin(const train_request *r, json_t *provenance, error *err)
 
 train_options request_options(const train_request *r, const char *config_text, json_t *provenance)
 {
-    return (train_options){ .folder = r->run,
+    return (train_options){ .comm = r->comm,
+                            .folder = r->run,
                             .resume = r->resume,
                             .force = r->force,
                             .config_text = config_text,
@@ -256,7 +267,7 @@ double ema_decay_at(double ema, int64_t step)
 bool request_train(const train_request *r, device *d, const train_task *task, const train_options *options,
                    error *err)
 {
-    if (!r->profile) return train_run(task, options, err);
+    if (!r->profile || comm_rank(r->comm)) return train_run(task, options, err);
     if (!device_profile_start(d, err)) return false;
     bool ok = train_run(task, options, err);
     char *table = device_profile_report(d, NULL);

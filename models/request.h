@@ -17,6 +17,7 @@ typedef struct train_part {
 enum { TRAIN_PARTS = 4 };
 
 typedef struct train_request {
+    comm *comm; /* the ranks that train together, each with the same request; NULL: one */
     /* a preset's name or a .cfg file; NULL = the run's own with resume, "small" with init, else "paper"
      * defaults */
     const char *preset;

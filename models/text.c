@@ -14,7 +14,7 @@
 
 struct text_source {
     text_config config;
-    int64_t batch;
+    int64_t batch, first;
     uint64_t seed;
     const training_data *data;
     tokenizer *own; /* NULL where another part's is shared */
@@ -339,7 +339,7 @@ text_source *text_open(text_config *c, const text_options *o, const training_dat
 {
     text_source *t = calloc(1, sizeof *t);
     if (!t) return error_null(err, ERROR_MEMORY, "out of memory for a tokenizer");
-    *t = (text_source){ .config = *c, .batch = o->batch, .seed = o->seed, .data = data };
+    *t = (text_source){ .config = *c, .batch = o->batch, .first = o->first, .seed = o->seed, .data = data };
     share_positions(o, c);
     bool open = c->text_tokens == 0,
          ok = open_files(t, o, err) && take_vocabulary(t, o->request, o->from, c, err);
@@ -479,7 +479,7 @@ bool text_fill(const text_source *t, text_batch *b, int64_t at, const dataset_sa
                error *err)
 {
     int32_t *ids = NULL;
-    int count = step >= 0 ? encode_for_training(t, s, at, step, &ids, err)
+    int count = step >= 0 ? encode_for_training(t, s, t->first + at, step, &ids, err)
                           : tokenizer_encode(t->tokenizer, s->caption, &ids, err);
     if (count < 0) return error_prefix(err, "'%s'", s->key);
     text_positions(ids, count, t->config.text_tokens, b->ids + at * t->config.text_tokens);
@@ -496,5 +496,5 @@ void text_finish(const text_source *t, text_batch *b)
             b->targets[i * (positions - 1) + j] = next;
             targets += next >= 0;
         }
-    b->share = targets ? 1.0f / (float)targets : 0.0f;
+    b->share = (b->counted = targets) ? 1.0f / (float)targets : 0.0f;
 }

@@ -21,7 +21,8 @@ typedef struct text_options {
      * text_close, and its text positions.  NULL: the kind has one of its own. */
     const tokenizer *shared;
     int64_t shared_tokens;
-    int64_t batch;
+    int64_t batch,
+        first; /* samples; the place of the first in the whole batch, where this is a share of it */
     uint64_t seed;
 } text_options;
 
@@ -43,6 +44,7 @@ bool text_warn_cut(const text_source *t, error *err);
 typedef struct text_batch {
     int32_t *ids, *targets;
     float share;
+    int64_t counted; /* targets that are tokens */
 } text_batch;
 bool text_batch_create(text_batch *b, const text_source *t, error *err);
 void text_batch_free(text_batch *b);

@@ -3,8 +3,11 @@
 #include "models/trainer.h"
 
 #include "host/base/json_tree.h"
+#include "host/base/log.h"
+#include "models/alike.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { SHOWN = 16 }; /* pairs in a sample grid */
@@ -66,6 +69,8 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .size = size,
                                             .window = t->window,
                                             .batch = c->batch,
+                                            .rank = comm_rank(c->comm),
+                                            .ranks = comm_count(c->comm),
                                             .augment = cropped ? AUGMENT_CROP : mode_of(c),
                                             .least = t->crop,
                                             .neighbours = (int)t->neighbours,
@@ -78,7 +83,7 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
                                             .threads = (int)c->threads,
                                             .captions = captions,
                                             .skip_share = c->skip_share,
-                                            .run = t->request->run,
+                                            .run = comm_rank(c->comm) ? NULL : t->request->run,
                                             .resume = t->request->resume };
     return (t->data = training_data_open(&options, err)) != NULL;
 }
@@ -95,7 +100,9 @@ static void start_plateau(trainer *t)
 bool trainer_open_store(trainer *t, error *err)
 {
     if (t->pace) start_plateau(t);
-    return (t->store = store_create(t->device, err)) != NULL;
+    t->store = store_create(t->device, err);
+    if (t->store) store_set_ranks(t->store, comm_count(t->config->comm));
+    return t->store != NULL;
 }
 
 void trainer_close(trainer *t)
@@ -140,9 +147,12 @@ static bool write_part(void *context, int64_t first, error *err)
 {
     const part_writer *w = context;
     const uint64_t seed = (uint64_t)w->trainer->config->seed;
-    const int32_t state[4] = { (int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32), (int32_t)w->step,
-                               (int32_t)first };
-    return graph_write(w->graph->division->random, state, err) && w->graph->write(w->self, first, err);
+    const division *d = w->graph->division;
+    int32_t state[4] = { (int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32), (int32_t)w->step,
+                         (int32_t)first };
+    if (d->part != d->random && !graph_write(d->part, state, err)) return false;
+    state[3] += (int32_t)d->first;
+    return graph_write(d->random, state, err) && w->graph->write(w->self, first, err);
 }
 
 /* The figures of blocks' gradient scales, where there are some. */
@@ -152,9 +162,10 @@ static bool begin_blocks(const optimizer *o, error *err)
     return (!blocks || graph_read_begin(blocks, err)) && (!zeros || graph_read_begin(zeros, err));
 }
 
-bool trainer_step(const trainer *t, const trainer_graph *g, int64_t step, double rate, void *self, error *err)
+bool trainer_step(trainer *t, const trainer_graph *g, int64_t step, double rate, void *self, error *err)
 {
     part_writer w = { t, g, step, self };
+    t->traffic = g->division->traffic;
     return optimizer_schedule(g->optimizer, step, rate, ema_at(t, step), err) &&
            division_run(g->division, g->graph, write_part, &w, err) &&
            graph_read_begin(optimizer_status(g->optimizer), err) && begin_blocks(g->optimizer, err);
@@ -313,20 +324,44 @@ static char *defaults_text(const config_table *table, error *err)
     return text;
 }
 
+static void say_compression(const store *s)
+{
+    const powersgd_size size = powersgd_measure(s);
+    if (!size.matrices) return;
+    log_info("gradients of %d matrices are compressed: %.1f %% less is sent of them", size.matrices,
+             100 - 100 * (double)size.sent / (double)size.whole);
+}
+
+/* What ranks have exchanged, and how much of the time for it cost nothing. */
+static void report_traffic(const trainer *t)
+{
+    const ranks_usage u = ranks_traffic_usage(t->traffic);
+    const comm *c = t->request->comm;
+    if (comm_rank(c) || !u.sums) return;
+    fprintf(stderr,
+            "rank 0 of %d: %lld sums of %.3f million values each in the mean took %.3f s, of which %.3f s "
+            "(%.0f %%) "
+            "while the device was still at the step's gradients; %.3f MB sent\n",
+            comm_count(c), (long long)u.sums, (double)u.values / (double)u.sums * 1e-6, u.seconds, u.hidden,
+            100 * u.hidden / fmax(u.seconds, 1e-9), (double)comm_bytes_sent(c) * 1e-6);
+}
+
 bool trainer_run(trainer *t, train_task *task, const config_table *table, const void *config,
                  const char *path, json_t *origin, error *err)
 {
     json_t *provenance = provenance_of(t, path, origin, err), *about = provenance ? about_of(t, err) : NULL;
     char *text = about ? request_config_text(table, config, err) : NULL,
          *defaults = text ? defaults_text(table, err) : NULL;
-    bool ok = defaults != NULL;
+    bool ok = defaults && alike_check(t->request->comm, t->request->commit, text, provenance, err);
     if (ok) {
         train_options options = options_of(t, text, provenance);
         options.config_defaults = defaults;
         options.about = about;
         task->store = t->store;
+        say_compression(t->store);
         task->feed = training_data_feed(t->data);
         ok = request_train(t->request, t->device, task, &options, err);
+        if (t->request->profile && t->traffic) report_traffic(t);
     }
     json_decref(provenance);
     json_decref(about);

@@ -24,6 +24,7 @@ typedef struct trainer {
     store *store;
     training_data *data;
     schedule_plateau plateau; /* of `pace` */
+    const ranks_traffic *traffic; /* of the steps' graph, once one was run; NULL: one rank */
     int64_t window; /* of the pictures batches hold a random square of so many pixels; 0: the whole */
 } trainer;
 
@@ -44,7 +45,7 @@ void trainer_close(trainer *t);
 /* The step size by `pace`. */
 double trainer_rate(const trainer *t, int64_t step);
 /* A kind's step as a graph, and how the part of its inputs is written that begins with sample `first` of the
- * batch. */
+ * batch, or of this rank's share of it. */
 typedef struct trainer_graph {
     graph *graph;
     const division *division;
@@ -53,7 +54,7 @@ typedef struct trainer_graph {
 } trainer_graph;
 /* Runs step `step` with the random numbers (cl/random.clh) and averages that belong to it, part by part where
  * the batch is divided, and begins to read what trainer_figures gives; does not wait. */
-bool trainer_step(const trainer *t, const trainer_graph *g, int64_t step, double rate, void *self,
+bool trainer_step(trainer *t, const trainer_graph *g, int64_t step, double rate, void *self,
                   error *err);
 /* The figures that every step ends with, and whether it was skipped. */
 bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err);

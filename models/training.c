@@ -2,6 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "models/training.h"
 
+/* Of this rank's share of a batch. */
+static int64_t parts_of(const training_config *c)
+{
+    return c->accumulate > 1 ? c->accumulate : 1;
+}
+
 bool training_check(const training_config *c, const char *kind, error *err)
 {
     if (c->precision == training_precision_paper)
@@ -15,8 +21,15 @@ bool training_check(const training_config *c, const char *kind, error *err)
 
 bool training_check_scaled(const training_config *c, const char *kind, error *err)
 {
-    int64_t parts = c->accumulate > 1 ? c->accumulate : 1, more = parts - c->batch % parts;
+    int64_t ranks = comm_count(c->comm), parts = parts_of(c) * ranks, more = parts - c->batch % parts;
     if (more == parts) return true;
+    if (ranks > 1)
+        return error_set(
+            err, ERROR_USAGE,
+            "%s: batch %lld is not divisible by %lld, the %lld parts that each of %lld ranks computes it "
+            "in; use batch=%lld",
+            kind, (long long)c->batch, (long long)parts, (long long)parts_of(c), (long long)ranks,
+            (long long)(c->batch + more));
     return error_set(
         err, ERROR_USAGE,
         "%s: batch %lld is not divisible by accumulate %lld, the parts that it is computed in; use "
@@ -24,16 +37,25 @@ bool training_check_scaled(const training_config *c, const char *kind, error *er
         kind, (long long)c->batch, (long long)parts, (long long)(c->batch + more));
 }
 
+int64_t training_batch(const training_config *c)
+{
+    return c->batch / comm_count(c->comm);
+}
+
+int64_t training_first(const training_config *c)
+{
+    return comm_rank(c->comm) * training_batch(c);
+}
+
 int64_t training_samples(const training_config *c)
 {
-    return c->accumulate > 1 ? c->batch / c->accumulate : c->batch;
+    return training_batch(c) / parts_of(c);
 }
 
 division training_division(const training_config *c, tensor *random)
 {
-    return (division){ .parts = c->accumulate > 1 ? c->accumulate : 1,
-                       .samples = training_samples(c),
-                       .random = random };
+    return division_among(
+        (division){ .parts = parts_of(c), .samples = training_samples(c), .random = random }, c->comm);
 }
 
 dtype training_half_type(const training_config *c)
@@ -47,7 +69,8 @@ dtype training_stored_type(const training_config *c)
     return c->precision == training_precision_paper ? training_half_type(c) : DTYPE_F32;
 }
 
-/* The paper's 2^13 times the number of ranks, which is 1 here. */
+/* The paper's 2^13.  It has this times the number of ranks, by which it divides the loss; here a rank's gradients are
+ * those of its own samples' mean, whose size does not depend on how many ranks there are. */
 float training_block_start(const training_config *c)
 {
     return c->precision == training_precision_paper ? 13.0f : 0.0f;
@@ -90,7 +113,8 @@ static powersgd_settings compression_of(const training_config *c)
                                    [training_compress_type_f16] = DTYPE_F16,
                                    [training_compress_type_bf16] = DTYPE_BF16 };
     return (powersgd_settings){ .rank = c->compress == training_compress_powersgd ? c->rank : 0,
-                                .type = types[c->compress_type] };
+                                .type = types[c->compress_type],
+                                .ranks = c->comm };
 }
 
 optimizer_settings training_optimizer(const training_config *c)

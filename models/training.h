@@ -18,6 +18,7 @@ typedef struct training_config {
 #include "host/base/config_def.h"
 #include "models/training.def"
 #include "host/base/config_undef.h"
+    comm *comm; /* no setting: the ranks that train together; NULL: one */
 } training_config;
 
 typedef struct schedule_config {
@@ -52,7 +53,9 @@ float training_block_start(const training_config *c);
 optimizer_settings training_optimizer(const training_config *c);
 /* A step's parts; `random` is the graph's input. */
 division training_division(const training_config *c, tensor *random);
-/* Pictures of one part. */
+/* Pictures of this rank's share of a batch; the place of its first in the batch; pictures of one part. */
+int64_t training_batch(const training_config *c);
+int64_t training_first(const training_config *c);
 int64_t training_samples(const training_config *c);
 
 /* Whether a picture looks alike in every epoch. */

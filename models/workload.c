@@ -62,6 +62,8 @@ static void add_entry(workload_size *size, const store_entry *e)
         size->moment_bytes += bytes;
     } else if (e->kind == STORE_AVERAGE) {
         size->ema_bytes += bytes;
+    } else if (e->kind == STORE_ERROR || e->kind == STORE_FIXED) {
+        size->error_bytes += bytes;
     } else if (e->kind == STORE_SUM) {
         size->sum_bytes += bytes;
     } else {
@@ -83,6 +85,7 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     if (!g) return true;
     if (!graph_plan(g, &info, err)) return false;
     for (int i = 0; i < store_count(w->store); ++i) add_entry(size, store_at(w->store, i));
+    size->compressed = powersgd_measure(w->store);
     size->input_bytes = info.input_bytes;
     size->work_bytes = info.work_bytes;
     size->largest_bytes = info.largest_bytes;

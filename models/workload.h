@@ -43,9 +43,11 @@ void workload_destroy(workload *w);
 typedef struct workload_size {
     int64_t parameters;                               /* numbers that are trained */
     int64_t parameter_bytes, moment_bytes, ema_bytes; /* of the store, by kind */
-    int64_t state_bytes;                              /* codebooks, caches: the rest of the store */
-    int64_t parts;                                    /* that the batch is computed in */
-    int64_t sum_bytes; /* of the store: gradients and the like that are added up over the parts */
+    int64_t error_bytes; /* what is kept of compressed gradients, and what they are multiplied by */
+    powersgd_size compressed;
+    int64_t state_bytes; /* codebooks, caches: the rest of the store */
+    int64_t parts;       /* that the batch is computed in */
+    int64_t sum_bytes;   /* of the store: gradients and the like that are added up over the parts */
     int64_t input_bytes, work_bytes; /* of a part: activations, gradients, scratch, after reuse */
     int64_t largest_bytes;           /* of one tensor, which must fit one buffer */
     char largest_name[96];

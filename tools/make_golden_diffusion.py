@@ -5,8 +5,8 @@ whole trajectories of DDIM and DDPM, for tests/models/test_diffusion*.c.
     python3 tools/make_golden_diffusion.py tests/golden
 
 Written here a second time from the papers (diffusion.h names them), in numpy and double precision; random numbers are
-Philox's, as host/base/philox.h describes them.  Where the package `diffusers` is installed, schedules and steps are
-compared with its schedulers.  Needed only to make the file again: numpy.
+Philox's, as host/base/philox.h describes them.  Where the packages `diffusers` and `dalle2-pytorch` are installed,
+schedules and steps are compared with their schedulers.  Needed only to make the file again: numpy.
 SPDX-License-Identifier: MIT
 """
 import json
@@ -244,6 +244,37 @@ def beside_diffusers():
         compare(f"UnCLIP step {i}", ours, theirs, 1e-3)  # theirs are 32-bit schedules
 
 
+def beside_dalle2_pytorch():
+    """Its networks and its prior's order of tokens are not the paper's; its process is."""
+    try:
+        import torch
+        from dalle2_pytorch.dalle2_pytorch import NoiseScheduler
+    except ImportError:
+        print("dalle2-pytorch is not installed: nothing is compared with it")
+        return
+    torch.manual_seed(0)
+    start, noise, x = (torch.randn(4, 3, 5) for _ in range(3))
+    t = torch.tensor([1, 10, 500, 990])
+    for name in ("cosine", "linear"):
+        d, p = NoiseScheduler(beta_schedule=name, timesteps=1000, loss_type="l2"), Process(name, 1000)
+
+        def at(values):
+            return np.asarray(values)[t.numpy()].reshape(-1, 1, 1)
+
+        s, n, seen = (v.numpy() for v in (start, noise, x))
+        compare(f"dalle2-pytorch, {name} betas", p.beta, d.betas.numpy(), 1e-6)
+        compare("  q(x_t | x_0)", np.sqrt(at(p.left)) * s + np.sqrt(1 - at(p.left)) * n,
+                d.q_sample(start, t, noise).numpy(), 1e-5)
+        mean, variance, log_variance = d.q_posterior(start, x, t)
+        compare("  posterior mean", at(p.start) * s + at(p.noised) * seen, mean.numpy(), 1e-5)
+        compare("  posterior variance", at(p.variance), variance.numpy(), 1e-6)
+        compare("  its logarithm", at(p.log_variance), log_variance.numpy(), 1e-3)
+        v = d.calculate_v(start, t, noise)
+        compare("  velocity", np.sqrt(at(p.left)) * n - np.sqrt(1 - at(p.left)) * s, v.numpy(), 1e-5)
+        compare("  x_0 of it", np.sqrt(at(p.left)) * seen - np.sqrt(1 - at(p.left)) * v.numpy(),
+                d.predict_start_from_v(x, t, v).numpy(), 1e-5)
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else "tests/golden"
     cases = [("cosine", 1000, None), ("linear", 1000, None), ("cosine", 50, None), ("linear", 40, None),
@@ -256,6 +287,7 @@ def main():
         json.dump(golden, f, separators=(",", ":"))
         f.write("\n")
     beside_diffusers()
+    beside_dalle2_pytorch()
 
 
 if __name__ == "__main__":

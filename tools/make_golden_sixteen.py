@@ -7,8 +7,8 @@ bits, for tests/train/test_golden_sixteen.c.
   in.values, codes.TYPE      numbers, and the codes that they are rounded to: F16 and BF16 by PyTorch's casts, F169 and
                              UF610 (1-6-9 and 0-6-10 of arXiv 2102.12092) by searching all the numbers they can hold
   in.codes, values.TYPE      codes, and what they stand for
-  in.gradient, in.rate       five steps of torch.optim.AdamW on a parameter kept in F16 with moments in F169 and
-  start, parameter, mean,    UF610, which are rounded after each step; and on one that is wide, with all in F32
+  in.gradient, in.rate       five steps of torch.optim.AdamW on a parameter with moments in F169 and UF610, which
+  start, parameter, mean,    are rounded after each step; and on one that is wide, with moments in F32
   variance, wide
 Needed only to make the file again: torch and numpy.
 SPDX-License-Identifier: MIT
@@ -75,7 +75,7 @@ def make_values(random):
 
 def adamw(out, random):
     count, steps = 96, 5
-    start = random.normal(0, 0.1, (2, count)).astype(np.float16).astype(np.float64)
+    start = random.normal(0, 0.1, (2, count)).astype(np.float32).astype(np.float64)
     gradient = (random.normal(0, 1, (steps, count)) * np.ldexp(1.0, random.integers(-20, 1, count))).astype(np.float32)
     rates = np.array([1e-3, 2e-3, 3e-3, 2e-3, 1e-3], np.float32)
     narrow, wide = [torch.nn.Parameter(torch.from_numpy(s.copy())) for s in start]
@@ -90,7 +90,6 @@ def adamw(out, random):
             p.grad = torch.from_numpy(gradient[step].astype(np.float64))
         optimizer.step()
         state = optimizer.state[narrow]
-        narrow.data.copy_(narrow.data.half().double())
         state["exp_avg"].copy_(rounded("F169", state["exp_avg"]))
         state["exp_avg_sq"].copy_(rounded("UF610", state["exp_avg_sq"]))
     out.update({"in.gradient": gradient, "in.rate": rates, "start": start, "parameter": narrow.data, "wide": wide.data,

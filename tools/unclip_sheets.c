@@ -1,10 +1,11 @@
 /* unclip_sheets.c -- what a DALL-E 2 makes of a data set's pictures, as contact sheets and figures:
- * variations, mixtures, edits of skin tones, fillings.
+ * variations and how sharp their edges are, mixtures, edits of skin tones, fillings.
  *     unclip_sheets MODEL SET SPLIT FOLDER NUMBER
  * MODEL is a packed model, SET a tar or a folder with captions, SPLIT as for score_drawings; NUMBER sources
  * of each. Sheets are FOLDER/variations.png and so on, a row for each source.
  * SPDX-License-Identifier: MIT */
 #include "app/api/dalle.h"
+#include "app/eval/spectrum.h"
 #include "host/base/file.h"
 #include "tools/gallery.h"
 #include "tools/wordings.h"
@@ -24,6 +25,8 @@ typedef struct studio {
     const char *folder;
     int64_t number;
     int side;
+    device *device; /* of the spectra of sources and variations */
+    spectrum *real, *drawn;
     /* the sheet under way */
     uint8_t *cells;
     int columns, count;
@@ -136,7 +139,9 @@ static bool vary_one(studio *s, int64_t i, double *sum, error *err)
     if (!source) return false;
     dalle_change c = change_of(s, source, VARIED);
     dalle_pictures *p = make(s, dalle_vary, &c, err);
-    bool ok = p && similarities(s, source, p->rgb, VARIED, near, err);
+    bool ok = p && similarities(s, source, p->rgb, VARIED, near, err) &&
+              spectrum_add(s->real, source, NULL, 1, err) &&
+              spectrum_add(s->drawn, p->rgb, NULL, VARIED, err);
     for (int j = 0; ok && j < VARIED; ++j) *sum += (double)near[j];
     if (ok) sheet_add(s, source, 1);
     if (ok) sheet_add(s, p->rgb, VARIED);
@@ -145,14 +150,34 @@ static bool vary_one(studio *s, int64_t i, double *sum, error *err)
     return ok;
 }
 
+/* Of 64 pixels a side, half of Nyquist's frequency is 16 cycles a picture. */
+static void tell_edges(const studio *s)
+{
+    const double from[] = { 16, 32 };
+    for (int i = 0; i < 2 && from[i] < s->side / 2.0; ++i) {
+        double real = spectrum_between(s->real, SPECTRUM_ORIGINAL, from[i], 2 * from[i]),
+               drawn = spectrum_between(s->drawn, SPECTRUM_ORIGINAL, from[i], 2 * from[i]);
+        printf("edges: from %g to %g cycles a picture, variations have %+.1f dB of the sources' power\n",
+               from[i], 2 * from[i], 10 * log10(drawn / real));
+    }
+}
+
+static bool open_spectra(studio *s, error *err)
+{
+    const spectrum_settings how = { .side = s->side, .alone = true };
+    return (s->device = device_open(NULL, err)) && (s->real = spectrum_create(s->device, &how, err)) &&
+           (s->drawn = spectrum_create(s->device, &how, err));
+}
+
 static bool vary_all(studio *s, error *err)
 {
     double sum = 0;
-    if (!sheet_begin(s, s->number, 1 + VARIED, err)) return false;
+    if (!open_spectra(s, err) || !sheet_begin(s, s->number, 1 + VARIED, err)) return false;
     for (int64_t i = 0; i < s->number; ++i)
         if (!vary_one(s, i, &sum, err)) return false;
     printf("variations: CLIP similarity to the source %.3f on the mean of %lld\n",
            sum / (double)(s->number * VARIED), (long long)(s->number * VARIED));
+    tell_edges(s);
     return sheet_end(s, "variations", err);
 }
 
@@ -369,6 +394,9 @@ int main(int argc, char **argv)
          fill_all(&s, &err);
     if (!ok) fprintf(stderr, "unclip_sheets: %s\n", err.message);
     free(s.cells);
+    spectrum_destroy(s.real);
+    spectrum_destroy(s.drawn);
+    device_close(s.device);
     wordings_close(&s.list);
     dalle_close(s.model);
     dataset_close(s.set);

@@ -403,7 +403,7 @@ const char *cli_commit(void)
 static int report(const error *err)
 {
     fflush(stdout);
-    fprintf(stderr, "dalle-cl: %s\n", err->message);
+    if (*err->message) fprintf(stderr, "dalle-cl: %s\n", err->message);
     int number = *cli_interrupted();
     return err->code == ERROR_INTERRUPTED && number ? 128 + number : error_exit_status(err);
 }

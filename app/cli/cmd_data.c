@@ -148,6 +148,16 @@ static bool print_info(const cli_call *call, json_t *o, error *err)
     return text != NULL;
 }
 
+static void warn_captionless(const char *first)
+{
+    char kinds[200] = "";
+    for (int i = 0, used = 0; model_kinds[i]; ++i)
+        if (model_kinds[i]->captions && used < (int)sizeof kinds)
+            used += snprintf(kinds + used, sizeof kinds - (size_t)used, "%s%s", used ? ", " : "",
+                             model_kinds[i]->name);
+    log_warn("'train' leaves out pictures without a caption, such as '%s', for: %s", first, kinds);
+}
+
 static bool run_info(const cli_call *call, error *err)
 {
     dataset *d = sets_open(call, false, err);
@@ -171,10 +181,7 @@ static bool run_info(const cli_call *call, error *err)
     }
     size_t broken = json_array_size(f.broken);
     ok = ok && print_info(call, o, err);
-    for (int i = 0; ok && first && model_kinds[i]; ++i)
-        if (model_kinds[i]->captions)
-            log_warn("'train %s' leaves out pictures without a caption, such as '%s'", model_kinds[i]->name,
-                     first);
+    if (ok && first) warn_captionless(first);
     if (ok && broken)
         ok = error_set(err, ERROR_FORMAT, "%zu of %lld pictures cannot be read", broken,
                        (long long)dataset_count(d));

@@ -28,8 +28,8 @@ static bool measure(const cli_call *call, device *d, plan *p, error *err)
     workload *w = stage_open(call, d, &p->batch, err);
     bool ok = w && workload_plan(w, &p->size, err);
     const workload_size *s = &p->size;
-    p->total_bytes = s->parameter_bytes + s->moment_bytes + s->ema_bytes + s->state_bytes + s->sum_bytes +
-                     s->input_bytes + s->work_bytes;
+    p->total_bytes = s->parameter_bytes + s->moment_bytes + s->ema_bytes + s->error_bytes + s->state_bytes +
+                     s->sum_bytes + s->input_bytes + s->work_bytes;
     workload_destroy(w);
     return ok;
 }
@@ -93,6 +93,7 @@ static void print_plan(const plan *p)
     printf("%12.3f GiB  parameters\n%12.3f GiB  moments of AdamW\n", gib(s->parameter_bytes),
            gib(s->moment_bytes));
     if (s->ema_bytes) printf("%12.3f GiB  averaged parameters\n", gib(s->ema_bytes));
+    if (s->error_bytes) printf("%12.3f GiB  what is kept of compressed gradients\n", gib(s->error_bytes));
     if (s->state_bytes) printf("%12.3f GiB  other state\n", gib(s->state_bytes));
     if (s->sum_bytes) printf("%12.3f GiB  gradients added up over the parts\n", gib(s->sum_bytes));
     printf("%12.3f GiB  inputs\n%12.3f GiB  gradients, activations, scratch\n%12.3f GiB  of these the "
@@ -101,6 +102,10 @@ static void print_plan(const plan *p)
     printf("%12.3f GiB  in all\n", gib(p->total_bytes));
     printf("%12.4g FLOP, two a multiply-add of the products; %.4g a picture\n", s->flops,
            s->flops / (double)p->batch);
+    if (s->compressed.matrices)
+        printf("%12.4g numbers that a rank sends of %d compressed gradients instead of %.4g: %.1f %% less\n",
+               (double)s->compressed.sent, s->compressed.matrices, (double)s->compressed.whole,
+               100 - 100 * (double)s->compressed.sent / (double)s->compressed.whole);
 }
 
 static bool print_json(const plan *p, const device_info *d, error *err)

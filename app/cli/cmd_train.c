@@ -1,6 +1,7 @@
 /* cmd_train.c -- `dalle-cl train KIND`: hands the command line to the kind's own training.
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
+#include "app/cli/job.h"
 #include "host/base/file.h"
 #include "host/train/run.h"
 #include "host/train/tensorboard.h"
@@ -39,27 +40,26 @@ static void forget_half_run(const char *folder, const model_kind *k)
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i) forget(folder, files[i]);
 }
 
-static void catch_interrupts(const cli_call *call)
+static void explain_interrupts(const cli_call *call, bool first)
 {
     const char *folder = cli_text(call, "run");
     bool resume = cli_flag(call, "resume");
     snprintf(resume_command, sizeof resume_command, "dalle-cl %s --run %s --resume",
              cli_call_command(call)->name, folder);
-    cli_catch_interrupts();
-    cli_catch_closed_pipe();
     cli_interrupt_ends("stopped before the first step; %s",
                        resume ? "the run is as it was" : "nothing of the run was kept");
-    if (!resume) forget_half_run(folder, cli_call_command(call)->kind);
+    if (!resume && first) forget_half_run(folder, cli_call_command(call)->kind);
 }
 
-static train_request request_of(const cli_call *call, const char *data)
+static train_request request_of(const cli_call *call, const job *j, const char *data)
 {
     train_request r = {
+        .comm = j->comm,
         .preset = cli_text(call, "preset"),
         .data = data,
-        .run = cli_text(call, "run"),
+        .run = j->run,
         .init = cli_text(call, "init"),
-        .device = cli_text(call, "device"),
+        .device = j->device,
         .seed = cli_seed(call, -1),
         .minutes = cli_real(call, "minutes"),
         .resume = cli_flag(call, "resume"),
@@ -88,16 +88,28 @@ static bool check(const cli_call *call, error *err)
     if (!cli_require(call, "run", err) || (!resume && !cli_require(call, "data", err))) return false;
     for (const kind_need *n = cli_call_command(call)->kind->needs; !resume && n && n->kind; ++n)
         if (!cli_require(call, n->kind->name, err)) return false;
-    return run_check(cli_text(call, "run"), resume, err);
+    return true;
+}
+
+/* Of a job of ranks the first has the run's folder. */
+static bool train(const cli_call *call, const job *j, const char *data, error *err)
+{
+    bool first = comm_rank(j->comm) == 0;
+    if (first && !run_check(j->run, cli_flag(call, "resume"), err)) return false;
+    train_request r = request_of(call, j, data);
+    explain_interrupts(call, first);
+    return cli_call_command(call)->kind->train(&r, err);
 }
 
 static bool run_train(const cli_call *call, error *err)
 {
     char *data;
+    job j;
     if (!check(call, err) || !cli_lines(call, "data", &data, err)) return false;
-    train_request r = request_of(call, data);
-    catch_interrupts(call);
-    bool ok = cli_call_command(call)->kind->train(&r, err);
+    cli_catch_interrupts(); /* before a driver has threads, which would take the signals */
+    cli_catch_closed_pipe();
+    bool ok = job_open(&j, call, err) && train(call, &j, data, err);
+    job_close(&j, ok, err);
     free(data);
     return ok;
 }
@@ -140,7 +152,8 @@ static void fill(cli_command *c)
     c->summary = cli_lasting_text("train %s: %s", k->what, k->learns);
     c->example = k->examples;
     c->options = cli_join_options(own, count, shared_options, SHARED);
-    c->option_count = count + SHARED;
+    c->options = cli_join_options(c->options, count + SHARED, job_options, job_option_count);
+    c->option_count = count + SHARED + job_option_count;
 }
 
 const cli_command cmd_train = {
@@ -152,6 +165,9 @@ const cli_command cmd_train = {
         "Ctrl-C saves and says how to go on, and so do a closed terminal (SIGHUP), SIGTERM, SIGXCPU, SIGUSR1 "
         "and\n"
         "SIGUSR2; a second Ctrl-C ends at once. The exit status is then 128 and the signal's number.\n"
+        "Started by mpirun, each process is a rank with a device of its own (--device 0,1,2) and its share "
+        "of each "
+        "batch.\n"
         "Killed at any instant, --resume goes on from the last whole checkpoint and gives what the\n"
         "uninterrupted run would have given, bit for bit on the same device.",
     .run = run_train,

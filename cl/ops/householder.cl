@@ -1,6 +1,7 @@
 /* householder.cl -- orthonormal rows by reflections, of matrices [r, n] one behind the other; see the host
- * file.  `work` holds, for `rows` rows in all: the rows, on which the reflections act; those that are being
- * made; and of each row's reflection what v has more than the row in its place on the diagonal, and 2 / |v|^2.
+ * file.  `work` holds, for `rows` rows in all: the rows, on which the reflections act; those that are
+ * being made; and of each row's reflection what v has more than the row in its place on the diagonal, and
+ * 2 / |v|^2.
  * SPDX-License-Identifier: MIT */
 #include "reduce.clh"
 

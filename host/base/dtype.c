@@ -217,7 +217,7 @@ void dtype_store(dtype type, void *array, int64_t index, float value)
 /* ---- Rounding at random ---- */
 
 /* The code of a finite magnitude in a type of so many fraction bits whose smallest normal number has the
- * exponent `least` in a float; what a float has below that exponent's reach, its subnormals, is taken as 0. */
+ * exponent `least` in a float.  A float's own subnormals are far below such types, and taken as 0. */
 static uint32_t code_at_random(uint32_t magnitude, int fraction, int least, uint32_t random)
 {
     int exponent = (int)(magnitude >> 23), drop = 23 - fraction + (exponent < least ? least - exponent : 0);

@@ -3,8 +3,8 @@
 #include "host/comm/internal.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct comm_job {
     comm_engine *engine; /* NULL: done at once */
@@ -26,22 +26,7 @@ struct comm_engine {
     atomic_llong bytes_sent;
 };
 
-/* How often a rank that has nothing to do looks after its peers. */
-#define IDLE_NANOSECONDS (100 * 1000 * 1000)
-
 /* ---- The thread ---- */
-
-static void wait_a_little(comm_engine *e)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += IDLE_NANOSECONDS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        ++until.tv_sec;
-    }
-    pthread_cond_timedwait(&e->asked, &e->lock, &until);
-}
 
 static void fail(comm_engine *e, const error *why)
 {
@@ -51,23 +36,11 @@ static void fail(comm_engine *e, const error *why)
     pthread_mutex_unlock(&e->lock);
 }
 
-static void look_after_peers(comm_engine *e)
-{
-    error why;
-    if (!e->failed && e->way.idle && !e->way.idle(e->way.self, &why)) fail(e, &why);
-}
-
 /* The next job, or NULL when there will be none. */
 static comm_job *next_job(comm_engine *e)
 {
     pthread_mutex_lock(&e->lock);
-    while (!e->first && !e->closing) {
-        wait_a_little(e);
-        if (e->first || e->closing) break;
-        pthread_mutex_unlock(&e->lock);
-        look_after_peers(e);
-        pthread_mutex_lock(&e->lock);
-    }
+    while (!e->first && !e->closing) pthread_cond_wait(&e->asked, &e->lock);
     comm_job *j = e->first;
     if (j && !(e->first = j->next)) e->last = &e->first;
     pthread_mutex_unlock(&e->lock);
@@ -156,6 +129,17 @@ static comm *new_comm(comm_engine *e, int rank, int count, int first, int stride
     return c;
 }
 
+/* Signals are for the main thread. */
+static bool start(comm_engine *e)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool ok = !pthread_create(&e->thread, NULL, serve, e);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
+
 comm *comm_open(const comm_transport *transport, error *err)
 {
     comm_engine *e = calloc(1, sizeof *e);
@@ -167,7 +151,7 @@ comm *comm_open(const comm_transport *transport, error *err)
         pthread_cond_init(&e->asked, NULL);
         pthread_cond_init(&e->answered, NULL);
         c->owner = true;
-        if (!pthread_create(&e->thread, NULL, serve, e)) return c;
+        if (start(e)) return c;
     }
     transport->close(transport->self, "out of memory");
     free(c);

@@ -57,7 +57,13 @@ bool comm_end(comm_job *job, error *err);
 
 /* ---- What carries it ---- */
 
-/* Ways from rank to rank: host/comm/mpi has one, tests/support another.  Called on the comm's thread only. */
+/* The ranks that mpirun has started this process among.  *c is NULL where it was started alone.  A rank that does not
+ * answer for `timeout` seconds has failed.  Where the program is built without MPI, being started among others is an
+ * error that says how to have it. */
+bool comm_open_mpi(double timeout, comm **c, error *err);
+const char *comm_mpi_version(void); /* "Open MPI 4.1.4", or NULL: built without */
+
+/* Ways from rank to rank: host/comm/mpi has one, tests/support another.  `pass` is called on the comm's thread. */
 typedef struct comm_transport {
     int rank, count;
     void *self;
@@ -66,8 +72,6 @@ typedef struct comm_transport {
      * in its order.  False, with *err naming rank and host, when a rank has ended or does not answer. */
     bool (*pass)(void *self, int to, const void *out, int64_t out_bytes, int from, void *in, int64_t in_bytes,
                  error *err);
-    /* Some times a second while there is nothing to do.  May be NULL. */
-    bool (*idle)(void *self, error *err);
     /* `why` is NULL at the end, otherwise what ended this rank, which the others are to be told. */
     void (*close)(void *self, const char *why);
 } comm_transport;

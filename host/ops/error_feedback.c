@@ -1,7 +1,6 @@
 /* error_feedback.c -- what a lossy sum of gradients has not sent yet, in place:
  *   error_add    error += factor x / scale; what is not finite then is not a number
- *   error_take   error -= x where scale[2], op_gradient_scale's flag, is set; then, and else, what is not finite
- *                becomes 0
+ *   error_take   error -= x where scale[2], op_gradient_scale's flag, is set; then what is not finite is 0
  * So a step that is skipped loses of its gradient what was not finite, and nothing else.  No gradient.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"

@@ -215,8 +215,8 @@ tensor *op_scales_update(tensor *state, tensor *status, const scales_rule *rule)
 /* AdamW (arXiv 1711.05101) with bias correction; schedule F32 [4] = {learning rate, 1 - beta1^t,
  * 1 - beta2^t, 0}; scale = op_gradient_scale: gradients are multiplied by scale[0]; nothing changes when
  * scale[2] is 0.  Parameter, mean and variance are stored in any floating type: rounded to nearest, or with
- * `random` (I32 [4] as above, or NULL) at random, by the draws of the stream.  The step is that of the moments
- * before they are rounded. */
+ * `random` (I32 [4] as above, or NULL) at random, by the draws of the stream.  The step is that of the
+ * moments before they are rounded. */
 typedef struct adamw_terms {
     float beta1, beta2, epsilon, decay;
     float variance_limit; /* the running variance is clipped to it by value; 0: is not */

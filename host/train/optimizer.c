@@ -143,11 +143,6 @@ static tensor *gradient_of(const optimizer *o, const update *u)
     return u->compressed ? powersgd_gradient(o->compressed, u->compressed - 1) : u->gradient;
 }
 
-powersgd_size optimizer_compressed(const optimizer *o)
-{
-    return o->compressed ? powersgd_measure(o->compressed) : (powersgd_size){ 0 };
-}
-
 /* Sum of squares of all gradients, in groups of as many as a node takes.  A loss that is not finite
  * makes the sum so too: 0 * loss is 0 or not a number. */
 static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *updates, int count)
@@ -217,15 +212,25 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
     if (average) graph_update(op_ema(graph_entry(g, average), next, decay));
 }
 
-/* The parts' gradients become the batch's. */
-static void average_parts(const division *d, graph *g, update *updates, int count)
+/* The parts' gradients become the batch's; what passes through an exchange comes to it as this rank's own. */
+static void average_parts(const optimizer *o, const division *d, update *updates, int count)
 {
+    graph *g = o->graph;
+    const char **names = graph_allocate(g, ((size_t)count + 1) * sizeof *names);
+    tensor **gradients = graph_allocate(g, ((size_t)count + 1) * sizeof(tensor *));
+    if (!names || !gradients) return;
     for (int i = 0; i < count; ++i) {
         char name[STORE_NAME_MAX];
         snprintf(name, sizeof name, "gradient.%s", updates[i].entry->name);
-        updates[i].gradient = division_mean(d, name, updates[i].gradient);
+        size_t size = strlen(name) + 1;
+        char *kept = graph_allocate(g, size);
+        if (!kept) return;
+        memcpy(kept, name, size);
+        names[i] = kept;
+        gradients[i] = updates[i].gradient;
     }
-    division_end(d, g);
+    division_means(d, g, count, names, gradients, o->settings.exchange != NULL);
+    for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
 }
 
 /* All of them, by name: every rank has the same order. */
@@ -285,7 +290,7 @@ optimizer *optimizer_append_divided(graph *g, tensor *loss, const optimizer_sett
     if (control && count == 0) graph_fail(g, "the loss depends on no trainable parameter");
     if (count > 0) {
         int whole = compress_some(o, d, updates, count);
-        average_parts(d, g, updates, whole);
+        average_parts(o, d, updates, whole);
         append_updates(o, loss, updates, whole, count);
     }
     free(updates);

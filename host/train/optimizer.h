@@ -19,8 +19,8 @@ typedef struct optimizer_settings {
     /* How the moments of parameters that are not wide are stored (those of wide ones are F32). */
     dtype mean_type, variance_type;
     float variance_limit; /* the running variance is clipped to it by value; 0 = is not */
-    /* What is stored in 16 bits, parameters and moments, is rounded at random, by `seed`, step, the parameter's
-     * name and the element; otherwise to nearest. */
+    /* What is stored in 16 bits, parameters and moments, is rounded at random, by `seed`, step, the
+     * parameter's name and the element; otherwise to nearest. */
     bool stochastic;
     uint64_t seed;
 } optimizer_settings;
@@ -45,9 +45,6 @@ bool optimizer_reset_averages(optimizer *o, error *err);
 /* Before each run, without waiting for earlier ones: step counts from 0; ema_decay 1 leaves the averages
  * alone in this step.  Step 0 also resets the averages. */
 bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double ema_decay, error *err);
-
-/* What is sent of gradients that are compressed; zeros where none is. */
-powersgd_size optimizer_compressed(const optimizer *o);
 
 /* F32 [4] = {clip scale, gradient norm, finite, loss scale or 0}; kept.  The finite flag covers loss and
  * gradients; the norm is that of gradients that are not scaled. */

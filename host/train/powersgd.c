@@ -1,5 +1,6 @@
-/* powersgd.c -- see powersgd.h.  Matrices are kept transposed, P [r, n], Q and R [r, m], so that their columns
- * lie in one piece.  Those of one shape go together, some at a time: one message and one series of reflections.
+/* powersgd.c -- see powersgd.h.  Matrices are kept transposed, P [r, n], Q and R [r, m], so that their
+ * columns lie in one piece.  Those of one shape go together, some at a time: one message and one series of
+ * reflections.
  * SPDX-License-Identifier: MIT */
 #include "host/train/powersgd.h"
 
@@ -123,11 +124,18 @@ static tensor *layer_of(tensor *stack, int place)
 
 /* ---- What is sent ---- */
 
+enum { PROJECTION_NAME_MAX = STORE_NAME_MAX + 16 };
+
+static void projection_name(const store_entry *of, char name[PROJECTION_NAME_MAX])
+{
+    snprintf(name, PROJECTION_NAME_MAX, "powersgd.q.%s", of->name);
+}
+
 /* Q^T, which depends on the seed and the parameter's name alone: every rank has the same. */
 static tensor *projection(const powersgd *p, const matrix *x)
 {
-    char name[STORE_NAME_MAX + 16];
-    snprintf(name, sizeof name, "powersgd.q.%s", x->of->name);
+    char name[PROJECTION_NAME_MAX];
+    projection_name(x->of, name);
     const int64_t dim[] = { p->settings.rank, x->bundle->m };
     store_entry *e = graph_declare(p->graph, name, STORE_FIXED, p->settings.type, 2, dim);
     if (!e) return graph_poison(p->graph);
@@ -152,7 +160,8 @@ static tensor *shares(const bundle *b, tensor *orthonormal)
     return stacked(b, of);
 }
 
-/* All that does not wait for other ranks comes first, so that the device has work while they are waited for. */
+/* All that does not wait for other ranks comes first, so that the device has work while they are waited
+ * for. */
 void powersgd_exchange(powersgd *p)
 {
     comm *ranks = p->settings.ranks;
@@ -198,13 +207,19 @@ void powersgd_keep(powersgd *p, int number, tensor *scale)
     graph_update(op_error_take(x->error, product(x, x->bundle->own, NULL), scale));
 }
 
-powersgd_size powersgd_measure(const powersgd *p)
+powersgd_size powersgd_measure(const store *s)
 {
-    powersgd_size size = { .matrices = p->count };
-    for (int i = 0; i < p->count; ++i) {
-        const int64_t whole = p->matrices[i].of->count, n = rows_of(p->matrices[i].of);
-        size.whole += whole;
-        size.sent += p->settings.rank * (n + whole / n);
+    powersgd_size size = { 0 };
+    for (int i = 0; i < store_count(s); ++i) {
+        const store_entry *e = store_at(s, i);
+        char name[PROJECTION_NAME_MAX];
+        if (e->kind != STORE_ERROR) continue;
+        projection_name(e->of, name);
+        const store_entry *q = store_find(s, name);
+        if (!q) continue;
+        ++size.matrices;
+        size.whole += e->count;
+        size.sent += q->dim[0] * (rows_of(e) + q->dim[1]);
     }
     return size;
 }

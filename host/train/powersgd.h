@@ -1,13 +1,14 @@
-/* powersgd.h -- the sum of gradients over ranks as products of two thin matrices: PowerSGD (arXiv 1905.13727) as
- * appendices D and E of arXiv 2102.12092 have it.  Of each rank's error E [n, m], to which its gradient has been
- * added,
+/* powersgd.h -- the sum of gradients over ranks as products of two thin matrices: PowerSGD (arXiv
+ * 1905.13727) as appendices D and E of arXiv 2102.12092 have it.  Of each rank's error E [n, m], to which
+ * its gradient has been added,
  *   P = sum E Q / ranks            Q [m, r] normal numbers, the same for good
  *   P' = orthonormal columns that span P + 1e-6 I
  *   R = sum E^T P' / ranks         the gradient that all ranks then see is P' R^T
  *   E = E - P' (E^T P')^T          what it did not show is left for later steps
- * so that r (n + m) numbers are sent instead of n m.  Gradients go into the errors as soon as they are there,
- * and need no room of their own.  The last line is each rank's own: the errors of all ranks add up to the same
- * as if each took off what all have sent, but do not drift apart.  docs/powersgd.md has the reasons.
+ * so that r (n + m) numbers are sent instead of n m.  Gradients go into the errors as soon as they are
+ * there, and need no room of their own.  The last line is each rank's own: the errors of all ranks add up
+ * to the same as if each took off what all have sent, but do not drift apart.  docs/powersgd.md has the
+ * reasons.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_POWERSGD_H
 #define DALLE_CL_TRAIN_POWERSGD_H
@@ -32,22 +33,24 @@ int64_t powersgd_rank_most(const store_entry *e);
 typedef struct powersgd powersgd;
 powersgd *powersgd_create(graph *g, const powersgd_settings *s, int most);
 /* While the part's graph is built (division.h): adds the part's share of a gradient to the error, which it
- * declares as kin of the parameter.  Where the gradient is scaled (F32 [1], or NULL) the error is not, for scales
- * move.  Returns the gradient's number. */
+ * declares as kin of the parameter.  Where the gradient is scaled (F32 [1], or NULL) the error is not, for
+ * scales move.  Returns the gradient's number. */
 int powersgd_add(powersgd *p, store_entry *of, tensor *gradient, tensor *scale, int64_t parts);
 /* Once, after all were added. */
 void powersgd_exchange(powersgd *p);
-/* Then: the gradient that all ranks see, F32, scaled as it was, made anew by nodes of its own at each call; */
+/* Then: the gradient that all ranks see, F32, scaled as it was, made anew by nodes of its own at each
+ * call; */
 tensor *powersgd_gradient(const powersgd *p, int number);
 /* and what is left of the error after an update that goes by scale (op_gradient_scale). */
 void powersgd_keep(powersgd *p, int number, tensor *scale);
 
-/* What is sent of how much, in numbers. */
+/* What is sent in a step of how much, in numbers, of the gradients that are compressed in a store's
+ * graphs. */
 typedef struct powersgd_size {
     int matrices;
     int64_t whole, sent;
 } powersgd_size;
-powersgd_size powersgd_measure(const powersgd *p);
+powersgd_size powersgd_measure(const store *s);
 
 /* By all ranks before a checkpoint, which holds the errors' sum over ranks (STORE_ERROR): shares the sum out
  * alike, so that a run that is resumed goes on as this one does. */

@@ -6,9 +6,9 @@
 #include "host/comm/comm.h"
 #include "host/graph/graph.h"
 
-/* Puts in the place of tensors[0..count-1] their sums, of the same floating types (comm_sum).  They come and go
- * on the transfer queue, several at a time.  `ranks` must live as long as the graph; NULL, one rank: nothing is
- * done. */
+/* Puts in the place of tensors[0..count-1] their sums, of the same floating types (comm_sum).  They come
+ * and go on the transfer queue, several at a time.  `ranks` must live as long as the graph; NULL, one
+ * rank: nothing is done. */
 void sum_over_ranks(comm *ranks, graph *g, int count, tensor **tensors);
 
 #endif

@@ -12,6 +12,7 @@
 #include "host/train/progress.h"
 #include "host/train/rotate.h"
 #include "host/train/run.h"
+#include "host/train/share.h"
 #include "host/train/tensorboard.h"
 #include "host/train/times.h"
 
@@ -39,22 +40,15 @@ typedef struct loop {
     double seconds;      /* of training before this process */
     train_metrics last_finite;
     int64_t last_finite_step;
-    int64_t stepped; /* steps done by this process */
-    bool warned;     /* the task's warning stands */
+    int64_t stepped;        /* steps done by this process */
+    bool warned;            /* the task's warning stands */
+    bool interrupted, late; /* as all ranks see it */
 } loop;
 
-void train_metrics_add(train_metrics *m, const char *name, double value, const char *format)
+/* Rank 0 has the run's folder, validates and draws. */
+static bool leads(const loop *l)
 {
-    CHECK(m->count < TRAIN_METRICS_MAX, "metric '%s' is number %d", name, m->count + 1);
-    m->at[m->count++] = (train_metric){ name, value, format };
-}
-
-void train_metrics_list(train_metrics *m, const char *name, const double *values, int count)
-{
-    CHECK(count <= TRAIN_LIST_MAX, "metric '%s' has %d values", name, count);
-    m->list = name;
-    m->listed = count;
-    memcpy(m->values, values, (size_t)count * sizeof *values);
+    return comm_rank(l->options->comm) == 0;
 }
 
 /* ---- Saving and loading ----------------------------------------------------------------------- */
@@ -102,7 +96,7 @@ static bool with_remedy(const loop *l, error *err)
                      l->saved, remedy);
 }
 
-static bool save(loop *l, error *err)
+static bool write_save(loop *l, error *err)
 {
     int64_t keep = l->options->keep;
     /* Whoever saved this step may have been killed before it removed what is too much. */
@@ -115,6 +109,16 @@ static bool save(loop *l, error *err)
     l->saved = l->step;
     l->newest = true;
     return rotate_prune(&l->run, before, keep, err);
+}
+
+/* Ranks on unlike devices have parted by rounding, so that all go on from what is saved. */
+static bool save(loop *l, error *err)
+{
+    bool again = l->saved == l->step && l->newest;
+    if (!again && !share_saved(l->options->comm, l->task->store, err)) return false;
+    if (leads(l)) return write_save(l, err);
+    l->saved = l->step;
+    return l->newest = true;
 }
 
 static bool read_state(loop *l, const char *text, error *err)
@@ -130,6 +134,17 @@ static bool read_state(loop *l, const char *text, error *err)
     l->seconds = json_number_value(json_object_get(state, "seconds"));
     bool ok = !t->load_state || t->load_state(t->self, own, err);
     json_decref(state);
+    return ok;
+}
+
+/* What rank 0 knows of the run is what all know. */
+static bool share_state(loop *l, error *err)
+{
+    if (!l->options->comm) return true;
+    char *text = leads(l) ? host_state(l, err) : NULL;
+    bool ok = (text || !leads(l)) && share_text(l->options->comm, &text, err) &&
+              (leads(l) || read_state(l, text, err));
+    free(text);
     return ok;
 }
 
@@ -219,12 +234,7 @@ static bool judge(loop *l, const train_metrics *m, error *err)
     }
     ++l->bad;
     ++l->skipped;
-    if (l->bad == 1 && m->scale > 1)
-        progress_line(&l->progress,
-                      "step %" PRId64 ": gradients times %g do not fit 16 bits; the step was skipped and the "
-                      "loss scale halved (%" PRId64 " so far)",
-                      l->known, m->scale, l->skipped);
-    else if (l->bad == 1)
+    if (l->bad == 1)
         progress_line(&l->progress,
                       "step %" PRId64 ": loss or gradients are not finite; the step was skipped (%" PRId64
                       " so far)",
@@ -244,6 +254,7 @@ static bool write_times(loop *l, double waited, error *err)
 static bool log_step(loop *l, const train_metrics *m, error *err)
 {
     const train_task *t = l->task;
+    if (!leads(l)) return true;
     if (!is_due(l->known, l->options->log_every) && l->known != l->options->steps && m->finite) return true;
     if (!write_line(l, NULL, m, err)) return false;
     double waited = times_share(&l->times);
@@ -256,11 +267,9 @@ static bool log_step(loop *l, const train_metrics *m, error *err)
     return true;
 }
 
-static bool evaluate(loop *l, error *err)
+static bool validate(loop *l, error *err)
 {
     const train_task *t = l->task;
-    if (!t->evaluate || !is_due_or_last(l, l->options->eval_every)) return true;
-    times_enter(&l->times, TIMES_VALIDATE);
     train_metrics m = { .finite = true };
     if (!t->evaluate(t->self, l->step, &m, err) || !write_line(l, "eval", &m, err)) return false;
     bool better = m.count && m.at[0].value < l->best; /* not-a-number is never better */
@@ -274,10 +283,17 @@ static bool evaluate(loop *l, error *err)
     return !better || (run_metrics_sync(&l->run, err) && save_to(l, l->run.best, err));
 }
 
+static bool evaluate(loop *l, error *err)
+{
+    if (!l->task->evaluate || !is_due_or_last(l, l->options->eval_every)) return true;
+    times_enter(&l->times, TIMES_VALIDATE);
+    return (!leads(l) || validate(l, err)) && share_state(l, err);
+}
+
 static bool draw(loop *l, error *err)
 {
     const train_task *t = l->task;
-    if (!t->draw || !is_due_or_last(l, l->options->sample_every)) return true;
+    if (!leads(l) || !t->draw || !is_due_or_last(l, l->options->sample_every)) return true;
     times_enter(&l->times, TIMES_SAMPLE);
     char name[64];
     snprintf(name, sizeof name, "step-%06" PRId64 ".png", l->step);
@@ -348,6 +364,7 @@ static bool is_interrupted(const loop *l)
 /* What came after the last line, and that the process ends. */
 static bool leave(loop *l, const char *why, error *err)
 {
+    if (!leads(l)) return true;
     return times_write(&l->times, l->known, l->task->feed, err) &&
            times_write_end(&l->times, l->known, why, err);
 }
@@ -376,10 +393,22 @@ static bool out_of_time(const loop *l)
     return l->options->minutes > 0 && timing_now() - l->progress.started >= 60.0 * l->options->minutes;
 }
 
+/* All ranks stop before the same step. */
+static bool look_around(loop *l, error *err)
+{
+    bool seen[2] = { is_interrupted(l), out_of_time(l) };
+    if (!share_any(l->options->comm, seen, 2, err)) return false;
+    l->interrupted = seen[0];
+    l->late = seen[1];
+    return true;
+}
+
 static bool go(loop *l, error *err)
 {
-    while (l->step < l->options->steps && !out_of_patience(l) && !out_of_time(l)) {
-        if (is_interrupted(l)) return stop_interrupted(l, err);
+    while (l->step < l->options->steps && !out_of_patience(l)) {
+        if (!look_around(l, err)) return false;
+        if (l->late) break;
+        if (l->interrupted) return stop_interrupted(l, err);
         if (!one_step(l, err)) return false;
     }
     if (!settle(l, l->step, err) || !save(l, err)) return false;
@@ -412,7 +441,7 @@ static bool open_times(loop *l, error *err)
     return ok;
 }
 
-static bool prepare(loop *l, error *err)
+static bool open_run(loop *l, error *err)
 {
     if (!run_open(&l->run, l->task, l->options, err)) return false;
     if (!l->run.fresh && !restore(l, err)) return false;
@@ -424,18 +453,42 @@ static bool prepare(loop *l, error *err)
         progress_line(&l->progress, "'%s' has no checkpoint yet: starting from the beginning", l->run.folder);
     reached(l, TRAIN_OPENED);
     /* A folder that cannot hold a checkpoint is better found now than after hours. */
-    return !l->run.fresh || save(l, err);
+    return !l->run.fresh || write_save(l, err);
+}
+
+/* Whatever rank 0 starts from is what all start from. */
+static bool prepare(loop *l, error *err)
+{
+    comm *c = l->options->comm;
+    if (leads(l) && !open_run(l, err)) return false;
+    int64_t where[3] = { l->step, l->saved, l->newest };
+    if (!share_numbers(c, where, 3, err)) return false;
+    l->step = l->known = where[0];
+    l->saved = where[1];
+    l->newest = where[2];
+    if (!share_state(l, err) || !share_store(c, l->task->store, err)) return false;
+    if (leads(l)) return true;
+    l->progress = progress_start(true, l->step, l->options->steps);
+    reached(l, TRAIN_OPENED);
+    return true;
 }
 
 bool train_run(const train_task *task, const train_options *options, error *err)
 {
-    loop l = { .task = task, .options = options, .saved = -1, .best = INFINITY, .times = { .file = -1 } };
+    loop l = { .task = task,
+               .options = options,
+               .saved = -1,
+               .best = INFINITY,
+               .times = { .file = -1 },
+               .run = { .lock = -1, .lines = -1 } };
     bool ok = prepare(&l, err);
     if (ok) {
         ok = go(&l, err);
         progress_end(&l.progress);
         if (!ok && err && err->code != ERROR_INTERRUPTED) {
-            (void)times_write_end(&l.times, l.known, "failed", NULL); /* as far as it can still be written */
+            if (leads(&l))
+                (void)times_write_end(&l.times, l.known, "failed",
+                                      NULL); /* as far as it can still be written */
             with_remedy(&l, err);
         }
     }

@@ -18,6 +18,7 @@
 #ifndef DALLE_CL_TRAIN_TRAIN_H
 #define DALLE_CL_TRAIN_TRAIN_H
 
+#include "host/comm/comm.h"
 #include "host/graph/store.h"
 #include "host/train/times.h"
 #include <jansson.h>
@@ -74,6 +75,7 @@ typedef enum train_stage {
 } train_stage;
 
 typedef struct train_options {
+    comm *comm; /* the ranks that train together: rank 0 alone opens the folder; NULL: one */
     const char *folder;
     bool resume;
     bool force; /* resume although device, driver, kernels or settings differ; or overwrite nothing else */

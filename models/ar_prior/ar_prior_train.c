@@ -272,7 +272,8 @@ static bool fit(embedding_trainer *t, const train_request *r, error *err)
                                 .marks = clip_text_marks,
                                 .shared = clip->tokenizer,
                                 .shared_tokens = clip->config.text_tokens,
-                                .batch = c->batch,
+                                .batch = training_batch(&c->training),
+                                .first = training_first(&c->training),
                                 .seed = (uint64_t)c->seed };
     if (!(t->text = text_open(&c->text, &text, t->base.data, err)) ||
         !ar_prior_config_check(c, &t->shape, err))
@@ -351,8 +352,8 @@ static bool set_up(embedding_trainer *t, const train_request *r, const char *dat
     part_files from;
     if (!open_parts(t, data, clip, err) || !start_find(r, &ar_prior_kind, &from, err)) return false;
     bool ok = fit(t, r, err) && (r->resume || text_warn_cut(t->text, err)) &&
-              embedding_data_make(&t->data, t->text, t->config.batch, err) && make_batch(t, err) &&
-              build(t, err);
+              embedding_data_make(&t->data, t->text, training_batch(&t->config.training), err) &&
+              make_batch(t, err) && build(t, err);
     ok = ok && (from.weights ? start_from(t, &from, r->init, clip, err) : make_codes(t, err));
     part_files_free(&from);
     return ok;

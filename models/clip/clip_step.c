@@ -34,7 +34,7 @@ static void towers(clip_step *s, const clip_config *c, const clip_weights *w, te
 /* The parts' features become the batch's: [b,E] twice, [b,2,E], [B,2,E], [B,E] twice. */
 static void join(clip_step *s, const clip_config *c, tensor *features[2])
 {
-    if (s->division.parts <= 1) return;
+    if (division_parts(&s->division) <= 1) return;
     tensor *pair[2];
     for (int i = 0; i < 2; ++i) pair[i] = op_reshape(features[i], 3, (int64_t[]){ -1, 1, c->embedding });
     tensor *all = division_join(&s->division, "features", op_concat(2, pair, 1));

@@ -250,7 +250,10 @@ static bool fit(clip_trainer *t, const train_request *r, const part_files *from,
     bool chosen;
     clip_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
-    text_options text = { .request = r, .batch = c->batch, .seed = (uint64_t)c->seed };
+    text_options text = { .request = r,
+                          .batch = training_batch(&c->training),
+                          .first = training_first(&c->training),
+                          .seed = (uint64_t)c->seed };
     if (from->weights) text.from = from;
     if (from->weights && !clip_start_positions(from, &text.least_tokens, err)) return false;
     text.marks = clip_text_marks;

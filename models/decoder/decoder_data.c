@@ -47,10 +47,11 @@ bool decoder_data_make(decoder_data *d, const decoder_config *c, const decoder_s
                        training_data *set, clip_source *clip, const text_source *text, error *err)
 {
     *d = (decoder_data){ .config = c, .shape = *shape, .set = set, .clip = clip, .text = text };
-    d->pixels = malloc((size_t)(c->batch * picture_bytes(d)));
+    int64_t batch = training_batch(&c->training);
+    d->pixels = malloc((size_t)(batch * picture_bytes(d)));
     if (!d->pixels) return error_set(err, ERROR_MEMORY, "out of memory for a batch's pictures");
-    return text_batch_create(&d->batch, text, err) &&
-           decoder_values_make(&d->values, c, shape, c->batch, err) && make_none(d, err);
+    return text_batch_create(&d->batch, text, err) && decoder_values_make(&d->values, c, shape, batch, err) &&
+           make_none(d, err);
 }
 
 void decoder_data_free(decoder_data *d)
@@ -67,31 +68,32 @@ void decoder_data_free(decoder_data *d)
 /* ---- A batch ---- */
 
 /* Which embeddings are left out. */
-static void draw_keep(decoder_data *d, int64_t step)
+static void draw_keep(decoder_data *d, int64_t first, int64_t step)
 {
     const philox draw = { (uint64_t)d->config->seed, (uint32_t)step, philox_stream("decoder.embedding") };
     for (int64_t i = 0; i < d->values.count; ++i)
-        d->values.keep[i] = (double)philox_uniform(&draw, (uint32_t)i) >= d->config->embedding_dropout;
+        d->values.keep[i] =
+            (double)philox_uniform(&draw, (uint32_t)(first + i)) >= d->config->embedding_dropout;
 }
 
-/* Row `at` knows its picture where the mask that is drawn for it is not. */
-static void give(const decoder_data *d, decoder_values *v, int64_t at, const uint8_t *pixels, uint64_t seed,
-                 int64_t step, float *room)
+/* Row `at` knows its picture where the mask that is drawn for it, by its place in the batch, is not. */
+static void give(const decoder_data *d, decoder_values *v, int64_t at, int64_t place, const uint8_t *pixels,
+                 uint64_t seed, int64_t step, float *room)
 {
     int64_t values = picture_bytes(d);
     float *picture = room, *holes = room + values;
     for (int64_t i = 0; i < values; ++i) picture[i] = (float)pixels[at * values + i] / 127.5f - 1;
-    decoder_mask_draw(d->config, seed, step, at, holes);
+    decoder_mask_draw(d->config, seed, step, place, holes);
     decoder_values_give(v, at, picture, holes);
 }
 
-static bool give_all(const decoder_data *d, decoder_values *v, const uint8_t *pixels, uint64_t seed,
-                     int64_t step, error *err)
+static bool give_all(const decoder_data *d, decoder_values *v, int64_t first, const uint8_t *pixels,
+                     uint64_t seed, int64_t step, error *err)
 {
     if (!d->config->inpaint) return true;
     float *room = malloc((size_t)(picture_bytes(d) * 2) * sizeof *room);
     if (!room) return error_set(err, ERROR_MEMORY, "out of memory for a picture's mask");
-    for (int64_t i = 0; i < v->count; ++i) give(d, v, i, pixels, seed, step, room);
+    for (int64_t i = 0; i < v->count; ++i) give(d, v, i, first + i, pixels, seed, step, room);
     free(room);
     return true;
 }
@@ -105,10 +107,10 @@ bool decoder_data_fill(decoder_data *d, const loader_batch *b, int64_t step, err
         if (!text_fill(d->text, &d->batch, i, &b->known[i], step, err)) return false;
     memcpy(d->values.ids, d->batch.ids,
            (size_t)(d->values.count * d->values.ids_size) * sizeof *d->batch.ids);
-    draw_keep(d, step);
+    draw_keep(d, b->first, step);
     return clip_source_pictures(d->clip, b, d->values.embedding, err) &&
            decoder_values_read(&d->values, d->states, err) &&
-           give_all(d, &d->values, d->pixels, (uint64_t)d->config->seed, step, err);
+           give_all(d, &d->values, b->first, d->pixels, (uint64_t)d->config->seed, step, err);
 }
 
 /* ---- Validation ---- */
@@ -160,5 +162,5 @@ bool decoder_data_validation(decoder_data *d, int64_t most, error *err)
 bool decoder_data_validation_masks(decoder_data *d, int64_t pass, error *err)
 {
     enum { SEED = 1 };
-    return give_all(d, &d->check, d->check_pixels, SEED, pass, err);
+    return give_all(d, &d->check, 0, d->check_pixels, SEED, pass, err);
 }

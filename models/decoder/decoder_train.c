@@ -47,9 +47,9 @@ static bool write_part(void *self, int64_t first, error *err)
 {
     decoder_trainer *t = self;
     const decoder_step *s = &t->train;
-    return decoder_rows_write(s->pixels, t->data.pixels, t->config.batch, first, err) &&
+    return decoder_rows_write(s->pixels, t->data.pixels, t->data.values.count, first, err) &&
            decoder_values_write(&t->data.values, &s->condition, first, err) &&
-           write_times(t, &s->times, (uint64_t)t->config.seed, t->step, first, err);
+           write_times(t, &s->times, (uint64_t)t->config.seed, t->step, s->division.first + first, err);
 }
 
 static bool read_begin(const diffusion_losses *l, error *err)
@@ -241,7 +241,8 @@ static bool fit(decoder_trainer *t, const train_request *r, error *err)
     const text_options text = { .request = r,
                                 .shared = clip->tokenizer,
                                 .shared_tokens = clip->config.text_tokens,
-                                .batch = c->batch,
+                                .batch = training_batch(&c->training),
+                                .first = training_first(&c->training),
                                 .seed = (uint64_t)c->seed };
     if (!(t->text = text_open(&c->text, &text, t->base.data, err)) || !decoder_config_check(c, err))
         return false;

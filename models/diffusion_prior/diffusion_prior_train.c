@@ -51,7 +51,7 @@ static bool write_part(void *self, int64_t first, error *err)
     return graph_write(s->embedding, d->embeddings + first * d->size, err) &&
            graph_write(s->condition.tokens, d->batch.ids + first * d->tokens, err) &&
            graph_write(s->condition.caption, d->captions + first * d->size, err) &&
-           write_times(t, &s->times, (uint64_t)t->config.seed, t->step, first, err);
+           write_times(t, &s->times, (uint64_t)t->config.seed, t->step, s->division.first + first, err);
 }
 
 static bool begin(void *self, int64_t step, error *err)
@@ -212,7 +212,8 @@ static bool fit(embedding_trainer *t, const train_request *r, error *err)
     const text_options text = { .request = r,
                                 .shared = clip->tokenizer,
                                 .shared_tokens = clip->config.text_tokens,
-                                .batch = c->batch,
+                                .batch = training_batch(&c->training),
+                                .first = training_first(&c->training),
                                 .seed = (uint64_t)c->seed };
     if (!(t->text = text_open(&c->text, &text, t->base.data, err)) || !diffusion_prior_config_check(c, err))
         return false;
@@ -273,7 +274,8 @@ static bool set_up(embedding_trainer *t, const train_request *r, const char *dat
     if (!open_parts(t, data, clip, err) || !start_find(r, &diffusion_prior_kind, &from, err)) return false;
     bool ok = fit(t, r, err) && diffusion_prior_process(c, &t->process, err) &&
               (r->resume || text_warn_cut(t->text, err)) &&
-              embedding_data_make(&t->data, t->text, c->batch, err) && make_times(t, err) && build(t, err);
+              embedding_data_make(&t->data, t->text, training_batch(&c->training), err) &&
+              make_times(t, err) && build(t, err);
     if (ok && from.weights)
         ok = diffusion_prior_start_from_model(t->base.store, &from, err);
     else if (ok && c->standardise && !r->resume)

@@ -186,13 +186,14 @@ static tensor *pixel_error(const dvae_config *c, tensor *stats, tensor *target)
 
 /* KL(mean posterior || uniform) in nats.  The paper's KL flattens each token's posterior and leaves it
  * open whether all tokens share the same few codes; this one asks only that codes share the work.  The
- * mean is over what is computed at once: where `accumulate` divides a batch, a part's, which is the one
- * thing that then differs. */
-static tensor *imbalance(tensor *logits)
+ * mean is over what is computed at once, on all ranks: where `accumulate` divides a batch, a part's, which is
+ * the one thing that then differs. */
+static tensor *imbalance(tensor *logits, const division *ranks)
 {
     int64_t k = tensor_last(logits);
     tensor *rows = op_softmax(op_reshape(logits, 2, (int64_t[]){ -1, k }));
     tensor *mean = op_affine(op_sum_rows(rows), 1.0f / (float)tensor_rows(rows), 1e-9f); /* [K] */
+    mean = division_mean_of_ranks(ranks, mean);
     return op_sum_all(op_mul(mean, op_log(op_scale(mean, (float)k))));
 }
 
@@ -222,7 +223,7 @@ dvae_losses dvae_loss(graph *g, const dvae_config *c, tensor *pixels, const dvae
     tensor *weighted = dvae_is_vq(c) ? l.regulariser : op_mul(l.regulariser, controls->kl_weight);
     l.loss = op_add(l.reconstruction, weighted);
     if (!dvae_is_vq(c) && c->code_balance > 0)
-        l.loss = op_add(l.loss, op_scale(imbalance(encoded), (float)c->code_balance));
+        l.loss = op_add(l.loss, op_scale(imbalance(encoded, controls->ranks), (float)c->code_balance));
     l.squared_error = op_mean_all(op_square(op_sub(op_stop_gradient(dvae_reconstruction(c, stats)), target)));
     return l;
 }

@@ -52,6 +52,7 @@ tensor *dvae_decode_tokens(graph *g, const dvae_config *c, tensor *tokens);
 typedef struct dvae_controls {
     tensor *temperature, *kl_weight; /* F32 [1] */
     tensor *random;                  /* I32 [4] */
+    const division *ranks;           /* NULL: one */
 } dvae_controls;
 
 typedef struct dvae_losses {

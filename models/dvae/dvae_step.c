@@ -24,11 +24,12 @@ bool dvae_step_build(dvae_step *s, store *st, const dvae_config *c, error *err)
         graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ samples, c->image_size, c->image_size, 3 });
     s->schedule = graph_input(g, "schedule", DTYPE_F32, 1, (int64_t[]){ 2 });
     s->random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
-    dvae_controls controls = { op_slice(s->schedule, 0, 0, 1), op_slice(s->schedule, 0, 1, 1), s->random };
+    s->division = training_division(&c->training, s->random);
+    dvae_controls controls = { op_slice(s->schedule, 0, 0, 1), op_slice(s->schedule, 0, 1, 1), s->random,
+                               &s->division };
     s->losses = dvae_loss(g, c, s->pixels, &controls);
     const optimizer_settings o = training_optimizer(&c->training);
     optimizer_backward(g, s->losses.loss, &o);
-    s->division = training_division(&c->training, s->random);
     gather(c, &s->division, &s->losses);
     s->optimizer = optimizer_append_divided(g, s->losses.loss, &o, &s->division);
     if (dvae_is_vq(c) && s->optimizer) {

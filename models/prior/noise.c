@@ -23,7 +23,8 @@ void prior_noise(const prior_config *c, const prior_shape *shape, int64_t step, 
 {
     const philox rng = { (uint64_t)c->seed, (uint32_t)step, philox_stream("token noise") };
     int64_t n = shape->side * shape->side;
-    memcpy(read, image, (size_t)(c->batch * n) * sizeof *read);
-    for (int64_t i = 0; i < c->batch; ++i)
-        add_noise(&rng, (uint32_t)(i * (2 + 2 * n)), c->token_noise, shape->codes, n, read + i * n);
+    int64_t count = training_batch(&c->training), first = training_first(&c->training);
+    memcpy(read, image, (size_t)(count * n) * sizeof *read);
+    for (int64_t i = 0; i < count; ++i)
+        add_noise(&rng, (uint32_t)((first + i) * (2 + 2 * n)), c->token_noise, shape->codes, n, read + i * n);
 }

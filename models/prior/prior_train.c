@@ -98,7 +98,8 @@ static bool packed_tokens(const prior_trainer *t, const loader_batch *b, error *
     const philox draw = { (uint64_t)t->config.seed, (uint32_t)b->step, philox_stream("data.tokens") };
     uint32_t copies = (uint32_t)shard_tokens_about(t->packed)->copies;
     for (int i = 0; i < b->count; ++i)
-        if (!shard_tokens_read(t->packed, b->samples[i], b->keys[i], philox_below(&draw, (uint32_t)i, copies),
+        if (!shard_tokens_read(t->packed, b->samples[i], b->keys[i],
+                               philox_below(&draw, (uint32_t)(b->first + i), copies),
                                t->image + i * image_tokens(t), err))
             return false;
     return true;
@@ -120,7 +121,7 @@ static bool picture_tokens(prior_trainer *t, const loader_batch *b, error *err)
 static bool write_inputs(const prior_trainer *t, const prior_step *in, int64_t first, error *err)
 {
     int64_t text = t->config.text_tokens;
-    float share = t->batch.share * (float)in->division.parts;
+    float share = t->batch.share * (float)division_parts(&in->division);
     return graph_write(in->text, t->batch.ids + first * text, err) &&
            graph_write(in->image, t->image + first * image_tokens(t), err) &&
            graph_write(in->targets, t->batch.targets + first * (text - 1), err) &&
@@ -142,6 +143,15 @@ static bool read_begin(const prior_step *s, error *err)
            graph_read_begin(s->losses.image, err);
 }
 
+/* Each token of all ranks' captions counts alike. */
+static bool share_of_all(prior_trainer *t, error *err)
+{
+    float counted = (float)t->batch.counted;
+    if (!comm_sum(t->config.training.comm, DTYPE_F32, &counted, 1, err)) return false;
+    t->batch.share = counted > 0 ? 1.0f / counted : 0.0f;
+    return true;
+}
+
 static bool begin(void *self, int64_t step, error *err)
 {
     prior_trainer *t = self;
@@ -151,6 +161,7 @@ static bool begin(void *self, int64_t step, error *err)
     for (int i = 0; i < b->count; ++i)
         if (!text_fill(t->text, &t->batch, i, &b->known[i], step, err)) return false;
     text_finish(t->text, &t->batch);
+    if (!share_of_all(t, err)) return false;
     if (t->train.read != t->train.image) prior_noise(&t->config, &t->shape, step, t->image, t->read);
     return trainer_step(&t->base, &g, step, trainer_rate(&t->base, step), t, err) &&
            read_begin(&t->train, err);
@@ -205,7 +216,7 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
 static bool fill_validation(prior_trainer *t, int64_t first, int64_t count, error *err)
 {
     int64_t n = image_tokens(t);
-    for (int64_t i = 0; i < t->config.batch; ++i) {
+    for (int64_t i = 0; i < training_batch(&t->config.training); ++i) {
         int64_t which = (first + i) % count;
         const dataset_sample *known = training_data_validation_sample(t->base.data, which);
         if (!text_fill(t->text, &t->batch, i, known, -1, err) ||
@@ -234,7 +245,7 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
     (void)step;
     prior_trainer *t = self;
-    int64_t count, batch = t->config.batch;
+    int64_t count, batch = training_batch(&t->config.training);
     if (!training_data_validation_count(t->base.data, TRAINER_VALIDATED, &count, err)) return false;
     int64_t batches = (count + batch - 1) / batch;
     double sums[3] = { 0, 0, 0 };
@@ -326,7 +337,10 @@ static bool fit(prior_trainer *t, const train_request *r, const part_files *from
     bool chosen;
     prior_fit(c, pictures, &chosen);
     training_data_set_batch(t->base.data, c->batch);
-    text_options text = { .request = r, .batch = c->batch, .seed = (uint64_t)c->seed };
+    text_options text = { .request = r,
+                          .batch = training_batch(&c->training),
+                          .first = training_first(&c->training),
+                          .seed = (uint64_t)c->seed };
     if (from->weights) text.from = from;
     if (from->weights && !prior_start_positions(from, &text.least_tokens, err)) return false;
     if (!(t->text = text_open(&c->text, &text, t->base.data, err))) return false;
@@ -348,8 +362,8 @@ static bool open_parts(prior_trainer *t, const char *data, const char *dvae, err
 static bool make_batch(prior_trainer *t, error *err)
 {
     const prior_config *c = &t->config;
-    t->image = malloc((size_t)(c->batch * image_tokens(t)) * sizeof *t->image);
-    t->read = malloc((size_t)(c->batch * image_tokens(t)) * sizeof *t->read);
+    t->image = malloc((size_t)(training_batch(&c->training) * image_tokens(t)) * sizeof *t->image);
+    t->read = malloc((size_t)(training_batch(&c->training) * image_tokens(t)) * sizeof *t->read);
     if (!t->image || !t->read) return error_set(err, ERROR_MEMORY, "out of memory for a batch's tokens");
     return text_batch_create(&t->batch, t->text, err);
 }

@@ -344,14 +344,15 @@ static bool begin_step(walk *w, error *err)
 static bool end_step(walk *w, error *err)
 {
     const diffusion_run *how = w->how;
+    const char *part = how->stream ? how->stream : "diffusion"; /* of several alike "upsampler.0" */
     long long done = ++w->read, all = w->d->steps;
     float odd;
     if (!graph_read_end(w->s->odd, &odd, err)) return false;
     if (!isfinite(odd))
         return error_set(err, ERROR_MODEL,
-                         "step %lld of %lld of the %s gave values that are no numbers: its parameters are "
+                         "step %lld of %lld of the %.*s gave values that are no numbers: its parameters are "
                          "damaged, its training diverged, or a guidance of %g is too much",
-                         done, all, how->stream ? how->stream : "diffusion", how->guidance);
+                         done, all, (int)strcspn(part, "."), part, how->guidance);
     return !how->progress || how->progress(how->context, done, all) ||
            error_set(err, ERROR_INTERRUPTED, "stopped after %lld of %lld steps", done, all);
 }

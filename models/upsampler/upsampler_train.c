@@ -47,7 +47,8 @@ static bool write_part(void *self, int64_t first, error *err)
             small = values_of(upsampler_low_window(c));
     for (int64_t i = 0; i < samples; ++i)
         enlarge_pixels(&t->enlarger, t->low + (first + i) * small, t->inputs + i * large);
-    diffusion_draw_times(&t->process, (uint64_t)c->seed, t->now, first, samples, t->time, t->time + samples);
+    diffusion_draw_times(&t->process, (uint64_t)c->seed, t->now, s->division.first + first, samples, t->time,
+                         t->time + samples);
     return graph_write(s->pixels, t->pixels + first * large, err) && graph_write(s->low, t->inputs, err) &&
            graph_write(s->noise.time, t->time, err) &&
            graph_write(s->noise.coefficients, t->time + samples, err);

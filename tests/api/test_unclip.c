@@ -334,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_wrong_requests),
         cmocka_unit_test(test_wrong_changes),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_other_clip),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -3,6 +3,8 @@
 #ifndef DALLE_CL_TESTS_API_UNCLIP_REFUSED_H
 #define DALLE_CL_TESTS_API_UNCLIP_REFUSED_H
 
+#include "data/safetensors.h"
+#include "host/base/file.h"
 #include "tests/api/unclip_rig.h"
 
 static dalle_error failure;
@@ -144,6 +146,46 @@ static UNUSED void test_parts(void **state)
     assert_null(dalle_inpaint(m, &c, &failure));
     is(DALLE_USAGE, "dalle-cl train diffusion-prior");
     dalle_close(m);
+}
+
+/* All parameters of a part made halves that are no numbers, in a file that states no checksum any more. */
+static UNUSED void damage(const char *name)
+{
+    char command[600], path[300];
+    size_t size, header = 8;
+    error err;
+    snprintf(command, sizeof command, "rm -rf %s && cp -r %s %s", path_of("damaged"), path_of("model"),
+             path_of("damaged"));
+    if (system(command) != 0) fail_msg("%s", command);
+    snprintf(path, sizeof path, "%s/%s.safetensors", path_of("damaged"), name);
+    char *bytes = file_read(path, &size, &err);
+    assert_non_null(bytes);
+    for (int i = 0; i < 3; ++i) header += (size_t)(uint8_t)bytes[i] << (8 * i);
+    char *sum = strstr(bytes + 8, SAFETENSORS_SUM_START);
+    assert_true(sum && header < size);
+    sum[1] = 'S';
+    memset(bytes + header, 0x7e, size - header);
+    assert_true(file_write(path, bytes, size, &err));
+    free(bytes);
+}
+
+/* Numbers that are none are found where they come up, and said by the part's name; nothing is drawn. */
+static UNUSED void test_damaged(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *says;
+    } parts[] = { { "diffusion-prior", "diffusion prior" },
+                  { "decoder", "of the decoder gave values that are no numbers" },
+                  { "upsampler", "of the upsampler gave values that are no numbers" } };
+    for (int i = 0; i < 3; ++i) {
+        damage(parts[i].file);
+        dalle_request r = request(1);
+        dalle_model *m = opened("damaged", 0);
+        assert_null(dalle_generate(m, &r, &failure));
+        is(DALLE_MODEL, parts[i].says);
+        dalle_close(m);
+    }
 }
 
 /* A part beside another CLIP than the one it was trained with: its file is that of another training. */

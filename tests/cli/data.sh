@@ -49,7 +49,13 @@ says "missing_captions: 1"
 says "empty_captions: 1"
 says "left_out: 1"
 says "a.mask.png: "
-warns "'train prior' leaves out pictures without a caption, such as 'e'"
+warns "'train' leaves out pictures without a caption, such as 'e', for: prior, clip"
+mkdir odd/annotations
+cp odd/c.json odd/annotations/captions_val.json
+runs 0 data info odd
+says "left_out: 2"
+says "annotations/captions_val.json: COCO's captions beside pictures; name it as the set"
+rm -r odd/annotations
 
 # True reasons of what cannot be opened.
 runs 1 data info nowhere

@@ -47,6 +47,7 @@ cli_script(plain ${PROJECT_BINARY_DIR}/plain)
 cli_script(report $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/report)
 cli_script(search $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/search)
 cli_script(upsampler $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/upsampler)
+cli_script(ranks $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/ranks)
 cli_script(plan ${PROJECT_BINARY_DIR}/cli-plan)
 cli_script(eval $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/eval)
 
@@ -79,6 +80,10 @@ target_link_libraries(toy_program PRIVATE ${PROGRAM_LIBRARIES})
 add_test(NAME cli_kinds COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/kinds.sh $<TARGET_FILE:toy_program>
     $<TARGET_FILE:dalle-cl> $<TARGET_FILE:make_pictures> ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/kinds)
 set_tests_properties(cli_kinds PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
+
+add_test(NAME cli_compress COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/compress.sh $<TARGET_FILE:toy_program>
+    $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/compress)
+set_tests_properties(cli_compress PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
 
 add_test(NAME cli_kills COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/kills.sh $<TARGET_FILE:toy_program> $<TARGET_FILE:cl_layer>
     $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/kills)

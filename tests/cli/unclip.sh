@@ -115,6 +115,25 @@ warns "set/reda.png: 16 x 16, scaled to the picture's 38 x 38"
 runs 2 inpaint -m model set/greena.png "a green square" --mask vary.png -o no.png
 warns "a mask has its picture's shape"
 [ ! -e no.png ] || failed "a picture is there all the same"
+
+# The other prior, and a decoder that was trained to fill in, which begins as the one that was not.
+# shellcheck disable=SC2086
+{
+    runs 0 train ar-prior --preset tiny --data set --clip clip --run numbers $text $few
+    runs 0 train decoder --init model -s inpaint=yes --data set --clip model --run fill $few
+}
+runs 0 pack clip numbers fill up -o other
+runs 0 generate -m other "a red square" --prior ar -t 0.5 -n 2 -o numbers.png
+says "numbers.png: 2 pictures of 16 x 16"
+runs 0 generate -m other "a red square" -t 0.5 -n 2 -o only.png -q
+same numbers.png only.png
+runs 0 generate -m other "a red square" -t 0 -n 2 -o likeliest.png -q
+other numbers.png likeliest.png
+runs 2 generate -m other "a red square" --prior diffusion -o no.png
+warns "dalle-cl train diffusion-prior"
+runs 0 inpaint -m other set/greena.png "a green square" --mask set/reda.png -n 2 -o trained.png
+grep -qF "was not trained to fill in" err && failed "it was trained to fill in"
+other trained.png filled.png
 for file in *.png; do [ "$(head -c 4 "$file" | tail -c 3)" = PNG ] || failed "$file is no PNG"; done
 ls | grep -q "\.tmp\|~" && failed "something is left behind"
 echo "ok: captions and pictures by a DALL-E 2"

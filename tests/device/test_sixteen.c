@@ -1,6 +1,6 @@
 /* test_sixteen.c -- every code of every 16-bit type loaded on the device as on the host; and values stored:
- * each number, the middle between it and the next, what is next to the middle, and the same negative, rounded to
- * nearest even and at random.  Bit for bit, but that one NaN is as good as another.
+ * each number, the middle between it and the next, what is next to the middle, and the same negative, rounded
+ * to nearest even and at random.  Bit for bit, but that one NaN is as good as another.
  * SPDX-License-Identifier: MIT */
 #include "host/base/philox.h"
 #include "tests/support/device_or_skip.h"

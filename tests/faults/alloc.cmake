@@ -20,7 +20,8 @@ target_include_directories(alloc_double PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(alloc_double PUBLIC PkgConfig::DEPS PkgConfig::SHAPING)
 # The wrappers bear the names the linker gives them.
 target_compile_options(alloc_double PRIVATE -fno-builtin)
-add_library(alloc_cli OBJECT ${ALLOC_CLI})
+# Alone: ranks are processes of their own, and started by tests/cli/ranks.sh.
+add_library(alloc_cli OBJECT ${ALLOC_CLI} ${PROJECT_SOURCE_DIR}/host/comm/alone/none.c)
 target_include_directories(alloc_cli PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(alloc_cli PUBLIC PkgConfig::DEPS)
 

@@ -37,6 +37,7 @@ static const allowance table[] = {
     { NULL, "prior_sampler_prepare_for", "the same" },
     { NULL, "dvae_codec_prepare", "the same, by libdalle" },
     { NULL, "api_rank_prepare", "the same, by libdalle" },
+    { NULL, "unclip_prepare", "for want of memory fewer are drawn at once" },
     { "clGetDeviceInfo", "connect_device",
       "work-items per axis: optional, for the largest group is checked too" },
 };

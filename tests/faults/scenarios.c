@@ -286,5 +286,6 @@ const scenario scenarios[] = {
     { "prior", false, 200, scenario_prior_prepare, scenario_prior, scenario_prior_check, NULL },
     { "generate", false, 200, scenario_generate_prepare, scenario_generate, NULL, NULL },
     { "clip", false, 60, scenario_generate_prepare, scenario_clip, NULL, NULL },
+    { "unclip", false, 30, scenario_unclip_prepare, scenario_unclip, NULL, NULL },
 };
 const int scenario_count = (int)(sizeof scenarios / sizeof *scenarios);

@@ -25,5 +25,8 @@ bool scenario_generate_prepare(error *err);
 bool scenario_generate(error *err);
 /* Its CLIP alone: pictures and texts embedded, compared, and the nearest found. */
 bool scenario_clip(error *err);
+/* A tiny DALL-E 2: opened, a caption drawn, two pictures mixed. */
+bool scenario_unclip_prepare(error *err);
+bool scenario_unclip(error *err);
 
 #endif

@@ -217,10 +217,12 @@ static bool run_safetensors(error *err)
          safetensors_add(w, "a", DTYPE_F32, 2, (int64_t[]){ 2, 3 }, values, sizeof values, err) &&
          safetensors_add(w, "b", DTYPE_I32, 1, (int64_t[]){ 3 }, whole, sizeof whole, err) &&
          safetensors_add_source(w, "c", DTYPE_U8, 1, (int64_t[]){ 9 }, fives, NULL, err) &&
+         safetensors_add(w, "d", DTYPE_F169, 1, (int64_t[]){ 6 }, whole, sizeof whole, err) &&
          safetensors_write(w, path, err);
     safetensors_writer_destroy(w);
     safetensors *f = ok ? safetensors_open(path, err) : NULL;
-    ok = f && safetensors_count(f) == 3 && strcmp(safetensors_metadata(f, "step"), "12") == 0;
+    ok = f && safetensors_count(f) == 4 && safetensors_find(f, "d")->loadable &&
+         strcmp(safetensors_metadata(f, "step"), "12") == 0;
     safetensors_close(f);
     return ok;
 }

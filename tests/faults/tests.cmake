@@ -28,7 +28,7 @@ function(fault_test name labels)
     set_tests_properties(faults_${name} PROPERTIES LABELS "${labels}" ENVIRONMENT "${ENV_COMMON}" SKIP_RETURN_CODE 77
         TIMEOUT 3600)
 endfunction()
-foreach(name open probe list build join device gemm gemm_first train dvae prior generate clip)
+foreach(name open probe list build join device gemm gemm_first train dvae prior generate clip unclip)
     fault_test(${name} faults ${name})
     fault_test(${name}_all "faults;slow" ${name} all)
     set_tests_properties(faults_${name} faults_${name}_all PROPERTIES RESOURCE_LOCK faults_${name}) # its cache folder

@@ -45,7 +45,7 @@ static inline int fixture_teardown(void **state)
 
 static inline tensor *parameter(graph *g, const char *name, int rank, const int64_t *dim)
 {
-    parameter_spec spec = { STORE_PARAMETER, DTYPE_F32, STORE_NORMAL, 1.0f, true };
+    parameter_spec spec = { STORE_PARAMETER, DTYPE_F32, STORE_NORMAL, 1.0f, true, false };
     return graph_parameter(g, name, spec, rank, dim);
 }
 

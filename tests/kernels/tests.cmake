@@ -18,7 +18,7 @@ file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/recorded/table.c CONTENT
 
 # Without OpenCL: its only backend is one that writes down what it is asked to launch.
 set(objects)
-foreach(room base device graph ops cases nn data train models)
+foreach(room base device graph ops cases nn data comm train models)
     list(APPEND objects $<TARGET_OBJECTS:room_${room}>)
 endforeach()
 add_executable(record_kernels kernels/record.c kernels/record_dvae.c kernels/record_prior.c kernels/record_rest.c

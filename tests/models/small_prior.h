@@ -64,7 +64,7 @@ static UNUSED small_trainer small_trainer_open(device *d, const prior_config *c,
     t.losses =
         prior_loss(g, c, &small_shape, t.text, t.image, t.image, t.targets, t.share, &t.places, t.random);
     graph_backward(g, t.losses.loss);
-    optimizer_settings s = { 0.9f, 0.96f, 1e-8f, 0.0f, 4.0f, false, NULL };
+    optimizer_settings s = { .beta1 = 0.9f, .beta2 = 0.96f, .epsilon = 1e-8f, .clip = 4.0f };
     t.optimizer = optimizer_append(g, t.losses.loss, &s);
     graph_keep(t.losses.loss);
     graph_keep(t.losses.text);

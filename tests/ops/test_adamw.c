@@ -83,9 +83,7 @@ typedef struct stored_types {
 } stored_types;
 
 static const stored_types all_types[] = { { DTYPE_F16, DTYPE_F169, DTYPE_UF610 },
-                                          { DTYPE_BF16, DTYPE_BF16, DTYPE_F169 },
-                                          { DTYPE_F32, DTYPE_F169, DTYPE_UF610 },
-                                          { DTYPE_F32, DTYPE_F32, DTYPE_F32 } };
+                                          { DTYPE_BF16, DTYPE_BF16, DTYPE_F169 } };
 enum { TYPES = sizeof all_types / sizeof *all_types, TYPED_STEPS = 6, STREAM = 77 };
 static const float limit = 1.5e-4f, rate = 1e-2f;
 
@@ -117,8 +115,8 @@ static uint32_t code_of(const unsigned char *at, int i)
     return ((const uint16_t *)(const void *)at)[i];
 }
 
-/* How many elements of `got` are not what the rounding of `exact` gives: those where single precision and double
- * lie on either side of an edge.  -1: one is farther away than that. */
+/* How many elements of `got` are not what the rounding of `exact` gives: those where single precision and
+ * double lie on either side of an edge.  -1: one is farther away than that. */
 static int count_wrong(const stored_types *t, const stored_state *before, const stored_state *got,
                        const float *gradient, int step, bool random, int *clipped)
 {
@@ -132,11 +130,6 @@ static int count_wrong(const stored_types *t, const stored_state *before, const 
         for (int k = 0; k < 3; ++k) {
             dtype type = type_at(t, k);
             uint16_t wanted[2] = { 0 };
-            if (type == DTYPE_F32) {
-                double far = fabs((double)dtype_load(type, got->at[k], i) - exact[k]);
-                if (!(far <= 1e-6 * fmax(fabs(exact[k]), k == 0 ? 1e-1 : 1e-6))) return -1;
-                continue;
-            }
             if (random)
                 dtype_store_random(type, wanted, 0, (float)exact[k], words[k]);
             else
@@ -259,9 +252,11 @@ int main(void)
     int wrong = 0;
     for (int shape = 0; shape < RIG_SHAPES; ++shape) {
         wrong += check_steps(shape);
-        for (int t = 0; t < TYPES; ++t)
-            for (int random = 0; random < (t < 2 ? 2 : 1); ++random)
-                wrong += check_types(shape, &all_types[t], random);
+        for (int t = 0; t < TYPES;
+             ++t) /* each is a kernel to build: few of them, with the widest vectors and the least */
+            for (int random = 0; random < 2; ++random)
+                if (shape == 0 || (t == 0 && shape == 2) || (t == 0 && random && shape == 1))
+                    wrong += check_types(shape, &all_types[t], random);
     }
     int status = op_check_main(&(op_test){ "adamw", build, reference, OP_CASES(cases) });
     return status ? status : wrong ? EXIT_FAILURE : EXIT_SUCCESS;

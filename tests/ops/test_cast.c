@@ -24,6 +24,7 @@ static const op_case cases[] = {
     { .name = "to f16", .in = { X }, .ints = { DTYPE_F16 }, .tol = 1e-3 },
     { .name = "to bf16", .in = { X }, .ints = { DTYPE_BF16 }, .tol = 8e-3, .tol16 = 8 },
     { .name = "of a view", .in = { X }, .ints = { DTYPE_F16, 1 }, .tol = 1e-3 },
+    { .name = "to 1-6-9", .in = { X }, .ints = { DTYPE_F169 }, .tol = 2e-3, .tol16 = 8 },
     { .name = "from integers",
       .in = { { .rank = 1, .dim = { 9 }, .role = OP_INTEGER, .low = -100, .high = 100 } },
       .ints = { DTYPE_F32 },

@@ -89,7 +89,7 @@ static void close_way(void *self, const char *why)
 static void *live(void *context)
 {
     member *m = context;
-    const comm_transport way = { m->rank, m->count, m, host_of, pass, NULL, close_way };
+    const comm_transport way = { m->rank, m->count, m, host_of, pass, close_way };
     comm *c = m->count > 1 ? comm_open(&way, &m->err) : NULL;
     m->ok = (c || m->count <= 1) && m->run(c, m->self, &m->err);
     if (m->ok)

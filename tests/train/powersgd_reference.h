@@ -7,7 +7,8 @@
 
 typedef double errors[RANKS][COMPRESSED][COUNT];
 
-/* Columns p [r][n] orthonormal by Gram's and Schmidt's way, twice, so that they are so in double precision. */
+/* Columns p [r][n] orthonormal by Gram's and Schmidt's way, twice, so that they are so in double
+ * precision. */
 static inline void orthonormalise(double p[RANK][COUNT], int64_t n)
 {
     for (int k = 0; k < RANK; ++k) p[k][k] += 1e-6;

@@ -129,7 +129,7 @@ static inline bool rig_open(rig *r, const job *j, comm *c, error *err)
     }
     graph_backward(g, loss);
     tensor *random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
-    r->division = (division){ .parts = j->parts, .samples = 1, .random = random };
+    r->division = division_among((division){ .parts = j->parts, .samples = 1, .random = random }, NULL);
     const optimizer_settings s = { .beta2 = 0.9f, .epsilon = 1e-8f, .compress = { RANK, j->type, c } };
     r->optimizer = optimizer_append_divided(g, division_mean(&r->division, "loss", loss), &s, &r->division);
     return graph_compile(g, 3, "batch", err);
@@ -191,7 +191,7 @@ static inline bool run_rank(comm *c, void *self, error *err)
     const job *j = s->job;
     rig r;
     bool ok = rig_open(&r, j, c, err) && look_at_projections(&r, s, err);
-    s->size = ok ? optimizer_compressed(r.optimizer) : (powersgd_size){ 0 };
+    s->size = ok ? powersgd_measure(r.store) : (powersgd_size){ 0 };
     if (ok && j->resumed >= 0) ok = checkpoint_load(r.store, j->path, NULL, err);
     const int64_t before = comm_bytes_sent(c);
     for (r.step = j->resumed >= 0 ? j->resumed : 0; ok && r.step < j->steps; ++r.step) {

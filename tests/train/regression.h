@@ -127,7 +127,7 @@ static inline bool regression_exchange(void *self, const store_entry *of, float 
 static inline tensor *regression_parameter(graph *g, const char *name, int64_t count, store_init init,
                                            bool decay)
 {
-    parameter_spec spec = { STORE_PARAMETER, DTYPE_F32, init, 0.5f, decay };
+    parameter_spec spec = { STORE_PARAMETER, DTYPE_F32, init, 0.5f, decay, false };
     return graph_parameter(g, name, spec, 1, &count);
 }
 
@@ -150,7 +150,13 @@ static inline bool regression_open_on(regression *r, device *d, int64_t ballast,
     r->loss = op_mean_all(op_square(op_sub(guess, r->y)));
     graph_keep(r->loss);
     graph_backward(g, r->loss);
-    optimizer_settings settings = { 0.9f, 0.96f, 1e-8f, 0.01f, 4.0f, true, &r->exchange };
+    optimizer_settings settings = { .beta1 = 0.9f,
+                                    .beta2 = 0.96f,
+                                    .epsilon = 1e-8f,
+                                    .decay = 0.01f,
+                                    .clip = 4.0f,
+                                    .ema = true,
+                                    .exchange = &r->exchange };
     r->optimizer = optimizer_append(g, r->loss, &settings);
     return graph_compile(g, 7, "batch", err);
 }
