@@ -47,7 +47,7 @@ cli_script(plain ${PROJECT_BINARY_DIR}/plain)
 cli_script(report $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/report)
 cli_script(search $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/search)
 cli_script(upsampler $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/upsampler)
-cli_script(ranks $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/ranks)
+cli_script(ranks $<TARGET_FILE:make_pictures> $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/ranks)
 cli_script(ranks_net $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/ranks-net)
 set_tests_properties(cli_ranks cli_ranks_net PROPERTIES PROCESSORS 2) # ranks wait for each other
 cli_script(plan ${PROJECT_BINARY_DIR}/cli-plan)
