@@ -122,14 +122,14 @@ static int compress_some(optimizer *o, const division *d, update *updates, int c
 {
     const powersgd_settings *s = &o->settings.compress;
     if (s->rank < 1 || !(o->compressed = powersgd_create(o->graph, s, count))) return count;
-    const scaling_settings *scaling = &o->settings.scaling;
-    tensor *scales = scaling_is_on(scaling) ? scaling_scales(scaling, o->graph) : NULL;
+    const scaling_settings *how = &o->settings.scaling;
+    tensor *scales = scaling_is_on(how) ? scaling_scales(how, o->graph) : NULL;
     int whole = 0;
     for (int i = 0; i < count; ++i) {
         update *u = &updates[i];
         if (powersgd_takes(s, u->entry))
             u->compressed = 1 + powersgd_add(o->compressed, u->entry, u->gradient,
-                                             scaling_scale_of(scaling, scales, u->entry), d->parts);
+                                             scaling_scale_of(how, scales, u->entry), d->parts);
         else
             swap_updates(u, &updates[whole++]);
     }
