@@ -1,6 +1,6 @@
 /* scaling.h -- gradients that are scaled so that 16 bits hold them: of the loss as a whole, or of each
- * residual block (spec: 2.4 and appendix D of arXiv 2102.12092).  Scales are state of the store: they
- * move on the device, are saved in checkpoints, and nothing waits for the host.
+ * residual block (spec: 2.4 and appendix D of arXiv 2102.12092).  Scales are state of the store: they move
+ * on the device, are saved in checkpoints, and nothing waits for the host.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_SCALING_H
 #define DALLE_CL_TRAIN_SCALING_H
