@@ -13,6 +13,8 @@ KIT_TESTS='/tests/test_(device|graph|ops|nn|train|models|api|measure|eval)_[a-z0
 KIT_SHARED='^lib(stdc\+\+|gcc_s|z|zstd|lzma|bz2|lz4|xml2|expat|X11|Xext|Xrender|Xau|Xdmcp|xcb.*|bsd|md|glib-2\.0|pcre2-8|icu.*|ffi|uuid)\.so'
 # All of GNU's C library that another version of would not fit beside.
 KIT_LIBC="ld-linux-x86-64 libc libm libdl libpthread librt libutil libresolv libanl libmvec libnss_files libnss_dns libnss_compat"
+# Of these, what every version has.
+KIT_EARLY="libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1 libresolv.so.2 libgcc_s.so.1 libstdc++.so.6"
 
 # kit_list BUILD: the device tests that are a program without arguments, and whether they keep what they compile.
 kit_list() {
@@ -88,7 +90,12 @@ kit_libraries() {
     ls "$1/lib" | grep -E "$KIT_SHARED" | grep -E '\.so\.[0-9]+$' >"$1/scripts/shared.txt"
     # ICU's sonames hold its version, and its parts fit only one another.
     sed -i '/^libicu/d' "$1/scripts/shared.txt"
-    for program in "$1"/bin/*; do patchelf --force-rpath --set-rpath '$ORIGIN/../work/lib' "$program"; done
+    # What a driver's own library needs is looked for where that library says. So that it gets the C library and C++'s that
+    # were chosen, all of them are loaded at start.
+    early=
+    for name in $KIT_EARLY; do early="$early --add-needed $name"; done
+    # shellcheck disable=SC2086
+    for program in "$1"/bin/*; do patchelf --force-rpath --set-rpath '$ORIGIN/../work/lib' $early "$program"; done
 }
 
 kit_texts() {

@@ -64,19 +64,22 @@ static const scales_rule rule_of_blocks = {
 
 typedef tensor *(*summing)(int count, tensor *const *parts);
 
-/* Of the gradients of one group; NULL: it has none. */
-static tensor *sum_of(const scaling *s, int group, int count, const store_entry *const *of,
-                      tensor *const *gradients, summing sum, int64_t *elements)
+/* Of the gradients of one group, as many at a time as a node takes; NULL: it has none. */
+static tensor *sum_of(const scaling *s, int group, const scaling_gradients *x, summing sum, int64_t *elements)
 {
-    tensor **own = graph_allocate(gradients[0]->graph, (size_t)count * sizeof(tensor *));
+    tensor *total = NULL, *some[NODE_INPUTS_MAX];
     int found = 0;
     *elements = 0;
-    for (int i = 0; own && i < count; ++i) {
-        if ((s->blocks ? of[i]->block : 1) != group) continue;
-        own[found++] = gradients[i];
-        *elements += of[i]->count;
+    for (int i = 0; i < x->count; ++i) {
+        bool own = (s->blocks ? x->of[i]->block : 1) == group;
+        if (own) some[found++] = x->make(x->self, i);
+        if (own) *elements += x->of[i]->count;
+        if (found == 0 || (found < NODE_INPUTS_MAX && i + 1 < x->count)) continue;
+        tensor *more = sum(found, some);
+        total = total ? op_add(total, more) : more;
+        found = 0;
     }
-    return found ? sum(found, own) : NULL;
+    return total;
 }
 
 /* parts[0..count-1], [1] each, one after the other. */
@@ -93,14 +96,13 @@ static tensor *join(tensor **parts, int64_t count)
     return parts[0];
 }
 
-static tensor *join_sums(const scaling *s, graph *g, tensor *rest, int count, const store_entry *const *of,
-                         tensor *const *gradients)
+static tensor *join_sums(const scaling *s, graph *g, tensor *rest, const scaling_gradients *x)
 {
     tensor **sums = graph_allocate(g, (size_t)(s->groups + 1) * sizeof(tensor *));
     int64_t elements;
     if (!sums) return graph_poison(g);
     for (int64_t i = 0; i <= s->groups; ++i) {
-        tensor *sum = sum_of(s, (int)i, count, of, gradients, op_sum_squares, &elements);
+        tensor *sum = sum_of(s, (int)i, x, op_sum_squares, &elements);
         sums[i] = sum ? sum : op_scale(rest, 0.0f);
     }
     sums[0] = op_add(sums[0], rest);
@@ -108,14 +110,13 @@ static tensor *join_sums(const scaling *s, graph *g, tensor *rest, int count, co
 }
 
 /* The share of each block's gradients that is 0. */
-static tensor *join_zeros(const scaling *s, graph *g, int count, const store_entry *const *of,
-                          tensor *const *gradients)
+static tensor *join_zeros(const scaling *s, graph *g, const scaling_gradients *x)
 {
     tensor **shares = graph_allocate(g, (size_t)s->groups * sizeof(tensor *));
     int64_t elements;
     if (!shares) return graph_poison(g);
     for (int64_t i = 0; i < s->groups; ++i) {
-        tensor *zeros = sum_of(s, (int)i + 1, count, of, gradients, op_count_zeros, &elements);
+        tensor *zeros = sum_of(s, (int)i + 1, x, op_count_zeros, &elements);
         if (!zeros) {
             graph_fail(g, "residual block %lld has no parameter that is trained", (long long)i + 1);
             return graph_poison(g);
@@ -127,8 +128,8 @@ static tensor *join_zeros(const scaling *s, graph *g, int count, const store_ent
 
 /* ---- Appending ---- */
 
-scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, int count,
-                       const store_entry *const *of, tensor *const *gradients, float clip)
+scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, const scaling_gradients *gradients,
+                       float clip)
 {
     scaling out = { .groups = 1, .blocks = s->block_start > 0 };
     const store_entry *blocks = out.blocks ? store_find(graph_store(g), NN_SCALES) : NULL;
@@ -139,10 +140,10 @@ scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, int co
     tensor *scales = op_scales(state, out.blocks ? s->block_start : log2f(s->loss_scale));
     /* A loss that is not finite is so 0 times over, too. */
     tensor *rest = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
-    out.status = op_scales_status(join_sums(&out, g, rest, count, of, gradients), scales, clip);
+    out.status = op_scales_status(join_sums(&out, g, rest, gradients), scales, clip);
     graph_keep(out.status);
     graph_update(op_scales_update(state, out.status, &rule));
-    if (out.blocks) graph_keep(out.zeros = join_zeros(&out, g, count, of, gradients));
+    if (out.blocks) graph_keep(out.zeros = join_zeros(&out, g, gradients));
     return out;
 }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# ranks_net.sh PROGRAM MAKE_PICTURES FOLDER -- two ranks on two hosts, which are network namespaces with a link between
-# them.  A slow link is no failure; over one that goes silent in mid-step each rank ends by itself, with a line that
+# ranks_net.sh PROGRAM MAKE_PICTURES RELAY FOLDER -- two ranks on two hosts, which are network namespaces with a link between
+# them.  A slow link is no failure, nor one that is late and loses packets; over one that goes silent in mid-step each rank ends by itself, with a line that
 # names the other, and the run goes on once the link is there again.
 # SPDX-License-Identifier: MIT
-program=$1 make=$2 folder=$3
+program=$1 make=$2 relay=$3 folder=$4
 rm -rf "$folder" && mkdir -p "$folder" && cd "$folder" || exit 1
 skip() { echo "skipped: $1"; exit 77; }
 fail() { echo "$1"; echo "--- said:"; tail -n 20 said said.*; exit 1; }
@@ -30,11 +30,12 @@ exec "$program" train dvae --run run -q --share-device "\$@" 2>>said.\$OMPI_COMM
 END
 chmod +x agent rank
 export POCL_MAX_PTHREAD_COUNT=1
+net=10.77.0
 start() { # RANK-OPTION...
     rm -f said.*
     timeout 120 ip netns exec $a unshare -u sh -c "hostname ranka; exec mpirun --allow-run-as-root --mca plm_rsh_agent $folder/agent \
-        --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24 \
-        -H 10.77.0.1:1,10.77.0.2:1 -n 2 $folder/rank $*" >said 2>&1
+        --mca btl tcp,self --mca btl_tcp_if_include $net.0/24 --mca oob_tcp_if_include $net.0/24 \
+        -H $net.1:1,$net.2:1 -n 2 $folder/rank $*" >said 2>&1
 }
 lines() { cat run/metrics.jsonl 2>/dev/null | wc -l; }
 wait_for_lines() {
@@ -53,6 +54,20 @@ mv run whole
 tc -n $a qdisc del dev $a root 2>/dev/null
 tc -n $b qdisc del dev $b root 2>/dev/null
 rm -rf run
+
+# 20 ms late, and one packet of 200 lost.
+if [ -c /dev/net/tun ]; then
+    mkfifo hold
+    "$relay" $a $b 20 5 <hold >ready 2>&1 & exec 9>hold
+    for i in $(seq 50); do grep -q ready ready && break; sleep 0.1; done
+    grep -q ready ready || fail "the relay: $(cat ready)"
+    net=10.78.0
+    start --preset tiny --data mine -s steps=2 -s batch=8 || fail "a link that loses packets is taken for none"
+    cmp run/metrics.jsonl whole/metrics.jsonl || fail "over a link that loses packets other figures come"
+    exec 9>&-
+    net=10.77.0
+    rm -rf run
+fi
 
 # The link goes silent.
 (start --preset tiny --data mine -s steps=1000000 -s batch=8 -s log_every=1 -s save_every=2 --comm-timeout 3 || true) & job=$!

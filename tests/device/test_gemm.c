@@ -246,6 +246,22 @@ static void test_convolution_winograd(void **state)
     }
 }
 
+/* Types that nothing else here is stored in: whole tiles and parts, operands that are turned while packed. */
+static void test_rare_types(void **state)
+{
+    (void)state;
+    static const dtype rare[] = { DTYPE_F169, DTYPE_UF610 };
+    for (int i = 0; i < (tiny() ? 1 : 4); ++i) {
+        gemm_desc s = plain_desc(50, 70, 40, rare[i / 2]);
+        s.a = matrix(rare[i / 2], i % 2 ? COLUMNS : ROWS, s.m, s.k);
+        s.b = matrix(rare[i / 2], i % 2 ? ROWS : COLUMNS, s.k, s.n);
+        s.alpha = 0.25f;
+        s.accumulate = i % 2;
+        if (rare[i / 2] == DTYPE_UF610) s.c.type = DTYPE_F32; /* it has no sign */
+        check("rare type", &s);
+    }
+}
+
 static void test_epilogues(void **state)
 {
     (void)state;
@@ -439,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_windows_that_are_not_winograds),
         cmocka_unit_test(test_convolution_winograd),
+        cmocka_unit_test(test_rare_types),
         cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_long_products_of_short_lines),
         cmocka_unit_test(test_activations),

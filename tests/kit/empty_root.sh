@@ -4,7 +4,8 @@
 #     pocl      PoCL and what it needs, with this machine's C library
 #     none      no driver and no C library
 #     crashes   PoCL, a driver that crashes when it is loaded, one that hangs, one that is no library
-#     old       the folder $OLD_ROOT: an older system's C library, PoCL and linker, unpacked from its packages
+#     old       PoCL over an older system, the folder $OLD_ROOT: packages libc6, libc6-dev, libstdc++6, libgcc-10-dev and
+#               binutils of Debian 11, unpacked; PoCL's own child, the linker, runs with that C library
 # SPDX-License-Identifier: MIT
 set -eu
 kit=$1 folder=$2 case=$3
@@ -46,7 +47,11 @@ take_pocl() {
             case $file in *.bc | */pocl/* | */clang/*/include/*.h) [ ! -f "$file" ] || { mkdir -p "$root${file%/*}"; cp "$file" "$root$file"; } ;; esac
         done
     done
-    # This driver links what it compiles by the system's linker.
+    echo "$driver" >"$root/etc/OpenCL/vendors/pocl.icd"
+}
+
+# This driver links what it compiles by the system's linker, with the C library, which every machine has whole.
+take_system() {
     take "$(readlink -f /usr/bin/ld)"
     ln -s "$(readlink -f /usr/bin/ld)" "$root/usr/bin/ld"
     for file in /usr/lib/gcc/x86_64-linux-gnu/*/crt*S.o /usr/lib/gcc/x86_64-linux-gnu/*/crtbegin.o \
@@ -56,10 +61,8 @@ take_pocl() {
         mkdir -p "$root${file%/*}"
         cp -L "$file" "$root$file"
     done
-    # The C library whole, as every machine has it.
     dpkg -L libc6 | grep '^/lib/x86_64-linux-gnu/.*\.so' | while read -r file; do cp -L "$file" "$root$file"; done
     ln -s ../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$root/lib64/ld-linux-x86-64.so.2"
-    echo "$driver" >"$root/etc/OpenCL/vendors/pocl.icd"
 }
 
 # bad_driver NAME BODY: a library whose loading does BODY.
@@ -74,9 +77,13 @@ __attribute__((constructor)) static void load(void) { $2; }" >"$folder/$1.c"
 mkdir -p "$root/lib"
 case $case in
     none) ;;
-    pocl) take_pocl ;;
+    pocl)
+        take_pocl
+        take_system
+        ;;
     crashes)
         take_pocl
+        take_system
         bad_driver aborts 'abort()'
         bad_driver hangs 'for (;;) pause()'
         cp "$kit/LICENSE" "$root/lib/text.so"
@@ -84,7 +91,8 @@ case $case in
         ;;
     old)
         [ -d "${OLD_ROOT:-}" ] || { echo "skipped: \$OLD_ROOT names no folder with an older system's files"; exit 77; }
-        cp -R "$OLD_ROOT/." "$root/"
+        take_pocl
+        cp -a --remove-destination "$OLD_ROOT/." "$root/"
         ;;
     *) echo "unknown case '$case'"; exit 2 ;;
 esac

@@ -34,6 +34,8 @@ static const char *const dvae_sets[] = { "steps=23",
                                          "image_size=16",
                                          "holdout=0.2",
                                          "quantiser=gumbel",
+                                         "precision=mixed",
+                                         "loss_scale_every=4",
                                          "log_every=4",
                                          "accumulate=3",
                                          NULL };
