@@ -47,17 +47,18 @@ drivers_find() {
 
 # driver_works LIBRARY FOLDER: loads, and its devices can be listed, alone.
 driver_works() {
-    program "$(driver_limit)" icd "$KIT/bin/kit-icd" "$1" || { WHY="loading it: $HOW: $(last_line icd)"; return 1; }
+    program "$(driver_limit 6 5)" icd "$KIT/bin/kit-icd" "$1" || { WHY="loading it: $HOW: $(last_line icd)"; return 1; }
     WHY=$(last_line icd)
     echo "$1" >"$2/driver.icd"
-    OCL_ICD_VENDORS=$2 DALLE_CL_DEVICE='' program "$(driver_limit)" icd-devices "$KIT/bin/dalle-cl" devices --json ||
+    OCL_ICD_VENDORS=$2 DALLE_CL_DEVICE='' program "$(driver_limit 20 12)" icd-devices "$KIT/bin/dalle-cl" devices --json ||
         { WHY="listing its devices: $HOW: $(last_line icd-devices)"; return 1; }
 }
 
-# A driver that hangs may not take the time of all others.
+# driver_limit PERCENT LEAST: a driver that hangs may not take the time of all others; one that compiles needs some.
 driver_limit() {
-    limit=$(share 6)
-    [ "$limit" -le 30 ] || limit=30
+    limit=$(share "$1")
+    [ "$limit" -ge "$2" ] || limit=$2
+    [ "$limit" -le 45 ] || limit=45
     echo "$limit"
 }
 

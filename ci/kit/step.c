@@ -145,8 +145,10 @@ static _Noreturn void become(char **arguments, const command *c)
     const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (file >= 0 && write(file, "900", 3) < 0) perror("oom_score_adj");
     const int nothing = open("/dev/null", O_RDONLY);
-    if (nothing >= 0) dup2(nothing, 0);
-    else close(0);
+    if (nothing >= 0)
+        dup2(nothing, 0);
+    else
+        close(0);
     dup2(c->output, 1);
     dup2(c->output, 2);
     signal(SIGPIPE, SIG_DFL);
@@ -170,12 +172,18 @@ static const char *watch(command *c, double until)
 
 static void how_it_ended(const command *c, const char *word, char *text, size_t size)
 {
-    if (word) snprintf(text, size, "%s", word);
-    else if (WIFSIGNALED(c->status)) snprintf(text, size, "crashed-%s", sigabbrev_np(WTERMSIG(c->status)));
-    else if (WEXITSTATUS(c->status) == 0) snprintf(text, size, "ok");
-    else if (WEXITSTATUS(c->status) == SKIPPED) snprintf(text, size, "skipped");
-    else if (WEXITSTATUS(c->status) == MISSING) snprintf(text, size, "missing");
-    else snprintf(text, size, "failed-%d", WEXITSTATUS(c->status));
+    if (word)
+        snprintf(text, size, "%s", word);
+    else if (WIFSIGNALED(c->status))
+        snprintf(text, size, "crashed-%s", sigabbrev_np(WTERMSIG(c->status)));
+    else if (WEXITSTATUS(c->status) == 0)
+        snprintf(text, size, "ok");
+    else if (WEXITSTATUS(c->status) == SKIPPED)
+        snprintf(text, size, "skipped");
+    else if (WEXITSTATUS(c->status) == MISSING)
+        snprintf(text, size, "missing");
+    else
+        snprintf(text, size, "failed-%d", WEXITSTATUS(c->status));
 }
 
 static void prepare(void)

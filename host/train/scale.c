@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/scale.h"
 
+#include "host/graph/graph.h"
+
 #include <math.h>
 
 /* As host/comm/collectives.c sums, so many values at once; and as gradients leave, so many bytes
@@ -107,18 +109,22 @@ static void add_array(const scale_job *j, const scale_array *a, scale_memory *m)
     }
 }
 
-/* P and R as they are sent and as they are used, F32, R that of the rank as well as of all; and one
- * gradient. */
+/* What is alive when the norm is taken: P and R, F32, R that of the rank as well as of all; and of
+ * gradients made of them as many as a node takes. */
 static int64_t exchange_bytes(const scale_step *s, const scale_job *j)
 {
-    int64_t all = 0, largest = 0;
-    for (int i = 0; i < s->count; ++i) {
+    int64_t thin = 0, made = 0, most = 0, latest[NODE_INPUTS_MAX] = { 0 };
+    const int64_t rs = j->ranks > j->shards ? 2 : 1;
+    for (int i = 0, k = 0; i < s->count; ++i) {
         if (!scale_compresses(j, &s->arrays[i])) continue;
         const scale_shard a = scale_shard_of(&s->arrays[i], j->shards);
-        all += j->rank * (a.rows + 2 * a.columns) * (compressed_bytes(j) + SUMMED_BYTES);
-        if (count_of(a) > largest) largest = count_of(a);
+        thin += j->rank * (a.rows + rs * a.columns);
+        made += count_of(a) - latest[k];
+        latest[k] = count_of(a);
+        k = (k + 1) % NODE_INPUTS_MAX;
+        if (made > most) most = made;
     }
-    return all + largest * SUMMED_BYTES;
+    return (thin + most) * SUMMED_BYTES;
 }
 
 /* Without the copies of whole arrays, of which a sharded rank holds its shards. */

@@ -63,10 +63,9 @@ typedef struct scale_memory {
     int64_t gradients; /* of what is not compressed, F32, as they are at the end of the backward pass */
     int64_t errors;    /* of what is: gradients are added to them */
     int64_t thin;      /* PowerSGD's Q */
-    int64_t
-        gathered; /* arrays of the block at work and the next one, whole; and the copies that they come from */
+    int64_t gathered;  /* the block at work and the next one, whole; and the copies that they come from */
     int64_t inputs;
-    int64_t work; /* activations, or at the end P, R and a gradient made of them, if these are more */
+    int64_t work; /* activations, or at the end P, R and gradients made of them, if these are more */
     int64_t total;
 } scale_memory;
 scale_memory scale_memory_of(const scale_step *s, const scale_job *j);
@@ -74,9 +73,8 @@ scale_memory scale_memory_of(const scale_step *s, const scale_job *j);
 /* ---- What a rank sends in a step, in bytes ---- */
 
 typedef struct scale_traffic {
-    double
-        gathered; /* in its group: its shards, before the forward and before the backward pass of each part; */
-    double scattered; /* gradients, F32, to those that hold the shard, after the backward pass of a part */
+    double gathered;  /* in its group: shards, before a part's forward and before its backward pass; */
+    double scattered; /* gradients, F32, to who holds the shard, after a part's backward pass */
     double summed;    /* to other groups */
     double whole;     /* what that would be if nothing were compressed */
     double messages;  /* of the latter, one after the other */

@@ -27,6 +27,7 @@ agree_test(agree_caption agree ${HERE}/agree.sh ${CMAKE_CURRENT_BINARY_DIR} ${RE
 agree_test(agree_at_once agree ${HERE}/at_once.sh ${CMAKE_CURRENT_BINARY_DIR} ${PROJECT_BINARY_DIR}/at-once)
 agree_test(two_devices two ${HERE}/two_devices.sh ${CMAKE_CURRENT_BINARY_DIR} $<TARGET_FILE:dalle-cl>
     ${PROJECT_BINARY_DIR}/two-devices ${DEMO})
+agree_test(two_ranks two ${HERE}/two_ranks.sh $<TARGET_FILE:dalle-cl> $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/two-ranks)
 agree_test(oclgrind_agree oclgrind ${HERE}/oclgrind.sh ${CMAKE_CURRENT_BINARY_DIR} ${RECORDINGS}
     ${CMAKE_CURRENT_BINARY_DIR}/oclgrind_agree.log)
 

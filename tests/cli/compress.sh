@@ -44,3 +44,27 @@ awk -v a="$(loss_of parts)" -v b="$(loss_of run.f32)" 'BEGIN { exit !(a > 0.99 *
 "$program" train toy --preset small --data mine --run large -s compress=powersgd -s rank=24 >out 2>err &&
     fail "what becomes more is not refused"
 says "compressed to rank 24 no gradient becomes smaller; use rank=23"
+
+# Two ranks learn what one does; a run of theirs goes on bit for bit, or with one.
+export POCL_MAX_PTHREAD_COUNT=1 OMPI_MCA_btl_base_warn_component_unused=0
+leave() { echo "without ranks: $1"; exit 0; }
+command -v mpirun >out || leave "there is no mpirun"
+mkdir -p scratch
+ranks() {
+    TMPDIR=$folder/scratch timeout 120 mpirun --allow-run-as-root --oversubscribe -n 2 \
+        "$program" train toy --share-device -q "$@" >out 2>err
+}
+both="--preset small --data mine -s compress=powersgd -s rank=4 -s save_every=20"
+if ! ranks --run two $both; then
+    grep -q "built without MPI" err && leave "the program is built without MPI"
+    fail "two ranks train nothing"
+fi
+awk -v a="$(loss_of two)" -v b="$(loss_of run)" 'BEGIN { exit !(a > 0.9 * b && a < 1.1 * b) }' ||
+    fail "the loss of two ranks is $(loss_of two), not near $(loss_of run)"
+ranks --run short $both -s steps=20 || fail "two ranks do not train again"
+sed 's/^steps = 20$/steps = 60/' short/config.cfg >c && mv c short/config.cfg && cp -r short alone
+ranks --run short --resume --force || fail "two ranks do not go on"
+cmp two/metrics.jsonl short/metrics.jsonl || fail "a resumed run of two ranks is another"
+does train toy --run alone --resume --force -q
+awk -v a="$(loss_of alone)" -v b="$(loss_of two)" 'BEGIN { exit !(a > 0.9 * b && a < 1.1 * b) }' ||
+    fail "one rank that goes on comes to $(loss_of alone), not near $(loss_of two)"

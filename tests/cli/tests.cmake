@@ -47,7 +47,13 @@ cli_script(plain ${PROJECT_BINARY_DIR}/plain)
 cli_script(report $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/report)
 cli_script(search $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/search)
 cli_script(upsampler $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/upsampler)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    add_executable(net_relay ${CMAKE_CURRENT_SOURCE_DIR}/cli/net_relay.c)
+    cli_script(ranks_net $<TARGET_FILE:make_pictures> $<TARGET_FILE:net_relay> ${PROJECT_BINARY_DIR}/ranks-net)
+    set_tests_properties(cli_ranks_net PROPERTIES PROCESSORS 2)
+endif()
 cli_script(ranks $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/ranks)
+set_tests_properties(cli_ranks PROPERTIES PROCESSORS 2) # ranks wait for each other
 cli_script(plan ${PROJECT_BINARY_DIR}/cli-plan)
 cli_script(eval $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/eval)
 

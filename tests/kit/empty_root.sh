@@ -47,7 +47,11 @@ take_pocl() {
             case $file in *.bc | */pocl/* | */clang/*/include/*.h) [ ! -f "$file" ] || { mkdir -p "$root${file%/*}"; cp "$file" "$root$file"; } ;; esac
         done
     done
-    # This driver links what it compiles by the system's linker.
+    echo "$driver" >"$root/etc/OpenCL/vendors/pocl.icd"
+}
+
+# This driver links what it compiles by the system's linker, with the C library, which every machine has whole.
+take_system() {
     take "$(readlink -f /usr/bin/ld)"
     ln -s "$(readlink -f /usr/bin/ld)" "$root/usr/bin/ld"
     for file in /usr/lib/gcc/x86_64-linux-gnu/*/crt*S.o /usr/lib/gcc/x86_64-linux-gnu/*/crtbegin.o \
@@ -57,10 +61,8 @@ take_pocl() {
         mkdir -p "$root${file%/*}"
         cp -L "$file" "$root$file"
     done
-    # The C library whole, as every machine has it.
     dpkg -L libc6 | grep '^/lib/x86_64-linux-gnu/.*\.so' | while read -r file; do cp -L "$file" "$root$file"; done
     ln -s ../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$root/lib64/ld-linux-x86-64.so.2"
-    echo "$driver" >"$root/etc/OpenCL/vendors/pocl.icd"
 }
 
 # bad_driver NAME BODY: a library whose loading does BODY.
@@ -75,9 +77,13 @@ __attribute__((constructor)) static void load(void) { $2; }" >"$folder/$1.c"
 mkdir -p "$root/lib"
 case $case in
     none) ;;
-    pocl) take_pocl ;;
+    pocl)
+        take_pocl
+        take_system
+        ;;
     crashes)
         take_pocl
+        take_system
         bad_driver aborts 'abort()'
         bad_driver hangs 'for (;;) pause()'
         cp "$kit/LICENSE" "$root/lib/text.so"

@@ -1,4 +1,5 @@
-/* fake.c -- stands for every program of a kit, and for a driver, in tests/kit/whole.sh: what its name says it does.
+/* fake.c -- stands for every program of a kit, and for a driver, in tests/kit/whole.sh: it does what its
+ * name says.
  * SPDX-License-Identifier: MIT */
 #include <signal.h>
 #include <stdio.h>
@@ -56,9 +57,11 @@ static int train(const char *run)
 {
     mkdir(run, 0777);
     write_file(run, "config.cfg", "batch = 4\nsteps = 100\n");
-    write_file(run, "metrics.jsonl", "{\"step\":1,\"loss\":2.0,\"x\":1}\n{\"step\":2,\"loss\":1.001}\n{\"step\":3,\"lo");
-    write_file(run, "times.jsonl", "{\"step\":1,\"kind\":\"time\",\"steps\":1,\"device\":9,\"data\":0,\"other\":0}\n"
-                                   "{\"step\":2,\"kind\":\"time\",\"steps\":1,\"device\":0.5,\"data\":0,\"other\":0}\n");
+    write_file(run, "metrics.jsonl",
+               "{\"step\":1,\"loss\":2.0,\"x\":1}\n{\"step\":2,\"loss\":1.001}\n{\"step\":3,\"lo");
+    write_file(run, "times.jsonl",
+               "{\"step\":1,\"kind\":\"time\",\"steps\":1,\"device\":9,\"data\":0,\"other\":0}\n"
+               "{\"step\":2,\"kind\":\"time\",\"steps\":1,\"device\":0.5,\"data\":0,\"other\":0}\n");
     return hang();
 }
 
@@ -69,7 +72,8 @@ static int program(int count, char **arguments)
     if (strcmp(command, "bench") == 0) return hang();
     if (strcmp(command, "devices") == 0 && strcmp(option(count, arguments, "devices"), "--json") == 0)
         puts("a \"warning\"\n[\n  { \"name\": \"fake\", \"usable\": true, \"default\": true }\n]");
-    else puts("what a \"program\" | says \\ with\ta tab and \001 control, \xff bytes");
+    else
+        puts("what a \"program\" | says \\ with\ta tab and \001 control, \xff bytes");
     return 0;
 }
 

@@ -152,9 +152,8 @@ static void test_memory(void **state)
     assert_int_equal(m.total, 220 + 440 + 128 + 92 + 80 + 20 + 208 + 904 + 11 + 7);
     scale_step tight = small;
     tight.work_bytes = 100;
-    m = scale_memory_of(&tight,
-                        &six); /* P and R, 2 bytes and 4, [4] and [4], [4] and [6]; a gradient of 24 */
-    assert_int_equal(m.work, (4 + 2 * 4) * 6 + (4 + 2 * 6) * 6 + 24 * 4 - 208);
+    m = scale_memory_of(&tight, &six); /* P [4] and [4], R [4] and [6] twice, and both gradients */
+    assert_int_equal(m.work, (4 + 2 * 4 + 4 + 2 * 6) * 4 + (16 + 24) * 4 - 208);
 }
 
 /* All of it on every rank, and nothing compressed. */
@@ -167,6 +166,20 @@ static void test_memory_of_copies(void **state)
     assert_int_equal(m.gradients, (32 + 8 + 48 + 15) * 4);
     assert_int_equal(m.errors + m.thin + m.gathered, 0);
     assert_int_equal(m.work, 1000);
+}
+
+/* A gradient of each of twelve matrices, but of these the norm takes ten at once, of which no more than
+ * one is large. */
+static void test_memory_of_the_norm(void **state)
+{
+    (void)state;
+    scale_array twelve[12];
+    for (int i = 0; i < 12; ++i)
+        twelve[i] = (scale_array){ .rows = 8, .columns = i % 11 ? 8 : 16, .last = 8, .parameter = 4 };
+    const scale_step s = { .arrays = twelve, .count = 12 };
+    const scale_job j = { .ranks = 2, .shards = 1, .parts = 1, .rank = 1, .compressed = DTYPE_F32 };
+    const scale_memory m = scale_memory_of(&s, &j);
+    assert_int_equal(m.work, 10 * (8 + 2 * 8) * 4 + 2 * (8 + 2 * 16) * 4 + (9 * 64 + 128) * 4);
 }
 
 static void test_traffic(void **state)
@@ -341,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_memory_of_copies),
+        cmocka_unit_test(test_memory_of_the_norm),
         cmocka_unit_test(test_traffic),
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_time),

@@ -286,12 +286,3 @@ bool comm_open_mpi(double timeout, comm **c, error *err)
     *c = comm_open(&transport, err);
     return *c != NULL;
 }
-
-const char *comm_mpi_version(void)
-{
-    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length;
-    MPI_Get_library_version(text, &length);
-    text[strcspn(text, ",\n")] = '\0';
-    return text;
-}
