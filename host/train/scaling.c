@@ -62,21 +62,40 @@ static const scales_rule rule_of_blocks = {
 
 /* ---- Sums ---- */
 
-typedef tensor *(*summing)(int count, tensor *const *parts);
+/* Of the gradients of one group: NULL, it has none. */
+typedef struct group_sums {
+    tensor *squares, *zeros; /* zeros of a residual block alone */
+    int64_t elements;
+} group_sums;
 
-/* Of the gradients of one group; NULL: it has none. */
-static tensor *sum_of(const scaling *s, int group, int count, const store_entry *const *of,
-                      tensor *const *gradients, summing sum, int64_t *elements)
+static tensor *plus(tensor *total, tensor *more)
 {
-    tensor **own = graph_allocate(gradients[0]->graph, (size_t)count * sizeof(tensor *));
+    return total ? op_add(total, more) : more;
+}
+
+static void add_some(group_sums *sums, int count, tensor *const *some, bool zeros)
+{
+    if (!count) return;
+    sums->squares = plus(sums->squares, op_sum_squares(count, some));
+    if (zeros) sums->zeros = plus(sums->zeros, op_count_zeros(count, some));
+}
+
+/* As many at a time as a node takes. */
+static group_sums sums_of(const scaling *s, int group, const scaling_gradients *from)
+{
+    group_sums sums = { 0 };
+    tensor *some[NODE_INPUTS_MAX];
     int found = 0;
-    *elements = 0;
-    for (int i = 0; own && i < count; ++i) {
-        if ((s->blocks ? of[i]->block : 1) != group) continue;
-        own[found++] = gradients[i];
-        *elements += of[i]->count;
+    for (int i = 0; i < from->count; ++i) {
+        if ((s->blocks ? from->of[i]->block : 1) != group) continue;
+        some[found++] = from->make(from->self, i);
+        sums.elements += from->of[i]->count;
+        if (found < NODE_INPUTS_MAX) continue;
+        add_some(&sums, found, some, s->blocks && group);
+        found = 0;
     }
-    return found ? sum(found, own) : NULL;
+    add_some(&sums, found, some, s->blocks && group);
+    return sums;
 }
 
 /* parts[0..count-1], [1] each, one after the other. */
@@ -93,42 +112,33 @@ static tensor *join(tensor **parts, int64_t count)
     return parts[0];
 }
 
-static tensor *join_sums(const scaling *s, graph *g, tensor *rest, int count, const store_entry *const *of,
-                         tensor *const *gradients)
+/* Squares of what belongs to no group and of each group; *zeros becomes the share of each block's
+ * gradients that is 0. */
+static tensor *join_sums(const scaling *s, graph *g, tensor *rest, const scaling_gradients *from,
+                         tensor **zeros)
 {
-    tensor **sums = graph_allocate(g, (size_t)(s->groups + 1) * sizeof(tensor *));
-    int64_t elements;
-    if (!sums) return graph_poison(g);
-    for (int64_t i = 0; i <= s->groups; ++i) {
-        tensor *sum = sum_of(s, (int)i, count, of, gradients, op_sum_squares, &elements);
-        sums[i] = sum ? sum : op_scale(rest, 0.0f);
-    }
-    sums[0] = op_add(sums[0], rest);
-    return join(sums, s->groups + 1);
-}
-
-/* The share of each block's gradients that is 0. */
-static tensor *join_zeros(const scaling *s, graph *g, int count, const store_entry *const *of,
-                          tensor *const *gradients)
-{
+    tensor **squares = graph_allocate(g, (size_t)(s->groups + 1) * sizeof(tensor *));
     tensor **shares = graph_allocate(g, (size_t)s->groups * sizeof(tensor *));
-    int64_t elements;
-    if (!shares) return graph_poison(g);
-    for (int64_t i = 0; i < s->groups; ++i) {
-        tensor *zeros = sum_of(s, (int)i + 1, count, of, gradients, op_count_zeros, &elements);
-        if (!zeros) {
-            graph_fail(g, "residual block %lld has no parameter that is trained", (long long)i + 1);
-            return graph_poison(g);
+    if (!squares || !shares) return *zeros = graph_poison(g);
+    for (int64_t i = 0; i <= s->groups; ++i) {
+        const group_sums sums = sums_of(s, (int)i, from);
+        squares[i] = sums.squares ? sums.squares : op_scale(rest, 0.0f);
+        if (!s->blocks || !i) continue;
+        if (!sums.zeros) {
+            graph_fail(g, "residual block %lld has no parameter that is trained", (long long)i);
+            return *zeros = graph_poison(g);
         }
-        shares[i] = op_scale(zeros, 1.0f / (float)elements);
+        shares[i - 1] = op_scale(sums.zeros, 1.0f / (float)sums.elements);
     }
-    return join(shares, s->groups);
+    squares[0] = op_add(squares[0], rest);
+    *zeros = s->blocks ? join(shares, s->groups) : NULL;
+    return join(squares, s->groups + 1);
 }
 
 /* ---- Appending ---- */
 
-scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, int count,
-                       const store_entry *const *of, tensor *const *gradients, float clip)
+scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, const scaling_gradients *from,
+                       float clip)
 {
     scaling out = { .groups = 1, .blocks = s->block_start > 0 };
     const store_entry *blocks = out.blocks ? store_find(graph_store(g), NN_SCALES) : NULL;
@@ -139,10 +149,10 @@ scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, int co
     tensor *scales = op_scales(state, out.blocks ? s->block_start : log2f(s->loss_scale));
     /* A loss that is not finite is so 0 times over, too. */
     tensor *rest = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
-    out.status = op_scales_status(join_sums(&out, g, rest, count, of, gradients), scales, clip);
+    out.status = op_scales_status(join_sums(&out, g, rest, from, &out.zeros), scales, clip);
     graph_keep(out.status);
     graph_update(op_scales_update(state, out.status, &rule));
-    if (out.blocks) graph_keep(out.zeros = join_zeros(&out, g, count, of, gradients));
+    if (out.blocks) graph_keep(out.zeros);
     return out;
 }
 
