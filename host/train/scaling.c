@@ -3,6 +3,8 @@
 #include "host/train/scaling.h"
 
 #include "host/nn/nn.h"
+#include "host/train/pieces.h"
+#include "host/train/sum_over_ranks.h"
 
 #include <math.h>
 
@@ -64,19 +66,25 @@ static const scales_rule rule_of_blocks = {
 
 typedef tensor *(*summing)(int count, tensor *const *parts);
 
-/* Of the gradients of one group; NULL: it has none. */
-static tensor *sum_of(const scaling *s, int group, int count, const store_entry *const *of,
-                      tensor *const *gradients, summing sum, int64_t *elements)
+/* Of the gradients of one group, those of pieces or the others; NULL: it has none. */
+static tensor *sum_of(const scaling *s, int group, bool pieces, int count, const store_entry *const *of,
+                      tensor *const *gradients, summing sum)
 {
     tensor **own = graph_allocate(gradients[0]->graph, (size_t)count * sizeof(tensor *));
     int found = 0;
-    *elements = 0;
-    for (int i = 0; own && i < count; ++i) {
-        if ((s->blocks ? of[i]->block : 1) != group) continue;
-        own[found++] = gradients[i];
-        *elements += of[i]->count;
-    }
+    for (int i = 0; own && i < count; ++i)
+        if ((s->blocks ? of[i]->block : 1) == group && (split_axis(of[i]) >= 0) == pieces)
+            own[found++] = gradients[i];
     return found ? sum(found, own) : NULL;
+}
+
+/* Of how many numbers, wholes. */
+static int64_t elements_of(const store *s, int group, int count, const store_entry *const *of)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < count; ++i)
+        if (of[i]->block == group) sum += split_count(s, of[i]);
+    return sum;
 }
 
 /* parts[0..count-1], [1] each, one after the other. */
@@ -93,36 +101,53 @@ static tensor *join(tensor **parts, int64_t count)
     return parts[0];
 }
 
-static tensor *join_sums(const scaling *s, graph *g, tensor *rest, int count, const store_entry *const *of,
+/* Of all groups, one after the other. */
+static tensor *join_sums(const scaling *s, bool pieces, tensor *none, int count, const store_entry *const *of,
                          tensor *const *gradients)
 {
+    graph *g = none->graph;
     tensor **sums = graph_allocate(g, (size_t)(s->groups + 1) * sizeof(tensor *));
-    int64_t elements;
     if (!sums) return graph_poison(g);
     for (int64_t i = 0; i <= s->groups; ++i) {
-        tensor *sum = sum_of(s, (int)i, count, of, gradients, op_sum_squares, &elements);
-        sums[i] = sum ? sum : op_scale(rest, 0.0f);
+        tensor *sum = sum_of(s, (int)i, pieces, count, of, gradients, op_sum_squares);
+        sums[i] = sum ? sum : op_scale(none, 0.0f);
     }
-    sums[0] = op_add(sums[0], rest);
+    sums[0] = op_add(sums[0], none);
     return join(sums, s->groups + 1);
 }
 
 /* The share of each block's gradients that is 0. */
-static tensor *join_zeros(const scaling *s, graph *g, int count, const store_entry *const *of,
-                          tensor *const *gradients)
+static tensor *join_zeros(const scaling *s, bool pieces, tensor *none, int count,
+                          const store_entry *const *of, tensor *const *gradients)
 {
+    graph *g = none->graph;
     tensor **shares = graph_allocate(g, (size_t)s->groups * sizeof(tensor *));
-    int64_t elements;
     if (!shares) return graph_poison(g);
-    for (int64_t i = 0; i < s->groups; ++i) {
-        tensor *zeros = sum_of(s, (int)i + 1, count, of, gradients, op_count_zeros, &elements);
-        if (!zeros) {
-            graph_fail(g, "residual block %lld has no parameter that is trained", (long long)i + 1);
+    for (int i = 0; i < s->groups; ++i) {
+        const int64_t elements = elements_of(graph_store(g), i + 1, count, of);
+        if (!elements) {
+            graph_fail(g, "residual block %d has no parameter that is trained", i + 1);
             return graph_poison(g);
         }
-        shares[i] = op_scale(zeros, 1.0f / (float)elements);
+        tensor *zeros = sum_of(s, i + 1, pieces, count, of, gradients, op_count_zeros);
+        shares[i] = op_scale(zeros ? zeros : none, zeros ? 1.0f / (float)elements : 0.0f);
     }
     return join(shares, s->groups);
+}
+
+typedef tensor *(*joining)(const scaling *s, bool pieces, tensor *none, int count,
+                           const store_entry *const *of, tensor *const *gradients);
+
+/* Those of pieces are added up over the group that has the wholes among it. */
+static tensor *of_all(const scaling *s, joining join_some, tensor *none, int count,
+                      const store_entry *const *of, tensor *const *gradients)
+{
+    comm *group = pieces_group(graph_store(none->graph));
+    tensor *whole = join_some(s, false, none, count, of, gradients);
+    if (!group) return whole;
+    tensor *pieces = join_some(s, true, none, count, of, gradients);
+    sum_over_ranks(group, none->graph, 1, &pieces);
+    return op_add(whole, pieces);
 }
 
 /* ---- Appending ---- */
@@ -139,10 +164,10 @@ scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, int co
     tensor *scales = op_scales(state, out.blocks ? s->block_start : log2f(s->loss_scale));
     /* A loss that is not finite is so 0 times over, too. */
     tensor *rest = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
-    out.status = op_scales_status(join_sums(&out, g, rest, count, of, gradients), scales, clip);
+    out.status = op_scales_status(of_all(&out, join_sums, rest, count, of, gradients), scales, clip);
     graph_keep(out.status);
     graph_update(op_scales_update(state, out.status, &rule));
-    if (out.blocks) graph_keep(out.zeros = join_zeros(&out, g, count, of, gradients));
+    if (out.blocks) graph_keep(out.zeros = of_all(&out, join_zeros, rest, count, of, gradients));
     return out;
 }
 
