@@ -7,7 +7,8 @@
 #include <jansson.h>
 
 /* Compares program, kernels, settings (`config`, lines "key = value") and the hashes of data and parts (in
- * `provenance`) with rank 0's.  An error, the same on all ranks, names the first that differs and who has what. */
+ * `provenance`) with rank 0's.  An error, the same on all ranks, names the first that differs and who has
+ * what. */
 bool alike_check(comm *c, const char *commit, const char *config, const json_t *provenance, error *err);
 
 #endif

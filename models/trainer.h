@@ -23,7 +23,7 @@ typedef struct trainer {
     device *device;
     store *store;
     training_data *data;
-    schedule_plateau plateau; /* of `pace` */
+    schedule_plateau plateau;     /* of `pace` */
     const ranks_traffic *traffic; /* of the steps' graph, once one was run; NULL: one rank */
     int64_t window; /* of the pictures batches hold a random square of so many pixels; 0: the whole */
 } trainer;
@@ -54,8 +54,7 @@ typedef struct trainer_graph {
 } trainer_graph;
 /* Runs step `step` with the random numbers (cl/random.clh) and averages that belong to it, part by part where
  * the batch is divided, and begins to read what trainer_figures gives; does not wait. */
-bool trainer_step(trainer *t, const trainer_graph *g, int64_t step, double rate, void *self,
-                  error *err);
+bool trainer_step(trainer *t, const trainer_graph *g, int64_t step, double rate, void *self, error *err);
 /* The figures that every step ends with, and whether it was skipped. */
 bool trainer_figures(const optimizer *o, double rate, train_metrics *out, error *err);
 /* What validation found; it may halve the step size. */

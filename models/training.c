@@ -88,8 +88,8 @@ dtype training_stored_type(const training_config *c)
     return c->precision == training_precision_paper ? training_half_type(c) : DTYPE_F32;
 }
 
-/* The paper's 2^13.  It has this times the number of ranks, by which it divides the loss; here a rank's gradients are
- * those of its own samples' mean, whose size does not depend on how many ranks there are. */
+/* The paper's 2^13.  It has this times the number of ranks, by which it divides the loss; here a rank's
+ * gradients are those of its own samples' mean, whose size does not depend on how many ranks there are. */
 float training_block_start(const training_config *c)
 {
     return c->precision == training_precision_paper ? 13.0f : 0.0f;

@@ -68,7 +68,8 @@ static int remove_one(const char *path, const struct stat *s, int what, struct F
     return 0;
 }
 
-/* A new run's folder is the first rank's; what all make of the data, such as a tokenizer, each makes for itself. */
+/* A new run's folder is the first rank's; what all make of the data, such as a tokenizer, each makes for
+ * itself. */
 static bool make_scratch(job *j, error *err)
 {
     const char *folder = getenv("TMPDIR");

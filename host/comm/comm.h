@@ -23,8 +23,8 @@ int comm_count(const comm *c);
 const char *comm_host(const comm *c, int rank);
 
 /* Groups of `size` neighbours: ranks 0 to size - 1, and so on; and those that have the same place in each of
- * these groups.  `size` divides the count.  *made is to be closed; it goes through the comm that it is made of,
- * which outlives it; it is NULL where it is of one rank. */
+ * these groups.  `size` divides the count.  *made is to be closed; it goes through the comm that it is made
+ * of, which outlives it; it is NULL where it is of one rank. */
 bool comm_group(comm *c, int size, comm **made, error *err);
 bool comm_across(comm *c, int size, comm **made, error *err);
 void comm_close(comm *c);
@@ -49,7 +49,7 @@ int64_t comm_bytes_sent(const comm *c);
 /* ---- Beside other work ---- */
 
 /* Does `run` on the comm's thread, after what was begun before: it may wait for something, and call the
- * functions above.  NULL, and nothing is done, where memory is out.  Of a job of one rank it is done at once. */
+ * functions above.  NULL, and nothing is done, where memory is out.  In a job of one rank it is done now. */
 typedef struct comm_job comm_job;
 comm_job *comm_begin(comm *c, bool (*run)(void *self, error *err), void *self, error *err);
 /* Waits for it, and frees it; false, with its *err, if it failed.  NULL: true. */
@@ -57,13 +57,13 @@ bool comm_end(comm_job *job, error *err);
 
 /* ---- What carries it ---- */
 
-/* The ranks that mpirun has started this process among.  *c is NULL where it was started alone.  A rank that does not
- * answer for `timeout` seconds has failed.  Where the program is built without MPI, being started among others is an
- * error that says how to have it. */
+/* The ranks that mpirun has started this process among.  *c is NULL where it was started alone.  A rank that
+ * does not answer for `timeout` seconds has failed.  Where the program is built without MPI, being started
+ * among others is an error that says how to have it. */
 bool comm_open_mpi(double timeout, comm **c, error *err);
-const char *comm_mpi_version(void); /* "Open MPI 4.1.4", or NULL: built without */
 
-/* Ways from rank to rank: host/comm/mpi has one, tests/support another.  `pass` is called on the comm's thread. */
+/* Ways from rank to rank: host/comm/mpi has one, tests/support another.  `pass` is called on the comm's
+ * thread. */
 typedef struct comm_transport {
     int rank, count;
     void *self;

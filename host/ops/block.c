@@ -1,5 +1,5 @@
-/* block.c -- where a residual block in 16 bits leaves its identity path of 32 and comes back to it (Figure 4 of
- * arXiv 2102.12092).  Gradients within the block are times its scale s:
+/* block.c -- where a residual block in 16 bits leaves its identity path of 32 and comes back to it (Figure
+ * 4 of arXiv 2102.12092).  Gradients within the block are times its scale s:
  *   block_begin  y = x; dx = dy / s, 0 where that is not finite
  *   block_end    y = residual + branch; dresidual = dy, dbranch = s dy
  * SPDX-License-Identifier: MIT */

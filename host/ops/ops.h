@@ -181,8 +181,8 @@ tensor *op_codebook_update(tensor *codebook, tensor *usage, tensor *mean, tensor
                            tensor *random, tensor *flag, float decay, float revive);
 
 /* ---- Residual blocks in 16 bits on an identity path of F32 (Figure 4 of arXiv 2102.12092) ------- */
-/* Where a block reads: x as `type`.  The gradient, which carries the block's scale (F32 [1]), is divided by it,
- * and 0 where that is not finite: one block's overflow stays its own. */
+/* Where a block reads: x as `type`.  The gradient, which carries the block's scale (F32 [1]), is divided by
+ * it, and 0 where that is not finite: one block's overflow stays its own. */
 tensor *op_block_begin(tensor *x, tensor *scale, dtype type);
 /* Where it adds: residual + branch, in residual's type.  The branch's gradient, in its own type, is times the
  * scale. */
@@ -199,10 +199,10 @@ tensor *op_gradient_scale(tensor *sum_squares, float limit);
 /* Gradient scales, one a group of gradients (16 bits would round what is small to 0): `state` F32 [G,4], at
  * first 0, is the store's and says where each stands beside 2^start -> F32 [G]. */
 tensor *op_scales(tensor *state, float start);
-/* In the place of op_gradient_scale: sums F32 [1+G], of the squares of what is not scaled, then of each scaled
- * group -> F32 [1+G,4], of which each row is what op_adamw takes as `scale`: row 0 {clip factor, norm, go, 0},
- * then {clip factor / scale, norm, go, scale}.  The norm leaves out groups that are not finite, which do not
- * go; nothing goes where row 0's sum is not finite, or no group's. */
+/* In the place of op_gradient_scale: sums F32 [1+G], of the squares of what is not scaled, then of each
+ * scaled group -> F32 [1+G,4], of which each row is what op_adamw takes as `scale`: row 0 {clip factor,
+ * norm, go, 0}, then {clip factor / scale, norm, go, scale}.  The norm leaves out groups that are not
+ * finite, which do not go; nothing goes where row 0's sum is not finite, or no group's. */
 tensor *op_scales_status(tensor *sums, tensor *scale, float limit);
 /* How scales move, in thousandths of a doubling: up by `grow` after `every` finite steps in a row, down by
  * `shrink` in a step that is not finite, unless they fell within the `apart` steps before; low and high are

@@ -1,7 +1,7 @@
-/* scales.c -- gradient scales, which keep what is stored in 16 bits from underflow.  Scale i is 2^(start + e /
- * 1000), where e = state[i][0] begins at 0: after `every` finite steps in a row e rises by `grow`, in a step
- * that is not finite it falls by `shrink`, but not twice within `apart` steps, and never leaves low..high.
- * state[i] = {e, finite steps in a row, steps until it may fall again, how often it has fallen}.
+/* scales.c -- gradient scales, which keep what is stored in 16 bits from underflow.  Scale i is 2^(start +
+ * e / 1000), where e = state[i][0] begins at 0: after `every` finite steps in a row e rises by `grow`, in a
+ * step that is not finite it falls by `shrink`, but not twice within `apart` steps, and never leaves
+ * low..high. state[i] = {e, finite steps in a row, steps until it may fall again, how often it has fallen}.
  *   scales         the values, from the state
  *   scales_status  from the groups' sums of squares: what their gradients are multiplied by, and whether
  *   scales_update  the state after the step

@@ -1,5 +1,6 @@
-/* sum_squares.c -- the sum of squares of several tensors, or how many elements are 0, in an order that the sizes and the shape of
- * kernels fix.  A node takes a running total and a few tensors; the builder chains as many as needed.
+/* sum_squares.c -- the sum of squares of several tensors, or how many elements are 0, in an order that the
+ * sizes and the shape of kernels fix.  A node takes a running total and a few tensors; the builder chains
+ * as many as needed.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/expect.h"
 #include "host/ops/ops.h"

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Gradients leave together until there are so many, or so many bytes: a sum of less waits for its messages rather than
- * for their bytes, and one of more begins later than it could. */
+/* Gradients leave together until there are so many, or so many bytes: a sum of less waits for its messages
+ * rather than for their bytes, and one of more begins later than it could. */
 #define BUCKET_TENSORS 64
 #define BUCKET_BYTES   ((int64_t)4 << 20)
 

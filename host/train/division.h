@@ -1,13 +1,11 @@
-/* division.h -- a batch in parts: the graph of a step is that of one part, and runs once for each; what
- * it gives is added up, or put side by side, in entries of the store, and the update follows
- * once.  Activations are then those of one part.  The update is the undivided one's but for rounding:
- * sums are added up in another order.
- * Where the loss is of all samples together (a joined division), the parts run twice: what the loss needs of
- * each is put side by side, the loss and its gradient follow once, and then the parts are computed again with
- * that gradient.
- * The ranks of a job are its outermost division: each computes its own share of the batch, in parts or in one, and
- * what is added up or put side by side comes from all of them.  Where a batch is divided so among N ranks alone, the
- * update has the bits of one rank's in N parts.
+/* division.h -- a batch in parts: the graph of a step is that of one part, and runs once for each; what it
+ * gives is added up, or put side by side, in entries of the store, and the update follows once.  Activations
+ * are then those of one part.  The update is the undivided one's but for rounding: sums are added up in
+ * another order. Where the loss is of all samples together (a joined division), the parts run twice: what
+ * the loss needs of each is put side by side, the loss and its gradient follow once, and then the parts are
+ * computed again with that gradient. The ranks of a job are its outermost division: each computes its own
+ * share of the batch, in parts or in one, and what is added up or put side by side comes from all of
+ * them.  Where a batch is divided so among N ranks alone, the update has the bits of one rank's in N parts.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_DIVISION_H
 #define DALLE_CL_TRAIN_DIVISION_H
@@ -58,8 +56,8 @@ void division_means(const division *d, graph *g, int count, const store_entry *c
 /* What is built from now on runs once, after all parts. */
 void division_end(const division *d, graph *g);
 
-/* Writes the inputs of the part that begins with sample `first` of this rank's share: d->random, and d->part where that
- * is another, among them. */
+/* Writes the inputs of the part that begins with sample `first` of this rank's share: d->random, and d->part
+ * where that is another, among them. */
 typedef bool (*division_write)(void *context, int64_t first, error *err);
 /* Runs a step; does not wait for it. */
 bool division_run(const division *d, graph *g, division_write write, void *context, error *err);

@@ -124,16 +124,19 @@ static int compress_some(optimizer *o, const division *d, update *updates, int c
 {
     const powersgd_settings *s = &o->settings.compress;
     if (s->rank < 1 || !(o->compressed = powersgd_create(o->graph, s, count))) return count;
-    const scaling_settings *scaling = &o->settings.scaling;
-    tensor *scales = scaling_is_on(scaling) ? scaling_scales(scaling, o->graph) : NULL;
+    const scaling_settings *scaled = &o->settings.scaling;
+    tensor *scales = scaling_is_on(scaled) ? scaling_scales(scaled, o->graph) : NULL;
+    if (scales) graph_advance(scales); /* so that no gradient waits for them */
     int whole = 0;
     for (int i = 0; i < count; ++i) {
         update *u = &updates[i];
-        if (powersgd_takes(s, u->entry))
-            u->compressed = 1 + powersgd_add(o->compressed, u->entry, u->gradient,
-                                             scaling_scale_of(scaling, scales, u->entry), d->parts);
-        else
+        if (powersgd_takes(s, u->entry)) {
+            tensor *scale = scaling_scale_of(scaled, scales, u->entry);
+            if (scale) graph_advance(scale);
+            u->compressed = 1 + powersgd_add(o->compressed, u->entry, u->gradient, scale, d->parts);
+        } else {
             swap_updates(u, &updates[whole++]);
+        }
     }
     if (whole == count) refuse_rank(o, updates, count);
     return whole;
@@ -178,18 +181,27 @@ void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
     graph_backward(g, scaling_of_loss(&s->scaling, g, loss));
 }
 
+typedef struct wanted {
+    const optimizer *optimizer;
+    const update *updates;
+} wanted;
+
+static tensor *wanted_gradient(const void *self, int i)
+{
+    const wanted *w = self;
+    return gradient_of(w->optimizer, &w->updates[i]);
+}
+
 /* What each gradient is multiplied by, and the state of the scales. */
 static bool append_scaling(optimizer *o, tensor *loss, const update *updates, int count)
 {
     graph *g = o->graph;
     const store_entry **of = graph_allocate(g, (size_t)count * sizeof(const store_entry *));
-    tensor **gradients = graph_allocate(g, (size_t)count * sizeof(tensor *));
-    if (!of || !gradients) return false;
-    for (int i = 0; i < count; ++i) {
-        of[i] = updates[i].entry;
-        gradients[i] = gradient_of(o, &updates[i]);
-    }
-    o->scaling = scaling_append(&o->settings.scaling, g, loss, count, of, gradients, o->settings.clip);
+    const wanted w = { o, updates };
+    if (!of) return false;
+    for (int i = 0; i < count; ++i) of[i] = updates[i].entry;
+    const scaling_gradients from = { count, of, wanted_gradient, &w };
+    o->scaling = scaling_append(&o->settings.scaling, g, loss, &from, o->settings.clip);
     o->status = scaling_whole(&o->scaling);
     return true;
 }

@@ -29,9 +29,9 @@ typedef struct optimizer optimizer;
 
 /* graph_backward of the loss, scaled as the settings say. */
 void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *settings);
-/* After graph_backward(loss), or with a loss scale optimizer_backward.  Declares moments and averages, as kin of the parameters, and appends the
- * nodes; entries of the store with decay = false get no weight decay.  The optimizer lives in the graph's
- * arena. */
+/* After graph_backward(loss), or with a loss scale optimizer_backward.  Declares moments and averages, as
+ * kin of the parameters, and appends the nodes; entries of the store with decay = false get no weight
+ * decay.  The optimizer lives in the graph's arena. */
 optimizer *optimizer_append(graph *g, tensor *loss, const optimizer_settings *settings);
 /* The same for a graph that is a part's: gradients are averaged over the parts, and what is appended here
  * and later runs once after all of them.  `loss` is already the mean over the parts; figures must be so,
@@ -49,9 +49,9 @@ bool optimizer_schedule(optimizer *o, int64_t step, double learning_rate, double
 /* F32 [4] = {clip scale, gradient norm, finite, loss scale or 0}; kept.  The finite flag covers loss and
  * gradients; the norm is that of gradients that are not scaled. */
 tensor *optimizer_status(const optimizer *o);
-/* With blocks' scales F32 [1+blocks,4], kept, after a row for all: {factor of the gradients, their norm, whether
- * the block was updated, its scale}; and F32 [blocks], kept: the share of its gradients that is 0 where it is
- * stored, which tells underflow.  Otherwise NULL. */
+/* With blocks' scales F32 [1+blocks,4], kept, after a row for all: {factor of the gradients, their norm,
+ * whether the block was updated, its scale}; and F32 [blocks], kept: the share of its gradients that is 0
+ * where it is stored, which tells underflow.  Otherwise NULL. */
 tensor *optimizer_blocks(const optimizer *o);
 tensor *optimizer_zeros(const optimizer *o);
 

@@ -89,7 +89,8 @@ static bundle *bundle_for(powersgd *p, int64_t n, int64_t m)
         if (b->n == n && b->m == m && b->count < NODE_INPUTS_MAX) return b;
     }
     bundle *b = &p->bundles[p->bundle_count++];
-    *b = (bundle){ .n = n, .m = m };
+    tensor *none = graph_poison(p->graph);
+    *b = (bundle){ .n = n, .m = m, .p = none, .own = none, .r = none };
     return b;
 }
 

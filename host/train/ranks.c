@@ -1,5 +1,5 @@
-/* ranks.c -- see ranks.h.  A journey is a bucket of tensors: nodes that each take a few of them to the host, a job
- * that sums the bucket over ranks, begun by the last of them, and nodes that bring the means back.
+/* ranks.c -- see ranks.h.  A journey is a bucket of tensors: nodes that each take a few of them to the host,
+ * a job that sums the bucket over ranks, begun by the last of them, and nodes that bring the means back.
  * SPDX-License-Identifier: MIT */
 #include "host/train/ranks.h"
 

@@ -14,18 +14,18 @@ typedef struct ranks_traffic ranks_traffic;
 /* NULL, latched, where memory is out.  `parts` as in division.h. */
 ranks_traffic *ranks_traffic_create(graph *g, comm *c, int64_t parts);
 
-/* Appends, right behind the nodes that make them, the sending of x[0..count-1], F32; in a graph of parts the last
- * one's.  They are summed together, over the ranks `among`, the traffic's own or some of them. */
+/* Appends, right behind the nodes that make them, the sending of x[0..count-1], F32; in a graph of parts the
+ * last one's.  They are summed together, over the ranks `among`, the traffic's own or some of them. */
 typedef struct ranks_journey ranks_journey;
 ranks_journey *ranks_leave(ranks_traffic *t, graph *g, comm *among, int count, tensor **x);
 /* Appends their coming back, and puts the means over ranks into x. */
 void ranks_arrive(ranks_journey *j, graph *g, tensor **x);
 
-/* The mean over ranks here and now, of each part; its gradient is what comes in, for that is averaged over ranks in
- * its turn. */
+/* The mean over ranks here and now, of each part; its gradient is what comes in, for that is averaged over
+ * ranks in its turn. */
 tensor *ranks_mean(ranks_traffic *t, tensor *x);
-/* `whole` with every rank's part of its first axis, in place, of which each has the one that belongs to it.  In a
- * graph of parts of the last one, or, if `always`, whenever it is run. */
+/* `whole` with every rank's part of its first axis, in place, of which each has the one that belongs to
+ * it.  In a graph of parts of the last one, or, if `always`, whenever it is run. */
 tensor *ranks_gather(ranks_traffic *t, tensor *whole, bool always);
 
 /* Which part of a step runs next. */

@@ -64,27 +64,42 @@ static const scales_rule rule_of_blocks = {
 
 /* ---- Sums ---- */
 
-typedef tensor *(*summing)(int count, tensor *const *parts);
+/* Of the gradients of one group: NULL, it has none. */
+typedef struct group_sums {
+    tensor *squares, *zeros; /* zeros of a residual block alone */
+    int64_t elements;
+} group_sums;
 
-/* Of the gradients of one group, those of pieces or the others; NULL: it has none. */
-static tensor *sum_of(const scaling *s, int group, bool pieces, int count, const store_entry *const *of,
-                      tensor *const *gradients, summing sum)
+static tensor *plus(tensor *total, tensor *more)
 {
-    tensor **own = graph_allocate(gradients[0]->graph, (size_t)count * sizeof(tensor *));
-    int found = 0;
-    for (int i = 0; own && i < count; ++i)
-        if ((s->blocks ? of[i]->block : 1) == group && (split_axis(of[i]) >= 0) == pieces)
-            own[found++] = gradients[i];
-    return found ? sum(found, own) : NULL;
+    return total ? op_add(total, more) : more;
 }
 
-/* Of how many numbers, wholes. */
-static int64_t elements_of(const store *s, int group, int count, const store_entry *const *of)
+static void add_some(group_sums *sums, int count, tensor *const *some, bool zeros)
 {
-    int64_t sum = 0;
-    for (int i = 0; i < count; ++i)
-        if (of[i]->block == group) sum += split_count(s, of[i]);
-    return sum;
+    if (!count) return;
+    sums->squares = plus(sums->squares, op_sum_squares(count, some));
+    if (zeros) sums->zeros = plus(sums->zeros, op_count_zeros(count, some));
+}
+
+/* Of pieces, or of the others, as many at a time as a node takes; elements are those of the wholes of all. */
+static group_sums sums_of(const scaling *s, const store *st, int group, bool pieces,
+                          const scaling_gradients *from)
+{
+    group_sums sums = { 0 };
+    tensor *some[NODE_INPUTS_MAX];
+    int found = 0;
+    for (int i = 0; i < from->count; ++i) {
+        if ((s->blocks ? from->of[i]->block : 1) != group) continue;
+        sums.elements += split_count(st, from->of[i]);
+        if ((split_axis(from->of[i]) >= 0) != pieces) continue;
+        some[found++] = from->make(from->self, i);
+        if (found < NODE_INPUTS_MAX) continue;
+        add_some(&sums, found, some, s->blocks && group);
+        found = 0;
+    }
+    add_some(&sums, found, some, s->blocks && group);
+    return sums;
 }
 
 /* parts[0..count-1], [1] each, one after the other. */
@@ -101,59 +116,47 @@ static tensor *join(tensor **parts, int64_t count)
     return parts[0];
 }
 
-/* Of all groups, one after the other. */
-static tensor *join_sums(const scaling *s, bool pieces, tensor *none, int count, const store_entry *const *of,
-                         tensor *const *gradients)
+/* Squares of what belongs to no group and of each group; *zeros becomes the share of each block's
+ * gradients that is 0. */
+static tensor *join_sums(const scaling *s, tensor *rest, bool pieces, const scaling_gradients *from,
+                         tensor **zeros)
 {
-    graph *g = none->graph;
-    tensor **sums = graph_allocate(g, (size_t)(s->groups + 1) * sizeof(tensor *));
-    if (!sums) return graph_poison(g);
-    for (int64_t i = 0; i <= s->groups; ++i) {
-        tensor *sum = sum_of(s, (int)i, pieces, count, of, gradients, op_sum_squares);
-        sums[i] = sum ? sum : op_scale(none, 0.0f);
-    }
-    sums[0] = op_add(sums[0], none);
-    return join(sums, s->groups + 1);
-}
-
-/* The share of each block's gradients that is 0. */
-static tensor *join_zeros(const scaling *s, bool pieces, tensor *none, int count,
-                          const store_entry *const *of, tensor *const *gradients)
-{
-    graph *g = none->graph;
+    graph *g = rest->graph;
+    tensor **squares = graph_allocate(g, (size_t)(s->groups + 1) * sizeof(tensor *));
     tensor **shares = graph_allocate(g, (size_t)s->groups * sizeof(tensor *));
-    if (!shares) return graph_poison(g);
-    for (int i = 0; i < s->groups; ++i) {
-        const int64_t elements = elements_of(graph_store(g), i + 1, count, of);
-        if (!elements) {
-            graph_fail(g, "residual block %d has no parameter that is trained", i + 1);
-            return graph_poison(g);
+    if (!squares || !shares) return *zeros = graph_poison(g);
+    for (int64_t i = 0; i <= s->groups; ++i) {
+        const group_sums sums = sums_of(s, graph_store(g), (int)i, pieces, from);
+        squares[i] = sums.squares ? sums.squares : op_scale(rest, 0.0f);
+        if (!s->blocks || !i) continue;
+        if (!sums.elements) {
+            graph_fail(g, "residual block %lld has no parameter that is trained", (long long)i);
+            return *zeros = graph_poison(g);
         }
-        tensor *zeros = sum_of(s, i + 1, pieces, count, of, gradients, op_count_zeros);
-        shares[i] = op_scale(zeros ? zeros : none, zeros ? 1.0f / (float)elements : 0.0f);
+        shares[i - 1] =
+            op_scale(sums.zeros ? sums.zeros : rest, sums.zeros ? 1.0f / (float)sums.elements : 0.0f);
     }
-    return join(shares, s->groups);
+    if (!pieces) squares[0] = op_add(squares[0], rest);
+    *zeros = s->blocks ? join(shares, s->groups) : NULL;
+    return join(squares, s->groups + 1);
 }
 
-typedef tensor *(*joining)(const scaling *s, bool pieces, tensor *none, int count,
-                           const store_entry *const *of, tensor *const *gradients);
-
-/* Those of pieces are added up over the group that has the wholes among it. */
-static tensor *of_all(const scaling *s, joining join_some, tensor *none, int count,
-                      const store_entry *const *of, tensor *const *gradients)
+/* The same of all gradients: those of pieces are added up over the group that has the wholes among it. */
+static tensor *join_all(const scaling *s, tensor *rest, const scaling_gradients *from, tensor **zeros)
 {
-    comm *group = pieces_group(graph_store(none->graph));
-    tensor *whole = join_some(s, false, none, count, of, gradients);
-    if (!group) return whole;
-    tensor *pieces = join_some(s, true, none, count, of, gradients);
-    sum_over_ranks(group, none->graph, 1, &pieces);
-    return op_add(whole, pieces);
+    comm *group = pieces_group(graph_store(rest->graph));
+    tensor *squares = join_sums(s, rest, false, from, zeros), *of_pieces[2];
+    if (!group) return squares;
+    of_pieces[0] = join_sums(s, rest, true, from, &of_pieces[1]);
+    sum_over_ranks(group, rest->graph, s->blocks ? 2 : 1, of_pieces);
+    if (s->blocks) *zeros = op_add(*zeros, of_pieces[1]);
+    return op_add(squares, of_pieces[0]);
 }
 
 /* ---- Appending ---- */
 
-scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, int count,
-                       const store_entry *const *of, tensor *const *gradients, float clip)
+scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, const scaling_gradients *from,
+                       float clip)
 {
     scaling out = { .groups = 1, .blocks = s->block_start > 0 };
     const store_entry *blocks = out.blocks ? store_find(graph_store(g), NN_SCALES) : NULL;
@@ -164,10 +167,10 @@ scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, int co
     tensor *scales = op_scales(state, out.blocks ? s->block_start : log2f(s->loss_scale));
     /* A loss that is not finite is so 0 times over, too. */
     tensor *rest = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
-    out.status = op_scales_status(of_all(&out, join_sums, rest, count, of, gradients), scales, clip);
+    out.status = op_scales_status(join_all(&out, rest, from, &out.zeros), scales, clip);
     graph_keep(out.status);
     graph_update(op_scales_update(state, out.status, &rule));
-    if (out.blocks) graph_keep(out.zeros = of_all(&out, join_zeros, rest, count, of, gradients));
+    if (out.blocks) graph_keep(out.zeros);
     return out;
 }
 

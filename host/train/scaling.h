@@ -1,6 +1,6 @@
-/* scaling.h -- gradients that are scaled so that 16 bits hold them: of the loss as a whole, or of each residual
- * block (spec: 2.4 and appendix D of arXiv 2102.12092).  Scales are state of the store: they move on the device,
- * are saved in checkpoints, and nothing waits for the host.
+/* scaling.h -- gradients that are scaled so that 16 bits hold them: of the loss as a whole, or of each
+ * residual block (spec: 2.4 and appendix D of arXiv 2102.12092).  Scales are state of the store: they move
+ * on the device, are saved in checkpoints, and nothing waits for the host.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_SCALING_H
 #define DALLE_CL_TRAIN_SCALING_H
@@ -29,10 +29,18 @@ typedef struct scaling {
     tensor *status, *zeros; /* as optimizer_blocks and optimizer_zeros say; zeros NULL where not blocks */
 } scaling;
 
-/* Appends norms, status and the scales' next state, for gradients[0..count-1] of the parameters `of`; `loss` is
- * the one before it was scaled. */
-scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, int count,
-                       const store_entry *const *of, tensor *const *gradients, float clip);
+/* Scaled gradients, of the parameters of[0..count-1].  `make` gives number i where it is wanted: one
+ * that can be made anew need not be kept until all norms are taken. */
+typedef struct scaling_gradients {
+    int count;
+    const store_entry *const *of;
+    tensor *(*make)(const void *self, int i);
+    const void *self;
+} scaling_gradients;
+
+/* Appends norms, status and the scales' next state; `loss` is the one before it was scaled. */
+scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, const scaling_gradients *from,
+                       float clip);
 /* F32 [4], what op_adamw takes as scale for a gradient of that parameter. */
 tensor *scaling_row(const scaling *s, const store_entry *of);
 /* The row for all: {factor, norm, finite, loss scale or 0}. */

@@ -1,4 +1,5 @@
-/* share.h -- what rank 0 of a job knows, or some rank does, becomes what all know.  Without a comm nothing is done.
+/* share.h -- what rank 0 of a job knows, or some rank does, becomes what all know.  Without a comm nothing is
+ * done.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_SHARE_H
 #define DALLE_CL_TRAIN_SHARE_H
@@ -16,8 +17,8 @@ bool share_text(comm *c, char **text, error *err);
 bool share_any(comm *c, bool *flags, int count, error *err);
 /* Rank 0's numbers. */
 bool share_numbers(comm *c, int64_t *numbers, int count, error *err);
-/* What rank 0 says first (`mine` is NULL or "" where a rank has nothing to say) is everyone's: false, with it as a
- * usage error, if any rank says something. */
+/* What rank 0 says first (`mine` is NULL or "" where a rank has nothing to say) is everyone's: false, with
+ * it as a usage error, if any rank says something. */
 bool share_complaint(comm *c, const char *mine, error *err);
 
 #endif

@@ -86,10 +86,10 @@ static bool save_to(const loop *l, const char *path, error *err)
     return ok;
 }
 
-/* Says what survives, after a failure. */
+/* Says what survives, after a failure: rank 0 knows. */
 static bool with_remedy(const loop *l, error *err)
 {
-    if (!err || l->saved < 0) return false;
+    if (!err || l->saved < 0 || !leads(l)) return false;
     error before = *err;
     const char *remedy =
         before.code == ERROR_IO ? "mend the cause and go on with --resume" : "--resume goes on from there";

@@ -8,9 +8,9 @@
 
 #include "models/prior/prior.h"
 
-/* image [batch][N] -> read [batch][N]: half of the pictures as they are, in each other a share of the tokens,
- * drawn from 0 to c->token_noise, replaced by codes drawn evenly.  By (seed, step, position in the batch).  Of a job of
- * ranks [batch] is this one's share. */
+/* image [batch][N] -> read [batch][N]: half of the pictures as they are, in each other a share of the
+ * tokens, drawn from 0 to c->token_noise, replaced by codes drawn evenly.  By (seed, step, position in the
+ * batch).  Of a job of ranks [batch] is this one's share. */
 void prior_noise(const prior_config *c, const prior_shape *shape, int64_t step, const int32_t *image,
                  int32_t *read);
 

@@ -41,6 +41,11 @@ train --run parts -s compress=powersgd -s rank=4 -s compress_type=f32 -s accumul
 awk -v a="$(loss_of parts)" -v b="$(loss_of run.f32)" 'BEGIN { exit !(a > 0.99 * b && a < 1.01 * b) }' ||
     fail "in two halves the loss is $(loss_of parts), not $(loss_of run.f32)"
 
+# Errors are of gradients that are not scaled, whatever scale they have.
+train --run mixed -s compress=powersgd -s rank=4 -s precision=mixed -q
+awk -v a="$(loss_of mixed)" -v b="$(loss_of run)" 'BEGIN { exit !(a > 0.99 * b && a < 1.01 * b) }' ||
+    fail "with a loss scale the loss is $(loss_of mixed), not $(loss_of run)"
+
 "$program" train toy --preset small --data mine --run large -s compress=powersgd -s rank=24 >out 2>err &&
     fail "what becomes more is not refused"
 says "compressed to rank 24 no gradient becomes smaller; use rank=23"

@@ -1,8 +1,8 @@
 /* net_relay.c -- a slow network that loses packets, where the kernel has no netem:
  *     net_relay SPACE_A SPACE_B DELAY LOSS
- * makes a device `relay` in each of two network namespaces (10.78.0.1 and 10.78.0.2) and carries packets between
- * them, each DELAY milliseconds late, LOSS in a thousand never.  Which are lost is the same in each run of as
- * many packets.  Says "ready" when it is, and ends with its standard input.
+ * makes a device `relay` in each of two network namespaces (10.78.0.1 and 10.78.0.2) and carries packets
+ * between them, each DELAY milliseconds late, LOSS in a thousand never.  Which are lost is the same in each
+ * run of as many packets.  Says "ready" when it is, and ends with its standard input.
  * SPDX-License-Identifier: MIT */
 #include <fcntl.h>
 #include <linux/if_tun.h>

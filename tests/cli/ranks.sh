@@ -1,9 +1,9 @@
 #!/bin/sh
-# ranks.sh PROGRAM MAKE_PICTURES FOLDER -- ranks of a job, started by mpirun on one device that they share: N of them
+# ranks.sh PROGRAM MAKE_PICTURES LAYER FOLDER -- ranks of a job, started by mpirun on one device that they share: N of them
 # train what one does that computes a batch in N parts, bit for bit; those that differ are refused; one that is killed,
 # or stands still, ends all of them with a line that names it, and the run goes on.
 # SPDX-License-Identifier: MIT
-program=$1 make=$2 folder=$3
+program=$1 make=$2 layer=$3 folder=$4
 rm -rf "$folder" && mkdir -p "$folder/scratch" && cd "$folder" || exit 1
 skip() { echo "skipped: $1"; exit 77; }
 fail() { echo "$1"; echo "--- said:"; tail -n 40 said; exit 1; }
@@ -59,6 +59,18 @@ says "the ranks differ: rank 1 on '.*' has \"hash of pictures = "
 mpi 1 "$program" $line --data mine : -n 1 "$program" $line --data mine -s beta1=0.8 >said 2>&1 && fail "settings differ"
 says "rank 1 on '.*' has \"beta1 = 0.8\", rank 0 on '.*' has \"beta1 = 0.9\"; start all alike"
 [ -e no ] && fail "a refused run leaves something"
+
+# A device that fails, and a disk that is full, end all, and each says where and why.
+line="train dvae -q -s batch=8 -s steps=1000000 -s save_every=2 --preset tiny --share-device --data mine --run f"
+mpi 1 "$program" $line : -n 1 env OPENCL_LAYERS="$layer" CL_LAYER_FAIL=clEnqueueNDRangeKernel:2000:-5 "$program" $line \
+    >said 2>&1 && fail "a device that fails does no harm"
+says "rank 1 on '.*clEnqueueNDRangeKernel" && says "rank 0 on '.*rank 1 on '.* has ended: .*clEnqueueNDRangeKernel"
+rm -rf f
+if mkdir small && unshare -m sh -c 'mount -t tmpfs -o size=150k tmpfs small' >said 2>&1; then
+    timeout 120 unshare -m sh -c "mount -t tmpfs -o size=150k tmpfs small
+        exec mpirun --allow-run-as-root --oversubscribe -n 2 \"$program\" ${line%f}small/f" >said 2>&1 && fail "a full disk does no harm"
+    says "rank 0 on '.*No space left" && says "rank 1 on '.*rank 0 on '.* has ended: .*No space left"
+fi
 
 # One of three is killed, or stands still: the others say which, and end; the run goes on.
 common="-q -s batch=9 -s steps=1000000 -s log_every=1 -s save_every=2"

@@ -52,7 +52,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     cli_script(ranks_net $<TARGET_FILE:make_pictures> $<TARGET_FILE:net_relay> ${PROJECT_BINARY_DIR}/ranks-net)
     set_tests_properties(cli_ranks_net PROPERTIES PROCESSORS 2)
 endif()
-cli_script(ranks $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/ranks)
+cli_script(ranks $<TARGET_FILE:make_pictures> $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/ranks)
 set_tests_properties(cli_ranks PROPERTIES PROCESSORS 2) # ranks wait for each other
 cli_script(shards $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/shards)
 set_tests_properties(cli_shards PROPERTIES PROCESSORS 2)

@@ -14,14 +14,14 @@ file(GLOB ALLOC_DOUBLE CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/support/all
     ${CMAKE_CURRENT_SOURCE_DIR}/support/alloc/*.cc)
 file(GLOB ALLOC_CLI CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/app/cli/*.c)
 list(FILTER ALLOC_CLI EXCLUDE REGEX "/main\\.c$")
+file(GLOB ALLOC_ALONE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/comm/alone/*.c) # one rank: MPI allocates as it likes
 
 add_library(alloc_double OBJECT ${ALLOC_DOUBLE})
 target_include_directories(alloc_double PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(alloc_double PUBLIC PkgConfig::DEPS PkgConfig::SHAPING)
 # The wrappers bear the names the linker gives them.
 target_compile_options(alloc_double PRIVATE -fno-builtin)
-# Alone: ranks are processes of their own, and started by tests/cli/ranks.sh.
-add_library(alloc_cli OBJECT ${ALLOC_CLI} ${PROJECT_SOURCE_DIR}/host/comm/alone/none.c)
+add_library(alloc_cli OBJECT ${ALLOC_CLI} ${ALLOC_ALONE})
 target_include_directories(alloc_cli PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(alloc_cli PUBLIC PkgConfig::DEPS)
 

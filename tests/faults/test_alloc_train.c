@@ -38,6 +38,17 @@ static bool run_prior(error *err)
     return train_tiny("prior", path_of("data.tar"), path_of("dvae"), path_of("out/run"), prior_sets, err);
 }
 
+static const char *const compressed_sets[] = {
+    "steps=2",      "batch=2",           "log_every=1", "save_every=1",        "threads=1",
+    "eval_every=0", "compress=powersgd", "rank=8",      "text_vocabulary=300", NULL
+};
+
+static bool run_compressed(error *err)
+{
+    return train_tiny("prior", path_of("data.tar"), path_of("dvae"), path_of("out/run"), compressed_sets,
+                      err);
+}
+
 static bool resume(const char *kind, const char *const *sets, error *err)
 {
     train_request r = { .run = path_of("out/run"), .resume = true, .seed = -1, .quiet = true, .sets = sets };
@@ -134,6 +145,7 @@ static const alloc_scene scenes[] = {
     { "device", NULL, run_device, NULL, 0, device_without },
     { "dvae training", empty_out, run_dvae, check_dvae, 250, training_without },
     { "prior training", empty_out, run_prior, check_prior, 400, training_without },
+    { "prior compressed", empty_out, run_compressed, check_prior, 40, training_without },
     { "dvae resumed", prepare_resume_dvae, run_resume_dvae, check_dvae, 80, training_without },
     { "prior resumed", prepare_resume_prior, run_resume_prior, check_prior, 80, training_without },
     { "train", empty_out, run_train, check_dvae, 80, training_without },

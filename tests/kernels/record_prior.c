@@ -27,6 +27,17 @@ static bool draw_each(prior_trainer *t, dtype weights, error *err)
     return ok;
 }
 
+/* The step in 16 bits, of the published sizes: others launch the same kernels. */
+static bool build_in(enum training_precision precision, const prior_trainer *as, const char *on, error *err)
+{
+    prior_trainer t = { .shape = as->shape, .config = as->config };
+    t.config.precision = precision;
+    trainer_init(&t.base, &(train_request){ .device = on }, &t.config.training, &t.config.pace);
+    bool ok = trainer_open_device(&t.base, err) && build(&t, err);
+    clean_up(&t);
+    return ok;
+}
+
 bool record_prior(const char *preset, const dvae_config *dvae, const char *on, error *err)
 {
     prior_trainer t = { .shape = { dvae_tokens_side(dvae), dvae->codes } };
@@ -41,6 +52,9 @@ bool record_prior(const char *preset, const dvae_config *dvae, const char *on, e
     ok = ok && build(&t, err) && need_check_graph(&t, err) &&
          (t.sampler = prior_sampler_create(t.base.store, &t.config, &t.shape, 1, t.config.ema > 0, err));
     ok = ok && draw_each(&t, DTYPE_F32, err) && draw_each(&t, DTYPE_F16, err);
+    if (strcmp(preset, "paper") == 0)
+        ok = ok && build_in(training_precision_mixed, &t, on, err) &&
+             build_in(training_precision_paper, &t, on, err);
     clean_up(&t);
     return ok;
 }

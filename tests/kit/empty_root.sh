@@ -104,5 +104,27 @@ env -i PATH=/usr/bin:/bin HOME=/ unshare -m -p -f /bin/sh -c '
     exec /usr/sbin/chroot "$0" /kit/run "$@"' "$root" "$@" >"$folder/log" 2>&1 || status=$?
 took=$(($(date +%s) - began))
 cp "$root/kit/report.md" "$root/kit/report.json" "$folder/" || { cat "$folder/log"; echo "no report"; exit 1; }
+
+fail() { cat "$folder/log" "$folder/report.md"; echo "$1"; exit 1; }
+says() { grep -qE -- "$1" "$folder/report.md" || fail "report.md does not say: $1"; }
+minutes=$(sed -n 's/^- .* after .* s of \([0-9]*\) minutes$/\1/p' "$folder/report.md")
+[ "$took" -le $((minutes * 60)) ] || fail "it took $took s of $minutes minutes"
+case $case in
+    none)
+        says 'no OpenCL driver that works was found'
+        [ $status -eq 1 ] || fail "status $status"
+        ;;
+    *)
+        says '^\| [^ ]*libpocl\.so[^ ]* \| works \|'
+        says '^\| device_[a-z]* \| ok \|'
+        ;;
+esac
+case $case in
+    crashes)
+        says '^\| /lib/aborts\.so \| left out \| loading it: crashed-ABRT'
+        says '^\| /lib/hangs\.so \| left out \| loading it: late'
+        says '^\| /lib/text\.so \| left out \| .*invalid ELF header'
+        ;;
+    none | old) says '^\| C library \|.*used: /kit/libc/' ;;
+esac
 echo "exit status $status after $took s"
-exit 0

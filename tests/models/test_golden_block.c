@@ -1,5 +1,6 @@
-/* test_golden_block.c -- a residual block in half precision on an identity path of F32, and its gradients with a
- * scale of their own, against PyTorch with the same roundings; of two sets of gradients one overflows in a row.
+/* test_golden_block.c -- a residual block in half precision on an identity path of F32, and its gradients
+ * with a scale of their own, against PyTorch with the same roundings; of two sets of gradients one
+ * overflows in a row.
  * SPDX-License-Identifier: MIT */
 #define GOLDEN_TOLERANCE 2e-3 /* the same sums are rounded to 11 bits, a few to a neighbour */
 #include "host/nn/nn.h"

@@ -1,5 +1,6 @@
-/* test_precision.c -- every kind's training step in 16 bits: figures beside those of 32, memory by plan and in
- * fact, and the prior with a gradient scale a residual block, where one for all lets deep blocks underflow.
+/* test_precision.c -- every kind's training step in 16 bits: figures beside those of 32, memory by plan and
+ * in fact, and the prior with a gradient scale a residual block, where one for all lets deep blocks
+ * underflow.
  * SPDX-License-Identifier: MIT */
 #include "models/kinds.h"
 #include "models/prior/prior_step.h"

@@ -24,21 +24,11 @@ static room base;
 static char data[100], dvae[100];
 
 /* What makes a step depend on more than its number, if anything is wrong. */
-static const char *const dvae_sets[] = { "steps=23",
-                                         "batch=3",
-                                         "threads=2",
-                                         "augment=listing1",
-                                         "save_every=9",
-                                         "sample_every=0",
-                                         "eval_every=6",
-                                         "image_size=16",
-                                         "holdout=0.2",
-                                         "quantiser=gumbel",
-                                         "precision=mixed",
-                                         "loss_scale_every=4",
-                                         "log_every=4",
-                                         "accumulate=3",
-                                         NULL };
+static const char *const dvae_sets[] = { "steps=23",         "batch=3",         "threads=2",
+                                         "augment=listing1", "save_every=9",    "sample_every=0",
+                                         "eval_every=6",     "image_size=16",   "holdout=0.2",
+                                         "quantiser=gumbel", "precision=mixed", "loss_scale_every=4",
+                                         "log_every=4",      "accumulate=3",    NULL };
 static const char *const prior_sets[] = { "text_vocabulary=300",
                                           "steps=23",
                                           "batch=3",

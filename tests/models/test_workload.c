@@ -271,25 +271,44 @@ static void test_compressed_in_fact(void **state)
     scale_job j = two_ranks;
     j.rank = 6;
     j.compressed = DTYPE_F169;
-    scale_memory m = scale_memory_of(&step, &j);
+    const scale_memory m = scale_memory_of(&step, &j);
     assert_true(m.errors > 0 && m.thin > 0);
     assert_int_equal(m.errors + m.thin, compressed.error_bytes - plain.error_bytes);
     assert_int_equal(m.gradients + 4 * (m.errors / 2), 4 * plain.parameters);
-    /* A wide model on one picture works most where the norm is taken. */
     workload_scale_free(&step);
     workload_scale_free(&other);
+    device_close(d);
+}
+
+/* A wide model on one picture works most where the norms are taken, and there of ten gradients at a time. */
+static void test_compressed_norm(void **state)
+{
+    (void)state;
+    device *d = device_or_skip();
+    prior_config c;
+    workload_size plain, compressed;
+    scale_step step, other;
+    const scale_job j = { .ranks = 1, .shards = 1, .parts = 1, .rank = 6, .compressed = DTYPE_F169 };
+    read_settings(&prior_config_table, &c);
+    c.accumulate = c.batch = 2;
     c.size = 384;
-    c.heads = 6;
-    c.batch = 2;
-    count_for_ranks(d, &c, &compressed, &other);
-    c.compress = training_compress_none;
-    count_for_ranks(d, &c, &plain, &step);
-    j.ranks = 1;
-    m = scale_memory_of(&step, &j);
-    assert_true(m.work > plain.work_bytes);
-    assert_true(llabs(m.work - compressed.work_bytes) < m.work / 3); /* by which gradients meet there */
-    workload_scale_free(&step);
-    workload_scale_free(&other);
+    c.heads = c.layers = c.rank = 6;
+    for (int precision = training_precision_f32; precision <= training_precision_paper; ++precision) {
+        c.precision = (enum training_precision)precision;
+        c.compress = training_compress_none;
+        count_for_ranks(d, &c, &plain, &step);
+        c.compress = training_compress_powersgd;
+        count_for_ranks(d, &c, &compressed, &other);
+        const scale_memory m = scale_memory_of(&step, &j);
+        assert_true(m.work >= plain.work_bytes);
+        /* Which gradients meet there is not planned; with scales of blocks it is those of one block. */
+        const bool paper = precision == training_precision_paper;
+        if (compressed.work_bytes > m.work * 4 / 3 || (!paper && compressed.work_bytes < m.work * 2 / 3))
+            fail_msg("precision %d: %lld bytes of work, %lld were planned", precision,
+                     (long long)compressed.work_bytes, (long long)m.work);
+        workload_scale_free(&step);
+        workload_scale_free(&other);
+    }
     device_close(d);
 }
 
@@ -386,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_moments),
         cmocka_unit_test(test_memory_of_ranks),
         cmocka_unit_test(test_compressed_in_fact),
+        cmocka_unit_test(test_compressed_norm),
         cmocka_unit_test(test_types_of_arrays),
         cmocka_unit_test(test_passes),
         cmocka_unit_test(test_draw),

@@ -1,6 +1,6 @@
-/* test_block.c -- the ends of a residual block: x + gelu(x) with the branch in any type, whose scale leaves the
- * gradient as it is; what of a gradient underflows without the scale and what does not with it; and that what is
- * not finite stays within the block.  ints[0]: the branch's type.
+/* test_block.c -- the ends of a residual block: x + gelu(x) with the branch in any type, whose scale leaves
+ * the gradient as it is; what of a gradient underflows without the scale and what does not with it; and that
+ * what is not finite stays within the block.  ints[0]: the branch's type.
  * SPDX-License-Identifier: MIT */
 #include "tests/ops/rig.h"
 #include "tests/support/op_check.h"

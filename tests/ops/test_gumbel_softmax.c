@@ -8,8 +8,8 @@ static uint32_t stream; /* of the node last built */
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
-    (void)c;
-    out[0] = op_gumbel_softmax(in[0], in[1], in[2]);
+    out[0] = c->ints[0] ? op_gumbel_softmax_to(in[0], in[1], in[2], DTYPE_F16)
+                        : op_gumbel_softmax(in[0], in[1], in[2]);
     if (out[0]->from) stream = philox_stream(out[0]->from->name);
 }
 
@@ -43,6 +43,11 @@ static const op_case cases[] = {
     { .name = "cool",
       .in = { { 2, { 4, 16 } }, { 1, { 1 }, OP_CONTROL, .values = cool }, RANDOM },
       .tol = 3e-5 },
+    { .name = "as f16",
+      .in = { { 2, { 4, 37 } }, { 1, { 1 }, OP_CONTROL, .values = warm }, RANDOM },
+      .ints = { 1 },
+      .tol = 2e-3,
+      .f32_only = true },
     { .name = "tau",
       .in = { { 2, { 4, 16 } }, { 1, { 2 }, OP_CONTROL }, RANDOM },
       .fails = "tau must be [1], not [2]" },

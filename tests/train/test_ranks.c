@@ -1,5 +1,6 @@
-/* test_ranks.c -- a batch divided among ranks is the batch: N ranks have the bits of one rank's N parts, and all of
- * them the same; ranks with parts, and losses of all samples together, are so to rounding; and what fails ends all.
+/* test_ranks.c -- a batch divided among ranks is the batch: N ranks have the bits of one rank's N parts, and
+ * all of them the same; ranks with parts, and losses of all samples together, are so to rounding; and what
+ * fails ends all.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/ops.h"
 #include "host/train/optimizer.h"

@@ -1,6 +1,7 @@
-/* test_scaling.c -- gradients that are scaled: one scale of the loss, which halves where a step is skipped, and a
- * scale for each residual block, without which deep blocks underflow in 16 bits, and of which one can overflow
- * alone.  The model is a chain of blocks whose gradients get a hundred times smaller from one to the next.
+/* test_scaling.c -- gradients that are scaled: one scale of the loss, which halves where a step is skipped,
+ * and a scale for each residual block, without which deep blocks underflow in 16 bits, and of which one can
+ * overflow alone.  The model is a chain of blocks whose gradients get a hundred times smaller from one to the
+ * next.
  * SPDX-License-Identifier: MIT */
 #include "host/nn/nn.h"
 #include "host/train/optimizer.h"
@@ -128,7 +129,7 @@ static void test_scales_of_their_own_do_not(void **state)
     close(f);
 }
 
-/* The block whose gradients overflow is left as it is and its scale falls; the others go on, and theirs rise. */
+/* The block whose gradients overflow is left as it is and its scale falls; the others go on, theirs rise. */
 static void test_overflow_is_one_blocks(void **state)
 {
     fixture *f = *state;

@@ -3,11 +3,6 @@
 #include "host/comm/comm.h"
 #include "host/comm/started.h"
 
-const char *comm_mpi_version(void)
-{
-    return NULL;
-}
-
 bool comm_open_mpi(double timeout, comm **c, error *err)
 {
     (void)timeout;

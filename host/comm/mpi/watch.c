@@ -1,5 +1,6 @@
-/* watch.c -- see way.h.  A link that goes silent shows in nothing but that no answer comes, and MPI's own calls wait for
- * one for ever; so each rank watches for itself, and ends itself where nobody else in it does.
+/* watch.c -- see way.h.  A link that goes silent shows in nothing but that no answer comes, and MPI's own
+ * calls wait for one for ever; so each rank watches for itself, and ends itself where nobody else in it
+ * does.
  * SPDX-License-Identifier: MIT */
 #include "host/comm/mpi/way.h"
 
@@ -14,8 +15,8 @@
 
 static const double EVERY = 0.05;  /* seconds between looks */
 static const double ASK_EVERY = 1; /* between questions to one rank */
-/* A failure that nobody has taken notice of for so long ends the process from here; one that somebody has, when the
- * end does not come. */
+/* A failure that nobody has taken notice of for so long ends the process from here; one that somebody has,
+ * when the end does not come. */
 static const double UNTOLD = 5, UNENDED = 20;
 
 static void end_process(const way *w, const char *why)

@@ -17,7 +17,8 @@
 #define CHUNK ((int64_t)1 << 30) /* MPI counts in ints */
 
 static const double BARE = 0.0005;  /* seconds of asking again and again before the processor is given away */
-static const double FAREWELL = 0.5; /* seconds for telling the others why this rank ends */
+static const double FAREWELL = 0.5; /* seconds for telling the others why this rank ends, */
+static const double HEARING = 0.3;  /* and for their hearing it before mpirun ends them because it did */
 
 bool way_check(int code, const char *call, error *err)
 {
@@ -210,6 +211,8 @@ static void say_farewell(way *w, const char *why)
             all = all && sent;
         }
     }
+    struct timespec hearing = { 0, (long)(HEARING * 1e9) };
+    nanosleep(&hearing, NULL);
 }
 
 /* All ranks are through, so that none of them is missed. */
@@ -285,13 +288,4 @@ bool comm_open_mpi(double timeout, comm **c, error *err)
     const comm_transport transport = { rank, count, w, host_of, pass, close_way };
     *c = comm_open(&transport, err);
     return *c != NULL;
-}
-
-const char *comm_mpi_version(void)
-{
-    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length;
-    MPI_Get_library_version(text, &length);
-    text[strcspn(text, ",\n")] = '\0';
-    return text;
 }

@@ -1,7 +1,7 @@
-/* way.h -- the way from rank to rank through MPI, and the watch over it.
- * All calls of MPI are made under one lock: those of the comm's thread, which passes messages, and those of the watch,
- * a thread that goes on while the comm's waits for a device.  The watch answers other ranks that ask whether this one
- * is alive, asks those that are waited for, and looks whether processes of this host have ended.
+/* way.h -- the way from rank to rank through MPI, and the watch over it. All calls of MPI are made under one
+ * lock: those of the comm's thread, which passes messages, and those of the watch, a thread that goes on
+ * while the comm's waits for a device.  The watch answers other ranks that ask whether this one is alive,
+ * asks those that are waited for, and looks whether processes of this host have ended.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_COMM_MPI_WAY_H
 #define DALLE_CL_COMM_MPI_WAY_H

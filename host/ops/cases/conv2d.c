@@ -1,11 +1,13 @@
 /* conv2d.c -- convolution of images, stride 1, same size, or any window, and what ends it.
  * ints[0]: with bias; ints[1]: an activation, or ADD; reals[0]: gain; ints[2]: 1 + the window's number, 0:
- * the same size. The residual is the last input.
+ * the same size; ints[3]: the result's type, see below. The residual is the last input.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/cases/op_case.h"
 #include <stdlib.h>
 
 enum { PLAIN = ACTIVATION_IDENTITY, RELU = ACTIVATION_RELU, ADD = ACTIVATION_COUNT };
+
+enum { AS_X, AS_FLOAT, AS_WEIGHT };
 
 static const window windows[] = {
     { { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1 } },     /* 0 */
@@ -32,6 +34,12 @@ static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
     tensor *bias = c->ints[0] ? in[2] : NULL, *residual = in[c->ints[0] ? 3 : 2];
+    if (c->ints[3] != AS_X) {
+        dtype type = c->ints[3] == AS_FLOAT ? DTYPE_F32 : in[1]->type;
+        out[0] = op_conv2d_to(in[0], in[1], bias, type);
+        CHECK(out[0]->poison || out[0]->type == type, "conv2d as %s", dtype_name(type));
+        return;
+    }
     const window *w = &windows[c->ints[2] - (c->ints[2] > 0)];
     out[0] = c->ints[2]           ? op_conv2d_window(in[0], in[1], bias, w, (activation)c->ints[1])
              : c->ints[1] == RELU ? op_conv2d_relu(in[0], in[1], bias)
@@ -102,6 +110,12 @@ static void reference_block(const op_case *c, const op_array *in, op_array *out)
     }
 static const op_case cases[] = {
     { .name = "3x3", .in = { X(4, 2, 5, 4, 3), X(4, 6, 3, 3, 3), X(1, 6) }, .ints = { 1 } },
+    { .name = "float result",
+      .in = { X(4, 2, 5, 4, 3), X(4, 6, 3, 3, 3), { .rank = 1, .dim = { 6 }, .role = OP_FLOAT } },
+      .ints = { 1, 0, 0, AS_FLOAT } },
+    { .name = "float input",
+      .in = { { .rank = 4, .dim = { 2, 5, 4, 3 }, .role = OP_FLOAT }, X(4, 6, 3, 3, 3), X(1, 6) },
+      .ints = { 1, 0, 0, AS_WEIGHT } },
     { .name = "1x1", .in = { X(4, 2, 3, 4, 5), X(4, 7, 1, 1, 5), X(1, 7) }, .ints = { 1 } },
     { .name = "7x7 larger than the image", .in = { X(4, 1, 4, 5, 2), X(4, 3, 7, 7, 2) } },
     { .name = "one channel", .in = { X(4, 1, 3, 3, 1), X(4, 1, 3, 3, 1) } },

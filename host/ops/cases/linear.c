@@ -1,14 +1,23 @@
 /* linear.c -- linear layers with bias, activation and residual.
- * ints[0]: an activation, or ADD; ints[1]: with bias.  The residual is the last input.
+ * ints[0]: an activation, or ADD; ints[1]: with bias; ints[2]: the result's type, see below.  The residual is
+ * the last input.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/cases/op_case.h"
 
 enum { PLAIN = ACTIVATION_IDENTITY, RELU = ACTIVATION_RELU, GELU = ACTIVATION_GELU, ADD = ACTIVATION_COUNT };
 
+enum { AS_X, AS_FLOAT, AS_WEIGHT };
+
 static void build(graph *g, const op_case *c, tensor *const *in, tensor **out)
 {
     (void)g;
     tensor *bias = c->ints[1] ? in[2] : NULL;
+    if (c->ints[2] != AS_X) {
+        dtype type = c->ints[2] == AS_FLOAT ? DTYPE_F32 : in[1]->type;
+        out[0] = op_linear_to(in[0], in[1], bias, (activation)c->ints[0], type);
+        CHECK(out[0]->poison || out[0]->type == type, "linear as %s", dtype_name(type));
+        return;
+    }
     out[0] = c->ints[0] == ADD     ? op_linear_add(in[0], in[1], bias, in[c->ints[1] ? 3 : 2])
              : c->ints[0] == PLAIN ? op_linear(in[0], in[1], bias)
              : c->ints[0] == RELU  ? op_linear_relu(in[0], in[1], bias)
@@ -72,6 +81,13 @@ static const op_case cases[] = {
     { .name = "float bias",
       .in = { X(2, 5, 16), X(2, 8, 16), { .rank = 1, .dim = { 8 }, .role = OP_FLOAT } },
       .ints = { PLAIN, 1 } },
+    { .name = "float result",
+      .in = { X(2, 5, 16), X(2, 8, 16), { .rank = 1, .dim = { 8 }, .role = OP_FLOAT } },
+      .ints = { PLAIN, 1, AS_FLOAT } },
+    { .name = "float input",
+      .in = { { .rank = 2, .dim = { 5, 16 }, .role = OP_FLOAT }, X(2, 8, 16), X(1, 8) },
+      .ints = { GELU, 1, AS_WEIGHT },
+      .tol16 = 2 },
     { .name = "relu", .in = { X(2, 5, 13), X(2, 7, 13), X(1, 7) }, .ints = { RELU, 1 }, .tol16 = 2 },
     { .name = "gelu", .in = { X(3, 2, 5, 13), X(2, 7, 13), X(1, 7) }, .ints = { GELU, 1 }, .tol16 = 2 },
     { .name = "gelu_tanh",
