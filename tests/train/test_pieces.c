@@ -28,6 +28,7 @@ typedef struct job {
     int shards, parts, from, to; /* steps */
     dtype half;
     int64_t compressed; /* to that rank; 0: not */
+    bool fails;         /* rank 1 does, in the second step, while the others wait for its pieces */
     bool alone;         /* as a program without pieces: pieces_open is not called */
     const char *load, *save;
 } job;
@@ -115,13 +116,16 @@ static bool write_part(void *context, int64_t first, error *err)
     return graph_write(r->division.random, random, err) && graph_write(r->ids, ids, err);
 }
 
-static bool run_steps(rig *r, error *err)
+static bool run_steps(rig *r, comm *c, error *err)
 {
-    for (r->step = r->job->from; r->step < r->job->to; ++r->step)
+    for (r->step = r->job->from; r->step < r->job->to; ++r->step) {
+        if (r->job->fails && r->step == 1 && comm_rank(c) == 1)
+            return error_set(err, ERROR_DEVICE, "the device is on fire");
         if (!optimizer_schedule(r->optimizer, r->step, 0.05, 0.9, err) ||
             !division_run(&r->division, r->graph, write_part, r, err) ||
             !graph_read(r->loss, &r->out->loss[r->step], err))
             return false;
+    }
     return r->job->from == r->job->to || graph_read(optimizer_status(r->optimizer), r->out->status, err);
 }
 
@@ -157,7 +161,7 @@ static bool finish(rig *r, comm *c, error *err)
 /* As train.c does. */
 static bool follow(rig *r, comm *c, error *err)
 {
-    return load(r, c, err) && share_store(c, r->store, err) && run_steps(r, err) &&
+    return load(r, c, err) && share_store(c, r->store, err) && run_steps(r, c, err) &&
            share_saved(c, r->store, err) && finish(r, c, err);
 }
 
@@ -381,6 +385,16 @@ static void sizes_that_cannot_be_split_are_refused(void **state)
     assert_non_null(strstr(err.message, "3 ranks are no groups of 2"));
 }
 
+static void a_rank_that_fails_ends_its_group(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    job k = with(2, 1);
+    k.fails = true;
+    assert_false(try_job(4, &k, &other, &err));
+    assert_string_equal(err.message, "the device is on fire");
+}
+
 /* plan works without a store of pieces. */
 static void planned_shards_are_those_of_the_store(void **state)
 {
@@ -421,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(planned_shards_are_those_of_the_store),
         cmocka_unit_test(sizes_that_cannot_be_split_are_refused),
+        cmocka_unit_test(a_rank_that_fails_ends_its_group),
         cmocka_unit_test(a_start_does_not_depend_on_shards),
         cmocka_unit_test(one_shard_changes_no_bit),
         cmocka_unit_test(shards_are_the_whole),
