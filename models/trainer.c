@@ -4,6 +4,7 @@
 
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
+#include "host/graph/split.h"
 #include "models/alike.h"
 
 #include <math.h>
@@ -278,7 +279,7 @@ static json_t *provenance_of(const trainer *t, const char *path, json_t *origin,
 }
 
 /* How often and how much is saved, how many load, and how much may be broken. */
-static const char *const may_change[] = { "save_every", "keep", "threads", "skip_share", NULL };
+static const char *const may_change[] = { "save_every", "keep", "threads", "skip_share", "shards", NULL };
 
 /* What else run.json tells, which a resumed run may have otherwise. */
 static json_t *about_of(const trainer *t, error *err)
@@ -359,6 +360,8 @@ bool trainer_run(trainer *t, train_task *task, const config_table *table, const 
         options.about = about;
         task->store = t->store;
         say_compression(t->store);
+        if (store_split(t->store) && options.sample_every && !comm_rank(t->request->comm))
+            log_warn("no samples are drawn while parameters are split among ranks: draw from a checkpoint");
         task->feed = training_data_feed(t->data);
         ok = request_train(t->request, t->device, task, &options, err);
         if (t->request->profile && t->traffic) report_traffic(t);

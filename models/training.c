@@ -16,7 +16,26 @@ bool training_check(const training_config *c, const char *kind, error *err)
             "%s: precision=paper needs a gradient scale in every residual block, which its blocks "
             "do not have; use precision=mixed",
             kind);
+    if (c->shards > 1)
+        return error_set(err, ERROR_USAGE, "%s: its parameters cannot be split among ranks; use shards=1",
+                         kind);
     return training_check_scaled(c, kind, err);
+}
+
+bool training_check_shards(const training_config *c, const char *kind, int64_t size, error *err)
+{
+    const int ranks = comm_count(c->comm);
+    if (size % c->shards)
+        return error_set(
+            err, ERROR_USAGE,
+            "%s: size %lld cannot be split in %lld shards; use a number of shards that divides it", kind,
+            (long long)size, (long long)c->shards);
+    if (ranks % c->shards == 0) return true;
+    return error_set(err, ERROR_USAGE,
+                     "%s: %d rank%s of %lld shards; start %lld or a multiple with mpirun, or use a number "
+                     "of shards that divides the ranks",
+                     kind, ranks, ranks == 1 ? " is no group" : "s are no groups", (long long)c->shards,
+                     (long long)c->shards);
 }
 
 bool training_check_scaled(const training_config *c, const char *kind, error *err)

@@ -44,6 +44,10 @@ bool training_check(const training_config *c, const char *kind, error *err);
 /* The same for a kind whose residual blocks have gradient scales. */
 bool training_check_scaled(const training_config *c, const char *kind, error *err);
 
+/* Whether the ranks are groups of `shards`, into which `size`, an axis of every matrix, can be split; for a
+ * kind whose layers gather wholes, when training begins. */
+bool training_check_shards(const training_config *c, const char *kind, int64_t size, error *err);
+
 /* What a step's graph stores in 16 bits, for graph_set_half: F32 where nothing is. */
 dtype training_half_type(const training_config *c);
 /* What parameters that are not wide are stored in, for store_set_trained_type. */

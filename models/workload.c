@@ -4,6 +4,7 @@
 
 #include "host/base/philox.h"
 #include "host/base/timing.h"
+#include "host/graph/split.h"
 #include "host/ops/ops.h"
 
 #include <math.h>
@@ -52,11 +53,11 @@ void workload_destroy(workload *w)
     free(w);
 }
 
-static void add_entry(workload_size *size, const store_entry *e)
+static void add_entry(workload_size *size, const store *s, const store_entry *e)
 {
     int64_t bytes = e->count * (int64_t)dtype_bytes(e->type);
     if (e->kind == STORE_PARAMETER) {
-        size->parameters += e->count;
+        size->parameters += split_count(s, e);
         size->parameter_bytes += bytes;
     } else if (e->kind == STORE_MEAN || e->kind == STORE_VARIANCE) {
         size->moment_bytes += bytes;
@@ -84,7 +85,7 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     *size = (workload_size){ 0 };
     if (!g) return true;
     if (!graph_plan(g, &info, err)) return false;
-    for (int i = 0; i < store_count(w->store); ++i) add_entry(size, store_at(w->store, i));
+    for (int i = 0; i < store_count(w->store); ++i) add_entry(size, w->store, store_at(w->store, i));
     size->compressed = powersgd_measure(w->store);
     size->input_bytes = info.input_bytes;
     size->work_bytes = info.work_bytes;

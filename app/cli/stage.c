@@ -49,6 +49,7 @@ static bool share_out(const model_kind *k, void *config, scale_job *job, error *
     job->parts = kinds_setting(k, config, "accumulate");
     job->rank = is_set_to(t, config, "compress", "powersgd") ? kinds_setting(k, config, "rank") : 0;
     job->compressed = compressed_type(t, config);
+    if (job->shards == 1) job->shards = kinds_setting(k, config, "shards");
     const int64_t all = job->parts * job->ranks;
     if (batch % all)
         return error_set(
@@ -59,6 +60,7 @@ static bool share_out(const model_kind *k, void *config, scale_job *job, error *
             (long long)((batch / all + 1) * all));
     snprintf(parts, sizeof parts, "accumulate=%lld", (long long)all);
     return config_assign(t, config, parts, "--ranks", err) &&
+           config_assign(t, config, "shards=1", "--shards", err) &&
            (!job->rank || config_assign(t, config, "compress=none", "--ranks", err));
 }
 

@@ -3,6 +3,7 @@
 #include "host/graph/internal.h"
 
 #include "host/base/philox.h"
+#include "host/graph/split.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -256,10 +257,24 @@ static store_entry *undeclared(graph *g, const char *name, int rank)
     return NULL;
 }
 
+/* Whether it is because it would be a piece, and the sizes say no. */
+static bool is_indivisible(graph *g, const char *name, store_kind kind, int rank, const int64_t *dim)
+{
+    const split *how = store_split(g->store);
+    if (!how || kind != STORE_PARAMETER || rank < 2 || store_find(g->store, name)) return false;
+    if (dim[0] % how->count == 0 || dim[rank - 1] % how->count == 0) return false;
+    return !graph_fail(
+        g,
+        "'%s', whose first size is %lld and whose last is %lld, cannot be split among %d ranks: "
+        "use a number of shards that divides one of them",
+        name, (long long)dim[0], (long long)dim[rank - 1], how->count);
+}
+
 store_entry *graph_declare(graph *g, const char *name, store_kind kind, dtype type, int rank,
                            const int64_t *dim)
 {
     store_entry *e = store_declare(g->store, name, kind, type, rank, dim);
+    if (!e && is_indivisible(g, name, kind, rank, dim)) return NULL;
     return e ? e : undeclared(g, name, rank);
 }
 

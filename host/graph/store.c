@@ -4,12 +4,20 @@
 
 #include "host/base/arena.h"
 #include "host/base/philox.h"
+#include "host/graph/split.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ENTRY_ALIGN = 256, ENTRY_PAD = 16 };
+
+/* An entry, and what only split.h needs to know of it. */
+typedef struct entry_record {
+    store_entry entry; /* first, so that an entry pointer is a record pointer */
+    bool is_piece;
+    int axis;
+} entry_record;
 
 struct store {
     device *device;
@@ -23,6 +31,7 @@ struct store {
     bool awaits_values;
     dtype weight_type, trained_type;
     int ranks;
+    split split; /* .count 0: entries are whole */
 };
 
 store *store_create(device *d, error *err)
@@ -42,6 +51,7 @@ store *store_create(device *d, error *err)
 void store_destroy(store *s)
 {
     if (!s) return;
+    if (s->split.close) s->split.close(s->split.self);
     for (int i = 0; i < s->buffer_count; ++i) device_buffer_destroy(s->buffers[i]);
     free(s->buffers);
     free(s->entries);
@@ -88,23 +98,65 @@ store_entry *store_find(const store *s, const char *name)
     return at ? s->entries[at - 1] : NULL;
 }
 
+/* ---- Pieces ---- */
+
+void store_set_split(store *s, const split *how)
+{
+    CHECK(!s->count, "a store is split before anything is declared (%d entries)", s->count);
+    s->split = *how;
+}
+
+const split *store_split(const store *s)
+{
+    return s->split.count > 1 ? &s->split : NULL;
+}
+
+int split_axis(const store_entry *e)
+{
+    const entry_record *r = (const entry_record *)e;
+    return r->is_piece ? r->axis : -1;
+}
+
+/* The axis that a parameter of these sizes is split along; -1: it cannot be divided. */
+static int axis_to_split(const store *s, int rank, const int64_t *dim)
+{
+    int64_t rest = 1;
+    for (int i = 1; i < rank; ++i) rest *= dim[i];
+    bool first = dim[0] % s->split.count == 0, last = dim[rank - 1] % s->split.count == 0;
+    if (first && (dim[0] >= rest || !last)) return 0;
+    return last ? rank - 1 : -1;
+}
+
+/* ---- Declaring ---- */
+
+static store_entry *new_entry(store *s, const char *name, store_kind kind, int rank, const int64_t *dim)
+{
+    if (rank < 0 || rank > TENSOR_RANK_MAX || !grow(s)) return NULL;
+    entry_record *r = arena_alloc(s->arena, sizeof *r);
+    if (!r || !(r->entry.name = arena_strdup(s->arena, name))) return NULL;
+    r->is_piece = store_split(s) && kind == STORE_PARAMETER && rank > 1;
+    if (r->is_piece && (r->axis = axis_to_split(s, rank, dim)) < 0) return NULL;
+    return &r->entry;
+}
+
 store_entry *store_declare(store *s, const char *name, store_kind kind, dtype type, int rank,
                            const int64_t *dim)
 {
     store_entry *e = store_find(s, name);
     if (e) {
         bool same = e->kind == kind && e->type == type && e->rank == rank;
-        for (int i = 0; same && i < rank; ++i) same = e->dim[i] == dim[i];
+        int64_t sizes[TENSOR_RANK_MAX];
+        split_sizes(s, e, sizes);
+        for (int i = 0; same && i < rank; ++i) same = sizes[i] == dim[i];
         return same ? e : NULL;
     }
-    if (rank < 0 || rank > TENSOR_RANK_MAX || !grow(s)) return NULL;
-    e = arena_alloc(s->arena, sizeof *e);
-    if (!e || !(e->name = arena_strdup(s->arena, name))) return NULL;
+    if (!(e = new_entry(s, name, kind, rank, dim))) return NULL;
     e->kind = kind;
     e->type = type;
     e->rank = rank;
     e->count = 1;
-    for (int i = 0; i < rank; ++i) e->count *= e->dim[i] = dim[i];
+    for (int i = 0; i < rank; ++i)
+        e->count *= e->dim[i] = i == split_axis(e) ? dim[i] / s->split.count : dim[i];
     s->entries[s->count++] = e;
     s->slots[find_slot(s, name)] = s->count;
     return e;
@@ -149,6 +201,8 @@ store_entry *store_declare_kin(store *s, store_entry *of, store_kind kind, dtype
     store_kin_name(kind, of->name, name);
     if (store_find(s, name) || !(e = store_declare(s, name, kind, type, of->rank, of->dim))) return NULL;
     e->of = of;
+    ((entry_record *)e)->is_piece = split_axis(of) >= 0;
+    ((entry_record *)e)->axis = split_axis(of);
     store_entry **last = &of->kin;
     while (*last) last = &(*last)->next_kin;
     return *last = e;
@@ -212,8 +266,9 @@ static bool initialise(store *s, store_entry *e, uint64_t seed, error *err)
     for (int64_t first = 0, now; ok && first < e->count; first += now) {
         now = piece(e->count - first);
         for (int64_t i = 0; i < now; ++i)
-            values[i] =
-                e->init == STORE_ONES ? 1.0f : e->deviation * philox_normal(&p, (uint32_t)(first + i));
+            values[i] = e->init == STORE_ONES
+                            ? 1.0f
+                            : e->deviation * philox_normal(&p, (uint32_t)split_index(s, e, first + i));
         ok = store_write_part_f32(s, e, first, now, values, err);
     }
     free(values);

@@ -6,6 +6,8 @@
  * SPDX-License-Identifier: MIT */
 #include "host/nn/nn.h"
 
+#include "host/graph/split.h"
+
 #include <math.h>
 
 attention_weights nn_attention_weights(graph *g, const char *name, int64_t size, int64_t heads,
@@ -109,7 +111,8 @@ tensor *nn_cross_attention_step(const attention_weights *w, const norm_weights *
 tensor *nn_attention_step(const attention_weights *w, const norm_weights *norm, tensor *x,
                           const mask *pattern, const attention_cache *cache)
 {
-    linear_rows_terms terms = { .weight = { w->query.weight, w->key.weight, w->value.weight },
+    linear_rows_terms terms = { .weight = { split_whole(w->query.weight), split_whole(w->key.weight),
+                                            split_whole(w->value.weight) },
                                 .bias = { w->query.bias, w->key.bias, w->value.bias },
                                 .gain = norm->gain,
                                 .shift = norm->bias,

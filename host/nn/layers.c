@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "host/nn/nn.h"
 
+#include "host/graph/split.h"
+
 #include <math.h>
 
 /* `type` is what the weights of such layers are drawn with; where that is F32, training has its say. */
@@ -89,17 +91,17 @@ tensor *nn_half(tensor *x)
 
 tensor *nn_linear(const linear_weights *w, tensor *x)
 {
-    return op_linear_to(x, w->weight, w->bias, ACTIVATION_IDENTITY, type_of_result(x));
+    return op_linear_to(x, split_whole(w->weight), w->bias, ACTIVATION_IDENTITY, type_of_result(x));
 }
 
 tensor *nn_linear_wide(const linear_weights *w, tensor *x)
 {
-    return op_linear_to(x, w->weight, w->bias, ACTIVATION_IDENTITY, DTYPE_F32);
+    return op_linear_to(x, split_whole(w->weight), w->bias, ACTIVATION_IDENTITY, DTYPE_F32);
 }
 
 tensor *nn_linear_add(const linear_weights *w, tensor *x, tensor *residual)
 {
-    return op_linear_add(x, w->weight, w->bias, residual);
+    return op_linear_add(x, split_whole(w->weight), w->bias, residual);
 }
 
 static conv_weights conv_of(graph *g, const char *name, bool wide, int64_t in, int64_t out, int64_t kernel)
@@ -126,22 +128,22 @@ conv_weights nn_wide_conv_weights(graph *g, const char *name, int64_t in, int64_
 
 tensor *nn_conv(const conv_weights *w, tensor *x)
 {
-    return op_conv2d_to(x, w->weight, w->bias, type_of_result(x));
+    return op_conv2d_to(x, split_whole(w->weight), w->bias, type_of_result(x));
 }
 
 tensor *nn_conv_wide(const conv_weights *w, tensor *x)
 {
-    return op_conv2d_to(x, w->weight, w->bias, DTYPE_F32);
+    return op_conv2d_to(x, split_whole(w->weight), w->bias, DTYPE_F32);
 }
 
 tensor *nn_conv_relu(const conv_weights *w, tensor *x)
 {
-    return op_conv2d_relu(x, w->weight, w->bias);
+    return op_conv2d_relu(x, split_whole(w->weight), w->bias);
 }
 
 tensor *nn_conv_add(const conv_weights *w, tensor *x, float gain, tensor *residual)
 {
-    return op_conv2d_add(x, w->weight, w->bias, gain, residual);
+    return op_conv2d_add(x, split_whole(w->weight), w->bias, gain, residual);
 }
 
 norm_weights nn_norm_weights(graph *g, const char *name, int64_t size)
@@ -162,7 +164,7 @@ tensor *nn_norm(const norm_weights *w, tensor *x)
 tensor *nn_linear_step(const linear_weights *w, const norm_weights *norm, tensor *x, activation f,
                        tensor *residual)
 {
-    linear_rows_terms t = { .weight = { w->weight },
+    linear_rows_terms t = { .weight = { split_whole(w->weight) },
                             .bias = { w->bias },
                             .gain = norm ? norm->gain : NULL,
                             .shift = norm ? norm->bias : NULL,

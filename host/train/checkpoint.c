@@ -5,6 +5,7 @@
 #include "data/safetensors.h"
 #include "host/base/hash.h"
 #include "host/base/json_tree.h"
+#include "host/train/pieces.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -67,14 +68,16 @@ static bool bundle_add(bundle *b, store *s, const store_entry *e, const store_en
                        safetensors_source read, error *err)
 {
     source *from = &b->sources[b->count++];
+    int64_t dim[TENSOR_RANK_MAX];
+    split_sizes(s, e, dim);
     *from = (source){ s, entry, type, b->room };
-    return safetensors_add_source(b->writer, e->name, type, e->rank, e->dim, read, from, err);
+    return safetensors_add_source(b->writer, e->name, type, e->rank, dim, read, from, err);
 }
 
 static bool read_piece(void *of, int64_t first, int64_t count, void *values, error *err)
 {
     const source *from = of;
-    return store_read_part(from->store, from->entry, first, count, values, err);
+    return pieces_read(from->store, from->entry, first, count, values, err);
 }
 
 /* The sum over all ranks, of whose errors each has its share (host/train/powersgd.h). */
@@ -83,7 +86,7 @@ static bool read_errors(void *of, int64_t first, int64_t count, void *values, er
     const source *from = of;
     const float ranks = (float)store_ranks(from->store);
     float *sums = values;
-    if (!store_read_part_f32(from->store, from->entry, first, count, sums, err)) return false;
+    if (!pieces_read_f32(from->store, from->entry, first, count, sums, err)) return false;
     for (int64_t i = 0; i < count; ++i) sums[i] *= ranks;
     return true;
 }
@@ -252,8 +255,8 @@ static void shape_text(char *text, size_t room, int rank, const int64_t *dim)
 }
 
 /* With `average`, the entry's moving average takes its place where the file has one. */
-static const safetensors_tensor *find_tensor(const safetensors *file, const char *path, const store_entry *e,
-                                             bool average, error *err)
+static const safetensors_tensor *find_tensor(const store *s, const safetensors *file, const char *path,
+                                             const store_entry *e, bool average, error *err)
 {
     const safetensors_tensor *t = NULL;
     if (average && e->kind == STORE_PARAMETER) {
@@ -263,12 +266,14 @@ static const safetensors_tensor *find_tensor(const safetensors *file, const char
     }
     if (!t) t = safetensors_find(file, e->name);
     if (!t) return error_null(err, ERROR_FORMAT, "'%s' lacks the tensor '%s'", path, e->name);
+    int64_t dim[TENSOR_RANK_MAX];
+    split_sizes(s, e, dim);
     bool same = t->rank == e->rank;
-    for (int i = 0; same && i < e->rank; ++i) same = t->dim[i] == e->dim[i];
+    for (int i = 0; same && i < e->rank; ++i) same = t->dim[i] == dim[i];
     if (same) return t;
     char found[160], wanted[160];
     shape_text(found, sizeof found, t->rank, t->dim);
-    shape_text(wanted, sizeof wanted, e->rank, e->dim);
+    shape_text(wanted, sizeof wanted, e->rank, dim);
     return error_null(err, ERROR_FORMAT, "'%s': tensor '%s' is %s, the model's is %s", path, e->name, found,
                       wanted);
 }
@@ -301,13 +306,13 @@ bool checkpoint_verify(const char *path, error *err)
 static bool write_errors(store *s, store_entry *e, const safetensors_tensor *t, error *err)
 {
     const float *sums = t->data, ranks = (float)store_ranks(s);
-    int64_t most = e->count < STORE_PIECE ? e->count : STORE_PIECE;
+    const int64_t all = split_count(s, e), most = all < STORE_PIECE ? all : STORE_PIECE;
     float *values = malloc((size_t)most * sizeof *values + 1);
     bool ok = values ? true : error_set(err, ERROR_MEMORY, "out of memory for values of '%s'", e->name);
-    for (int64_t first = 0, now; ok && first < e->count; first += now) {
-        now = e->count - first < most ? e->count - first : most;
+    for (int64_t first = 0, now; ok && first < all; first += now) {
+        now = all - first < most ? all - first : most;
         for (int64_t i = 0; i < now; ++i) values[i] = sums[first + i] / ranks;
-        ok = store_write_part_f32(s, e, first, now, values, err);
+        ok = pieces_write_f32(s, e, first, now, values, err);
     }
     free(values);
     return ok;
@@ -315,7 +320,8 @@ static bool write_errors(store *s, store_entry *e, const safetensors_tensor *t, 
 
 static bool load_entry(store *s, store_entry *e, const safetensors_tensor *t, error *err)
 {
-    return e->kind == STORE_ERROR ? write_errors(s, e, t, err) : store_write(s, e, t->data, err);
+    return e->kind == STORE_ERROR ? write_errors(s, e, t, err)
+                                  : pieces_write(s, e, 0, split_count(s, e), t->data, err);
 }
 
 /* Everything is checked before anything is written, so that a refused file leaves the store as it was. */
@@ -325,7 +331,7 @@ static bool load_all(store *s, const safetensors *file, const char *path, error 
         for (int i = 0; i < store_count(s); ++i) {
             store_entry *e = store_at(s, i);
             if (!is_saved(e)) continue;
-            const safetensors_tensor *t = find_tensor(file, path, e, false, err);
+            const safetensors_tensor *t = find_tensor(s, file, path, e, false, err);
             if (!t) return false;
             if (!t->loadable || t->type != saved_type(e))
                 return error_set(err, ERROR_FORMAT, "'%s': tensor '%s' is stored as %s, the model's is %s",
@@ -372,10 +378,11 @@ bool checkpoint_import(store *s, const char *path, bool surplus_ok, checkpoint_m
     bool ok = surplus_ok || check_surplus(s, file, path, is_exported, err);
     for (int i = 0; ok && i < store_count(s); ++i)
         if (is_exported(store_at(s, i)))
-            ok = find_tensor(file, path, store_at(s, i), surplus_ok, err) != NULL;
+            ok = find_tensor(s, file, path, store_at(s, i), surplus_ok, err) != NULL;
     for (int i = 0; ok && i < store_count(s); ++i) {
         store_entry *e = store_at(s, i);
-        if (is_exported(e)) ok = import_entry(s, e, find_tensor(file, path, e, surplus_ok, err), path, err);
+        if (is_exported(e))
+            ok = import_entry(s, e, find_tensor(s, file, path, e, surplus_ok, err), path, err);
     }
     ok = ok && (!metadata || copy_metadata(path, metadata, err));
     safetensors_close(file);

@@ -13,9 +13,10 @@ typedef struct checkpoint_text {
     const char *key, *value;
 } checkpoint_text;
 
-/* Saves parameters, moments, averages and state, with the metadata given and a checksum of it all.  Here as
- * in what follows, values are read from the device and written piece by piece: the host holds one piece
- * (store.h: STORE_PIECE). */
+/* Saves parameters, moments, averages and state, with the metadata given and a checksum of it all; of a
+ * store of pieces (pieces.h) the wholes, on rank 0, as checkpoint_load takes them apart.  Here as in what
+ * follows, values are read from the device and written piece by piece: the host holds one piece (store.h:
+ * STORE_PIECE). */
 bool checkpoint_save(store *s, const char *path, const checkpoint_text *metadata, int count, error *err);
 
 /* Whether the file is what was saved, to the last bit: ERROR_FORMAT, with the reason, if it is not.  A file

@@ -3,6 +3,7 @@
 #include "host/train/division.h"
 
 #include "host/ops/ops.h"
+#include "host/train/pieces.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ division division_among(division d, comm *c)
     graph *g = d.random->graph;
     d.traffic = ranks_traffic_create(g, c, d.parts);
     if (d.parts > 1) d.part = graph_input(g, "part", DTYPE_I32, 1, (int64_t[]){ 4 });
+    d.comm = c;
     d.ranks = comm_count(c);
     return d;
 }
@@ -99,7 +101,7 @@ tensor *division_mean(const division *d, const char *name, tensor *x)
 {
     x = mean_of_parts(d, name, x);
     if (!d->traffic || x->poison) return x;
-    ranks_arrive(ranks_leave(d->traffic, x->graph, 1, &x), x->graph, &x);
+    ranks_arrive(ranks_leave(d->traffic, x->graph, d->comm, 1, &x), x->graph, &x);
     return x;
 }
 
@@ -123,21 +125,27 @@ void division_end(const division *d, graph *g)
 
 /* ---- The means of gradients ---- */
 
+/* One of them, and whom it is a mean over. */
+typedef struct sent {
+    tensor **x;
+    comm *among;
+} sent;
+
 /* In the order in which the device makes them, which is alike on all ranks. */
 static int by_making(const void *a, const void *b)
 {
-    tensor *const *x = *(tensor *const *const *)a, *const *y = *(tensor *const *const *)b;
+    tensor *const *x = ((const sent *)a)->x, *const *y = ((const sent *)b)->x;
     int first = (*x)->from ? (*x)->from->index : -1, second = (*y)->from ? (*y)->from->index : -1;
     return first != second ? (first > second) - (first < second) : (x > y) - (x < y);
 }
 
 /* How many of these, from the first on, leave together. */
-static int bucket_size(tensor **const *order, int count)
+static int bucket_size(const sent *order, int count)
 {
     int64_t bytes = 0;
     int size = 0;
     while (size < count && size < BUCKET_TENSORS && bytes < BUCKET_BYTES)
-        bytes += tensor_count(*order[size++]) * (int64_t)sizeof(float);
+        bytes += tensor_count(*order[size++].x) * (int64_t)sizeof(float);
     return size;
 }
 
@@ -149,32 +157,45 @@ typedef struct bucket {
 } bucket;
 
 /* Fills buckets and lets them leave; how many. */
-static int leave_in_buckets(const division *d, graph *g, tensor **const *order, int count, bucket *buckets)
+static int leave_in_buckets(const division *d, graph *g, const sent *order, int count, bucket *buckets)
 {
     int made = 0;
     for (int first = 0; first < count; ++made) {
         bucket *b = &buckets[made];
         b->count = bucket_size(order + first, count - first);
         for (int i = 0; i < b->count; ++i) {
-            b->to[i] = order[first + i];
+            b->to[i] = order[first + i].x;
             b->x[i] = *b->to[i];
         }
-        b->journey = ranks_leave(d->traffic, g, b->count, b->x);
+        b->journey = ranks_leave(d->traffic, g, order->among, b->count, b->x);
         first += b->count;
     }
     return made;
 }
 
-static void mean_over_ranks(const division *d, graph *g, int count, tensor **x)
+/* Those of pieces, or the others, as they are made; how many.  What this rank alone has does not travel. */
+static int choose(const division *d, graph *g, int count, const store_entry *const *of, tensor **x,
+                  bool pieces, sent *order)
 {
-    tensor ***order = malloc((size_t)count * sizeof *order);
+    int chosen = 0;
+    for (int i = 0; i < count; ++i) {
+        comm *among = pieces_alike(graph_store(g), of[i], d->comm);
+        if (among && pieces == (split_axis(of[i]) >= 0)) order[chosen++] = (sent){ &x[i], among };
+    }
+    if (chosen) qsort(order, (size_t)chosen, sizeof *order, by_making);
+    return chosen;
+}
+
+static void mean_over_ranks(const division *d, graph *g, int count, const store_entry *const *of, tensor **x)
+{
+    sent *order = malloc((size_t)count * sizeof *order);
     bucket *buckets = calloc((size_t)count, sizeof *buckets);
     if (!order || !buckets) {
         graph_no_memory(g);
     } else {
-        for (int i = 0; i < count; ++i) order[i] = &x[i];
-        qsort(order, (size_t)count, sizeof *order, by_making);
-        int made = leave_in_buckets(d, g, order, count, buckets);
+        int made = 0;
+        for (int pieces = 0; pieces < 2; ++pieces)
+            made += leave_in_buckets(d, g, order, choose(d, g, count, of, x, pieces, order), buckets + made);
         division_end(d, g);
         for (int k = 0; k < made; ++k) {
             ranks_arrive(buckets[k].journey, g, buckets[k].x);
@@ -185,7 +206,8 @@ static void mean_over_ranks(const division *d, graph *g, int count, tensor **x)
     free(buckets);
 }
 
-void division_means(const division *d, graph *g, int count, const char *const *names, tensor **x, bool own)
+void division_means(const division *d, graph *g, int count, const store_entry *const *of,
+                    const char *const *names, tensor **x, bool own)
 {
     bool sound = true;
     for (int i = 0; i < count; ++i) {
@@ -193,7 +215,7 @@ void division_means(const division *d, graph *g, int count, const char *const *n
         sound = sound && !x[i]->poison;
     }
     if (d->traffic && !own && sound)
-        mean_over_ranks(d, g, count, x);
+        mean_over_ranks(d, g, count, of, x);
     else
         division_end(d, g);
 }

@@ -23,6 +23,7 @@ typedef struct division {
     int64_t first; /* sample of the batch with which this rank's share begins */
     tensor *part;  /* the same input, or one whose last number counts from `first`; NULL: not divided */
     ranks_traffic *traffic; /* NULL: one rank */
+    comm *comm;
     int64_t ranks;
     /* division_join's: the nodes behind which what runs once between the parts' two runs begins, and with
      * which it ends; NULL: the parts run once. */
@@ -48,9 +49,10 @@ tensor *division_mean(const division *d, const char *name, tensor *x);
 tensor *division_whole(const division *d, const char *name, tensor *x);
 /* The mean over ranks of x, F32, where the forward pass is; and its gradient. */
 tensor *division_mean_of_ranks(const division *d, tensor *x);
-/* The means of all of these at once, at the end of the parts, which this ends.  With `own` those over this
- * rank's parts alone. */
-void division_means(const division *d, graph *g, int count, const char *const *names, tensor **x, bool own);
+/* The means of all of these at once, at the end of the parts, which this ends; x[i] is the gradient of
+ * of[i], of which this rank may have a piece.  With `own` those over this rank's parts alone. */
+void division_means(const division *d, graph *g, int count, const store_entry *const *of,
+                    const char *const *names, tensor **x, bool own);
 /* What is built from now on runs once, after all parts. */
 void division_end(const division *d, graph *g);
 

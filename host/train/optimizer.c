@@ -6,6 +6,8 @@
 
 #include "host/base/philox.h"
 #include "host/ops/ops.h"
+#include "host/train/pieces.h"
+#include "host/train/sum_over_ranks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -146,18 +148,32 @@ static tensor *gradient_of(const optimizer *o, const update *u)
     return u->compressed ? powersgd_gradient(o->compressed, u->compressed - 1) : u->gradient;
 }
 
-/* Sum of squares of all gradients, in groups of as many as a node takes.  A loss that is not finite
- * makes the sum so too: 0 * loss is 0 or not a number. */
-static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *updates, int count)
+/* Adds the squares of the gradients of pieces, or of the others, to `total`, in groups of as many as a node
+ * takes. */
+static tensor *add_squares(const optimizer *o, tensor *total, const update *updates, int count, bool pieces)
 {
-    tensor *total = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
-    for (int first = 0; first < count; first += NODE_INPUTS_MAX) {
-        tensor *group[NODE_INPUTS_MAX];
-        int size = count - first < NODE_INPUTS_MAX ? count - first : NODE_INPUTS_MAX;
-        for (int i = 0; i < size; ++i) group[i] = gradient_of(o, &updates[first + i]);
+    tensor *group[NODE_INPUTS_MAX];
+    int size = 0;
+    for (int i = 0; i < count; ++i) {
+        if ((split_axis(updates[i].entry) >= 0) == pieces) group[size++] = gradient_of(o, &updates[i]);
+        if (!size || (size < NODE_INPUTS_MAX && i < count - 1)) continue;
         total = op_add(total, op_sum_squares(size, group));
+        size = 0;
     }
     return total;
+}
+
+/* Of all gradients; those of pieces are added up over the group that has the whole among it.  A loss that is
+ * not finite makes the sum so too: 0 * loss is 0 or not a number. */
+static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *updates, int count)
+{
+    comm *group = pieces_group(graph_store(o->graph));
+    tensor *none = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
+    tensor *total = add_squares(o, none, updates, count, false);
+    if (!group) return total;
+    tensor *pieces = add_squares(o, none, updates, count, true);
+    sum_over_ranks(group, o->graph, 1, &pieces);
+    return op_add(total, pieces);
 }
 
 void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
@@ -190,11 +206,15 @@ static bool append_scaling(optimizer *o, tensor *loss, const update *updates, in
     return true;
 }
 
-/* The draws that its values are rounded by: of another stream than those it began with. */
-static uint32_t rounding_stream(const store_entry *e)
+/* The draws that its values are rounded by: of another stream than those it began with, and pieces' of one
+ * each. */
+static uint32_t rounding_stream(const store *s, const store_entry *e)
 {
     char name[STORE_NAME_MAX];
-    snprintf(name, sizeof name, "round.%s", e->name);
+    if (split_axis(e) < 0)
+        snprintf(name, sizeof name, "round.%s", e->name);
+    else
+        snprintf(name, sizeof name, "round.%d.%s", store_split(s)->place, e->name);
     return philox_stream(name);
 }
 
@@ -216,7 +236,7 @@ static void append_update(optimizer *o, const update *u, tensor *schedule, tenso
                                 .epsilon = s->epsilon,
                                 .decay = e->decay ? s->decay : 0.0f,
                                 .variance_limit = s->variance_limit,
-                                .stream = rounding_stream(e) };
+                                .stream = rounding_stream(graph_store(g), e) };
     tensor *next = op_adamw(u->parameter, gradient_of(o, u), graph_entry(g, mean), graph_entry(g, variance),
                             schedule, factor, rounds ? o->random : NULL, &terms);
     graph_update(next);
@@ -229,8 +249,9 @@ static void average_parts(const optimizer *o, const division *d, update *updates
 {
     graph *g = o->graph;
     const char **names = graph_allocate(g, ((size_t)count + 1) * sizeof *names);
+    const store_entry **of = graph_allocate(g, ((size_t)count + 1) * sizeof(const store_entry *));
     tensor **gradients = graph_allocate(g, ((size_t)count + 1) * sizeof(tensor *));
-    if (!names || !gradients) return;
+    if (!names || !of || !gradients) return;
     for (int i = 0; i < count; ++i) {
         char name[STORE_NAME_MAX];
         snprintf(name, sizeof name, "gradient.%s", updates[i].entry->name);
@@ -239,9 +260,10 @@ static void average_parts(const optimizer *o, const division *d, update *updates
         if (!kept) return;
         memcpy(kept, name, size);
         names[i] = kept;
+        of[i] = updates[i].entry;
         gradients[i] = updates[i].gradient;
     }
-    division_means(d, g, count, names, gradients, o->settings.exchange != NULL);
+    division_means(d, g, count, of, names, gradients, o->settings.exchange != NULL);
     for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];
 }
 

@@ -5,6 +5,7 @@
 #include "host/train/powersgd.h"
 
 #include "host/ops/ops.h"
+#include "host/train/pieces.h"
 #include "host/train/sum_over_ranks.h"
 
 #include <stdio.h>
@@ -61,6 +62,7 @@ powersgd *powersgd_create(graph *g, const powersgd_settings *s, int most)
     powersgd *p = graph_allocate(g, sizeof *p);
     if (!p) return NULL;
     *p = (powersgd){ .graph = g, .settings = *s, .most = most };
+    p->settings.ranks = pieces_across(graph_store(g), s->ranks);
     p->matrices = graph_allocate(g, (size_t)most * sizeof *p->matrices);
     p->bundles = graph_allocate(g, (size_t)most * sizeof *p->bundles);
     return p->matrices && p->bundles ? p : NULL;
@@ -252,13 +254,16 @@ static bool settle_entry(store *s, store_entry *e, comm *ranks, float *values, e
     return true;
 }
 
-bool powersgd_settle(store *s, comm *ranks, error *err)
+bool powersgd_settle(store *s, comm *all, error *err)
 {
-    if (comm_count(ranks) == 1) return true;
+    if (comm_count(all) == 1) return true;
     float *values = malloc(STORE_PIECE * sizeof *values);
     bool ok = values ? true : error_set(err, ERROR_MEMORY, "out of memory for the errors of gradients");
-    for (int i = 0; ok && i < store_count(s); ++i)
-        if (store_at(s, i)->kind == STORE_ERROR) ok = settle_entry(s, store_at(s, i), ranks, values, err);
+    for (int i = 0; ok && i < store_count(s); ++i) {
+        store_entry *e = store_at(s, i);
+        comm *ranks = pieces_alike(s, e, all);
+        if (ranks && e->kind == STORE_ERROR) ok = settle_entry(s, e, ranks, values, err);
+    }
     free(values);
     return ok;
 }

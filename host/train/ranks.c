@@ -18,6 +18,7 @@ typedef struct passage {
 
 struct ranks_journey {
     ranks_traffic *traffic;
+    comm *among;
     ranks_journey *next;
     passage *passages;
     node **leaves; /* the nodes that take it away */
@@ -69,9 +70,9 @@ static bool sum_bucket(void *self, error *err)
     ranks_journey *j = self;
     bool ok = device_event_wait(j->gone, err);
     j->left = timing_now();
-    float scale = 1.0f / (float)comm_count(j->traffic->comm);
+    float scale = 1.0f / (float)comm_count(j->among);
     for (int64_t i = 0; ok && i < j->total; ++i) j->values[i] *= scale;
-    ok = ok && comm_sum(j->traffic->comm, DTYPE_F32, j->values, j->total, err);
+    ok = ok && comm_sum(j->among, DTYPE_F32, j->values, j->total, err);
     j->done = timing_now();
     return ok;
 }
@@ -129,11 +130,11 @@ static bool leave_bind(const node *n, binder *b)
 
 static const op_def op_leave = { .name = "ranks_leave", .infer = leave_infer, .bind = leave_bind };
 
-static ranks_journey *new_journey(ranks_traffic *t, graph *g, int count, bool always)
+static ranks_journey *new_journey(ranks_traffic *t, graph *g, comm *among, int count, bool always)
 {
     ranks_journey *j = graph_allocate(g, sizeof *j);
     if (!j) return NULL;
-    *j = (ranks_journey){ .traffic = t, .count = count, .always = always, .next = t->first };
+    *j = (ranks_journey){ .traffic = t, .among = among, .count = count, .always = always, .next = t->first };
     j->passages = graph_allocate(g, (size_t)count * sizeof *j->passages);
     j->leaves = graph_allocate(g, (size_t)count * sizeof *j->leaves);
     if (!j->passages || !j->leaves) return NULL;
@@ -150,9 +151,9 @@ static tensor *as_floats(graph *g, tensor *x)
     return plain;
 }
 
-static ranks_journey *send(ranks_traffic *t, graph *g, int count, tensor **x, bool always)
+static ranks_journey *send(ranks_traffic *t, graph *g, comm *among, int count, tensor **x, bool always)
 {
-    ranks_journey *j = new_journey(t, g, count, always);
+    ranks_journey *j = new_journey(t, g, among, count, always);
     for (int i = 0; j && i < count; ++i) {
         x[i] = as_floats(g, x[i]);
         if (x[i]->poison) return NULL;
@@ -171,9 +172,9 @@ static ranks_journey *send(ranks_traffic *t, graph *g, int count, tensor **x, bo
     return j;
 }
 
-ranks_journey *ranks_leave(ranks_traffic *t, graph *g, int count, tensor **x)
+ranks_journey *ranks_leave(ranks_traffic *t, graph *g, comm *among, int count, tensor **x)
 {
-    return send(t, g, count, x, false);
+    return send(t, g, among, count, x, false);
 }
 
 /* ---- Arriving ---- */
@@ -269,7 +270,7 @@ void ranks_arrive(ranks_journey *j, graph *g, tensor **x)
 tensor *ranks_mean(ranks_traffic *t, tensor *x)
 {
     if (x->poison) return x;
-    ranks_journey *j = send(t, x->graph, 1, &x, true);
+    ranks_journey *j = send(t, x->graph, t->comm, 1, &x, true);
     if (!j) return graph_poison(x->graph);
     ranks_arrive(j, x->graph, &x);
     return x;

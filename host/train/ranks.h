@@ -15,9 +15,9 @@ typedef struct ranks_traffic ranks_traffic;
 ranks_traffic *ranks_traffic_create(graph *g, comm *c, int64_t parts);
 
 /* Appends, right behind the nodes that make them, the sending of x[0..count-1], F32; in a graph of parts the
- * last one's.  They are summed together. */
+ * last one's.  They are summed together, over the ranks `among`, the traffic's own or some of them. */
 typedef struct ranks_journey ranks_journey;
-ranks_journey *ranks_leave(ranks_traffic *t, graph *g, int count, tensor **x);
+ranks_journey *ranks_leave(ranks_traffic *t, graph *g, comm *among, int count, tensor **x);
 /* Appends their coming back, and puts the means over ranks into x. */
 void ranks_arrive(ranks_journey *j, graph *g, tensor **x);
 

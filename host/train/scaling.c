@@ -3,6 +3,8 @@
 #include "host/train/scaling.h"
 
 #include "host/nn/nn.h"
+#include "host/train/pieces.h"
+#include "host/train/sum_over_ranks.h"
 
 #include <math.h>
 
@@ -80,16 +82,18 @@ static void add_some(group_sums *sums, int count, tensor *const *some, bool zero
     if (zeros) sums->zeros = plus(sums->zeros, op_count_zeros(count, some));
 }
 
-/* As many at a time as a node takes. */
-static group_sums sums_of(const scaling *s, int group, const scaling_gradients *from)
+/* Of pieces, or of the others, as many at a time as a node takes; elements are those of the wholes of all. */
+static group_sums sums_of(const scaling *s, const store *st, int group, bool pieces,
+                          const scaling_gradients *from)
 {
     group_sums sums = { 0 };
     tensor *some[NODE_INPUTS_MAX];
     int found = 0;
     for (int i = 0; i < from->count; ++i) {
         if ((s->blocks ? from->of[i]->block : 1) != group) continue;
+        sums.elements += split_count(st, from->of[i]);
+        if ((split_axis(from->of[i]) >= 0) != pieces) continue;
         some[found++] = from->make(from->self, i);
-        sums.elements += from->of[i]->count;
         if (found < NODE_INPUTS_MAX) continue;
         add_some(&sums, found, some, s->blocks && group);
         found = 0;
@@ -114,25 +118,39 @@ static tensor *join(tensor **parts, int64_t count)
 
 /* Squares of what belongs to no group and of each group; *zeros becomes the share of each block's
  * gradients that is 0. */
-static tensor *join_sums(const scaling *s, graph *g, tensor *rest, const scaling_gradients *from,
+static tensor *join_sums(const scaling *s, tensor *rest, bool pieces, const scaling_gradients *from,
                          tensor **zeros)
 {
+    graph *g = rest->graph;
     tensor **squares = graph_allocate(g, (size_t)(s->groups + 1) * sizeof(tensor *));
     tensor **shares = graph_allocate(g, (size_t)s->groups * sizeof(tensor *));
     if (!squares || !shares) return *zeros = graph_poison(g);
     for (int64_t i = 0; i <= s->groups; ++i) {
-        const group_sums sums = sums_of(s, (int)i, from);
+        const group_sums sums = sums_of(s, graph_store(g), (int)i, pieces, from);
         squares[i] = sums.squares ? sums.squares : op_scale(rest, 0.0f);
         if (!s->blocks || !i) continue;
-        if (!sums.zeros) {
+        if (!sums.elements) {
             graph_fail(g, "residual block %lld has no parameter that is trained", (long long)i);
             return *zeros = graph_poison(g);
         }
-        shares[i - 1] = op_scale(sums.zeros, 1.0f / (float)sums.elements);
+        shares[i - 1] =
+            op_scale(sums.zeros ? sums.zeros : rest, sums.zeros ? 1.0f / (float)sums.elements : 0.0f);
     }
-    squares[0] = op_add(squares[0], rest);
+    if (!pieces) squares[0] = op_add(squares[0], rest);
     *zeros = s->blocks ? join(shares, s->groups) : NULL;
     return join(squares, s->groups + 1);
+}
+
+/* The same of all gradients: those of pieces are added up over the group that has the wholes among it. */
+static tensor *join_all(const scaling *s, tensor *rest, const scaling_gradients *from, tensor **zeros)
+{
+    comm *group = pieces_group(graph_store(rest->graph));
+    tensor *squares = join_sums(s, rest, false, from, zeros), *of_pieces[2];
+    if (!group) return squares;
+    of_pieces[0] = join_sums(s, rest, true, from, &of_pieces[1]);
+    sum_over_ranks(group, rest->graph, s->blocks ? 2 : 1, of_pieces);
+    if (s->blocks) *zeros = op_add(*zeros, of_pieces[1]);
+    return op_add(squares, of_pieces[0]);
 }
 
 /* ---- Appending ---- */
@@ -149,7 +167,7 @@ scaling scaling_append(const scaling_settings *s, graph *g, tensor *loss, const 
     tensor *scales = op_scales(state, out.blocks ? s->block_start : log2f(s->loss_scale));
     /* A loss that is not finite is so 0 times over, too. */
     tensor *rest = op_scale(op_cast(loss, DTYPE_F32), 0.0f);
-    out.status = op_scales_status(join_sums(&out, g, rest, from, &out.zeros), scales, clip);
+    out.status = op_scales_status(join_all(&out, rest, from, &out.zeros), scales, clip);
     graph_keep(out.status);
     graph_update(op_scales_update(state, out.status, &rule));
     if (out.blocks) graph_keep(out.zeros);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/share.h"
 
+#include "host/train/pieces.h"
 #include "host/train/powersgd.h"
 
 #include <stdio.h>
@@ -33,9 +34,10 @@ bool share_store(comm *c, store *s, error *err)
     bool ok = room ? true : error_set(err, ERROR_MEMORY, "out of memory for what ranks are given");
     for (int i = 0; ok && i < store_count(s); ++i) {
         store_entry *e = store_at(s, i);
-        for (int64_t first = 0; ok && is_shared(e) && first < e->count; first += STORE_PIECE)
-            ok = share_piece(c, s, e, first, e->count - first < STORE_PIECE ? e->count - first : STORE_PIECE,
-                             room, err);
+        comm *alike = pieces_alike(s, e, c);
+        for (int64_t first = 0; ok && alike && is_shared(e) && first < e->count; first += STORE_PIECE)
+            ok = share_piece(alike, s, e, first,
+                             e->count - first < STORE_PIECE ? e->count - first : STORE_PIECE, room, err);
     }
     free(room);
     return ok;

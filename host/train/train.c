@@ -9,6 +9,7 @@
 #include "host/base/log.h"
 #include "host/base/timing.h"
 #include "host/train/checkpoint.h"
+#include "host/train/pieces.h"
 #include "host/train/progress.h"
 #include "host/train/rotate.h"
 #include "host/train/run.h"
@@ -116,7 +117,8 @@ static bool save(loop *l, error *err)
 {
     bool again = l->saved == l->step && l->newest;
     if (!again && !share_saved(l->options->comm, l->task->store, err)) return false;
-    if (leads(l)) return write_save(l, err);
+    if (leads(l)) return write_save(l, err) && pieces_dismiss(l->task->store, err);
+    if (!pieces_serve(l->task->store, l->options->comm, err)) return false;
     l->saved = l->step;
     return l->newest = true;
 }
@@ -201,21 +203,12 @@ static bool is_due_or_last(const loop *l, int64_t every)
     return is_due(l->step, every) || (every > 0 && l->step == l->options->steps);
 }
 
-static void figures_text(const train_metrics *m, char *text, size_t room)
-{
-    size_t used = 0;
-    *text = '\0';
-    for (int i = 0; i < m->count && used < room; ++i)
-        used += (size_t)snprintf(text + used, room - used, "%s%s %.6g", i ? ", " : "", m->at[i].name,
-                                 m->at[i].value);
-}
-
 static bool diverged(const loop *l, error *err)
 {
     char figures[400] = "none was finite";
     if (l->last_finite.count) {
         size_t used = (size_t)snprintf(figures, sizeof figures, "at step %" PRId64 ": ", l->last_finite_step);
-        figures_text(&l->last_finite, figures + used, sizeof figures - used);
+        train_metrics_text(&l->last_finite, figures + used, sizeof figures - used);
     }
     return error_set(err, ERROR_DIVERGED,
                      "loss or gradients were not finite in %" PRId64 " steps in a row, up to step %" PRId64
@@ -276,7 +269,7 @@ static bool validate(loop *l, error *err)
     if (better) l->best = m.at[0].value;
     l->waited = better ? 0 : l->waited + 1;
     char figures[300];
-    figures_text(&m, figures, sizeof figures);
+    train_metrics_text(&m, figures, sizeof figures);
     progress_line(&l->progress, "step %" PRId64 ": validation %s%s", l->step, figures,
                   better ? " (best so far)" : "");
     /* It, too, never knows more than the metrics: it may be what is left to resume from. */
@@ -285,15 +278,22 @@ static bool validate(loop *l, error *err)
 
 static bool evaluate(loop *l, error *err)
 {
-    if (!l->task->evaluate || !is_due_or_last(l, l->options->eval_every)) return true;
+    const train_task *t = l->task;
+    comm *c = l->options->comm;
+    train_metrics same = { .finite = true }; /* as rank 0's, which needs the pieces of its group */
+    if (!t->evaluate || !is_due_or_last(l, l->options->eval_every)) return true;
     times_enter(&l->times, TIMES_VALIDATE);
-    return (!leads(l) || validate(l, err)) && share_state(l, err);
+    bool ok = leads(l) ? validate(l, err) && pieces_dismiss(t->store, err)
+                       : !pieces_serves(t->store, c) ||
+                             (t->evaluate(t->self, l->step, &same, err) && pieces_serve(t->store, c, err));
+    return ok && share_state(l, err);
 }
 
 static bool draw(loop *l, error *err)
 {
     const train_task *t = l->task;
-    if (!leads(l) || !t->draw || !is_due_or_last(l, l->options->sample_every)) return true;
+    if (!leads(l) || !t->draw || store_split(t->store) || !is_due_or_last(l, l->options->sample_every))
+        return true;
     times_enter(&l->times, TIMES_SAMPLE);
     char name[64];
     snprintf(name, sizeof name, "step-%06" PRId64 ".png", l->step);
@@ -460,13 +460,14 @@ static bool open_run(loop *l, error *err)
 static bool prepare(loop *l, error *err)
 {
     comm *c = l->options->comm;
-    if (leads(l) && !open_run(l, err)) return false;
+    store *own = l->task->store;
+    if (leads(l) ? !open_run(l, err) || !pieces_dismiss(own, err) : !pieces_serve(own, c, err)) return false;
     int64_t where[3] = { l->step, l->saved, l->newest };
     if (!share_numbers(c, where, 3, err)) return false;
     l->step = l->known = where[0];
     l->saved = where[1];
     l->newest = where[2];
-    if (!share_state(l, err) || !share_store(c, l->task->store, err)) return false;
+    if (!share_state(l, err) || !share_store(c, own, err)) return false;
     if (leads(l)) return true;
     l->progress = progress_start(true, l->step, l->options->steps);
     reached(l, TRAIN_OPENED);

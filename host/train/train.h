@@ -43,6 +43,7 @@ typedef struct train_metrics {
 } train_metrics;
 void train_metrics_add(train_metrics *m, const char *name, double value, const char *format);
 void train_metrics_list(train_metrics *m, const char *name, const double *values, int count);
+void train_metrics_text(const train_metrics *m, char *text, size_t room); /* "loss 1.5, text 2" */
 
 /* What a model gives the loop.  `self` is passed back.  Functions return false with *err filled in. */
 typedef struct train_task {

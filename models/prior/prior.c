@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/prior.h"
 
+#include "host/graph/split.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -98,14 +100,15 @@ bool prior_write_places(const prior_places *p, const prior_shape *shape, error *
 
 tensor *prior_embed_text(const prior_weights *w, tensor *text)
 {
-    return op_add(op_embedding_padded(w->text_table, w->padding, text), w->text_position); /* [B,T,C] */
+    return op_add(op_embedding_padded(split_whole(w->text_table), split_whole(w->padding), text),
+                  split_whole(w->text_position)); /* [B,T,C] */
 }
 
 tensor *prior_embed_image(const prior_weights *w, const prior_places *places, tensor *image)
 {
-    const embedding_term terms[] = { { w->image_table, image },
-                                     { w->row, places->rows },
-                                     { w->column, places->columns } };
+    const embedding_term terms[] = { { split_whole(w->image_table), image },
+                                     { split_whole(w->row), places->rows },
+                                     { split_whole(w->column), places->columns } };
     return op_embedding_sum(3, terms); /* [B,N,C] */
 }
 
@@ -145,7 +148,8 @@ tensor *prior_block(graph *g, const prior_config *c, const block_weights *w, ten
     tensor *seen = nn_norm(&w->norm1, branch_off(x, w->scale[0]));
     tensor *mixed = nn_attention(&w->attention, seen, pattern, fill);
     tensor *h = add_branch(c, &w->attention.output, mixed, x, w->scale[0], random);
-    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, branch_off(h, w->scale[1])), w->up.weight, w->up.bias);
+    tensor *wide =
+        op_linear_gelu(nn_norm(&w->norm2, branch_off(h, w->scale[1])), split_whole(w->up.weight), w->up.bias);
     h = add_branch(c, &w->down, wide, h, w->scale[1], random);
     if (c->recompute) graph_recompute_end(g);
     return h;

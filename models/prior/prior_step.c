@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/prior_step.h"
 
+#include "host/train/pieces.h"
+
 static void build_loss(prior_step *s, const prior_config *c, const prior_shape *shape, bool train)
 {
     graph *g = s->graph;
@@ -37,7 +39,8 @@ static void gather(const division *d, prior_losses *l)
 
 bool prior_step_build(prior_step *s, store *st, const prior_config *c, const prior_shape *shape, error *err)
 {
-    if (!(s->graph = graph_create(st, err))) return false;
+    const training_config *t = &c->training;
+    if (!pieces_open(st, t->comm, (int)t->shards, err) || !(s->graph = graph_create(st, err))) return false;
     graph_set_half(s->graph, training_half_type(&c->training));
     store_set_trained_type(st, training_stored_type(&c->training));
     build_loss(s, c, shape, true);

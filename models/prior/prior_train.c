@@ -425,6 +425,7 @@ bool prior_train(const train_request *r, error *err)
     bool ok = request_config(r, &prior_config_table, &t.config, err) &&
               request_take_sizes(r, &prior_config_table, prior_sizes, &t.config, err) &&
               prior_config_check(&t.config, NULL, err) &&
+              training_check_shards(&t.config.training, "prior", t.config.size, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (dvae = request_path(r, "dvae", request_part(r, &dvae_kind), "--dvae", err)) &&
               set_up(&t, r, data, dvae, err) && (parts = parts_origin(&t, dvae, r, err)) &&

@@ -3,6 +3,7 @@
 #include "models/prior/start.h"
 
 #include "host/base/philox.h"
+#include "host/graph/split.h"
 #include "models/start.h"
 
 #include <math.h>
@@ -53,7 +54,8 @@ static bool write_rows(store *prior, const char *name, const prior_config *c, co
     if (!e) return true; /* tied: the embedding serves both ways */
     philox matrix = { (uint64_t)c->seed, 0, philox_stream("codebook projection") },
            noise = { (uint64_t)c->seed, 0, philox_stream(name) };
-    float *out = calloc((size_t)e->count, sizeof *out);
+    const int64_t count = split_count(prior, e);
+    float *out = calloc((size_t)count, sizeof *out);
     if (!out) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", name);
     float scale = 0.05f / sqrtf((float)d);
     for (int64_t i = 0; i < k; ++i)
@@ -61,8 +63,8 @@ static bool write_rows(store *prior, const char *name, const prior_config *c, co
             for (int64_t h = 0; h < c->size; ++h)
                 out[i * c->size + h] +=
                     rows[i * d + j] * scale * philox_normal(&matrix, (uint32_t)(j * c->size + h));
-    for (int64_t i = 0; i < e->count; ++i) out[i] += 0.01f * philox_normal(&noise, (uint32_t)i);
-    bool ok = store_write_f32(prior, e, out, err);
+    for (int64_t i = 0; i < count; ++i) out[i] += 0.01f * philox_normal(&noise, (uint32_t)i);
+    bool ok = split_write_f32(prior, e, 0, count, out, err);
     free(out);
     return ok;
 }
@@ -142,11 +144,11 @@ static bool add_rows(const start_file *o, const char *name, float *values, int64
 }
 
 /* Whether a file's tensor can become the parameter: it has its shape, or fewer rows of text. */
-static bool fits(const safetensors_tensor *t, const store_entry *e)
+static bool fits(const safetensors_tensor *t, const store_entry *e, const int64_t *dim)
 {
     bool same = t->rank == e->rank, grows = is_of_pieces(e->name) || is_of_positions(e->name);
     for (int i = 0; same && i < e->rank; ++i)
-        same = t->dim[i] == e->dim[i] || (i == 0 && grows && t->dim[i] > 0 && t->dim[i] < e->dim[i]);
+        same = t->dim[i] == dim[i] || (i == 0 && grows && t->dim[i] > 0 && t->dim[i] < dim[i]);
     return same;
 }
 
@@ -154,18 +156,20 @@ static bool start_entry(const start_file *o, store *prior, store_entry *e, error
 {
     const safetensors_tensor *t = start_parameter(o, e->name, err);
     if (!t) return false;
-    if (!fits(t, e))
+    int64_t dim[TENSOR_RANK_MAX];
+    split_sizes(prior, e, dim);
+    if (!fits(t, e, dim))
         return error_set(err, ERROR_FORMAT,
                          "'%s': tensor '%s' has %lld rows, the run's has %lld: they are of other sizes",
-                         o->path, e->name, (long long)t->dim[0], (long long)e->dim[0]);
-    int64_t size = e->count / e->dim[0];
-    float *values = calloc((size_t)e->count, sizeof *values);
+                         o->path, e->name, (long long)t->dim[0], (long long)dim[0]);
+    int64_t count = split_count(prior, e), size = count / dim[0];
+    float *values = calloc((size_t)count, sizeof *values);
     if (!values) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", e->name);
     dtype_convert(DTYPE_F32, values, t->type, t->data, t->dim[0] * size);
     bool calmer = is_logits(e->name) && meets_new_words(o);
     for (int64_t i = 0; calmer && i < t->dim[0] * size; ++i) values[i] *= CALMER;
-    bool ok = add_rows(o, e->name, values, t->dim[0], e->dim[0], size, err) &&
-              store_write_f32(prior, e, values, err);
+    bool ok = add_rows(o, e->name, values, t->dim[0], dim[0], size, err) &&
+              split_write_f32(prior, e, 0, count, values, err);
     free(values);
     return ok;
 }

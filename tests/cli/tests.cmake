@@ -54,6 +54,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
 endif()
 cli_script(ranks $<TARGET_FILE:make_pictures> $<TARGET_FILE:cl_layer> ${PROJECT_BINARY_DIR}/ranks)
 set_tests_properties(cli_ranks PROPERTIES PROCESSORS 2) # ranks wait for each other
+cli_script(shards $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/shards)
+set_tests_properties(cli_shards PROPERTIES PROCESSORS 2)
 cli_script(plan ${PROJECT_BINARY_DIR}/cli-plan)
 cli_script(eval $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/eval)
 

@@ -1,0 +1,392 @@
+/* pieces.c -- see pieces.h.
+ * SPDX-License-Identifier: MIT */
+#include "host/train/pieces.h"
+
+#include "host/ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct pieces {
+    comm *group, *across; /* across NULL: there is one group */
+    int count, place;
+} pieces;
+
+static pieces *pieces_of(const store *s)
+{
+    const split *how = store_split(s);
+    return how ? how->self : NULL;
+}
+
+comm *pieces_group(const store *s)
+{
+    const pieces *p = pieces_of(s);
+    return p ? p->group : NULL;
+}
+
+comm *pieces_alike(const store *s, const store_entry *e, comm *all)
+{
+    return split_axis(e) < 0 ? all : pieces_of(s)->across;
+}
+
+comm *pieces_across(const store *s, comm *all)
+{
+    return pieces_of(s) ? pieces_of(s)->across : all;
+}
+
+bool pieces_serves(const store *s, const comm *all)
+{
+    const pieces *p = pieces_of(s);
+    return p && comm_rank(all) > 0 && comm_rank(all) < p->count;
+}
+
+/* ---- Gathering, and the gradient's way back ---- */
+
+/* One tensor and its whole. */
+typedef struct passage {
+    const pieces *pieces;
+    device_buffer *piece, *whole;
+    int64_t piece_at, whole_at, bytes; /* bytes of the piece */
+    int64_t run;                       /* of what lies together in the whole */
+} passage;
+
+typedef struct axis_of {
+    const pieces *pieces;
+    int axis;
+} axis_of;
+
+static bool fetch(device *d, device_buffer *from, int64_t at, void *to, int64_t bytes, error *err)
+{
+    device_event *made = device_event_record(d, DEVICE_COMPUTE, err),
+                 *there = made ? device_read_begin(d, DEVICE_TRANSFER, from, at, to, bytes, made, err) : NULL;
+    bool ok = there && device_event_wait(there, err);
+    device_event_release(made);
+    device_event_release(there);
+    return ok;
+}
+
+/* Behind a fetch, for which all of the compute queue was waited for: the memory is free. */
+static bool put(device *d, device_buffer *to, int64_t at, const void *from, int64_t bytes, error *err)
+{
+    device_event *there = device_write_begin(d, DEVICE_TRANSFER, to, at, from, bytes, NULL, err);
+    bool ok = there && device_queue_wait(d, DEVICE_COMPUTE, there, err) && device_event_wait(there, err);
+    device_event_release(there);
+    return ok;
+}
+
+/* Pieces one behind the other become the whole, whose rows have a run of each; or back. */
+static void arrange(const passage *p, char *whole, char *parts, bool back)
+{
+    const int64_t rows = p->bytes / p->run;
+    for (int64_t row = 0; row < rows; ++row)
+        for (int64_t r = 0; r < p->pieces->count; ++r) {
+            char *a = whole + (row * p->pieces->count + r) * p->run, *b = parts + r * p->bytes + row * p->run;
+            memcpy(back ? b : a, back ? a : b, (size_t)p->run);
+        }
+}
+
+static int64_t *same_of_each(const pieces *p, int64_t value, error *err)
+{
+    int64_t *each = malloc((size_t)p->count * sizeof *each);
+    if (!each) return error_null(err, ERROR_MEMORY, "out of memory for %d ranks", p->count);
+    for (int r = 0; r < p->count; ++r) each[r] = value;
+    return each;
+}
+
+/* Room for the whole twice, `pieces` and `whole`, or where they are the same once. */
+static char *room_for(const passage *p, char **whole, error *err)
+{
+    const int64_t bytes = p->bytes * p->pieces->count;
+    const bool once = p->run == p->bytes;
+    char *room = malloc((size_t)bytes * (once ? 1 : 2));
+    if (!room)
+        return error_null(err, ERROR_MEMORY, "out of memory for %lld bytes of a parameter", (long long)bytes);
+    *whole = once ? room : room + bytes;
+    return room;
+}
+
+static bool gather(device *d, void *context, error *err)
+{
+    const passage *p = context;
+    const int64_t bytes = p->bytes * p->pieces->count;
+    char *whole, *room = room_for(p, &whole, err);
+    int64_t *each = room ? same_of_each(p->pieces, p->bytes, err) : NULL;
+    char *mine = room + p->pieces->place * p->bytes;
+    bool ok = each && fetch(d, p->piece, p->piece_at, mine, p->bytes, err) &&
+              comm_gather(p->pieces->group, mine, room, each, err);
+    if (ok && whole != room) arrange(p, whole, room, false);
+    ok = ok && put(d, p->whole, p->whole_at, whole, bytes, err);
+    free(each);
+    free(room);
+    return ok;
+}
+
+/* Scaled first, as a sum over parts is. */
+static bool scatter(device *d, void *context, error *err)
+{
+    const passage *p = context;
+    const int64_t count = p->bytes / (int64_t)sizeof(float), all = count * p->pieces->count;
+    const float scale = 1.0f / (float)p->pieces->count;
+    char *whole, *room = room_for(p, &whole, err);
+    int64_t *each = room ? same_of_each(p->pieces, count, err) : NULL;
+    float *values = (float *)(void *)room, *mine = each ? malloc((size_t)p->bytes) : NULL;
+    if (each && !mine) error_set(err, ERROR_MEMORY, "out of memory for %lld values", (long long)count);
+    bool ok = mine && fetch(d, p->whole, p->whole_at, whole, p->bytes * p->pieces->count, err);
+    if (ok && whole != room) arrange(p, whole, room, true);
+    for (int64_t i = 0; ok && i < all; ++i) values[i] *= scale;
+    ok = ok && comm_sum_part(p->pieces->group, values, mine, each, err) &&
+         put(d, p->piece, p->piece_at, mine, p->bytes, err);
+    free(mine);
+    free(each);
+    free(room);
+    return ok;
+}
+
+static bool add_call(const node *n, binder *b, device_call call, const tensor *piece, const tensor *whole)
+{
+    const axis_of *a = n->attributes;
+    const int64_t size = (int64_t)dtype_bytes(piece->type);
+    passage *p = malloc(sizeof *p);
+    if (!p) return error_set(binder_error(b), ERROR_MEMORY, "out of memory for what ranks gather");
+    *p = (passage){ .pieces = a->pieces, .bytes = tensor_count(piece) * size, .run = size };
+    for (int i = a->axis; i < piece->rank; ++i) p->run *= piece->dim[i];
+    p->piece = binder_buffer(b, piece, &p->piece_at);
+    p->whole = binder_buffer(b, whole, &p->whole_at);
+    p->piece_at *= size;
+    p->whole_at *= size;
+    return device_launches_add_call(binder_launches(b), n->def->name, call, p, binder_error(b));
+}
+
+static bool infer(node *n, bool to_whole)
+{
+    const axis_of *a = n->attributes;
+    int64_t dim[TENSOR_RANK_MAX];
+    memcpy(dim, n->in[0]->dim, sizeof dim);
+    dim[a->axis] = to_whole ? dim[a->axis] * a->pieces->count : dim[a->axis] / a->pieces->count;
+    return !node_output(n, n->in[0]->type, n->in[0]->rank, dim)->poison;
+}
+
+static bool scatter_infer(node *n)
+{
+    return infer(n, false);
+}
+
+static bool scatter_bind(const node *n, binder *b)
+{
+    return add_call(n, b, scatter, n->out[0], n->in[0]);
+}
+
+static const op_def op_scatter = { .name = "pieces_scatter", .infer = scatter_infer, .bind = scatter_bind };
+
+static bool gather_infer(node *n)
+{
+    return infer(n, true);
+}
+
+static bool gather_bind(const node *n, binder *b)
+{
+    return add_call(n, b, gather, n->in[0], n->out[0]);
+}
+
+static void gather_grad(node *n, tensor *const *dout, tensor **din)
+{
+    tensor *whole = op_contiguous(op_cast(dout[0], DTYPE_F32));
+    din[0] = graph_node1(n->graph, &op_scatter, 1, &whole, n->attributes, sizeof(axis_of));
+}
+
+static const op_def op_gather = {
+    .name = "pieces_gather", .infer = gather_infer, .bind = gather_bind, .grad = gather_grad
+};
+
+static tensor *append_gather(void *self, tensor *x, int axis)
+{
+    const axis_of a = { self, axis };
+    return graph_node1(x->graph, &op_gather, 1, &x, &a, sizeof a);
+}
+
+/* ---- Opening ---- */
+
+static void close_pieces(void *self)
+{
+    pieces *p = self;
+    comm_close(p->group);
+    comm_close(p->across);
+    free(p);
+}
+
+bool pieces_open(store *s, comm *c, int count, error *err)
+{
+    if (count <= 1 || store_split(s)) return true;
+    pieces *p = calloc(1, sizeof *p);
+    if (!p) return error_set(err, ERROR_MEMORY, "out of memory for groups of ranks");
+    if (!c || !comm_group(c, count, &p->group, err) || !comm_across(c, count, &p->across, err)) {
+        if (!c)
+            error_set(err, ERROR_USAGE,
+                      "one rank is no group of %d shards: use shards=1; plan takes --ranks, too", count);
+        close_pieces(p);
+        return false;
+    }
+    p->count = count;
+    p->place = comm_rank(p->group);
+    const split how = {
+        .count = count, .place = p->place, .self = p, .whole = append_gather, .close = close_pieces
+    };
+    store_set_split(s, &how);
+    store_set_ranks(s, comm_count(p->across));
+    return true;
+}
+
+/* ---- Wholes, between steps ---- */
+
+typedef enum wish { DISMISS, READ, WRITE } wish;
+
+/* What rank 0 asks of its group. */
+typedef struct request {
+    int64_t what, entry, first, count;
+} request;
+
+static bool ask(store *s, wish what, const store_entry *e, int64_t first, int64_t count, error *err)
+{
+    request r = { what, 0, first, count };
+    while (e && store_at(s, (int)r.entry) != e) ++r.entry;
+    return comm_broadcast(pieces_group(s), &r, sizeof r, 0, err);
+}
+
+static void *room_of(int64_t bytes, const store_entry *e, error *err)
+{
+    void *room = malloc((size_t)bytes + 1);
+    if (!room) return error_null(err, ERROR_MEMORY, "out of memory for values of '%s'", e->name);
+    return room;
+}
+
+/* Bytes of each rank's part of a range. */
+static void parts_of(const store *s, const store_entry *e, int64_t first, int64_t count, int64_t *bytes)
+{
+    for (int r = 0; r < store_split(s)->count; ++r)
+        bytes[r] = (split_before(s, e, r, first + count) - split_before(s, e, r, first)) *
+                   (int64_t)dtype_bytes(e->type);
+}
+
+/* From pieces' parts, one behind the other, to the whole's range. */
+static void merge(const store *s, const store_entry *e, int64_t first, int64_t count, const char *parts,
+                  const int64_t *bytes, char *values)
+{
+    const int64_t size = (int64_t)dtype_bytes(e->type), run = split_run(e);
+    for (int r = 0; r < store_split(s)->count; parts += bytes[r++]) {
+        const char *from = parts;
+        for (int64_t at = first; at < first + count;) {
+            const int64_t end = (at / run + 1) * run < first + count ? (at / run + 1) * run : first + count;
+            if (at / run % store_split(s)->count == r) {
+                memcpy(values + (at - first) * size, from, (size_t)((end - at) * size));
+                from += (end - at) * size;
+            }
+            at = end;
+        }
+    }
+}
+
+/* All of the group at once; `values` on rank 0. */
+static bool read_together(store *s, const store_entry *e, int64_t first, int64_t count, void *values,
+                          error *err)
+{
+    const pieces *p = pieces_of(s);
+    const int64_t size = (int64_t)dtype_bytes(e->type), local = split_before(s, e, p->place, first);
+    int64_t *bytes = same_of_each(p, 0, err);
+    char *parts = bytes ? room_of(count * size, e, err) : NULL, *mine = parts;
+    bool ok = parts != NULL;
+    if (ok) parts_of(s, e, first, count, bytes);
+    for (int r = 0; ok && r < p->place; ++r) mine += bytes[r];
+    ok = ok && store_read_part(s, e, local, bytes[p->place] / size, mine, err) &&
+         comm_gather(p->group, mine, parts, bytes, err);
+    if (ok && values) merge(s, e, first, count, parts, bytes, values);
+    free(parts);
+    free(bytes);
+    return ok;
+}
+
+/* The same; `values` are rank 0's, of the entry's type. */
+static bool write_together(store *s, store_entry *e, int64_t first, int64_t count, void *values, error *err)
+{
+    const pieces *p = pieces_of(s);
+    const int64_t size = (int64_t)dtype_bytes(e->type), local = split_before(s, e, p->place, first),
+                  own = split_before(s, e, p->place, first + count) - local, run = split_run(e);
+    char *mine = room_of(own * size, e, err);
+    bool ok = mine && comm_broadcast(p->group, values, count * size, 0, err);
+    for (int64_t i = 0, now; ok && i < own; i += now) {
+        now = run - (local + i) % run < own - i ? run - (local + i) % run : own - i;
+        memcpy(mine + i * size, (const char *)values + (split_index(s, e, local + i) - first) * size,
+               (size_t)(now * size));
+    }
+    ok = ok && store_write_part(s, e, local, own, mine, err);
+    free(mine);
+    return ok;
+}
+
+bool pieces_read(store *s, const store_entry *e, int64_t first, int64_t count, void *values, error *err)
+{
+    if (split_axis(e) < 0) return store_read_part(s, e, first, count, values, err);
+    return ask(s, READ, e, first, count, err) && read_together(s, e, first, count, values, err);
+}
+
+bool pieces_read_f32(store *s, const store_entry *e, int64_t first, int64_t count, float *values, error *err)
+{
+    if (split_axis(e) < 0) return store_read_part_f32(s, e, first, count, values, err);
+    void *stored = room_of(count * (int64_t)dtype_bytes(e->type), e, err);
+    bool ok = stored && pieces_read(s, e, first, count, stored, err);
+    if (ok) dtype_convert(DTYPE_F32, values, e->type, stored, count);
+    free(stored);
+    return ok;
+}
+
+bool pieces_write(store *s, store_entry *e, int64_t first, int64_t count, const void *values, error *err)
+{
+    if (split_axis(e) < 0) return store_write_part(s, e, first, count, values, err);
+    const int64_t size = (int64_t)dtype_bytes(e->type);
+    for (int64_t done = 0, now; done < count; done += now) {
+        now = count - done < STORE_PIECE ? count - done : STORE_PIECE;
+        void *sent = room_of(now * size, e, err);
+        if (sent) memcpy(sent, (const char *)values + done * size, (size_t)(now * size));
+        bool ok = sent && ask(s, WRITE, e, first + done, now, err) &&
+                  write_together(s, e, first + done, now, sent, err);
+        free(sent);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+bool pieces_write_f32(store *s, store_entry *e, int64_t first, int64_t count, const float *values, error *err)
+{
+    if (split_axis(e) < 0) return store_write_part_f32(s, e, first, count, values, err);
+    void *stored = room_of(count * (int64_t)dtype_bytes(e->type), e, err);
+    if (stored) dtype_convert(e->type, stored, DTYPE_F32, values, count);
+    bool ok = stored && pieces_write(s, e, first, count, stored, err);
+    free(stored);
+    return ok;
+}
+
+static bool take(store *s, const request *r, error *err)
+{
+    store_entry *e = store_at(s, (int)r->entry);
+    void *values = room_of(r->count * (int64_t)dtype_bytes(e->type), e, err);
+    bool ok = values && write_together(s, e, r->first, r->count, values, err);
+    free(values);
+    return ok;
+}
+
+bool pieces_serve(store *s, const comm *all, error *err)
+{
+    while (pieces_serves(s, all)) {
+        request r = { 0 };
+        if (!comm_broadcast(pieces_group(s), &r, sizeof r, 0, err)) return false;
+        if (r.what == DISMISS) return true;
+        if (!(r.what == READ ? read_together(s, store_at(s, (int)r.entry), r.first, r.count, NULL, err)
+                             : take(s, &r, err)))
+            return false;
+    }
+    return true;
+}
+
+bool pieces_dismiss(store *s, error *err)
+{
+    return !pieces_of(s) || ask(s, DISMISS, NULL, 0, 0, err);
+}
