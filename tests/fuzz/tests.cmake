@@ -10,6 +10,7 @@ file(GLOB FUZZED CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/base/*.c ${PROJECT
     ${PROJECT_SOURCE_DIR}/data/*.cc ${PROJECT_SOURCE_DIR}/host/device/*.c)
 list(FILTER FUZZED EXCLUDE REGEX "/data/(emoji|debian)") # read what Debian ships, and are half of the room
 list(APPEND FUZZED ${PROJECT_SOURCE_DIR}/host/graph/store.c ${PROJECT_SOURCE_DIR}/host/train/checkpoint.c
+    ${PROJECT_SOURCE_DIR}/host/graph/split.c
     ${PROJECT_SOURCE_DIR}/host/train/run.c ${PROJECT_SOURCE_DIR}/host/train/rotate.c ${PROJECT_SOURCE_DIR}/app/cli/labels.c
     ${CMAKE_CURRENT_SOURCE_DIR}/device/host_device.c
     ${FUZZ_HERE}/fuzz.c ${FUZZ_HERE}/sets.c ${FUZZ_HERE}/small_store.c)

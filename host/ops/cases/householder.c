@@ -42,14 +42,20 @@ static void orthonormal(double *a, int64_t r, int64_t n, double *q)
 static void reference(const op_case *c, const op_array *in, op_array *out)
 {
     const int64_t n = in[0].last, r = in[0].dim[in[0].rank - 2];
-    double *a = malloc((size_t)(r * n) * sizeof *a);
-    if (!a) abort();
+    double *a = malloc((size_t)(r * n) * sizeof *a), *q = malloc((size_t)(r * n) * sizeof *q);
+    if (!a || !q) abort();
     for (int64_t first = 0; first < in[0].rows; first += r) {
         if (first + r <= out[0].from || first >= out[0].to) continue;
         for (int64_t i = 0; i < r * n; ++i)
             a[i] = c->reals[0] * in[0].v[first * n + i] + (i % n == i / n ? c->reals[1] : 0);
-        orthonormal(a, r, n, out[0].v + first * n);
+        for (int64_t i = 0; i < r * n; ++i) q[i] = 0;
+        orthonormal(a, r, n, q);
+        for (int64_t k = 0; k < r; ++k) {
+            if (first + k < out[0].from || first + k >= out[0].to) continue;
+            for (int64_t i = 0; i < n; ++i) out[0].v[(first + k) * n + i] = q[k * n + i];
+        }
     }
+    free(q);
     free(a);
 }
 
