@@ -67,14 +67,3 @@ bool split_write_f32(store *s, store_entry *e, int64_t first, int64_t count, con
     free(mine);
     return ok;
 }
-
-tensor *split_whole(tensor *x)
-{
-    if (!x || x->poison) return x;
-    const split *how = store_split(graph_store(x->graph));
-    if (!how) return x;
-    const tensor *of = x->from && x->from->in_count == 1 ? x->from->in[0] : x;
-    const store_entry *e = graph_entry_of(of);
-    if (!e || split_axis(e) < 0 || !tensor_same_shape(of, x)) return x;
-    return how->whole(how->self, x, split_axis(e));
-}

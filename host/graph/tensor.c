@@ -1,6 +1,7 @@
-/* tensor.c -- questions about shapes.
+/* tensor.c -- questions about shapes, and the whole of what a rank has a piece of.
  * SPDX-License-Identifier: MIT */
 #include "host/graph/internal.h"
+#include "host/graph/split.h"
 
 #include <stdio.h>
 
@@ -57,4 +58,15 @@ const char *tensor_shape_text(const tensor *t)
     snprintf(text + used, sizeof text - (size_t)used, "]");
     const char *kept = arena_strdup(t->graph->arena, text);
     return kept ? kept : "[?]";
+}
+
+tensor *split_whole(tensor *x)
+{
+    if (!x || x->poison) return x;
+    const split *how = store_split(graph_store(x->graph));
+    if (!how) return x;
+    const tensor *of = x->from && x->from->in_count == 1 ? x->from->in[0] : x;
+    const store_entry *e = graph_entry_of(of);
+    if (!e || split_axis(e) < 0 || !tensor_same_shape(of, x)) return x;
+    return how->whole(how->self, x, split_axis(e));
 }
