@@ -58,6 +58,9 @@ void householder_reflect(TENSOR_OUT(WORK_STORE, work), const int rows, const int
     }
     const float norm = sqrt(reduce_sum(vector_sum(squares) + square, scratch));
     const float dot = reduce_sum(vector_sum(products) + product, scratch);
+#if LANES > 1
+    barrier(CLK_GLOBAL_MEM_FENCE); /* all have read y[0] before one writes it */
+#endif
     /* v is x, with x0 moved away from zero by the norm; a row of zeros is left as it is.  What is not finite
      * must show in the result: 2 / infinity would hide it. */
     const float more = x0 < 0.0f ? -norm : norm, size = 2.0f * norm * (norm + fabs(x0));
