@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/alike.h"
 
+#include "host/base/file.h"
 #include "host/device/device.h"
 #include "host/train/share.h"
 
@@ -27,9 +28,7 @@ static char *facts(const char *commit, const char *config, const json_t *provena
         if (hash && strlen(hash) == HASH) fprintf(out, "hash of %s = %s\n", key, hash);
     }
     fputs(config, out);
-    if (fclose(out) == 0) return text;
-    free(text);
-    return NULL;
+    return file_stream_text(out, &text);
 }
 
 static size_t line_length(const char *line)

@@ -357,7 +357,7 @@ char *config_format(const config_table *table, const void *config)
         print_value(out, &table->fields[i], config);
         fputc('\n', out);
     }
-    return fclose(out) == 0 ? text : (free(text), NULL);
+    return file_stream_text(out, &text);
 }
 
 char *config_value(const config_field *f, const void *config)
@@ -367,7 +367,7 @@ char *config_value(const config_field *f, const void *config)
     FILE *out = open_memstream(&text, &size);
     if (!out) return NULL;
     print_value(out, f, config);
-    return fclose(out) == 0 ? text : (free(text), NULL);
+    return file_stream_text(out, &text);
 }
 
 static size_t value_size(const config_field *f)
@@ -408,7 +408,7 @@ char *config_help(const config_table *table)
             fprintf(out, " (%s)", f->choices);
         fputc('\n', out);
     }
-    return fclose(out) == 0 ? text : (free(text), NULL);
+    return file_stream_text(out, &text);
 }
 
 const config_field *config_find(const config_table *table, const char *key)

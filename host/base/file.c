@@ -364,3 +364,11 @@ char *file_join(const char *folder, const char *name)
     snprintf(path, room, "%s%s%s", folder, slash ? "/" : "", name);
     return path;
 }
+
+char *file_stream_text(FILE *stream, char **text)
+{
+    bool whole = !ferror(stream) && fflush(stream) == 0;
+    if (fclose(stream) == 0 && whole) return *text;
+    free(*text);
+    return NULL;
+}

@@ -48,6 +48,10 @@ bool file_check_folder(const char *path, error *err);
  * there is no home.  The folder is made with mode 0700.  To be freed. */
 char *file_cache_folder(void);
 
+/* Closes a stream of open_memstream: its text, to be freed, or NULL where memory ran out on the way, which
+ * closing alone does not tell. */
+char *file_stream_text(FILE *stream, char **text);
+
 /* "a/b" joined; to be freed.  NULL when memory is out. */
 char *file_join(const char *folder, const char *name);
 

@@ -1,5 +1,6 @@
 /* profile.c -- milliseconds by label, as the backend times launches, and a table of them.
  * SPDX-License-Identifier: MIT */
+#include "host/base/file.h"
 #include "host/device/backend.h"
 
 #include <stdio.h>
@@ -95,7 +96,8 @@ char *device_profile_report(device *d, error *err)
                 p->milliseconds > 0 ? 100 * r->milliseconds / p->milliseconds : 0.0);
     }
     fprintf(out, "%-*s %9lld %11.3f %6.1f%%\n", width, "total", (long long)launches, p->milliseconds, 100.0);
-    bool ok = fclose(out) == 0;
+    text = file_stream_text(out, &text);
+    bool ok = text != NULL;
     profile_destroy(p);
     d->profile = NULL;
     if (ok)

@@ -397,7 +397,5 @@ char *run_metrics_line(const char *kind, int64_t step, const train_metrics *m)
     }
     if (!m->finite) fputs(",\"skipped\":true", out);
     fputs("}\n", out);
-    if (fclose(out) == 0) return text;
-    free(text);
-    return NULL;
+    return file_stream_text(out, &text);
 }
