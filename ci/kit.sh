@@ -19,7 +19,7 @@ KIT_SHARED='^lib(stdc\+\+|gcc_s|z|zstd|lzma|bz2|lz4|xml2|expat|X11|Xext|Xrender|
 KIT_LIBC="ld-linux-x86-64 libc libm libdl libpthread librt libutil libresolv libanl libmvec libnss_files libnss_dns libnss_compat"
 # Of these, what every version has.
 KIT_EARLY="libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1 libresolv.so.2 libgcc_s.so.1 libstdc++.so.6"
-KIT_RPATH='$ORIGIN/../work/lib'
+KIT_RPATH='$ORIGIN/../made/lib'
 
 # kit_list BUILD: the device tests that are a program without arguments, and whether they keep what they compile.
 kit_list() {

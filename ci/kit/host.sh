@@ -1,6 +1,6 @@
 # host.sh -- this machine, and which C library and libraries the kit's programs run with.  Read by parts.sh.
 # A driver was built against the host's libraries, the programs against the kit's; of each the newer one serves both.
-# So work/lib is made of links, and the loader that fits that C library is written into the programs.
+# So made/lib is made of links, and the loader that fits that C library is written into the programs.
 # SPDX-License-Identifier: MIT
 
 # version_of LIBC: such as 2.36, read from the file, which is not run.

@@ -45,7 +45,7 @@ whole --minutes "$MINUTES" 1 600
 
 # Programs of the host are found as before; this script's own tools are busybox's, which are the same everywhere.
 HOST_PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
-WORK=$KIT/work
+WORK=$KIT/made
 BOX=$KIT/tools/busybox
 "$BOX" mkdir -p "$WORK/tools" 2>/dev/null && "$BOX" touch "$WORK/running" 2>/dev/null ||
     refuse "$KIT cannot be written; unpack the kit where you may write"

@@ -6,18 +6,19 @@
 
 #include <stdlib.h>
 
-/* The gradients of one node, which are on their way at the same time. */
+/* The tensors of one node, which are on their way at the same time. */
 typedef struct group {
     exchange exchange;
     const store_entry *of[NODE_OUTPUTS_MAX];
 } group;
 
-/* One gradient, from one buffer through the host into another. */
+/* One tensor, from one buffer through the host into another. */
 typedef struct passage {
     device_buffer *from, *to;
     int64_t from_bytes, to_bytes; /* where it begins */
+    dtype type;
     int64_t count;
-    float *values;
+    void *values;
     device_event *arrived, *left;
 } passage;
 
@@ -29,14 +30,16 @@ typedef struct trip {
 
 static int64_t bytes_of(const passage *p)
 {
-    return p->count * (int64_t)sizeof *p->values;
+    return p->count * (int64_t)dtype_bytes(p->type);
 }
 
 /* Once the compute queue has made it. */
 static bool fetch(device *d, passage *p, device_event *made, const store_entry *of, error *err)
 {
     p->values = malloc((size_t)bytes_of(p));
-    if (!p->values) return error_set(err, ERROR_MEMORY, "out of memory for the gradient of '%s'", of->name);
+    if (!p->values)
+        return error_set(err, ERROR_MEMORY, "out of memory for what passes through the host%s%s",
+                         of ? " of " : "", of ? of->name : "");
     p->arrived =
         device_read_begin(d, DEVICE_TRANSFER, p->from, p->from_bytes, p->values, bytes_of(p), made, err);
     return p->arrived != NULL;
@@ -45,7 +48,7 @@ static bool fetch(device *d, passage *p, device_event *made, const store_entry *
 static bool change(device *d, passage *p, const trip *t, const store_entry *of, error *err)
 {
     if (!device_event_wait(p->arrived, err) ||
-        !t->group.exchange.change(t->group.exchange.self, of, p->values, p->count, err))
+        !t->group.exchange.change(t->group.exchange.self, of, p->type, p->values, p->count, err))
         return false;
     p->left = device_write_begin(d, DEVICE_TRANSFER, p->to, p->to_bytes, p->values, bytes_of(p), NULL, err);
     return p->left && device_queue_wait(d, DEVICE_COMPUTE, p->left, err);
@@ -76,27 +79,30 @@ static bool travel(device *d, void *context, error *err)
     return ok;
 }
 
-/* Not in place: what two parameters have in common is one tensor, and passes once for each. */
+/* Not in place: what two parameters have in common is one tensor, and passes once for each; and what a rank
+ * has sent may still be wanted. */
 static bool infer(node *n)
 {
     for (int i = 0; i < n->in_count; ++i)
-        if (node_output(n, DTYPE_F32, n->in[i]->rank, n->in[i]->dim)->poison) return false;
+        if (node_output(n, n->in[i]->type, n->in[i]->rank, n->in[i]->dim)->poison) return false;
     return true;
 }
 
 static bool bind(const node *n, binder *b)
 {
     trip *t = calloc(1, sizeof *t);
-    if (!t) return error_set(binder_error(b), ERROR_MEMORY, "out of memory for the exchange of gradients");
+    if (!t) return error_set(binder_error(b), ERROR_MEMORY, "out of memory for what passes through the host");
     t->group = *(const group *)n->attributes;
     t->count = n->in_count;
     for (int i = 0; i < n->in_count; ++i) {
         passage *p = &t->passages[i];
+        const int64_t bytes = (int64_t)dtype_bytes(n->in[i]->type);
         int64_t from, to;
         p->from = binder_buffer(b, n->in[i], &from);
         p->to = binder_buffer(b, n->out[i], &to);
-        p->from_bytes = from * (int64_t)sizeof(float);
-        p->to_bytes = to * (int64_t)sizeof(float);
+        p->from_bytes = from * bytes;
+        p->to_bytes = to * bytes;
+        p->type = n->in[i]->type;
         p->count = tensor_count(n->in[i]);
     }
     return device_launches_add_call(binder_launches(b), n->name, travel, t, binder_error(b));
@@ -104,17 +110,17 @@ static bool bind(const node *n, binder *b)
 
 static const op_def op_exchange = { .name = "exchange", .infer = infer, .bind = bind };
 
-void exchange_append(const exchange *x, graph *g, int count, const store_entry *const *of, tensor **gradients)
+void exchange_append(const exchange *x, graph *g, int count, const store_entry *const *of, tensor **tensors)
 {
     for (int first = 0; first < count; first += NODE_OUTPUTS_MAX) {
         group together = { .exchange = *x };
         tensor *in[NODE_OUTPUTS_MAX];
         int size = count - first < NODE_OUTPUTS_MAX ? count - first : NODE_OUTPUTS_MAX;
         for (int i = 0; i < size; ++i) {
-            in[i] = op_contiguous(op_cast(gradients[first + i], DTYPE_F32));
-            together.of[i] = of[first + i];
+            in[i] = op_contiguous(tensors[first + i]);
+            together.of[i] = of ? of[first + i] : NULL;
         }
         node *n = graph_node(g, &op_exchange, size, in, &together, sizeof together);
-        for (int i = 0; i < size; ++i) gradients[first + i] = n ? n->out[i] : graph_poison(g);
+        for (int i = 0; i < size; ++i) tensors[first + i] = n ? n->out[i] : graph_poison(g);
     }
 }

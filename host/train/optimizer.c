@@ -275,7 +275,7 @@ static void pass_through(const exchange *x, graph *g, update *updates, int count
     if (!of || !gradients) return;
     for (int i = 0; i < count; ++i) {
         of[i] = updates[i].entry;
-        gradients[i] = updates[i].gradient;
+        gradients[i] = op_cast(updates[i].gradient, DTYPE_F32);
     }
     exchange_append(x, g, count, of, gradients);
     for (int i = 0; i < count; ++i) updates[i].gradient = gradients[i];

@@ -4,6 +4,7 @@
 #ifndef DALLE_CL_TESTS_API_UNCLIP_MODEL_H
 #define DALLE_CL_TESTS_API_UNCLIP_MODEL_H
 
+#include "app/api/dalle.h"
 #include "tests/models/drawings.h"
 
 enum { UNCLIP_SIDE = 16, UNCLIP_SMALL = 8 };
@@ -20,6 +21,18 @@ static UNUSED bool train_with(const char *kind, const char *data, const char *cl
                         .quiet = true };
     while (sets && sets[r.set_count]) ++r.set_count;
     return kinds_find(kind)->train(&r, err);
+}
+
+/* Two pictures of a mixture between two drawings, which are put into rgb. */
+static UNUSED dalle_change two_mixed(uint8_t rgb[2][DRAWING_BYTES])
+{
+    dalle_change c = DALLE_CHANGE_DEFAULTS;
+    for (int i = 0; i < 2; ++i) drawing_pixels(5 * i, rgb[i]);
+    c.rgb = rgb[0];
+    c.other_rgb = rgb[1];
+    c.side = c.other_side = DRAWING_SIDE;
+    c.count = 2;
+    return c;
 }
 
 /* base/data.tar, the runs base/clip, base/embed, base/decoder, base/up, and base/model of all, base/bare

@@ -4,15 +4,7 @@
 # or stands still, ends all of them with a line that names it, and the run goes on.
 # SPDX-License-Identifier: MIT
 program=$1 make=$2 layer=$3 folder=$4
-rm -rf "$folder" && mkdir -p "$folder/scratch" && cd "$folder" || exit 1
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "$1"; echo "--- said:"; tail -n 40 said; exit 1; }
-"$program" devices >said 2>&1 || skip "no device"
-command -v mpirun >said || skip "there is no mpirun"
-export POCL_MAX_PTHREAD_COUNT=1 OMPI_MCA_btl_base_warn_component_unused=0
-mpi() { n=$1; shift; TMPDIR=$folder/scratch timeout 120 mpirun --allow-run-as-root --oversubscribe -n "$n" "$@"; }
-mpi 1 true >said 2>&1 || skip "mpirun starts nothing here"
-"$make" mine 8 || exit 1
+. "$(dirname "$0")/ranks.inc.sh"
 
 common="-q -s batch=8 -s steps=6 -s log_every=1 -s save_every=4 -s eval_every=2 -s sample_every=0"
 ranks() { n=$1 kind=$2; shift 2; mpi "$n" "$program" train "$kind" $common --share-device "$@" >said 2>&1; }

@@ -3,15 +3,7 @@
 # train what one rank does, but for rounding; their run goes on with as many bit for bit, and with others.
 # SPDX-License-Identifier: MIT
 program=$1 make=$2 folder=$3
-rm -rf "$folder" && mkdir -p "$folder/scratch" && cd "$folder" || exit 1
-skip() { echo "skipped: $1"; exit 77; }
-fail() { echo "$1"; echo "--- said:"; tail -n 40 said; exit 1; }
-"$program" devices >said 2>&1 || skip "no device"
-command -v mpirun >said || skip "there is no mpirun"
-export POCL_MAX_PTHREAD_COUNT=1 OMPI_MCA_btl_base_warn_component_unused=0
-mpi() { n=$1; shift; TMPDIR=$folder/scratch timeout 120 mpirun --allow-run-as-root --oversubscribe -n "$n" "$@"; }
-mpi 1 true >said 2>&1 || skip "mpirun starts nothing here"
-"$make" mine 8 || exit 1
+. "$(dirname "$0")/ranks.inc.sh"
 
 steps="-s batch=8 -s log_every=1 -s save_every=4 -s eval_every=2 -s sample_every=0"
 new() { echo "prior $steps -s steps=${2:-6} --preset tiny --data mine --dvae d --run $1"; }

@@ -45,12 +45,7 @@ static dalle_pictures *draw(dalle_model *m, dalle_error *failure)
 static dalle_pictures *mix(dalle_model *m, dalle_error *failure)
 {
     uint8_t rgb[2][DRAWING_BYTES];
-    dalle_change c = DALLE_CHANGE_DEFAULTS;
-    for (int i = 0; i < 2; ++i) drawing_pixels(5 * i, rgb[i]);
-    c.rgb = rgb[0];
-    c.other_rgb = rgb[1];
-    c.side = c.other_side = DRAWING_SIDE;
-    c.count = 2;
+    dalle_change c = two_mixed(rgb);
     return dalle_mix(m, &c, failure);
 }
 

@@ -17,7 +17,7 @@ unshare -m true 2>/dev/null || { echo "skipped: no right to make a namespace (ro
 rm -rf "$folder"
 mkdir -p "$root/bin" "$root/etc/OpenCL/vendors" "$root/tmp" "$root/proc" "$root/dev" "$root/sys" "$root/lib64"
 cp -R "$kit" "$root/kit"
-rm -rf "$root/kit/work"
+rm -rf "$root/kit/made"
 cp "$kit/tools/busybox" "$root/bin/sh"
 
 # take FILE: into the root at the same place, and the libraries that it names.

@@ -117,10 +117,10 @@ static inline bool regression_load(void *self, const json_t *state, error *err)
     return true;
 }
 
-static inline bool regression_exchange(void *self, const store_entry *of, float *gradient, int64_t count,
-                                       error *err)
+static inline bool regression_exchange(void *self, const store_entry *of, dtype type, void *gradient,
+                                       int64_t count, error *err)
 {
-    (void)self, (void)of, (void)gradient, (void)count, (void)err;
+    (void)self, (void)of, (void)type, (void)gradient, (void)count, (void)err;
     return true;
 }
 

@@ -72,9 +72,11 @@ static void steps(fixture *f)
         if (!step(f, i, &err)) fail_msg("%s", err.message);
 }
 
-static bool leave(void *self, const store_entry *of, float *gradient, int64_t count, error *err)
+static bool leave(void *self, const store_entry *of, dtype type, void *values, int64_t count, error *err)
 {
     fixture *f = self;
+    const float *gradient = values;
+    assert_int_equal(type, DTYPE_F32);
     size_t used = strlen(f->names);
     assert_int_equal(count, of->count);
     if (f->handed == f->fail_at) return error_set(err, ERROR_IO, "rank 3 does not answer");
@@ -83,16 +85,17 @@ static bool leave(void *self, const store_entry *of, float *gradient, int64_t co
     return true;
 }
 
-static bool forget(void *self, const store_entry *of, float *gradient, int64_t count, error *err)
+static bool forget(void *self, const store_entry *of, dtype type, void *values, int64_t count, error *err)
 {
-    memset(gradient, 0, (size_t)count * sizeof *gradient);
-    return leave(self, of, gradient, count, err);
+    memset(values, 0, (size_t)count * sizeof(float));
+    return leave(self, of, type, values, count, err);
 }
 
-static bool double_one(void *self, const store_entry *of, float *gradient, int64_t count, error *err)
+static bool double_one(void *self, const store_entry *of, dtype type, void *values, int64_t count, error *err)
 {
+    float *gradient = values;
     for (int64_t i = 0; strcmp(of->name, "q.a") == 0 && i < count; ++i) gradient[i] *= 2;
-    return leave(self, of, gradient, count, err);
+    return leave(self, of, type, values, count, err);
 }
 
 static void read_all(fixture *f, float values[][WIDEST])
