@@ -4,6 +4,7 @@
 #include "tests/train/regression.h"
 #include "tests/train/run_compare.h"
 #include "tests/train/scratch.h"
+#include "tests/support/device_or_skip.h"
 
 typedef struct fixture {
     char base[256], folder[300], other[300];
@@ -324,13 +325,7 @@ static void test_patience(void **state)
 
 int main(void)
 {
-    error err;
-    device *d = device_open(NULL, &err);
-    if (!d) {
-        fprintf(stderr, "%s\n", err.message);
-        return 77;
-    }
-    device_close(d);
+    device_close(device_or_skip());
     fixture f = { .number = 0 };
     scratch_make(f.base);
 #define TEST(function) \

@@ -3,6 +3,7 @@
  * parts, checkpoints that another number of ranks goes on from, and what is sent.
  * SPDX-License-Identifier: MIT */
 #include "tests/train/powersgd_reference.h"
+#include "tests/support/device_or_skip.h"
 
 /* ---- Against the reference ---- */
 
@@ -318,13 +319,7 @@ static void test_what_would_expand_is_refused(void **state)
 
 int main(void)
 {
-    error err;
-    device *d = device_open(NULL, &err);
-    if (!d) {
-        fprintf(stderr, "%s\n", err.message);
-        return 77;
-    }
-    device_close(d);
+    device_close(device_or_skip());
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_taken),
         cmocka_unit_test(test_what_would_expand_is_refused),
