@@ -38,14 +38,24 @@ device *connect_open(const device_entry *at, error *err)
     return d;
 }
 
-void connect_close(device *d)
+/* Ends the queues, and waits for the threads that served them. */
+static void end_queues(opencl_device *o)
 {
-    opencl_device *o = opencl(d);
+    const int threads = queue_threads();
+    int ended = 0;
     for (int q = 0; q < 2; ++q)
         if (o->queue[q]) {
             clFinish(o->queue[q]);
             clReleaseCommandQueue(o->queue[q]);
+            ++ended;
         }
+    queue_threads_await(threads > ended ? threads - ended : 0);
+}
+
+void connect_close(device *d)
+{
+    opencl_device *o = opencl(d);
+    end_queues(o);
     device_buffer_destroy(o->scratch);
     helpers_destroy(o->helpers);
     program_release_all(d);

@@ -66,6 +66,12 @@ void buffer_release(device_buffer *b);
 /* queue.c */
 bool queue_create(device *d, device_queue q, bool timed, error *err);
 bool queue_timing(device *d, bool on, error *err);
+/* How many threads of this process serve queues of rusticl, on Linux; elsewhere 0.  Such a thread goes on
+ * after its queue's release has returned, freeing what the process's end tears down at the same time: of
+ * programs that closed their device last, one in some fifteen died with "double free or corruption" (Mesa
+ * 22.3). */
+int queue_threads(void);
+void queue_threads_await(int left); /* until no more than these are left, two seconds at most */
 bool queue_write(device *d, device_buffer *to, int64_t offset, const void *from, int64_t bytes, error *err);
 bool queue_read(device *d, const device_buffer *from, int64_t offset, void *to, int64_t bytes, error *err);
 bool queue_fill(device *d, device_buffer *b, int64_t offset, int64_t bytes, uint32_t pattern, error *err);
