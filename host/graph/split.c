@@ -43,13 +43,18 @@ int64_t split_index(const store *s, const store_entry *e, int64_t local)
     return (local / run * pieces_of(s, e) + store_split(s)->place) * run + local % run;
 }
 
+int64_t split_stretch(const store_entry *e, int64_t local, int64_t count)
+{
+    const int64_t left = split_axis(e) < 0 ? count : split_run(e) - local % split_run(e);
+    return left < count ? left : count;
+}
+
 /* Those of `values`, which begin with the whole's element `first`, that belong to the piece. */
 static void pick(const store *s, const store_entry *e, int64_t first, int64_t local, int64_t count,
                  const float *values, float *own)
 {
-    const int64_t run = split_run(e);
     for (int64_t i = 0, now; i < count; i += now) {
-        now = run - (local + i) % run < count - i ? run - (local + i) % run : count - i;
+        now = split_stretch(e, local + i, count - i);
         memcpy(own + i, values + split_index(s, e, local + i) - first, (size_t)now * sizeof *own);
     }
 }

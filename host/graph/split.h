@@ -33,6 +33,8 @@ int64_t split_before(const store *s, const store_entry *e, int place, int64_t in
 int64_t split_run(const store_entry *e);
 /* Where the piece's element `local` is in the whole. */
 int64_t split_index(const store *s, const store_entry *e, int64_t local);
+/* How many of the piece's `count` elements from `local` on follow one another in the whole, too. */
+int64_t split_stretch(const store_entry *e, int64_t local, int64_t count);
 /* Writes what belongs to the piece of the whole's elements first .. first + count - 1. */
 bool split_write_f32(store *s, store_entry *e, int64_t first, int64_t count, const float *values, error *err);
 

@@ -254,6 +254,19 @@ static void *piece_room(const store_entry *e, int64_t count, size_t bytes, error
                       e->name);
 }
 
+/* Element i of the whole draws the i-th number, however the whole is split. */
+static void draw(const store *s, const store_entry *e, const philox *p, int64_t first, int64_t count,
+                 float *values)
+{
+    for (int64_t i = 0, now; i < count; i += now) {
+        now = split_stretch(e, first + i, count - i);
+        const int64_t index = split_index(s, e, first + i);
+        for (int64_t k = 0; k < now; ++k)
+            values[i + k] =
+                e->init == STORE_ONES ? 1.0f : e->deviation * philox_normal(p, (uint32_t)(index + k));
+    }
+}
+
 static bool initialise(store *s, store_entry *e, uint64_t seed, error *err)
 {
     int64_t bytes = padded_bytes(e);
@@ -265,10 +278,7 @@ static bool initialise(store *s, store_entry *e, uint64_t seed, error *err)
     philox p = { .seed = seed, .step = 0, .stream = philox_stream(e->name) };
     for (int64_t first = 0, now; ok && first < e->count; first += now) {
         now = piece(e->count - first);
-        for (int64_t i = 0; i < now; ++i)
-            values[i] = e->init == STORE_ONES
-                            ? 1.0f
-                            : e->deviation * philox_normal(&p, (uint32_t)split_index(s, e, first + i));
+        draw(s, e, &p, first, now, values);
         ok = store_write_part_f32(s, e, first, now, values, err);
     }
     free(values);

@@ -26,7 +26,7 @@ add_executable(record_kernels kernels/record.c kernels/record_dvae.c kernels/rec
     support/op_check.c ${wrappers} ${CMAKE_CURRENT_BINARY_DIR}/recorded/table.c ${objects} $<TARGET_OBJECTS:embedded>)
 target_include_directories(record_kernels PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(record_kernels PRIVATE ${DALLE_COMMON_LIBRARIES})
-target_link_options(record_kernels PRIVATE -Wl,--wrap=philox_normal,--wrap=device_set_shape)
+target_link_options(record_kernels PRIVATE -Wl,--wrap=store_create,--wrap=device_set_shape)
 
 add_test(NAME kernels_launched COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/kernels/launched.sh $<TARGET_FILE:record_kernels>)
 set_tests_properties(kernels_launched PROPERTIES LABELS kernels TIMEOUT 900)
