@@ -50,26 +50,61 @@ static bool is_run_of(const char *folder, const model_kind *k, bool *is, error *
     return false;
 }
 
-/* "runs/x/checkpoint.safetensors": that checkpoint of the run in runs/x. */
-static bool find_checkpoint(const char *path, const model_kind *k, part_files *out, error *err)
+/* The folder that a checkpoint's path names, to be freed.  NULL without an error: it ends otherwise. */
+static char *folder_of(const char *path, error *err)
 {
     const char *name = strrchr(path, '/'), *end = strrchr(path, '.');
-    bool named = end && (!name || end > name) && strcmp(end, ".safetensors") == 0, run = false;
-    char *folder = !named ? NULL : name ? strndup(path, (size_t)(name - path)) : strdup(".");
-    if (named && !folder) return error_set(err, ERROR_MEMORY, "out of memory for the folder of '%s'", path);
-    bool ok = !folder || is_run_of(folder, k, &run, err);
-    if (ok && !run)
-        ok = error_set(
-            err, ERROR_USAGE,
-            "'%s' is a file; the folder of a model or run is needed, or a checkpoint in the run of a %s",
-            path, k->title);
-    ok = ok && part_files_find(folder, k, out, err);
-    if (ok) {
-        free(out->weights);
-        out->weights = strdup(path);
-        ok = out->weights ? true : error_set(err, ERROR_MEMORY, "out of memory for the path '%s'", path);
-        if (!ok) part_files_free(out);
+    if (!end || (name && end < name) || strcmp(end, ".safetensors") != 0) return NULL;
+    char *folder = name ? strndup(path, (size_t)(name - path)) : strdup(".");
+    if (!folder) error_set(err, ERROR_MEMORY, "out of memory for the folder of '%s'", path);
+    return folder;
+}
+
+static bool find_in_folder(const char *folder, const model_kind *k, int number, part_files *out, error *err);
+
+/* Which of its kind a packed model's file is by its name, or -1. */
+static int packed_number(const char *path, const model_kind *k)
+{
+    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+    char name[PART_NAME];
+    for (int n = 0; n < kinds_most(k); ++n) {
+        const size_t length = strlen(part_name(k, n, name));
+        if (strncmp(file, name, length) == 0 && strcmp(file + length, ".safetensors") == 0) return n;
     }
+    return -1;
+}
+
+/* "runs/x/checkpoint.safetensors": that checkpoint of the run in runs/x. */
+static bool find_checkpoint(const char *path, const char *folder, const model_kind *k, part_files *out,
+                            error *err)
+{
+    bool run = false;
+    if (folder && !is_run_of(folder, k, &run, err)) return false;
+    if (!run)
+        return error_set(err, ERROR_USAGE,
+                         "'%s' is a file; the folder of a model or run is needed, or a checkpoint in the run "
+                         "of a %s, or its .safetensors in a model",
+                         path, k->title);
+    if (!find_in_folder(folder, k, 0, out, err)) return false;
+    free(out->weights);
+    out->weights = strdup(path);
+    if (out->weights) return true;
+    part_files_free(out);
+    return error_set(err, ERROR_MEMORY, "out of memory for the path '%s'", path);
+}
+
+/* A file stands for what is in its folder: "models/x/dvae.safetensors" for the dVAE of the model there. */
+static bool find_by_file(const char *path, const model_kind *k, part_files *out, error *err)
+{
+    error problem = { 0 };
+    char *folder = folder_of(path, &problem);
+    if (problem.code != ERROR_NONE) {
+        if (err) *err = problem;
+        return false;
+    }
+    const int number = packed_number(path, k);
+    const bool ok = folder && number >= 0 ? find_in_folder(folder, k, number, out, err)
+                                          : find_checkpoint(path, folder, k, out, err);
     free(folder);
     return ok;
 }
@@ -121,14 +156,9 @@ bool part_files_find(const char *folder, const model_kind *k, part_files *out, e
     return part_files_find_number(folder, k, 0, out, err);
 }
 
-bool part_files_find_number(const char *folder, const model_kind *k, int number, part_files *out, error *err)
+static bool find_in_folder(const char *folder, const model_kind *k, int number, part_files *out, error *err)
 {
     char name[PART_NAME], config[PART_NAME + 16], weights[PART_NAME + 16];
-    *out = (part_files){ .kind = k };
-    file_kind kind;
-    if (!file_look(folder, &kind, err)) return false;
-    if (kind == FILE_ABSENT) return error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
-    if (kind != FILE_FOLDER) return find_checkpoint(folder, k, out, err);
     part_name(k, number, name);
     snprintf(config, sizeof config, "%s.cfg", name);
     snprintf(weights, sizeof weights, "%s.safetensors", name);
@@ -144,6 +174,16 @@ bool part_files_find_number(const char *folder, const model_kind *k, int number,
                 : error_set(err, ERROR_USAGE,
                             "'%s' holds no trained %s: neither %s and %s, nor the run of one", folder,
                             k->title, config, weights);
+}
+
+bool part_files_find_number(const char *folder, const model_kind *k, int number, part_files *out, error *err)
+{
+    *out = (part_files){ .kind = k };
+    file_kind kind;
+    if (!file_look(folder, &kind, err)) return false;
+    if (kind == FILE_ABSENT) return error_set(err, ERROR_USAGE, "there is no folder '%s'", folder);
+    return kind == FILE_FOLDER ? find_in_folder(folder, k, number, out, err)
+                               : find_by_file(folder, k, out, err);
 }
 
 bool part_is_there(const char *folder, const model_kind *kind, error *err)

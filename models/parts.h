@@ -4,8 +4,8 @@
  * as the kind says, the second as <kind>-2 and so on,
  *     model.json  <kind>.cfg  <kind>.safetensors  and the kind's further files, such as tokenizer.model
  * or in the folder of the run that trained it (config.cfg, best.safetensors or, as the kind says,
- * checkpoint.safetensors, further files), where the averaged parameters are taken; a checkpoint file in a
- * run's folder may be named instead of the folder.
+ * checkpoint.safetensors, further files), where the averaged parameters are taken.  A file may be named
+ * instead of its folder: a run's checkpoint, or a model's <kind>.safetensors for that part alone.
  * Names: part_, pack_, text_.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PARTS_H

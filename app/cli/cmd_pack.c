@@ -210,8 +210,8 @@ const cli_command cmd_pack = {
     .example = "dalle-cl pack runs/dvae runs/prior -o models/mine",
     .text =
         "Takes each run's parameters, averaged where there are averages. Name a run's best.safetensors or\n"
-        "checkpoint.safetensors for another than is taken of it; a part of a model that is packed will do "
-        "too.",
+        "checkpoint.safetensors for another than is taken of it. A packed model may be named for its first\n"
+        "part that is still to come, as often as it has parts, or that part's .safetensors for it alone.",
     .options = options,
     .option_count = (int)(sizeof options / sizeof *options),
     .run = run_pack,

@@ -78,6 +78,12 @@ does info model && says "squeezing" && says "numbers: 24" && says "weights.*toy.
 does pack model -o again --storage f32 --json && says '"numbers":24,"toy_parameters":'
 cmp model/toy.safetensors again/toy.safetensors || fail "what is packed of a model is not the model"
 does pack run/checkpoint.safetensors -o last && says "24 numbers"
+does pack model/toy.safetensors -o named --storage f32 && cmp model/toy.safetensors named/toy.safetensors ||
+    fail "a part that is named by its file is not that part"
+does pack "$source/models/demo/clip.safetensors" -o judge && [ ! -e judge/dvae.cfg ] &&
+    cmp "$source/models/demo/clip.safetensors" judge/clip.safetensors ||
+    fail "a model's CLIP alone is not what it was"
+refuses pack "$source/models/demo/clip.cfg" -o twice && says "is a file; the folder of a model or run is needed"
 refuses pack run run -o twice && says "no trained dVAE"
 [ -f "$source/models/demo/model.json" ] || { echo "skipped the rest: models/demo is not there"; exit 0; }
 does pack "$source/models/demo" "$source/models/demo" model -o both --known-captions 0
