@@ -288,10 +288,11 @@ static json_t *about_of(const trainer *t, error *err)
     int64_t train = training_data_selection(t->data, false)->count,
             kept = training_data_selection(t->data, true)->count;
     if (training_data_selection(t->data, true) == training_data_selection(t->data, false)) kept = 0;
-    json_t *about = json_pack("{s:i, s:I, s:I, s:I, s:i, s:I}", "metrics", TIMES_FORMAT, "samples",
-                              (json_int_t)dataset_count(training_data_set(t->data)), "epoch",
-                              (json_int_t)train, "validation", (json_int_t)kept, "compute_units",
-                              d->compute_units, "device_memory", (json_int_t)d->memory_bytes);
+    json_t *about =
+        json_pack("{s:i, s:I, s:I, s:I, s:i, s:I, s:i}", "metrics", TIMES_FORMAT, "samples",
+                  (json_int_t)dataset_count(training_data_set(t->data)), "epoch", (json_int_t)train,
+                  "validation", (json_int_t)kept, "compute_units", d->compute_units, "device_memory",
+                  (json_int_t)d->memory_bytes, "ranks", comm_count(t->config->comm));
     if (t->request->commit) json_tree_put(&about, "commit", json_tree_string(t->request->commit));
     if (!about) error_set(err, ERROR_MEMORY, "out of memory for the origin of run '%s'", t->request->run);
     return about;

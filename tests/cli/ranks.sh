@@ -28,6 +28,7 @@ alike d2 d1
 alone clip $(new c1) -s accumulate=4 && trains 4 clip $(new c4) && alike c4 c1
 alone prior $(new p1) --dvae d2 -s accumulate=2 && trains 2 prior $(new p2) --dvae d2 && alike p2 p1
 [ "$(ls -d d2/checkpoint.safetensors d2/run.json d2/config.cfg | wc -l)" -eq 3 ] || fail "a run of two is no run"
+grep -q '"ranks": 2' d2/run.json || fail "run.json does not say how many ranks there were"
 ls scratch/dalle-cl-rank-* >/dev/null 2>&1 && fail "a rank leaves its scratch folder"
 
 # A run goes on with as many ranks, bit for bit, or with one.
