@@ -115,9 +115,9 @@ static void print_measured(const device_info *d)
     printf("\n     tried: one buffer of %.1f GiB, %lld KiB of local memory\n", gib(d->probed_buffer_bytes),
            (long long)(d->probed_local_bytes / 1024));
     printf(
-        "     measured: %.0f GFLOP/s multiply-add, copy %.1f GB/s (read + written), launch %.1f us, launch "
+        "     measured: %.*f GFLOP/s multiply-add, copy %.1f GB/s (read + written), launch %.1f us, launch "
         "and wait %.0f us\n",
-        d->probe_gflops, d->copy_gbs, d->launch_us, d->round_trip_us);
+        d->probe_gflops < 10 ? 2 : 0, d->probe_gflops, d->copy_gbs, d->launch_us, d->round_trip_us);
 }
 
 static void print_people(const device_info *d, const selection *chosen)
