@@ -130,8 +130,10 @@ static bool unknown_option(const cli_command *c, const char *word, error *err)
     if (near)
         return error_set(err, ERROR_USAGE, "%s: unknown option '%s'; did you mean '--%s'?", c->name, name,
                          near);
-    return error_set(err, ERROR_USAGE, "%s: unknown option '%s'; see 'dalle-cl %s --help'", c->name, name,
-                     c->name);
+    const bool takes = c->arguments && *c->arguments;
+    return error_set(err, ERROR_USAGE, "%s: unknown option '%s'%s%s%s; see 'dalle-cl %s --help'", c->name,
+                     name, takes ? "; " : "", takes ? c->arguments : "",
+                     takes ? " is given without an option" : "", c->name);
 }
 
 /* ---- Values ------------------------------------------------------------------------------------ */

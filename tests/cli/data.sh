@@ -28,6 +28,9 @@ warns "4 of 10 pictures cannot be read"
 runs 1 data info set --json
 says '"problem": "set/h.webp: cannot decode this WebP'
 runs 0 data info set --fast
+# Whoever comes from `train --data set` is told.
+runs 2 data info --data set
+warns "unknown option '--data'; SET... is given without an option"
 
 mkdir other && cp set/a.* other && cp set/a.txt other/i.txt
 printf 'GIF89a\001\000\001\000' >other/i.gif
