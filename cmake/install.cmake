@@ -1,5 +1,5 @@
 # install.cmake -- the program, the library with its header, pkg-config and CMake package files, the manual,
-# shell completion and the demo model.
+# shell completion and the demo models.
 # SPDX-License-Identifier: MIT
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -33,9 +33,11 @@ install(FILES ${PROJECT_BINARY_DIR}/dalleConfig.cmake ${PROJECT_BINARY_DIR}/dall
 install(EXPORT dalleTargets NAMESPACE dalle:: DESTINATION ${PACKAGE_FOLDER})
 
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-if(EXISTS ${PROJECT_SOURCE_DIR}/models/demo/model.json)
-    install(DIRECTORY models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/dalle-cl/models)
-endif()
+foreach(model IN ITEMS demo demo2)
+    if(EXISTS ${PROJECT_SOURCE_DIR}/models/${model}/model.json)
+        install(DIRECTORY models/${model} DESTINATION ${CMAKE_INSTALL_DATADIR}/dalle-cl/models)
+    endif()
+endforeach()
 
 if(TARGET dalle-cl)
     install(TARGETS dalle-cl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

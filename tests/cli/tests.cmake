@@ -96,3 +96,8 @@ set_tests_properties(cli_compress PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIME
 add_test(NAME cli_kills COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/kills.sh $<TARGET_FILE:toy_program> $<TARGET_FILE:cl_layer>
     $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/kills)
 set_tests_properties(cli_kills PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
+
+# What the shipped DALL-E 2 draws, told apart by its own CLIP.
+add_test(NAME cli_demo2 COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/demo2.sh $<TARGET_FILE:dalle-cl> ${PROJECT_SOURCE_DIR}
+    ${PROJECT_BINARY_DIR}/demo2)
+set_tests_properties(cli_demo2 PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
