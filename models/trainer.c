@@ -101,9 +101,39 @@ static void start_plateau(trainer *t)
 bool trainer_open_store(trainer *t, error *err)
 {
     if (t->pace) start_plateau(t);
+    t->before = device_allocated_bytes(t->device);
     t->store = store_create(t->device, err);
     if (t->store) store_set_ranks(t->store, comm_count(t->config->comm));
     return t->store != NULL;
+}
+
+bool trainer_compile(trainer *t, graph *g, const char *knob, error *err)
+{
+    graph_reserve(g, room_reserve(t->device));
+    if (!graph_compile(g, (uint64_t)t->config->seed, knob, err)) return false;
+    graph_lend(g);
+    return true;
+}
+
+/* What a step may take for all to fit.  Where all of it had its memory already, the rest is what asked for too
+ * much; and where by its plan it should have fitted, nobody knows how much was missing. */
+static int64_t room_for_step(const trainer *t, int64_t step)
+{
+    const int64_t held = device_allocated_bytes(t->device), before = t->store ? t->before : held,
+                  beside = held - before > step ? held - before - step : 0;
+    int64_t room = device_get_info(t->device)->memory_bytes, had = held + device_free_bytes(t->device);
+    room = (had < room ? had : room) - before - room_reserve(t->device);
+    if (held - before >= step) room -= beside + device_refused_bytes(t->device);
+    return step > room ? room : step - step / 4;
+}
+
+void trainer_advise(const trainer *t, const model_kind *k, const void *config, const int64_t *given,
+                    error *err)
+{
+    if (!err || err->code != ERROR_MEMORY || !t->device) return;
+    const room_step step = { k, t->device, config, given };
+    const int64_t bytes = room_bytes(&step);
+    if (bytes > 0) room_advise(&step, room_for_step(t, bytes), err);
 }
 
 void trainer_close(trainer *t)

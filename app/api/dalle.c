@@ -118,6 +118,16 @@ bool api_prepare_codec(dalle_model *m, codec_parts parts, error *err)
     return dvae_codec_prepare(m->dvae->codec, parts, err);
 }
 
+bool api_too_small(error *err)
+{
+    const size_t used = strlen(err->message);
+    snprintf(
+        err->message + used, sizeof err->message - used,
+        ". Not even one picture at a time fits: close other programs that use the device, or choose another "
+        "--device");
+    return false;
+}
+
 static bool check_coding(const dalle_model *m, const void *from, const void *to, int count, error *err)
 {
     if (!m) return api_missing("the model", err);

@@ -28,8 +28,7 @@ static bool measure(const cli_call *call, device *d, plan *p, error *err)
     workload *w = stage_open(call, d, &p->batch, err);
     bool ok = w && workload_plan(w, &p->size, err);
     const workload_size *s = &p->size;
-    p->total_bytes = s->parameter_bytes + s->moment_bytes + s->ema_bytes + s->error_bytes + s->state_bytes +
-                     s->sum_bytes + s->input_bytes + s->work_bytes;
+    p->total_bytes = workload_bytes(s);
     workload_destroy(w);
     return ok;
 }

@@ -1,0 +1,68 @@
+#!/bin/sh
+# room.sh PROGRAM MAKE_PICTURES LAYER DEMO FOLDER -- on a device that is made small (DALLE_CL_MEMORY), or whose memory others
+# hold (the layer's CL_LAYER_MEMORY): a batch that does not fit is told of before the first step, with the batch and the
+# parts that do fit, and these are right; so it is when memory runs out in the middle; drawing takes fewer at a time.
+# SPDX-License-Identifier: MIT
+program=$1 make=$2 layer=$3 demo=$4
+. "$(dirname "$0")/said.inc.sh"
+rm -rf "$5" && mkdir -p "$5" && cd "$5" || exit 1
+"$program" devices >out 2>err || { echo "skipped: no device"; exit 77; }
+"$make" mine 24 >/dev/null || { echo "no pictures"; exit 1; }
+field() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/' out; }
+
+export DALLE_CL_MEMORY=0.25/0.0625
+runs 0 plan dvae --preset tiny --json
+[ "$(field device_memory_bytes)" = 268435456 ] || failed "not a quarter of a GiB: $(field device_memory_bytes)"
+[ "$(field device_buffer_bytes)" = 67108864 ] || failed "a buffer may have $(field device_buffer_bytes) bytes"
+export DALLE_CL_MEMORY=2,5
+runs 2 plan dvae --preset tiny
+warns "DALLE_CL_MEMORY is '2,5'; it is a number of GiB"
+unset DALLE_CL_MEMORY
+
+# train STATUS KIND OPTION...: two steps with validations and sample grids.
+train() {
+    want=$1
+    shift
+    rm -rf r
+    runs "$want" train "$@" --preset tiny --data mine --run r -q -s steps=2 -s eval_every=1 -s sample_every=1 -s log_every=1
+}
+number() { sed -n "s/.*--set $1=\([0-9]*\) fits.*/\1/p" err; }
+# advice MIB KIND OPTION...: what is said of batch 96 is tried, and one more.
+advice() {
+    export DALLE_CL_MEMORY="$(awk -v m="$1" 'BEGIN { printf "%.6f/%.6f", m / 1024, m / 2048 }')"
+    shift
+    train 1 "$@" -s batch=96
+    fits=$(number batch) parts=$(number accumulate)
+    [ -n "$fits" ] && [ -n "$parts" ] || failed "$1: no advice"
+    [ ! -s r/metrics.jsonl ] || failed "$1: it began"
+    train 0 "$@" -s batch="$fits"
+    train 1 "$@" -s batch=$((fits + 1))
+    [ "$(number batch)" = "$fits" ] || failed "$1: batch $fits, then $(number batch)"
+    train 0 "$@" -s batch=96 -s accumulate="$parts"
+    unset DALLE_CL_MEMORY
+}
+advice 5 dvae
+train 0 dvae
+mv r d
+advice 10 prior --dvae d
+
+# Others hold what the driver says it has: what can be had is tried, and the advice is right.
+export OPENCL_LAYERS="$layer" CL_LAYER_MEMORY=6
+train 1 dvae -s batch=96
+warns "CL_MEM_OBJECT_ALLOCATION_FAILURE"
+fits=$(number batch)
+[ -n "$fits" ] && [ "$fits" -gt 32 ] || failed "no advice, or too small a batch: $fits"
+train 0 dvae -s batch="$fits"
+unset CL_LAYER_MEMORY
+# In the middle of a step, where nobody knows how much is missing.
+export CL_LAYER_FAIL=clEnqueueNDRangeKernel:400:-4
+runs 1 train dvae --preset tiny --data mine --run m -q -s steps=50 -s batch=32
+grep -q -- "--set batch=2[0-9] fits .*--set accumulate=2 fits with batch 32" err || failed "no advice in the middle"
+unset CL_LAYER_FAIL OPENCL_LAYERS
+
+# Drawing: sixteen at once where there is room, fewer where there is not, the same pictures.
+draw() {
+    want=$1 name=$2
+    runs "$want" generate -m "$demo" "a green heart" -n 5 --of 0 -s 1 -o "$name"
+}
+echo "what is said of memory is right"
