@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-int64_t room_reserve(const device *d)
+int64_t room_without_reserve(int64_t memory)
 {
-    return device_get_info(d)->memory_bytes / 64;
+    return memory - memory / 64;
 }
 
 /* "1.25 GiB", or a smaller unit. */

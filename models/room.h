@@ -13,8 +13,9 @@ typedef struct room_step {
     const int64_t *given;
 } room_step;
 
-/* What a training leaves free for validation, sample grids and the driver. */
-int64_t room_reserve(const device *d);
+/* Of so much memory what a training may take for its step; the rest is for validation, sample grids and the
+ * driver. */
+int64_t room_without_reserve(int64_t memory);
 /* Bytes that the step takes of the device; ROOM_NONE: one of its tensors is larger than the device's largest
  * buffer; -1: its settings make no step. */
 #define ROOM_NONE (INT64_MAX / 4)

@@ -109,7 +109,8 @@ bool trainer_open_store(trainer *t, error *err)
 
 bool trainer_compile(trainer *t, graph *g, const char *knob, error *err)
 {
-    graph_reserve(g, room_reserve(t->device));
+    const int64_t memory = device_get_info(t->device)->memory_bytes;
+    graph_reserve(g, memory - room_without_reserve(memory));
     if (!graph_compile(g, (uint64_t)t->config->seed, knob, err)) return false;
     graph_lend(g);
     return true;
@@ -119,10 +120,10 @@ bool trainer_compile(trainer *t, graph *g, const char *knob, error *err)
  * much; and where by its plan it should have fitted, nobody knows how much was missing. */
 static int64_t room_for_step(const trainer *t, int64_t step)
 {
-    const int64_t held = device_allocated_bytes(t->device), before = t->store ? t->before : held,
+    const int64_t memory = device_get_info(t->device)->memory_bytes, held = device_allocated_bytes(t->device),
+                  had = held + device_free_bytes(t->device), before = t->store ? t->before : held,
                   beside = held - before > step ? held - before - step : 0;
-    int64_t room = device_get_info(t->device)->memory_bytes, had = held + device_free_bytes(t->device);
-    room = (had < room ? had : room) - before - room_reserve(t->device);
+    int64_t room = room_without_reserve(had < memory ? had : memory) - before;
     if (held - before >= step) room -= beside + device_refused_bytes(t->device);
     return step > room ? room : step - step / 4;
 }

@@ -62,6 +62,8 @@ probe() {
     fi
     program "$(share 15)" devices.txt "$KIT/bin/dalle-cl" devices || true
     cp "$WORK/logs/devices.txt" "$RESULTS/devices.txt"
+    program "$(share 6)" instructions "$KIT/bin/kit-probe" || row skipped "instructions" "$HOW: $(last_line instructions)"
+    cut -c 1-400 "$WORK/logs/instructions" >"$RESULTS/instructions.txt"
     grep -q '"default": true' "$RESULTS/devices.json" && grep -q '"usable": true' "$RESULTS/devices.json" && return 0
     wrong devices "no usable device for '$DEVICE'"
     return 1
@@ -109,13 +111,21 @@ draw() {
 
 bench() {
     bench_end=$(($(date +%s) + $1))
-    while read -r storage seconds case; do
+    while read -r storage seconds case way; do
         remain=$((bench_end - $(date +%s)))
         [ "$remain" -ge 4 ] || { row skipped "bench $case" "its share of the time was used up"; continue; }
         [ "$remain" -le 60 ] || remain=60
-        program "$remain" bench "$KIT/bin/dalle-cl" bench --case "$case" --storage "$storage" --seconds "$seconds" ||
-            row bench "$case" "-" "$HOW" "$(last_line bench)"
-        case $HOW in late) row skipped "bench $case" "not done in $remain s" ;; ok) ;; *) wrong "bench $case" "$HOW: $(last_line bench)" ;; esac
+        program "$remain" bench env ${way:+DALLE_CL_GEMM=$way} "$KIT/bin/dalle-cl" bench --case "$case" --storage "$storage" --seconds "$seconds"
+        case $HOW in
+            ok) ;;
+            late) row skipped "bench $case${way:+ by $way}" "not done in $remain s" ;;
+            *)
+                # A way that this program or this device has not.
+                if [ -n "$way" ] && grep -q 'gemm provider' "$WORK/logs/bench"; then row skipped "bench $case by $way" "$(last_line bench)"; continue; fi
+                row bench "$case" "-" "$HOW" "$(last_line bench)"
+                wrong "bench $case" "$HOW: $(last_line bench)"
+                ;;
+        esac
         # version, device, driver, case, storage, provider, error, ms, quartiles, rate, percent
         awk -F '\t' -v OFS='\t' 'NF >= 11 { print $4, $5, "ok", $6, $7, $8, $9, $10, $11 }' "$WORK/logs/bench" >>"$RESULTS/bench.tsv"
     done <"$KIT/scripts/bench.txt"

@@ -99,6 +99,9 @@ function json(   i, part) {
     printf ",\n  \"devices\": "
     for (i = 1; i <= count["devices.json"]; i++) printf "%s%s", (i > 1 ? "\n  " : ""), row["devices.json", i]
     if (!count["devices.json"]) printf "[]"
+    printf ",\n  \"instructions\": ["
+    for (i = 1; i <= count["instructions.txt"]; i++) printf "%s\n    %s", (i > 1 ? "," : ""), quoted(row["instructions.txt", i])
+    printf "%s]", (count["instructions.txt"] ? "\n  " : "")
     printf ",\n  \"tests_in_all\": %d", count["list"]
     printf ",\n  \"not_finished\": [%s]", unfinished_list(1, ", ")
     list("host", "what value")
@@ -159,6 +162,7 @@ function fenced(title, name, most,   i) {
 function md() {
     md_head()
     fenced("Devices", "devices.txt", 60)
+    fenced("What each driver says of itself, and instructions tried", "instructions.txt", 80)
     table("Drivers", "drivers", "library,,what")
     table("Machine", "host", "what,")
     table("Agreement with PoCL", "agree", "recording,,seconds,loss / norm / gradient / update / tokens / near / worst tensor")
@@ -177,6 +181,7 @@ BEGIN {
     for (k = 1; k <= n; k++) load(name[k] ".tsv")
     load("devices.json")
     load("devices.txt")
+    load("instructions.txt")
     load("failures.txt")
     load("version")
     load("list")
