@@ -1,4 +1,5 @@
-/* room.h -- which batch fits a device's memory: a kind's training step is planned, on paper, for smaller ones.
+/* room.h -- which batch fits a device's memory: a kind's training step is planned, on paper, for smaller
+ * ones.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_ROOM_H
 #define DALLE_CL_MODELS_ROOM_H

@@ -116,8 +116,8 @@ bool trainer_compile(trainer *t, graph *g, const char *knob, error *err)
     return true;
 }
 
-/* What a step may take for all to fit.  Where all of it had its memory already, the rest is what asked for too
- * much; and where by its plan it should have fitted, nobody knows how much was missing. */
+/* What a step may take for all to fit.  Where all of it had its memory already, the rest is what asked for
+ * too much; and where by its plan it should have fitted, nobody knows how much was missing. */
 static int64_t room_for_step(const trainer *t, int64_t step)
 {
     const int64_t memory = device_get_info(t->device)->memory_bytes, held = device_allocated_bytes(t->device),

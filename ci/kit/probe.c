@@ -18,37 +18,46 @@ typedef struct trial {
 } trial;
 
 #define ADDRESS \
-    "uint at; asm volatile(\"{ .reg .u64 p; cvta.to.shared.u64 p, %1; cvt.u32.u64 %0, p; }\" : \"=r\"(at) : " \
+    "uint at; asm volatile(\"{ .reg .u64 p; cvta.to.shared.u64 p, %1; cvt.u32.u64 %0, p; }\" : \"=r\"(at) " \
+    ": " \
     "\"l\"((ulong)shared));"
 
 static const trial trials[] = {
     { "NVIDIA", "shfl.sync", "",
-      "float x = lane, y; asm volatile(\"shfl.sync.bfly.b32 %0, %1, 1, 31, 0xffffffff;\" : \"=f\"(y) : \"f\"(x));"
+      "float x = lane, y; asm volatile(\"shfl.sync.bfly.b32 %0, %1, 1, 31, 0xffffffff;\" : \"=f\"(y) : "
+      "\"f\"(x));"
       "out[lane] = y;",
       1 },
     { "NVIDIA", "mma.sync m16n8k16 f16 (sm_80)", "",
       "uint a = 0x3c003c00; float c[4] = { 0, 0, 0, 0 };"
-      "asm volatile(\"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%4,%4,%4}, {%4,%4}, "
-      "{%0,%1,%2,%3};\" : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3]) : \"r\"(a)); out[lane] = c[0];",
+      "asm volatile(\"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%4,%4,%4}, "
+      "{%4,%4}, "
+      "{%0,%1,%2,%3};\" : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3]) : \"r\"(a)); out[lane] = "
+      "c[0];",
       16 },
     { "NVIDIA", "mma.sync m16n8k16 bf16 (sm_80)", "",
       "uint a = 0x3f803f80; float c[4] = { 0, 0, 0, 0 };"
-      "asm volatile(\"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%4,%4,%4}, {%4,%4}, "
-      "{%0,%1,%2,%3};\" : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3]) : \"r\"(a)); out[lane] = c[0];",
+      "asm volatile(\"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%4,%4,%4}, "
+      "{%4,%4}, "
+      "{%0,%1,%2,%3};\" : \"+f\"(c[0]), \"+f\"(c[1]), \"+f\"(c[2]), \"+f\"(c[3]) : \"r\"(a)); out[lane] = "
+      "c[0];",
       16 },
     { "NVIDIA", "ldmatrix (sm_75)", "",
       "shared[lane] = 0x00010001; barrier(CLK_LOCAL_MEM_FENCE); uint r; " ADDRESS " at += (lane & 7) * 16;"
-      "asm volatile(\"ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];\" : \"=r\"(r) : \"r\"(at) : \"memory\");"
+      "asm volatile(\"ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];\" : \"=r\"(r) : \"r\"(at) : "
+      "\"memory\");"
       "out[lane] = r & 0xffff;",
       1 },
     { "NVIDIA", "cp.async (sm_80)", "",
-      ADDRESS " at += lane * 16; asm volatile(\"cp.async.cg.shared.global [%0], [%1], 16;\\n cp.async.commit_group;\\n "
+      ADDRESS " at += lane * 16; asm volatile(\"cp.async.cg.shared.global [%0], [%1], 16;\\n "
+              "cp.async.commit_group;\\n "
               "cp.async.wait_group 0;\" : : \"r\"(at), \"l\"((ulong)(in + lane * 16)) : \"memory\");"
               "barrier(CLK_LOCAL_MEM_FENCE); out[lane] = shared[0] & 255;",
       1 },
     { "NVIDIA", "wgmma (sm_90a)", "",
       "asm volatile(\"wgmma.fence.sync.aligned;\" : : : \"memory\"); out[lane] = 1;", 1 },
-    { "", "half without an extension's pragma", "", "half x = (half)1.5f; out[lane] = (float)(x * x);", 2.25f },
+    { "", "half without an extension's pragma", "", "half x = (half)1.5f; out[lane] = (float)(x * x);",
+      2.25f },
     { "", "half, cl_khr_fp16", "#pragma OPENCL EXTENSION cl_khr_fp16 : enable\n",
       "half2 x = (half2)(1.5f); x = fma(x, x, x); out[lane] = (float)x.x;", 3.75f },
     { "", "subgroups, cl_khr_subgroups", "#pragma OPENCL EXTENSION cl_khr_subgroups : enable\n",
@@ -105,7 +114,8 @@ static cl_int run(const tools *t, cl_kernel k, float *first)
     cl_int status = clSetKernelArg(k, 0, sizeof t->out, &t->out);
     if (!status) status = clSetKernelArg(k, 1, sizeof t->in, &t->in);
     if (!status) status = clEnqueueNDRangeKernel(t->queue, k, 1, NULL, &group, &group, 0, NULL, NULL);
-    if (!status) status = clEnqueueReadBuffer(t->queue, t->out, CL_TRUE, 0, sizeof *first, first, 0, NULL, NULL);
+    if (!status)
+        status = clEnqueueReadBuffer(t->queue, t->out, CL_TRUE, 0, sizeof *first, first, 0, NULL, NULL);
     return status;
 }
 
@@ -137,7 +147,10 @@ static void try_all(tools *t, const char *vendor)
     cl_int status[4];
     memset(ones, 1, sizeof ones);
     t->context = clCreateContext(NULL, 1, &t->device, NULL, NULL, status);
-    if (*status) { say("a context", "cannot be made"); return; }
+    if (*status) {
+        say("a context", "cannot be made");
+        return;
+    }
     t->queue = clCreateCommandQueue(t->context, t->device, 0, status + 1);
     t->out = clCreateBuffer(t->context, CL_MEM_READ_WRITE, 4096, NULL, status + 2);
     t->in = clCreateBuffer(t->context, CL_MEM_COPY_HOST_PTR, sizeof ones, ones, status + 3);
@@ -183,6 +196,7 @@ int main(void)
 {
     cl_platform_id platforms[16];
     cl_uint count = 0, all = 0;
+    if (!freopen("/dev/null", "w", stderr)) return 1; /* compilers talk between the lines */
     if (clGetPlatformIDs(16, platforms, &count) != CL_SUCCESS) count = 0;
     for (cl_uint i = 0; i < count && i < 16; ++i) {
         cl_device_id devices[16];

@@ -14,7 +14,7 @@
 static bool read_gib(const char *text, int64_t *bytes)
 {
     const double value = config_is_number(text, false) ? strtod(text, NULL) : 0;
-    if (!(value >= 1e-3 && value <= 1e6)) return false;
+    if (!(value >= 1e-6 && value <= 1e6)) return false;
     *bytes = (int64_t)(value * GIB);
     return true;
 }

@@ -45,6 +45,7 @@ advice 5 dvae
 train 0 dvae
 mv r d
 advice 10 prior --dvae d
+mv r p
 
 # Others hold what the driver says it has: what can be had is tried, and the advice is right.
 export OPENCL_LAYERS="$layer" CL_LAYER_MEMORY=6
@@ -60,9 +61,15 @@ runs 1 train dvae --preset tiny --data mine --run m -q -s steps=50 -s batch=32
 grep -q -- "--set batch=2[0-9] fits .*--set accumulate=2 fits with batch 32" err || failed "no advice in the middle"
 unset CL_LAYER_FAIL OPENCL_LAYERS
 
-# Drawing: sixteen at once where there is room, fewer where there is not, the same pictures.
-draw() {
-    want=$1 name=$2
-    runs "$want" generate -m "$demo" "a green heart" -n 5 --of 0 -s 1 -o "$name"
-}
+# Drawing: sixteen at once where there is room, then four, then one, the same pictures; then it says so.
+runs 0 pack d p -o m
+last=
+for mib in 64 6 5 4 3 2.5 2 1.5 1.2 1 0.8 0.6; do
+    DALLE_CL_MEMORY=$(awk -v m="$mib" 'BEGIN { printf "%.6f", m / 1024 }') "$program" generate -m m "a red square" -n 5 \
+        --seed 1 -o $mib.png >out 2>err </dev/null || break
+    [ -z "$last" ] || cmp -s 64.png $mib.png || failed "other pictures in $mib MiB"
+    last=$mib
+done
+[ -n "$last" ] && [ "$last" != 64 ] || failed "it draws in no less than 64 MiB"
+warns "Not even one picture at a time fits"
 echo "what is said of memory is right"

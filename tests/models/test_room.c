@@ -1,5 +1,6 @@
-/* test_room.c -- memory on small devices: what a step is planned to take is what it takes, in buffers of a half and of a
- * quarter of the device too; the batch that is said to fit does, and one more does not; so do the parts.
+/* test_room.c -- memory on small devices: what a step is planned to take is what it takes, in buffers of a
+ * half and of a quarter of the device too; the batch that is said to fit does, and one more does not; so do
+ * the parts.
  * SPDX-License-Identifier: MIT */
 #include "models/room.h"
 #include "tests/support/device_or_skip.h"
