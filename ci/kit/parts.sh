@@ -31,6 +31,7 @@ part() {
         row skipped "$1" "$(left) s were left"
         return 1
     fi
+    echo "$1" >>"$RESULTS/begun.tsv"
     echo "== $1 ($(left) s left)"
 }
 # program SECONDS LOG COMMAND...: one of the kit's, in the machine's own environment; sets HOW, TOOK and MIB.

@@ -27,10 +27,16 @@ train() {
     runs "$want" train "$@" --preset tiny --data mine --run r -q -s steps=2 -s eval_every=1 -s sample_every=1 -s log_every=1
 }
 number() { sed -n "s/.*--set $1=\([0-9]*\) fits.*/\1/p" err; }
-# advice MIB KIND OPTION...: what is said of batch 96 is tried, and one more.
+# part SHARE FORM UNIT KIND OPTION...: of what a batch of 96 takes.
+part() {
+    share=$1 form=$2 unit=$3
+    shift 3
+    runs 0 plan "$@" --preset tiny -s batch=96 --json
+    awk -v b="$(field total_bytes)" -v s="$share" -v u="$unit" 'BEGIN { m = b * s / u; printf "'"$form"'", m, m / 2 }'
+}
+# advice KIND OPTION...: in memory of $room, what is said of batch 96 is tried, and one more.
 advice() {
-    export DALLE_CL_MEMORY="$(awk -v m="$1" 'BEGIN { printf "%.6f/%.6f", m / 1024, m / 2048 }')"
-    shift
+    export DALLE_CL_MEMORY="$room"
     train 1 "$@" -s batch=96
     fits=$(number batch) parts=$(number accumulate)
     [ -n "$fits" ] && [ -n "$parts" ] || failed "$1: no advice"
@@ -41,14 +47,16 @@ advice() {
     train 0 "$@" -s batch=96 -s accumulate="$parts"
     unset DALLE_CL_MEMORY
 }
-advice 5 dvae
+room=$(part 0.6 %.6f/%.6f 1073741824 dvae)
+advice dvae
 train 0 dvae
 mv r d
-advice 10 prior --dvae d
+room=$(part 0.7 %.6f/%.6f 1073741824 prior --side 4 --codes 32)
+advice prior --dvae d
 mv r p
 
 # Others hold what the driver says it has: what can be had is tried, and the advice is right.
-export OPENCL_LAYERS="$layer" CL_LAYER_MEMORY=6
+export OPENCL_LAYERS="$layer" CL_LAYER_MEMORY="$(part 0.75 %.0f 1048576 dvae)"
 train 1 dvae -s batch=96
 warns "CL_MEM_OBJECT_ALLOCATION_FAILURE"
 fits=$(number batch)

@@ -97,6 +97,7 @@ status=0
 wait $running || status=$?
 [ $status -eq 1 ] || fail "stopped: status $status"
 says "interrupted after"
+says "not begun: "
 [ -s "$kit/report.json" ] || fail "stopped: no report.json"
 none_left
 echo "ended after $took s, and said what became of each"
