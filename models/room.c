@@ -63,7 +63,8 @@ static bool fits(const room_step *s, const char *key, int64_t value, int64_t roo
 /* Batches are multiples of `unit`: their parts are alike. */
 static void find_batch(const room_step *s, int64_t batch, int64_t unit, int64_t room, room_found *out)
 {
-    int64_t good = 0, bad = (batch + unit - 1) / unit;
+    int64_t good = 1, bad = (batch + unit - 1) / unit;
+    if (bad <= good || !fits(s, "batch", unit, room, &out->batch_bytes)) return;
     while (bad - good > 1) {
         const int64_t middle = good + (bad - good) / 2;
         if (fits(s, "batch", middle * unit, room, &out->batch_bytes))
@@ -76,6 +77,8 @@ static void find_batch(const room_step *s, int64_t batch, int64_t unit, int64_t 
 
 static void find_parts(const room_step *s, int64_t batch, int64_t parts, int64_t room, room_found *out)
 {
+    int64_t least;
+    if (!fits(s, "accumulate", batch, room, &least)) return;
     for (int64_t p = parts + 1; p <= batch && !out->parts; ++p)
         if (batch % p == 0 && fits(s, "accumulate", p, room, &out->parts_bytes)) out->parts = p;
 }

@@ -41,6 +41,11 @@ advice() {
     fits=$(number batch) parts=$(number accumulate)
     [ -n "$fits" ] && [ -n "$parts" ] || failed "$1: no advice"
     [ ! -s r/metrics.jsonl ] || failed "$1: it began"
+    if [ "$1" = dvae ]; then
+        runs 0 plan dvae --preset tiny -s batch=96
+        says "--set batch=$fits fits"
+        says "--set accumulate=$parts fits"
+    fi
     train 0 "$@" -s batch="$fits"
     train 1 "$@" -s batch=$((fits + 1))
     [ "$(number batch)" = "$fits" ] || failed "$1: batch $fits, then $(number batch)"
