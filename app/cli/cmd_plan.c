@@ -44,7 +44,7 @@ static bool print_too_large(const cli_call *call, device *d, double memory, erro
     return true;
 }
 
-/* A device of which is said whether the step fits; gigabytes of 2^30, and INFINITY where they are not told. */
+/* A device of which is said whether the step fits; memory in GiB, INFINITY where it is not told. */
 typedef struct shown {
     const char *name;
     double gflops, memory, largest;

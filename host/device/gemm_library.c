@@ -172,7 +172,7 @@ static gemm_sgemm shape_of(const gemm_desc *g, const layout *l, int64_t batches,
     };
 }
 
-/* What the largest of its calls takes, wherever its operands will lie: offsets that are not zero take most. */
+/* What the largest of its calls takes, wherever its operands will lie: offsets that are not 0 take most. */
 static bool plan_scratch(device *d, const gemm_desc *g, const layout *l, error *err)
 {
     const gemm_library *blas = d->backend->blas;

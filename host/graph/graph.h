@@ -194,9 +194,9 @@ bool graph_plan(graph *g, graph_plan_info *info, error *err);
 bool graph_compile(graph *g, uint64_t seed, const char *knob, error *err);
 /* Before graph_compile: bytes of the device that are left for what is compiled later. */
 void graph_reserve(graph *g, int64_t bytes);
-/* Of a compiled graph: others over its store that are compiled later lay what they do not keep into its memory.
- * None of them runs while it does, between its segments either; what is kept of it is read, or its reading
- * begun, before another runs; and it is destroyed after them. */
+/* Of a compiled graph: others over its store that are compiled later lay what they do not keep into its
+ * memory. None of them runs while it does, between its segments either; what is kept of it is read, or its
+ * reading begun, before another runs; and it is destroyed after them. */
 void graph_lend(graph *g);
 bool graph_info(const graph *g, graph_plan_info *info);
 int graph_segments(const graph *g);
