@@ -147,8 +147,10 @@ kit_texts() {
 # kit_licences KIT: of the packages that the libraries and busybox are from.
 kit_licences() {
     mkdir -p "$1/licences"
-    for file in "$1"/lib/*.so* "$1"/libc/*; do echo "*/${file##*/}"; done | xargs dpkg -S 2>/dev/null |
-        sed 's/:.*//' | grep -v '^lib32\|i386' | sort -u | while read -r package; do
+    # A library is its package's, or an alternative that leads to one, and /lib may be /usr/lib; patterns take minutes.
+    while read -r file; do echo "$file"; readlink -f "$file"; done <"$1/../libraries" |
+        sed 'p; s|^/lib/|/usr/lib/|; t; s|^/usr/lib/|/lib/|' | sort -u | xargs dpkg -S 2>/dev/null |
+        sed 's/:.*//' | sort -u | while read -r package; do
         [ ! -f "/usr/share/doc/$package/copyright" ] || cp "/usr/share/doc/$package/copyright" "$1/licences/$package"
     done
     cp /usr/share/doc/busybox-static/copyright "$1/licences/busybox-static"
