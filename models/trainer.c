@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SHOWN = 16 }; /* pairs in a sample grid */
 
@@ -131,7 +132,10 @@ static int64_t room_for_step(const trainer *t, int64_t step)
 void trainer_advise(const trainer *t, const model_kind *k, const void *config, const int64_t *given,
                     error *err)
 {
-    if (!err || err->code != ERROR_MEMORY || !t->device) return;
+    /* The host's own says what it was for, and a smaller batch is no answer to that. */
+    const bool of_host =
+        err && (strstr(err->message, "out of memory for") || strstr(err->message, "out of memory while"));
+    if (!err || err->code != ERROR_MEMORY || of_host || !t->device) return;
     const room_step step = { k, t->device, config, given };
     const int64_t bytes = room_bytes(&step);
     if (bytes > 0) room_advise(&step, room_for_step(t, bytes), err);
