@@ -75,12 +75,18 @@ static void find_batch(const room_step *s, int64_t batch, int64_t unit, int64_t 
     out->batch = good * unit;
 }
 
+static int64_t ranks_of(const room_step *s)
+{
+    return s->ranks > 1 ? s->ranks : 1;
+}
+
 static void find_parts(const room_step *s, int64_t batch, int64_t parts, int64_t room, room_found *out)
 {
+    const int64_t most = batch / ranks_of(s);
     int64_t least;
-    if (!fits(s, "accumulate", batch, room, &least)) return;
-    for (int64_t p = parts + 1; p <= batch && !out->parts; ++p)
-        if (batch % p == 0 && fits(s, "accumulate", p, room, &out->parts_bytes)) out->parts = p;
+    if (!fits(s, "accumulate", most, room, &least)) return;
+    for (int64_t p = parts + 1; p <= most && !out->parts; ++p)
+        if (most % p == 0 && fits(s, "accumulate", p, room, &out->parts_bytes)) out->parts = p;
 }
 
 room_found room_find(const room_step *s, int64_t bytes)
@@ -88,7 +94,7 @@ room_found room_find(const room_step *s, int64_t bytes)
     const int64_t batch = kinds_setting(s->kind, s->config, "batch"),
                   parts = kinds_setting(s->kind, s->config, "accumulate");
     room_found out = { 0 };
-    find_batch(s, batch, parts, bytes, &out);
+    find_batch(s, batch, parts * ranks_of(s), bytes, &out);
     find_parts(s, batch, parts, bytes, &out);
     return out;
 }

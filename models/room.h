@@ -12,6 +12,7 @@ typedef struct room_step {
     device *device;
     const void *config;
     const int64_t *given;
+    int64_t ranks; /* that share the batch, each of them such a device; 0: one */
 } room_step;
 
 /* Of so much memory what a training may take for its step; the rest is for validation, sample grids and the

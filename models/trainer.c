@@ -136,7 +136,8 @@ void trainer_advise(const trainer *t, const model_kind *k, const void *config, c
     const bool of_host =
         err && (strstr(err->message, "out of memory for") || strstr(err->message, "out of memory while"));
     if (!err || err->code != ERROR_MEMORY || of_host || !t->device) return;
-    const room_step step = { k, t->device, config, given };
+    if (t->config->shards > 1) return; /* all ranks together build such a step */
+    const room_step step = { k, t->device, config, given, comm_count(t->config->comm) };
     const int64_t bytes = room_bytes(&step);
     if (bytes > 0) room_advise(&step, room_for_step(t, bytes), err);
 }

@@ -102,7 +102,7 @@ bool stage_room(const cli_call *call, device *d, int64_t bytes, error *advice, e
     const model_kind *k = stage_kind(call, err);
     int64_t given[KIND_GIVEN] = { 0 };
     void *config = k ? settings_of(call, k, given, err) : NULL;
-    const room_step step = { k, d, config, given };
+    const room_step step = { k, d, config, given, 1 };
     if (config) room_advise(&step, bytes, advice);
     free(config);
     return config != NULL;

@@ -120,7 +120,7 @@ static void assert_advice(const step *s, int64_t share)
     void *config = settings(s, s->batch, 1);
     const int64_t bytes = planned(s, s->batch, 1, INT64_C(1) << 32) / share;
     device *d = small_device(bytes, bytes / 2);
-    const room_step asked = { kinds_find(s->kind), d, config, s->given };
+    const room_step asked = { kinds_find(s->kind), d, config, s->given, 1 };
     const room_found found = room_find(&asked, bytes);
     error why = { ERROR_MEMORY, "it does not fit" };
     char text[64];
@@ -153,7 +153,7 @@ static void test_nothing_fits(void **state)
     (void)state;
     void *config = settings(steps, 4, 1);
     device *d = small_device(1 << 16, 1 << 15);
-    const room_step asked = { kinds_find("dvae"), d, config, steps->given };
+    const room_step asked = { kinds_find("dvae"), d, config, steps->given, 1 };
     error why = { ERROR_MEMORY, "it does not fit" };
     room_advise(&asked, 1 << 16, &why);
     assert_non_null(strstr(why.message, "no smaller batch would fit"));
