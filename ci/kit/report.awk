@@ -143,6 +143,7 @@ function md_head(   i, part) {
         split(row["wrong.tsv", i], part, "\t")
         print "  - " cell(part[1]) ": " cell(part[2])
     }
+    if (count["begun.tsv"] && row["ended.tsv", 1] !~ /^complete/) print "- cut short in: " cell(row["begun.tsv", count["begun.tsv"]])
     if (not_begun(0, ", ") != "") print "- not begun: " not_begun(0, ", ")
     print "- in what follows \"late\" is not done in its time, \"failed-N\" ended with status N, \"crashed-X\" was ended by signal X"
 }
