@@ -176,10 +176,11 @@ static gemm_sgemm shape_of(const gemm_desc *g, const layout *l, int64_t batches,
 static bool plan_scratch(device *d, const gemm_desc *g, const layout *l, error *err)
 {
     const gemm_library *blas = d->backend->blas;
-    gemm_sgemm s = shape_of(g, l, l->chunk, l->rows, l->depth);
+    const bool single = l->splits == 1 && (l->chunk == 1 || l->inner % l->chunk == 1); /* batches take none */
+    gemm_sgemm s = shape_of(g, l, 1, l->rows, l->depth);
     int64_t bytes = 0;
     s.a_offset = s.b_offset = s.c_offset = 64;
-    if (!blas->scratch || s.batches > 1) return true;
+    if (!blas->scratch || !single) return true;
     if (!blas->scratch(d, &s, &bytes, err)) return false;
     if (d->library_planned < bytes) d->library_planned = bytes;
     return true;

@@ -1,7 +1,6 @@
 /* test_clblast.c -- the "clblast" provider against a double-precision reference: strides, batches,
  * 16-bit storage, images as A and as B larger than one block, and every ending of C.
  * SPDX-License-Identifier: MIT */
-#include "host/device/backend.h"
 #include "tests/support/device_or_skip.h"
 
 #include <math.h>
@@ -432,15 +431,8 @@ static void clblast_agrees_with_the_reference(void **state)
     (void)state;
     device *d = device_or_skip();
     static const char *const ways[] = { "clblast", "clblast in 4", "clblast in 64" };
-    int64_t most = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i)
-        for (size_t j = 0; j < sizeof ways / sizeof *ways; ++j) {
-            (void)device_library_bytes(d);
-            run_case(d, &cases[i], ways[j]);
-            most = d->library_planned > most ? d->library_planned : most;
-            assert_true(d->library_held <= most); /* what plans say, before the call takes it */
-        }
-    assert_true(d->library_held > 0 && most - d->library_held <= most / 50);
+        for (size_t j = 0; j < sizeof ways / sizeof *ways; ++j) run_case(d, &cases[i], ways[j]);
     device_close(d);
 }
 
