@@ -4,7 +4,7 @@
 # licences/ of the packages that parts are from.
 # SPDX-License-Identifier: MIT
 
-KIT_PACKAGES="busybox-static patchelf xz-utils fonts-noto-color-emoji unicode-cldr-core unicode-data"
+KIT_PACKAGES="busybox-static patchelf xz-utils icu-devtools fonts-noto-color-emoji unicode-cldr-core unicode-data"
 KIT_MOST=$((48 << 20))
 # Minutes of each reference training on the CPU, and what it and the kit's own trainings change of the preset.
 KIT_REFERENCE_MINUTES=${KIT_REFERENCE_MINUTES:-3}
@@ -72,9 +72,28 @@ kit_programs() {
     for tool in step interp; do ${CC:-cc} $flags -static ci/kit/$tool.c -o "$1/tools/kit-$tool"; done
     # shellcheck disable=SC2086
     ${CC:-cc} $flags -DCL_TARGET_OPENCL_VERSION=120 ci/kit/icd.c -o "$1/bin/kit-icd" -ldl
+    # shellcheck disable=SC2086
+    ${CC:-cc} $flags ci/kit/probe.c -o "$1/bin/kit-probe" -lOpenCL
     strip --strip-unneeded "$1"/bin/* "$1"/tools/*
     cp "$(command -v busybox)" "$1/tools/"
     ! ldd "$1/tools/busybox" >/dev/null 2>&1 || { echo "busybox is not linked statically: install busybox-static" >&2; return 1; }
+}
+
+# Of ICU's 30 MiB of data, most of them languages' and none of them used here, what is kept: normal forms and aliases.
+KIT_ICU='^(cnvalias|ulayout|uemoji)\.icu$|^(nfkc|nfkc_cf|uts46)\.nrm$'
+
+# kit_icu LIBRARY FOLDER: the library of ICU's data anew, in its place, with that alone.
+kit_icu() {
+    version=$(echo "${1##*/}" | sed 's/libicudata\.so\.\([0-9]*\).*/\1/')
+    rm -rf "$2"
+    mkdir -p "$2/less"
+    objcopy -O binary --only-section=.rodata "$1" "$2/icudt${version}l.dat"
+    PATH=$PATH:/usr/sbin icupkg -l "$2/icudt${version}l.dat" | grep -vE "$KIT_ICU" >"$2/left-out.txt"
+    PATH=$PATH:/usr/sbin icupkg -r "$2/left-out.txt" "$2/icudt${version}l.dat" "$2/less/icudt${version}l.dat"
+    printf '.section .rodata\n.balign 16\n.global %s\n.type %s, @object\n%s: .incbin "%s"\n.size %s, . - %s\n%s\n' \
+        "icudt${version}_dat" "icudt${version}_dat" "icudt${version}_dat" "$2/less/icudt${version}l.dat" \
+        "icudt${version}_dat" "icudt${version}_dat" '.section .note.GNU-stack,"",@progbits' >"$2/data.s"
+    ${CC:-cc} -shared -nostdlib -Wl,-soname,"libicudata.so.$version" -o "$1" "$2/data.s"
 }
 
 # Libraries are found beside the programs, whoever asks for them, and the environment of what they start is not touched.
@@ -88,6 +107,7 @@ kit_libraries() {
         cp "$whole" "$1/lib/"
         [ "${whole##*/}" = "$name" ] || ln -s "${whole##*/}" "$1/lib/$name"
     done <"$1/../libraries"
+    for file in "$1"/lib/libicudata.so.*; do [ -L "$file" ] || kit_icu "$file" "$1/../icu"; done
     libc=$(dirname "$(readlink -f "$(awk '/\/libc\.so\.6$/' "$1/../libraries")")")
     for name in $KIT_LIBC; do
         for file in "$libc/$name".so.*; do [ ! -e "$file" ] || cp -L "$file" "$1/libc/"; done
@@ -127,8 +147,10 @@ kit_texts() {
 # kit_licences KIT: of the packages that the libraries and busybox are from.
 kit_licences() {
     mkdir -p "$1/licences"
-    for file in "$1"/lib/*.so* "$1"/libc/*; do echo "*/${file##*/}"; done | xargs dpkg -S 2>/dev/null |
-        sed 's/:.*//' | grep -v '^lib32\|i386' | sort -u | while read -r package; do
+    # A library is its package's, or an alternative that leads to one, and /lib may be /usr/lib; patterns take minutes.
+    while read -r file; do echo "$file"; readlink -f "$file"; done <"$1/../libraries" |
+        sed 'p; s|^/lib/|/usr/lib/|; t; s|^/usr/lib/|/lib/|' | sort -u | xargs dpkg -S 2>/dev/null |
+        sed 's/:.*//' | sort -u | while read -r package; do
         [ ! -f "/usr/share/doc/$package/copyright" ] || cp "/usr/share/doc/$package/copyright" "$1/licences/$package"
     done
     cp /usr/share/doc/busybox-static/copyright "$1/licences/busybox-static"

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SHOWN = 16 }; /* pairs in a sample grid */
 
@@ -101,9 +102,44 @@ static void start_plateau(trainer *t)
 bool trainer_open_store(trainer *t, error *err)
 {
     if (t->pace) start_plateau(t);
+    t->before = device_allocated_bytes(t->device);
     t->store = store_create(t->device, err);
     if (t->store) store_set_ranks(t->store, comm_count(t->config->comm));
     return t->store != NULL;
+}
+
+bool trainer_compile(trainer *t, graph *g, const char *knob, error *err)
+{
+    const int64_t memory = device_get_info(t->device)->memory_bytes;
+    graph_reserve(g, memory - room_without_reserve(memory));
+    if (!graph_compile(g, (uint64_t)t->config->seed, knob, err)) return false;
+    graph_lend(g);
+    return true;
+}
+
+/* What a step may take for all to fit.  Where all of it had its memory already, the rest is what asked for
+ * too much; and where by its plan it should have fitted, nobody knows how much was missing. */
+static int64_t room_for_step(const trainer *t, int64_t step)
+{
+    const int64_t memory = device_get_info(t->device)->memory_bytes, held = device_allocated_bytes(t->device),
+                  had = held + device_free_bytes(t->device), before = t->store ? t->before : held,
+                  beside = held - before > step ? held - before - step : 0;
+    int64_t room = room_without_reserve(had < memory ? had : memory) - before;
+    if (held - before >= step) room -= beside + device_refused_bytes(t->device);
+    return step > room ? room : step - step / 4;
+}
+
+void trainer_advise(const trainer *t, const model_kind *k, const void *config, const int64_t *given,
+                    error *err)
+{
+    /* The host's own says what it was for, and a smaller batch is no answer to that. */
+    const bool of_host =
+        err && (strstr(err->message, "out of memory for") || strstr(err->message, "out of memory while"));
+    if (!err || err->code != ERROR_MEMORY || of_host || !t->device) return;
+    if (t->config->shards > 1) return; /* all ranks together build such a step */
+    const room_step step = { k, t->device, config, given, comm_count(t->config->comm) };
+    const int64_t bytes = room_bytes(&step);
+    if (bytes > 0) room_advise(&step, room_for_step(t, bytes), err);
 }
 
 void trainer_close(trainer *t)

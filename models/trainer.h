@@ -7,6 +7,7 @@
 
 #include "host/train/schedule.h"
 #include "models/data.h"
+#include "models/room.h"
 #include "models/training.h"
 
 enum { TRAINER_VALIDATED = 512 }; /* pictures that a validation looks at, at most */
@@ -26,6 +27,7 @@ typedef struct trainer {
     schedule_plateau plateau;     /* of `pace` */
     const ranks_traffic *traffic; /* of the steps' graph, once one was run; NULL: one rank */
     int64_t window; /* of the pictures batches hold a random square of so many pixels; 0: the whole */
+    int64_t before; /* bytes of the device that were taken when the store was opened */
 } trainer;
 
 /* All borrowed; opens nothing.  A zeroed trainer may be closed. */
@@ -37,8 +39,15 @@ bool trainer_open_data(trainer *t, const char *path, int64_t size, bool captions
 bool trainer_reading(const training_config *c, image_reading *how, error *err);
 image_filter trainer_filter(const training_config *c);
 bool trainer_open_store(trainer *t, error *err);
+/* Compiles the step, before all other graphs over the store, which share its memory. */
+bool trainer_compile(trainer *t, graph *g, const char *knob, error *err);
 /* After the kind's graphs are gone. */
 void trainer_close(trainer *t);
+/* To an error that says that memory ran out, before or in the middle of the training, adds which batch would
+ * fit, or into how many parts this one would have to be divided.  `config` is of k's settings, as they have
+ * become; `given` as in kinds.h.  Call before anything is closed. */
+void trainer_advise(const trainer *t, const model_kind *k, const void *config, const int64_t *given,
+                    error *err);
 
 /* ---- A step ---- */
 

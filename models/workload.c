@@ -56,6 +56,7 @@ void workload_destroy(workload *w)
 static void add_entry(workload_size *size, const store *s, const store_entry *e)
 {
     int64_t bytes = e->count * (int64_t)dtype_bytes(e->type);
+    size->padding_bytes += store_entry_bytes(e) - bytes;
     if (e->kind == STORE_PARAMETER) {
         size->parameters += split_count(s, e);
         size->parameter_bytes += bytes;
@@ -88,7 +89,7 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     for (int i = 0; i < store_count(w->store); ++i) add_entry(size, w->store, store_at(w->store, i));
     size->compressed = powersgd_measure(w->store);
     size->input_bytes = info.input_bytes;
-    size->work_bytes = info.work_bytes;
+    size->work_bytes = info.work_bytes + info.library_bytes;
     size->largest_bytes = info.largest_bytes;
     snprintf(size->largest_name, sizeof size->largest_name, "%s", info.largest_name ? info.largest_name : "");
     for (int i = 0; i < graph_node_count(g); ++i) {
@@ -97,6 +98,12 @@ bool workload_plan(workload *w, workload_size *size, error *err)
     }
     size->parts = w->step.division->parts;
     return true;
+}
+
+int64_t workload_bytes(const workload_size *s)
+{
+    return s->parameter_bytes + s->moment_bytes + s->ema_bytes + s->error_bytes + s->state_bytes +
+           s->sum_bytes + s->padding_bytes + s->input_bytes + s->work_bytes;
 }
 
 /* ---- For many ranks ---- */

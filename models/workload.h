@@ -45,15 +45,17 @@ typedef struct workload_size {
     int64_t parameter_bytes, moment_bytes, ema_bytes; /* of the store, by kind */
     int64_t error_bytes; /* what is kept of compressed gradients, and what they are multiplied by */
     powersgd_size compressed;
-    int64_t state_bytes; /* codebooks, caches: the rest of the store */
-    int64_t parts;       /* that the batch is computed in */
-    int64_t sum_bytes;   /* of the store: gradients and the like that are added up over the parts */
+    int64_t state_bytes;   /* codebooks, caches: the rest of the store */
+    int64_t parts;         /* that the batch is computed in */
+    int64_t sum_bytes;     /* of the store: gradients and the like that are added up over the parts */
+    int64_t padding_bytes; /* that the store takes beside its numbers */
     int64_t input_bytes, work_bytes; /* of a part: activations, gradients, scratch, after reuse */
     int64_t largest_bytes;           /* of one tensor, which must fit one buffer */
     char largest_name[96];
     double flops; /* of the products, two a multiply-add */
 } workload_size;
 bool workload_plan(workload *w, workload_size *size, error *err);
+int64_t workload_bytes(const workload_size *s); /* that the step takes of a device in all */
 
 /* The same of a training step, and one part of it as host/train/scale.h counts it, which is right of a
  * step in more than one part.  Either way *out is to be given to workload_scale_free. */

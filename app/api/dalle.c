@@ -109,13 +109,24 @@ void dalle_free(void *memory)
 
 /* ---- Tokens ---- */
 
+bool api_too_small(error *err)
+{
+    const size_t used = strlen(err->message);
+    snprintf(
+        err->message + used, sizeof err->message - used,
+        ". Not even one picture at a time fits: close other programs that use the device, or choose another "
+        "--device");
+    return false;
+}
+
 /* Where memory does not suffice for a part of the dVAE, the graphs that the prior keeps give way. */
 bool api_prepare_codec(dalle_model *m, codec_parts parts, error *err)
 {
     if (dvae_codec_prepare(m->dvae->codec, parts, err)) return true;
-    if (err->code != ERROR_MEMORY || !m->prior) return false;
-    prior_sampler_drop(m->prior->sampler);
-    return dvae_codec_prepare(m->dvae->codec, parts, err);
+    if (err->code != ERROR_MEMORY) return false;
+    if (m->prior) prior_sampler_drop(m->prior->sampler);
+    if (m->prior && dvae_codec_prepare(m->dvae->codec, parts, err)) return true;
+    return err->code == ERROR_MEMORY ? api_too_small(err) : false;
 }
 
 static bool check_coding(const dalle_model *m, const void *from, const void *to, int count, error *err)

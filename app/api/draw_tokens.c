@@ -76,15 +76,26 @@ static int64_t at_once(int64_t count)
     return count == 1 ? 1 : count <= 4 ? 4 : API_AT_ONCE;
 }
 
+/* As many at once as there is room for. */
+static bool prepare_sampler(const drawing *d, error *err)
+{
+    prior_sampler *s = d->model->prior->sampler;
+    int64_t rows = at_once(d->how.count);
+    while (!prior_sampler_prepare_for(s, rows, d->how.guidance, d->how.given_count, err)) {
+        if (err->code != ERROR_MEMORY) return false;
+        if (rows == 1) return api_too_small(err);
+        rows = at_once(rows / 4);
+    }
+    return true;
+}
+
 /* All is made ready first: other cores build one part's kernels while this one builds another's. */
 static bool prepare(const drawing *d, error *err)
 {
     dalle_model *m = d->model;
     bool starts = d->how.given_count > 0;
     return (!starts || api_prepare_codec(m, CODEC_ENCODE, err)) && api_prepare_codec(m, CODEC_DECODE, err) &&
-           (!d->ranks || api_rank_prepare(m, err)) &&
-           prior_sampler_prepare_for(m->prior->sampler, at_once(d->how.count), d->how.guidance,
-                                     d->how.given_count, err);
+           (!d->ranks || api_rank_prepare(m, err)) && prepare_sampler(d, err);
 }
 
 static bool read_start(drawing *d, error *err)

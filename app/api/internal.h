@@ -48,6 +48,8 @@ bool api_lacks(const dalle_model *m, const model_kind *part, const char *does, e
 
 /* Makes parts of the dVAE ready; where memory does not suffice, the graphs that the prior keeps give way. */
 bool api_prepare_codec(dalle_model *m, codec_parts parts, error *err);
+/* Not even one picture at a time has room: adds what to do; returns false. */
+bool api_too_small(error *err);
 
 /* The program's progress function between a part's batches: calls it in the program's own locale. */
 typedef struct api_watch {

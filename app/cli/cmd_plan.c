@@ -28,57 +28,49 @@ static bool measure(const cli_call *call, device *d, plan *p, error *err)
     workload *w = stage_open(call, d, &p->batch, err);
     bool ok = w && workload_plan(w, &p->size, err);
     const workload_size *s = &p->size;
-    p->total_bytes = s->parameter_bytes + s->moment_bytes + s->ema_bytes + s->error_bytes + s->state_bytes +
-                     s->sum_bytes + s->input_bytes + s->work_bytes;
+    p->total_bytes = workload_bytes(s);
     workload_destroy(w);
     return ok;
 }
 
 /* ---- Showing ---- */
 
-/* About what the step would need in memory in so many parts.  Undivided, all gradients are alive at its end;
- * divided, they are added up in memory of their own. */
-static double divided_gib(const plan *p, int64_t parts)
+static bool print_too_large(const cli_call *call, device *d, double memory, error *err)
 {
-    const workload_size *s = &p->size;
-    int64_t part_bytes = s->input_bytes + s->work_bytes - (s->parts > 1 ? 0 : s->parameter_bytes);
-    double kept = gib(p->total_bytes - s->sum_bytes - s->input_bytes - s->work_bytes + s->parameter_bytes);
-    return kept + gib(part_bytes > 0 ? part_bytes : 0) * (double)s->parts / (double)parts;
+    error advice = { ERROR_MEMORY, "" };
+    const int64_t bytes = room_without_reserve((int64_t)(memory * (double)(1 << 30)));
+    if (!stage_room(call, d, bytes, &advice, err)) return false;
+    printf("does not fit its %.4g GiB%s\n", memory, advice.message);
+    return true;
 }
 
-/* The fewest parts, more than now, in which the step fits; 0: none. */
-static int64_t parts_that_fit(const plan *p, double memory)
+/* A device of which is said whether the step fits; memory in GiB, INFINITY where it is not told. */
+typedef struct shown {
+    const char *name;
+    double gflops, memory, largest;
+} shown;
+
+/* A training leaves some of a device's memory free. */
+static bool has_room(const plan *p, double memory)
 {
-    for (int64_t parts = p->size.parts + 1; parts <= p->batch; ++parts)
-        if (p->batch % parts == 0 && divided_gib(p, parts) <= memory) return parts;
-    return 0;
+    return !isfinite(memory) || p->total_bytes <= room_without_reserve((int64_t)(memory * (double)(1 << 30)));
 }
 
-static void print_too_large(const plan *p, double memory)
-{
-    int64_t parts = parts_that_fit(p, memory);
-    if (parts)
-        printf("does not fit its %.1f GiB; --set accumulate=%lld needs about %.1f\n", memory,
-               (long long)parts, divided_gib(p, parts));
-    else
-        printf("does not fit its %.1f GiB\n", memory);
-}
-
-static void print_device(const plan *p, const char *name, double gflops, double memory, double largest)
+static bool print_device(const cli_call *call, device *d, const plan *p, const shown *s, error *err)
 {
     char time[32] = "?";
-    printf("%s: ", name);
-    if (gflops > 0) {
-        plan_duration(p->size.flops / (1e9 * gflops), time);
-        printf("at least %s a step (%.0f GFLOP/s of multiply-adds); ", time, gflops);
+    printf("%s: ", s->name);
+    if (s->gflops > 0) {
+        plan_duration(p->size.flops / (1e9 * s->gflops), time);
+        printf("at least %s a step (%.0f GFLOP/s of multiply-adds); ", time, s->gflops);
     }
-    if (memory < gib(p->total_bytes))
-        print_too_large(p, memory);
-    else if (largest < gib(p->size.largest_bytes))
-        printf("fits its %.1f GiB, but one tensor is larger than its largest buffer, %.2f GiB\n", memory,
-               largest);
+    if (!has_room(p, s->memory)) return print_too_large(call, d, s->memory, err);
+    if (s->largest < gib(p->size.largest_bytes))
+        printf("fits its %.4g GiB, but one tensor is larger than its largest buffer, %.4g GiB\n", s->memory,
+               s->largest);
     else
-        printf("fits its %.1f GiB\n", memory);
+        printf("fits its %.4g GiB\n", s->memory);
+    return true;
 }
 
 static void print_plan(const plan *p)
@@ -140,13 +132,12 @@ static bool plan_alone(const cli_call *call, device *d, plan *p, error *err)
     if (cli_flag(call, "json")) return print_json(p, device_get_info(d), err);
     const device_info *info = device_get_info(d);
     print_plan(p);
-    print_device(p, info->name, p->gflops, gib(info->memory_bytes), gib(info->max_buffer_bytes));
-    if (cli_given(call, "memory") || cli_given(call, "gflops")) {
-        double memory = cli_given(call, "memory") ? cli_real(call, "memory") : (double)INFINITY;
-        print_device(p, "a device as given", cli_given(call, "gflops") ? cli_real(call, "gflops") : 0, memory,
-                     (double)INFINITY);
-    }
-    return true;
+    const bool memory = cli_given(call, "memory"), gflops = cli_given(call, "gflops");
+    const shown here = { info->name, p->gflops, gib(info->memory_bytes), gib(info->max_buffer_bytes) },
+                as_given = { "a device as given", gflops ? cli_real(call, "gflops") : 0,
+                             memory ? cli_real(call, "memory") : (double)INFINITY, (double)INFINITY };
+    return print_device(call, d, p, &here, err) &&
+           ((!memory && !gflops) || print_device(call, d, p, &as_given, err));
 }
 
 /* ---- Many ranks ---- */

@@ -66,27 +66,46 @@ static bool share_out(const model_kind *k, void *config, scale_job *job, error *
 
 /* ---- The step ---- */
 
+/* The kind's settings, to be freed, and what its step must be given; NULL with an error. */
+static void *settings_of(const cli_call *call, const model_kind *k, int64_t given[KIND_GIVEN], error *err)
+{
+    train_request r = { .preset = cli_text(call, "preset"), .seed = -1 };
+    r.sets = cli_list(call, "set", &r.set_count);
+    if (!k->step)
+        return error_null(err, ERROR_USAGE, "%s: a %s has no step that stands alone",
+                          cli_call_command(call)->name, k->title);
+    void *config = calloc(1, k->settings->size);
+    if (!config) return error_null(err, ERROR_MEMORY, "out of memory for the settings of '%s'", k->name);
+    for (int i = 0; k->given && k->given[i].name; ++i) given[i] = cli_int(call, k->given[i].name);
+    if (request_config(&r, k->settings, config, err)) {
+        if (k->fit) k->fit(config, USUAL_PICTURES);
+        return config;
+    }
+    free(config);
+    return NULL;
+}
+
 workload *stage_open_job(const cli_call *call, device *d, int64_t *batch, scale_job *job, error *err)
 {
     const model_kind *k = stage_kind(call, err);
-    train_request r = { .preset = cli_text(call, "preset"), .seed = -1 };
     int64_t given[KIND_GIVEN] = { 0 };
     workload *w = NULL;
-    void *config = k ? calloc(1, k->settings->size) : NULL;
-    r.sets = cli_list(call, "set", &r.set_count);
-    if (k && !k->step)
-        error_set(err, ERROR_USAGE, "%s: a %s has no step that stands alone", cli_call_command(call)->name,
-                  k->title);
-    else if (k && !config)
-        error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", k->name);
-    for (int i = 0; k && k->given && k->given[i].name; ++i) given[i] = cli_int(call, k->given[i].name);
-    if (config && k->step && request_config(&r, k->settings, config, err)) {
-        if (k->fit) k->fit(config, USUAL_PICTURES);
-        *batch = kinds_setting(k, config, "batch");
-        if (!job || share_out(k, config, job, err)) w = k->step(d, config, given, err);
-    }
+    void *config = k ? settings_of(call, k, given, err) : NULL;
+    if (config) *batch = kinds_setting(k, config, "batch");
+    if (config && (!job || share_out(k, config, job, err))) w = k->step(d, config, given, err);
     free(config);
     return w;
+}
+
+bool stage_room(const cli_call *call, device *d, int64_t bytes, error *advice, error *err)
+{
+    const model_kind *k = stage_kind(call, err);
+    int64_t given[KIND_GIVEN] = { 0 };
+    void *config = k ? settings_of(call, k, given, err) : NULL;
+    const room_step step = { k, d, config, given, 1 };
+    if (config) room_advise(&step, bytes, advice);
+    free(config);
+    return config != NULL;
 }
 
 workload *stage_open(const cli_call *call, device *d, int64_t *batch, error *err)

@@ -62,6 +62,14 @@ driver_limit() {
     echo "$limit"
 }
 
+drivers_looked() {
+    if [ -s "$RESULTS/found" ]; then
+        echo "tried: $(tr '\n' ' ' <"$RESULTS/found")"
+    else
+        echo "none is registered in ${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}, and no library of NVIDIA's, AMD's, Intel's or Mesa's lies where drivers do"
+    fi
+}
+
 drivers_try() {
     rm -rf "$VENDORS" "$WORK/runs/alone"
     mkdir -p "$VENDORS" "$WORK/runs/alone"
@@ -79,5 +87,5 @@ drivers_try() {
     export OCL_ICD_VENDORS="$VENDORS"
     unset OCL_ICD_FILENAMES OPENCL_VENDOR_PATH
     ls "$VENDORS"/*.icd >/dev/null 2>&1 ||
-        wrong drivers "no OpenCL driver that works was found; looked at: $(tr '\n' ' ' <"$RESULTS/found")"
+        wrong drivers "no OpenCL driver that works was found; $(drivers_looked)"
 }

@@ -20,6 +20,7 @@ host_facts() {
     row host kernel "$(uname -r)"
     row host processor "$(sed -n 's/^model name[ \t]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1), $(nproc) usable"
     row host memory "$(awk '/^MemTotal/ { t = $2 } /^MemAvailable/ { a = $2 } END { printf "%.1f GiB, %.1f free", t / 1048576, a / 1048576 }' /proc/meminfo 2>/dev/null)"
+    row host "load when it began" "$(cut -d ' ' -f 1-3 /proc/loadavg 2>/dev/null), in the mean of 1, 5 and 15 minutes"
     smi=$(PATH=$HOST_PATH command -v nvidia-smi) || return 0
     program 15 smi "$smi" --query-gpu=name,driver_version,memory.total,memory.used,clocks.max.sm,power.limit,utilization.gpu \
         --format=csv,noheader || true

@@ -92,6 +92,19 @@ function unfinished_list(quote, between,   i, text) {
     for (i = 1; i <= unfinished_count; i++) text = text (i > 1 ? between : "") (quote ? quoted(unfinished[i]) : cell(unfinished[i]))
     return text
 }
+# Parts that a run that was cut short has not begun; of those that were refused it is told why, among what was left out.
+function not_begun(quote, between,   i, n, name, part, begun, text) {
+    if (row["ended.tsv", 1] ~ /^complete/) return ""
+    for (i = 1; i <= count["begun.tsv"]; i++) begun[row["begun.tsv", i]] = 1
+    for (i = 1; i <= count["skipped.tsv"]; i++) {
+        split(row["skipped.tsv", i], part, "\t")
+        begun[part[1]] = 1
+    }
+    n = split("agree tests training drawing bench torch", name, " ")
+    for (i = 1; i <= n; i++)
+        if (!(name[i] in begun)) text = text (text == "" ? "" : between) (quote ? quoted(name[i]) : name[i])
+    return text
+}
 function json(   i, part) {
     split(row["ended.tsv", 1], part, "\t")
     printf "{\n  \"format\": 1,\n  \"kit\": %s,\n  \"device\": %s,\n  \"ended\": %s,\n  \"seconds\": %s,\n  \"minutes\": %s",
@@ -99,7 +112,11 @@ function json(   i, part) {
     printf ",\n  \"devices\": "
     for (i = 1; i <= count["devices.json"]; i++) printf "%s%s", (i > 1 ? "\n  " : ""), row["devices.json", i]
     if (!count["devices.json"]) printf "[]"
+    printf ",\n  \"instructions\": ["
+    for (i = 1; i <= count["instructions.txt"]; i++) printf "%s\n    %s", (i > 1 ? "," : ""), quoted(row["instructions.txt", i])
+    printf "%s]", (count["instructions.txt"] ? "\n  " : "")
     printf ",\n  \"tests_in_all\": %d", count["list"]
+    printf ",\n  \"not_begun\": [%s]", not_begun(1, ", ")
     printf ",\n  \"not_finished\": [%s]", unfinished_list(1, ", ")
     list("host", "what value")
     list("drivers", "library status what")
@@ -126,6 +143,9 @@ function md_head(   i, part) {
         split(row["wrong.tsv", i], part, "\t")
         print "  - " cell(part[1]) ": " cell(part[2])
     }
+    if (count["begun.tsv"] && row["ended.tsv", 1] !~ /^complete/) print "- cut short in: " cell(row["begun.tsv", count["begun.tsv"]])
+    if (not_begun(0, ", ") != "") print "- not begun: " not_begun(0, ", ")
+    print "- in what follows \"late\" is not done in its time, \"failed-N\" ended with status N, \"crashed-X\" was ended by signal X"
 }
 function md_training(   i, part) {
     if (!count["training.tsv"]) return
@@ -133,13 +153,13 @@ function md_training(   i, part) {
     print "|---|---|---|---|---|---|---|---|---|"
     for (i = 1; i <= count["training.tsv"]; i++) {
         split(row["training.tsv", i], part, "\t")
-        printf "| emoji %s | %s | %s | %s | %s | %s %% | %s | %s | %s |\n", part[1], part[3], part[5], part[6], part[7], part[8],
-            part[2], part[9], (part[9] > 0 ? duration(part[10] / part[9]) " (" part[10] ")" : "-")
+        printf "| emoji %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", part[1], part[3], part[5], part[6], part[7],
+            (part[4] > 0 ? part[8] " %" : "-"), (part[4] > 0 ? part[2] : "nothing to compare"), part[9], (part[9] > 0 ? duration(part[10] / part[9]) " (" part[10] ")" : "-")
     }
 }
 function md_bench(   i, part, key, other) {
     if (!count["bench.tsv"]) return
-    print "\n## Products, steps, drawings\n\n| case | storage | by | error | ms | rate | % of the measured peak | PyTorch ms | times as fast as PyTorch |"
+    print "\n## Products, steps, drawings\n\n| case | storage | by | error | ms | rate | % of the measured peak of f32 | PyTorch ms | times as fast as PyTorch |"
     print "|---|---|---|---|---|---|---|---|---|"
     for (i = 1; i <= count["bench.tsv"]; i++) {
         split(row["bench.tsv", i], part, "\t")
@@ -159,6 +179,7 @@ function fenced(title, name, most,   i) {
 function md() {
     md_head()
     fenced("Devices", "devices.txt", 60)
+    fenced("What each driver says of itself, and instructions tried", "instructions.txt", 80)
     table("Drivers", "drivers", "library,,what")
     table("Machine", "host", "what,")
     table("Agreement with PoCL", "agree", "recording,,seconds,loss / norm / gradient / update / tokens / near / worst tensor")
@@ -173,10 +194,11 @@ function md() {
     fenced("Failures", "failures.txt", 200)
 }
 BEGIN {
-    n = split("ended host drivers wrong tests not-here agree training drawing bench torch skipped", name, " ")
+    n = split("begun ended host drivers wrong tests not-here agree training drawing bench torch skipped", name, " ")
     for (k = 1; k <= n; k++) load(name[k] ".tsv")
     load("devices.json")
     load("devices.txt")
+    load("instructions.txt")
     load("failures.txt")
     load("version")
     load("list")

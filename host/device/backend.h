@@ -33,11 +33,14 @@ typedef struct device_listing {
 struct device {
     const device_backend *backend;
     device_info info;
-    char choice[256];   /* why it was chosen */
-    int64_t allocated;  /* bytes of the buffers alive */
-    char *cache_folder; /* NULL: nothing is kept on disk */
-    bool lost;          /* set by the backend where waiting failed: a transfer may still be under way */
-    profile *profile;   /* not NULL: the backend times each launch, and says so by profile_add */
+    char choice[256];                      /* why it was chosen */
+    int64_t allocated;                     /* bytes of the buffers alive */
+    int64_t peak;                          /* the most that were */
+    int64_t refused;                       /* bytes of the last buffer that there was no room for */
+    int64_t library_planned, library_held; /* bytes of a library's scratch: device_library_bytes */
+    char *cache_folder;                    /* NULL: nothing is kept on disk */
+    bool lost;        /* set by the backend where waiting failed: a transfer may still be under way */
+    profile *profile; /* not NULL: the backend times each launch, and says so by profile_add */
     gemm_choices *choices;
 };
 struct device_buffer {
@@ -121,6 +124,8 @@ extern const device_backend *const device_backends[];
 /* The next entry, zeroed but for its backend, which stays where it is until the next one; NULL: out of
  * memory. */
 device_entry *device_listing_add(device_listing *l, const device_backend *b, error *err);
+/* Lowers memory and largest buffer to what $DALLE_CL_MEMORY allows. */
+bool device_limit_memory(device_info *info, error *err);
 /* Lanes and vec from kind, multiple and largest group. */
 void device_default_shape(device_info *info);
 /* Fills the common part of a device that is being opened.  False: out of memory; device_close is then due all

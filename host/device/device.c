@@ -96,6 +96,7 @@ device_buffer *device_buffer_create(device *d, int64_t bytes, error *err)
 {
     CHECK(bytes > 0, "a buffer of %lld bytes", (long long)bytes);
     const device_info *info = &d->info;
+    d->refused = bytes;
     if (bytes > info->max_buffer_bytes)
         return error_null(err, ERROR_MEMORY,
                           "device '%s' allows %.2f GiB in one buffer, asked for %.2f GiB (%lld bytes); lower "
@@ -112,7 +113,9 @@ device_buffer *device_buffer_create(device *d, int64_t bytes, error *err)
     if (!b) return NULL;
     b->owner = d;
     b->bytes = bytes;
+    d->refused = 0;
     d->allocated += bytes;
+    if (d->peak < d->allocated) d->peak = d->allocated;
     return b;
 }
 

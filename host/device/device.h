@@ -126,6 +126,14 @@ device_buffer *device_buffer_create(device *d, int64_t bytes, error *err); /* co
 void device_buffer_destroy(device_buffer *b);
 int64_t device_buffer_bytes(const device_buffer *b);
 int64_t device_allocated_bytes(const device *d); /* by buffers alive now */
+int64_t device_peak_bytes(const device *d);      /* the most that this was */
+int64_t device_refused_bytes(const device *d);   /* of the last buffer that there was no room for; 0: none */
+/* What could be had besides, which the driver is asked for and given back: other programs may hold some of
+ * the device's memory. */
+int64_t device_free_bytes(device *d);
+/* The scratch that a library takes beside buffers, once for all its products, for those planned since the
+ * last call; without what it has already. */
+int64_t device_library_bytes(device *d);
 
 /* ---- Queues, events, transfers --------------------------------------------------------------- */
 

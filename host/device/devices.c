@@ -92,10 +92,15 @@ int device_list(device_info **infos, bool measure, error *err)
     const int count = l.count;
     for (int i = 0; measure && i < count; ++i) probe(&l.entries[i], true);
     *infos = malloc((size_t)count * sizeof **infos);
-    for (int i = 0; *infos && i < count; ++i) (*infos)[i] = l.entries[i].info;
+    bool ok = *infos ? true : error_set(err, ERROR_MEMORY, "out of memory while listing devices");
+    for (int i = 0; ok && i < count; ++i) {
+        (*infos)[i] = l.entries[i].info;
+        ok = device_limit_memory(*infos + i, err);
+    }
     listing_free(&l);
-    if (*infos) return count;
-    error_set(err, ERROR_MEMORY, "out of memory while listing devices");
+    if (ok) return count;
+    free(*infos);
+    *infos = NULL;
     return -1;
 }
 
@@ -225,6 +230,10 @@ device *device_open(const char *selectors, error *err)
     char reason[256];
     int chosen[SELECTED_MAX], count = select_devices(&l, selectors, chosen, reason, err);
     if (count > 0) d = l.entries[chosen[0]].backend->open(&l.entries[chosen[0]], err);
+    if (d && !device_limit_memory(&d->info, err)) {
+        device_close(d);
+        d = NULL;
+    }
     if (d && count == 1) snprintf(d->choice, sizeof d->choice, "%s", reason);
     if (d && count > 1)
         snprintf(d->choice, sizeof d->choice, "the first of %d asked for: one process drives one device",

@@ -154,6 +154,38 @@ bool gemm_library_variant(device *d, const gemm_desc *g, int i, char name[GEMM_W
     return true;
 }
 
+/* A call's shape, for so many batches, rows of C and length of k. */
+static gemm_sgemm shape_of(const gemm_desc *g, const layout *l, int64_t batches, int64_t rows, int64_t depth)
+{
+    return (gemm_sgemm){
+        .columns_first = l->c.unit_row,
+        .a_transpose = l->a.unit_row != l->c.unit_row,
+        .b_transpose = l->b.unit_row != l->c.unit_row,
+        .m = (size_t)rows,
+        .n = (size_t)g->n,
+        .k = (size_t)(depth / l->splits),
+        .batches = (size_t)(batches * l->splits),
+        .alpha = g->alpha,
+        .a_ld = (size_t)(l->pack_a ? depth : l->a.ld),
+        .b_ld = (size_t)l->b.ld,
+        .c_ld = (size_t)l->c.ld,
+    };
+}
+
+/* What the largest of its calls takes, wherever its operands will lie: offsets that are not 0 take most. */
+static bool plan_scratch(device *d, const gemm_desc *g, const layout *l, error *err)
+{
+    const gemm_library *blas = d->backend->blas;
+    const bool single = l->splits == 1 && (l->chunk == 1 || l->inner % l->chunk == 1); /* batches take none */
+    gemm_sgemm s = shape_of(g, l, 1, l->rows, l->depth);
+    int64_t bytes = 0;
+    s.a_offset = s.b_offset = s.c_offset = 64;
+    if (!blas->scratch || !single) return true;
+    if (!blas->scratch(d, &s, &bytes, err)) return false;
+    if (d->library_planned < bytes) d->library_planned = bytes;
+    return true;
+}
+
 bool gemm_library_plan(device *d, const gemm_desc *g, const char *variant, int64_t *workspace_bytes,
                        void **state, error *err)
 {
@@ -166,7 +198,9 @@ bool gemm_library_plan(device *d, const gemm_desc *g, const char *variant, int64
     *l = make_layout(d, g, parts);
     *workspace_bytes = l->bytes;
     *state = l;
-    return true;
+    if (plan_scratch(d, g, l, err)) return true;
+    free(l);
+    return false;
 }
 
 /* ---- Recording ------------------------------------------------------------------------------- */
@@ -277,29 +311,19 @@ static bool add_sgemm(recorder *r, const block *at, error *err)
     const gemm_buffers *b = r->buffers;
     gemm_sgemm *s = calloc(1, sizeof *s);
     if (!s) return error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", r->label);
-    s->columns_first = l->c.unit_row;
-    s->a_transpose = l->a.unit_row != s->columns_first;
-    s->b_transpose = l->b.unit_row != s->columns_first;
-    s->m = (size_t)at->rows;
-    s->n = (size_t)g->n;
-    s->k = (size_t)(at->depths / l->splits);
-    s->batches = (size_t)(at->batches * l->splits);
-    s->alpha = g->alpha;
+    *s = shape_of(g, l, at->batches, at->rows, at->depths);
     s->beta = at->depth > 0 || (g->accumulate && !l->product) ? 1.0f : 0.0f;
     int64_t work = b->workspace_offset;
     s->a = l->pack_a ? b->workspace : b->a;
-    s->a_ld = (size_t)(l->pack_a ? at->depths : l->a.ld);
     s->a_stride = (size_t)(l->pack_a ? at->rows * at->depths : l->inner_stride[0]);
     s->a_offset = (size_t)(l->pack_a ? (work + l->a_at) / 4
                                      : b->a_offset + batch_offset(r, at, 0) + at->row * g->a.row +
                                            at->depth * g->a.column);
     s->b = l->pack_b ? b->workspace : b->b;
-    s->b_ld = (size_t)l->b.ld;
     s->b_stride = (size_t)(l->pack_b ? at->depths * g->n : l->inner_stride[1]);
     s->b_offset = (size_t)(l->pack_b ? (work + l->b_at) / 4
                                      : b->b_offset + batch_offset(r, at, 1) + at->depth * g->b.row);
     s->c = l->product ? b->workspace : b->c;
-    s->c_ld = (size_t)l->c.ld;
     s->c_stride = (size_t)(l->product ? at->rows * g->n : l->inner_stride[2]);
     s->c_offset = (size_t)(l->product ? (work + l->product_at) / 4
                                       : b->c_offset + batch_offset(r, at, 2) + at->row * g->c.row);

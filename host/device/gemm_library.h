@@ -23,6 +23,8 @@ typedef struct gemm_library {
      * step. */
     bool (*reserve)(device *d, const gemm_sgemm *s, error *err);
     bool (*multiply)(device *d, const gemm_sgemm *s, error *err); /* enqueues on the compute queue */
+    /* May be NULL: the bytes of that memory, for a call of which shapes, strides and offsets are known. */
+    bool (*scratch)(device *d, const gemm_sgemm *s, int64_t *bytes, error *err);
 } gemm_library;
 
 /* A provider's functions, for devices with a library. */

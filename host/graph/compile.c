@@ -31,18 +31,16 @@ static bool fits(const graph *g, const char *knob, error *err)
             knob ? knob : "the batch");
     int64_t stored = 0; /* entries other graphs have already given memory are counted in allocated_bytes */
     for (int i = 0; i < store_count(g->store); ++i)
-        if (!store_at(g->store, i)->buffer)
-            stored += storage_bytes_for(store_at(g->store, i)->type, store_at(g->store, i)->count);
-    int64_t needed = stored + g->info.input_bytes + g->info.work_bytes;
-    int64_t available = d->memory_bytes - device_allocated_bytes(g->device);
+        if (!store_at(g->store, i)->buffer) stored += store_entry_bytes(store_at(g->store, i));
+    int64_t needed = stored + g->info.input_bytes + g->info.work_bytes + g->info.library_bytes;
+    int64_t available = d->memory_bytes - device_allocated_bytes(g->device) - g->reserve;
     if (needed <= available) return true;
     return error_set(
         err, ERROR_MEMORY,
         "device '%s' has %.2f GiB free of %.2f, the plan needs %.2f GiB (parameters and state %.2f, "
         "activations and scratch %.2f); lower %s",
         d->name, (double)available / gib, (double)d->memory_bytes / gib, (double)needed / gib,
-        (double)stored / gib, (double)(g->info.work_bytes + g->info.input_bytes) / gib,
-        knob ? knob : "the batch");
+        (double)stored / gib, (double)(needed - stored) / gib, knob ? knob : "the batch");
 }
 
 static bool allocate(graph *g, uint64_t seed, error *err)
@@ -50,7 +48,8 @@ static bool allocate(graph *g, uint64_t seed, error *err)
     if (!store_allocate(g->store, seed, err)) return false;
     g->slabs = calloc((size_t)g->slab_count + 1, sizeof(device_buffer *));
     if (!g->slabs) return error_set(err, ERROR_MEMORY, "out of memory for the memory plan");
-    for (int i = 0; i < g->slab_count; ++i)
+    for (int i = 0; i < g->lent_count; ++i) g->slabs[i] = store_lender(g->store)->slabs[i];
+    for (int i = g->lent_count; i < g->slab_count; ++i)
         if (!(g->slabs[i] = device_buffer_create(g->device, g->slab_bytes[i], err))) return false;
     for (int i = 0; i < g->storage_count; ++i) {
         storage *st = g->storages[i];
@@ -100,6 +99,17 @@ bool graph_compile(graph *g, uint64_t seed, const char *knob, error *err)
         return false;
     g->compiled = true;
     return true;
+}
+
+void graph_reserve(graph *g, int64_t bytes)
+{
+    g->reserve = bytes;
+}
+
+void graph_lend(graph *g)
+{
+    CHECK(g->compiled, "a graph lends what it has: it is compiled first (%d nodes)", g->node_count);
+    store_set_lender(g->store, g);
 }
 
 bool graph_info(const graph *g, graph_plan_info *info)

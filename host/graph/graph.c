@@ -44,7 +44,8 @@ void graph_destroy(graph *g)
 {
     if (!g) return;
     device_launches_destroy(g->launches);
-    for (int i = 0; g->slabs && i < g->slab_count; ++i) device_buffer_destroy(g->slabs[i]);
+    if (store_lender(g->store) == g) store_set_lender(g->store, NULL);
+    for (int i = g->lent_count; g->slabs && i < g->slab_count; ++i) device_buffer_destroy(g->slabs[i]);
     for (int i = 0; i < g->storage_count; ++i) {
         storage *st = g->storages[i];
         staging_free(g, st->staging);
@@ -164,7 +165,7 @@ static int count_name(graph *g, const char *name)
 
 /* ---- Tensors ---- */
 
-int64_t storage_bytes_for(dtype type, int64_t count)
+static int64_t storage_bytes_for(dtype type, int64_t count)
 {
     int64_t elements = (count + TENSOR_PAD - 1) / TENSOR_PAD * TENSOR_PAD;
     return (elements * (int64_t)dtype_bytes(type) + STORAGE_ALIGN - 1) / STORAGE_ALIGN * STORAGE_ALIGN;

@@ -182,6 +182,7 @@ typedef struct graph_plan_info {
     int64_t largest_bytes; /* of one tensor, which no plan can split */
     const char *largest_name;
     int slabs;
+    int64_t library_bytes; /* of a library's scratch that the device has not yet */
 } graph_plan_info;
 
 /* Whether what was built so far has no mistake; graph_plan and graph_compile ask this too. */
@@ -191,6 +192,12 @@ bool graph_plan(graph *g, graph_plan_info *info, error *err);
 /* Plans, compares with the device ("device 'x' has 6.1 GiB, the plan needs 9.8 GiB; lower `batch`"),
  * allocates (the store too, initialised from `seed`) and binds.  `knob` names the setting to lower. */
 bool graph_compile(graph *g, uint64_t seed, const char *knob, error *err);
+/* Before graph_compile: bytes of the device that are left for what is compiled later. */
+void graph_reserve(graph *g, int64_t bytes);
+/* Of a compiled graph: others over its store that are compiled later lay what they do not keep into its
+ * memory. None of them runs while it does, between its segments either; what is kept of it is read, or its
+ * reading begun, before another runs; and it is destroyed after them. */
+void graph_lend(graph *g);
 bool graph_info(const graph *g, graph_plan_info *info);
 int graph_segments(const graph *g);
 /* Before graph_compile: what a run launches may be joined (device.h); for graphs of many short kernels. */

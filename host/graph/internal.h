@@ -80,7 +80,8 @@ struct graph {
     graph_plan_info info;
     device_buffer **slabs;
     int64_t *slab_bytes;
-    int slab_count;
+    int slab_count, lent_count; /* those that are another graph's come first */
+    int64_t reserve, library_bytes;
     device_launches *launches;
     reading *readings;
     int *segment_launch; /* first launch of each step segment, and one past the last */
@@ -94,13 +95,16 @@ struct binder {
 
 tensor *graph_new_tensor(graph *g, dtype type, int rank, const int64_t *dim);
 storage *graph_new_storage(graph *g, storage_place place, const char *name, int64_t bytes);
-int64_t storage_bytes_for(dtype type, int64_t count);
 
 /* accumulate.c: the two operators that autograd itself needs. */
 tensor *graph_fill(graph *g, float value, int rank, const int64_t *dim, dtype type);
 tensor *graph_accumulate(graph *g, int count, tensor *const *parts);
 
 void staging_free(graph *g, staging s[2]); /* waits first */
+
+/* store.c: the graph whose memory those of the store share while it does not run; NULL: none. */
+graph *store_lender(const store *s);
+void store_set_lender(store *s, graph *lender);
 
 /* plan.c */
 bool plan_mark_live(graph *g, error *err);

@@ -1,7 +1,8 @@
 /* plan.c -- which nodes are needed, how long each tensor lives, and where it lies.
  *
  * Tensors are placed largest first, each at the lowest offset of the first slab where it overlaps no
- * tensor that is alive at the same time.  Slabs are no larger than the device's largest buffer.
+ * tensor that is alive at the same time.  Slabs are no larger than the device's largest buffer.  Those that
+ * another graph lends come first, and hold nothing that is kept.
  * SPDX-License-Identifier: MIT */
 #include "host/graph/internal.h"
 
@@ -12,6 +13,7 @@
 bool plan_mark_live(graph *g, error *err)
 {
     if (!graph_sound(g, err)) return false;
+    (void)device_library_bytes(g->device); /* of earlier plans */
     for (int i = g->node_count - 1; i >= 0; --i) {
         node *n = g->nodes[i];
         if (!n->live) continue;
@@ -28,6 +30,8 @@ bool plan_mark_live(graph *g, error *err)
                                          (bytes + STORAGE_ALIGN - 1) / STORAGE_ALIGN * STORAGE_ALIGN);
         if (!n->workspace) return error_set(err, ERROR_MEMORY, "out of memory for the plan of %s", n->name);
     }
+    const int64_t library = device_library_bytes(g->device);
+    if (g->library_bytes < library) g->library_bytes = library;
     return true;
 }
 
@@ -90,18 +94,34 @@ static int64_t lowest_gap(storage *const *placed, int count, const storage *st, 
     return at;
 }
 
+static bool add_slab(graph *g, error *err)
+{
+    int64_t *bytes = realloc(g->slab_bytes, (size_t)(g->slab_count + 1) * sizeof *bytes);
+    if (!bytes) return error_set(err, ERROR_MEMORY, "out of memory for the memory plan");
+    g->slab_bytes = bytes;
+    g->slab_bytes[g->slab_count++] = 0;
+    return true;
+}
+
+/* The slabs of the graph that lends, empty. */
+static bool borrow(graph *g, error *err)
+{
+    const graph *lender = store_lender(g->store);
+    g->slab_count = g->lent_count = 0;
+    for (int i = 0; lender && lender != g && i < lender->slab_count; ++i)
+        if (!add_slab(g, err)) return false;
+    g->lent_count = g->slab_count;
+    return true;
+}
+
 static bool place_one(graph *g, storage **placed, int count, storage *st, int64_t limit, error *err)
 {
+    const graph *lender = store_lender(g->store);
     if (limit < st->bytes) limit = st->bytes; /* on paper; graph_compile refuses */
-    for (int slab = 0;; ++slab) {
-        if (slab == g->slab_count) {
-            int64_t *bytes = realloc(g->slab_bytes, (size_t)(slab + 1) * sizeof *bytes);
-            if (!bytes) return error_set(err, ERROR_MEMORY, "out of memory for the memory plan");
-            g->slab_bytes = bytes;
-            g->slab_bytes[g->slab_count++] = 0;
-        }
+    for (int slab = st->keep ? g->lent_count : 0;; ++slab) {
+        if (slab == g->slab_count && !add_slab(g, err)) return false;
         int64_t at = lowest_gap(placed, count, st, slab);
-        if (at + st->bytes > limit) continue;
+        if (at + st->bytes > (slab < g->lent_count ? lender->slab_bytes[slab] : limit)) continue;
         st->slab = slab;
         st->offset_bytes = at;
         if (g->slab_bytes[slab] < at + st->bytes) g->slab_bytes[slab] = at + st->bytes;
@@ -122,7 +142,7 @@ bool plan_place(graph *g, error *err)
     storage **placed = malloc(((size_t)g->storage_count + 1) * sizeof *placed);
     bool ok = order && placed ? true : error_set(err, ERROR_MEMORY, "out of memory for the memory plan");
     int count = 0;
-    g->slab_count = 0;
+    ok = ok && borrow(g, err);
     memset(&g->info, 0, sizeof g->info);
     for (int i = 0; ok && i < g->storage_count; ++i) {
         storage *st = g->storages[i];
@@ -137,7 +157,8 @@ bool plan_place(graph *g, error *err)
     }
     if (ok) qsort(order, (size_t)count, sizeof *order, larger_first);
     for (int i = 0; ok && i < count; ++i) ok = place_one(g, placed, i, order[i], limit, err);
-    for (int i = 0; i < g->slab_count; ++i) g->info.work_bytes += g->slab_bytes[i];
+    for (int i = g->lent_count; i < g->slab_count; ++i) g->info.work_bytes += g->slab_bytes[i];
+    g->info.library_bytes = g->library_bytes;
     for (int i = 0; i < g->node_count; ++i) g->info.nodes += g->nodes[i]->live;
     g->info.store_bytes = store_bytes(g->store);
     g->info.slabs = g->slab_count;

@@ -1,6 +1,6 @@
 /* store.c -- named device tensors, packed into buffers no larger than the device allows.
  * SPDX-License-Identifier: MIT */
-#include "host/graph/store.h"
+#include "host/graph/internal.h"
 
 #include "host/base/arena.h"
 #include "host/base/philox.h"
@@ -32,7 +32,18 @@ struct store {
     dtype weight_type, trained_type;
     int ranks;
     split split; /* .count 0: entries are whole */
+    graph *lender;
 };
+
+graph *store_lender(const store *s)
+{
+    return s->lender;
+}
+
+void store_set_lender(store *s, graph *lender)
+{
+    s->lender = lender;
+}
 
 store *store_create(device *d, error *err)
 {
@@ -218,7 +229,7 @@ store_entry *store_at(const store *s, int index)
     return s->entries[index];
 }
 
-static int64_t padded_bytes(const store_entry *e)
+int64_t store_entry_bytes(const store_entry *e)
 {
     int64_t elements = (e->count + ENTRY_PAD - 1) / ENTRY_PAD * ENTRY_PAD;
     return (elements * (int64_t)dtype_bytes(e->type) + ENTRY_ALIGN - 1) / ENTRY_ALIGN * ENTRY_ALIGN;
@@ -235,7 +246,7 @@ int64_t store_elements(const store *s, store_kind kind)
 int64_t store_bytes(const store *s)
 {
     int64_t sum = 0;
-    for (int i = 0; i < s->count; ++i) sum += padded_bytes(s->entries[i]);
+    for (int i = 0; i < s->count; ++i) sum += store_entry_bytes(s->entries[i]);
     return sum;
 }
 
@@ -269,7 +280,7 @@ static void draw(const store *s, const store_entry *e, const philox *p, int64_t 
 
 static bool initialise(store *s, store_entry *e, uint64_t seed, error *err)
 {
-    int64_t bytes = padded_bytes(e);
+    int64_t bytes = store_entry_bytes(e);
     if (!device_fill(s->device, e->buffer, e->offset * (int64_t)dtype_bytes(e->type), bytes, 0, err))
         return false;
     if (e->init == STORE_ZEROS || s->awaits_values) return true;
@@ -300,7 +311,7 @@ static bool allocate_range(store *s, int first, int last, int64_t bytes, error *
         if (e->buffer) continue;
         e->buffer = b;
         e->offset = at / (int64_t)dtype_bytes(e->type);
-        at += padded_bytes(e);
+        at += store_entry_bytes(e);
     }
     return true;
 }
@@ -351,7 +362,7 @@ bool store_allocate(store *s, uint64_t seed, error *err)
         store_entry *e = s->entries[i];
         if (e->buffer) continue;
         fresh[i] = true;
-        int64_t own = padded_bytes(e);
+        int64_t own = store_entry_bytes(e);
         if (own > limit)
             ok = error_set(
                 err, ERROR_MEMORY,

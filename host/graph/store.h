@@ -68,7 +68,9 @@ store_kind store_kin_named(const char *name);
 int store_count(const store *s);
 store_entry *store_at(const store *s, int index); /* in order of declaration */
 int64_t store_elements(const store *s, store_kind kind);
-int64_t store_bytes(const store *s); /* of all entries, allocated or not */
+int64_t store_bytes(const store *s);             /* of all entries, allocated or not */
+int64_t store_entry_bytes(const store_entry *e); /* what it takes of a buffer, which is a little more than its
+                                                  * elements */
 
 /* Allocates entries that have no memory yet and initialises them: normals from Philox by (seed,
  * stream of the name, element), so that a parameter's start depends on nothing else. */

@@ -320,7 +320,7 @@ static bool build(embedding_trainer *t, error *err)
     return trainer_open_store(&t->base, err) &&
            ar_prior_codes_declare(t->base.store, &t->config, &t->shape, err) &&
            ar_prior_step_build(&t->train, t->base.store, &t->config, &t->shape, err) &&
-           graph_compile(t->train.graph, (uint64_t)t->config.seed, AR_PRIOR_STEP_KNOB, err);
+           trainer_compile(&t->base, t->train.graph, AR_PRIOR_STEP_KNOB, err);
 }
 
 /* Batches hold the CLIP's pictures and nothing else. */
@@ -397,6 +397,7 @@ bool ar_prior_train(const train_request *r, error *err)
               (clip = request_path(r, CLIP_ORIGIN_KEY, request_part(r, &clip_kind), "--clip", err)) &&
               set_up(&t, r, data, clip, err) && (parts = parts_origin(&t, clip, r, err)) &&
               trainer_run(&t.base, &task, &ar_prior_config_table, &t.config, data, parts, err);
+    if (!ok) trainer_advise(&t.base, &ar_prior_kind, &t.config, &t.shape.embedding, err);
     free(data);
     free(clip);
     clean_up(&t);

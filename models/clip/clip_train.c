@@ -283,7 +283,7 @@ static bool make_batch(clip_trainer *t, error *err)
 static bool build(clip_trainer *t, error *err)
 {
     return trainer_open_store(&t->base, err) && clip_step_build(&t->train, t->base.store, &t->config, err) &&
-           graph_compile(t->train.graph, (uint64_t)t->config.seed, CLIP_STEP_KNOB, err) &&
+           trainer_compile(&t->base, t->train.graph, CLIP_STEP_KNOB, err) &&
            clip_step_ready(&t->train, err) && clip_start_scale(t->base.store, err);
 }
 
@@ -333,6 +333,7 @@ bool clip_train(const train_request *r, error *err)
               clip_config_check(&t.config, err) && (data = request_path(r, "data", r->data, "--data", err)) &&
               set_up(&t, r, data, err) && (parts = parts_origin(&t, r, err)) &&
               trainer_run(&t.base, &task, &clip_config_table, &t.config, data, parts, err);
+    if (!ok) trainer_advise(&t.base, &clip_kind, &t.config, NULL, err);
     free(data);
     clean_up(&t);
     return ok;

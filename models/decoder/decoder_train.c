@@ -263,7 +263,7 @@ static bool build(decoder_trainer *t, error *err)
 {
     return trainer_open_store(&t->base, err) &&
            decoder_step_build(&t->train, t->base.store, &t->config, &t->shape, &t->process, err) &&
-           graph_compile(t->train.graph, (uint64_t)t->config.seed, DECODER_STEP_KNOB, err);
+           trainer_compile(&t->base, t->train.graph, DECODER_STEP_KNOB, err);
 }
 
 /* Of so many of the set's first pictures embeddings are kept: the set is opened after the CLIP, whose size
@@ -334,6 +334,9 @@ bool decoder_train(const train_request *r, error *err)
               (clip = request_path(r, CLIP_ORIGIN_KEY, request_part(r, &clip_kind), "--clip", err)) &&
               set_up(&t, r, data, clip, err) && (parts = parts_origin(&t, clip, r, err)) &&
               trainer_run(&t.base, &task, &decoder_config_table, &t.config, data, parts, err);
+    if (!ok)
+        trainer_advise(&t.base, &decoder_kind, &t.config, (int64_t[]){ t.shape.embedding, t.shape.text },
+                       err);
     free(data);
     free(clip);
     clean_up(&t);

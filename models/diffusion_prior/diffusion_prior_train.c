@@ -234,7 +234,7 @@ static bool build(embedding_trainer *t, error *err)
 {
     return trainer_open_store(&t->base, err) &&
            diffusion_prior_step_build(&t->train, t->base.store, &t->config, &t->process, t->data.size, err) &&
-           graph_compile(t->train.graph, (uint64_t)t->config.seed, DIFFUSION_PRIOR_STEP_KNOB, err);
+           trainer_compile(&t->base, t->train.graph, DIFFUSION_PRIOR_STEP_KNOB, err);
 }
 
 /* A new run's, before its first step; afterwards they are part of the model. */
@@ -321,6 +321,7 @@ bool diffusion_prior_train(const train_request *r, error *err)
               (clip = request_path(r, CLIP_ORIGIN_KEY, request_part(r, &clip_kind), "--clip", err)) &&
               set_up(&t, r, data, clip, err) && (parts = parts_origin(&t, clip, r, err)) &&
               trainer_run(&t.base, &task, &diffusion_prior_config_table, &t.config, data, parts, err);
+    if (!ok) trainer_advise(&t.base, &diffusion_prior_kind, &t.config, &t.data.size, err);
     free(data);
     free(clip);
     clean_up(&t);

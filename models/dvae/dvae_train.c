@@ -235,7 +235,7 @@ static bool load_state(void *self, const json_t *state, error *err)
 static bool build(dvae_trainer *t, error *err)
 {
     return trainer_open_store(&t->base, err) && dvae_step_build(&t->step, t->base.store, &t->config, err) &&
-           graph_compile(t->step.graph, (uint64_t)t->config.seed, DVAE_STEP_KNOB, err);
+           trainer_compile(&t->base, t->step.graph, DVAE_STEP_KNOB, err);
 }
 
 /* What the settings leave to the set; and if that was the number of steps, how long they will take. */
@@ -310,6 +310,7 @@ bool dvae_train(const train_request *r, error *err)
               request_take_sizes(r, &dvae_config_table, dvae_sizes, &t.config, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) && set_up(&t, r, data, err) &&
               trainer_run(&t.base, &task, &dvae_config_table, &t.config, data, NULL, err);
+    if (!ok) trainer_advise(&t.base, &dvae_kind, &t.config, NULL, err);
     free(data);
     clean_up(&t);
     return ok;

@@ -325,7 +325,7 @@ static bool build(prior_trainer *t, error *err)
 {
     return trainer_open_store(&t->base, err) &&
            prior_step_build(&t->train, t->base.store, &t->config, &t->shape, err) &&
-           graph_compile(t->train.graph, (uint64_t)t->config.seed, PRIOR_STEP_KNOB, err) &&
+           trainer_compile(&t->base, t->train.graph, PRIOR_STEP_KNOB, err) &&
            prior_write_places(&t->train.places, &t->shape, err);
 }
 
@@ -430,6 +430,7 @@ bool prior_train(const train_request *r, error *err)
               (dvae = request_path(r, "dvae", request_part(r, &dvae_kind), "--dvae", err)) &&
               set_up(&t, r, data, dvae, err) && (parts = parts_origin(&t, dvae, r, err)) &&
               trainer_run(&t.base, &task, &prior_config_table, &t.config, data, parts, err);
+    if (!ok) trainer_advise(&t.base, &prior_kind, &t.config, (int64_t[]){ t.shape.side, t.shape.codes }, err);
     free(data);
     free(dvae);
     clean_up(&t);

@@ -216,7 +216,7 @@ static bool build(upsampler_trainer *t, error *err)
 {
     return trainer_open_store(&t->base, err) &&
            upsampler_step_build(&t->step, t->base.store, &t->config, err) &&
-           graph_compile(t->step.graph, (uint64_t)t->config.seed, UPSAMPLER_STEP_KNOB, err);
+           trainer_compile(&t->base, t->step.graph, UPSAMPLER_STEP_KNOB, err);
 }
 
 /* The parameters of the model that the run starts from. */
@@ -265,6 +265,7 @@ bool upsampler_train(const train_request *r, error *err)
               upsampler_config_check(&t.config, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) && set_up(&t, r, data, err) &&
               trainer_run(&t.base, &task, &upsampler_config_table, &t.config, data, NULL, err);
+    if (!ok) trainer_advise(&t.base, &upsampler_kind, &t.config, NULL, err);
     free(data);
     clean_up(&t);
     return ok;

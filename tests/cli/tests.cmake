@@ -57,6 +57,7 @@ set_tests_properties(cli_ranks PROPERTIES PROCESSORS 2) # ranks wait for each ot
 cli_script(shards $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/shards)
 set_tests_properties(cli_shards PROPERTIES PROCESSORS 2)
 cli_script(plan ${PROJECT_BINARY_DIR}/cli-plan)
+cli_script(room $<TARGET_FILE:make_pictures> $<TARGET_FILE:cl_layer> ${PROJECT_SOURCE_DIR}/models/demo ${PROJECT_BINARY_DIR}/cli-room)
 cli_script(eval $<TARGET_FILE:make_pictures> ${PROJECT_BINARY_DIR}/eval)
 
 add_test(NAME cold_start COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/cold_start.sh $<TARGET_FILE:dalle-cl>

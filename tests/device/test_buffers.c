@@ -53,6 +53,56 @@ static void too_large_a_buffer_names_the_limit(void **state)
     assert_int_equal(device_allocated_bytes(d), 0);
 }
 
+/* On a device made small. */
+static void what_is_free_is_tried(void **state)
+{
+    device *d = *state;
+    error err = { 0 };
+    device_info *info = (device_info *)(uintptr_t)device_get_info(d);
+    const int64_t memory = info->memory_bytes, largest = info->max_buffer_bytes;
+    info->memory_bytes = 40 << 20;
+    info->max_buffer_bytes = 16 << 20;
+    assert_int_equal(device_free_bytes(d), 40 << 20);
+    device_buffer *a = device_buffer_create(d, 16 << 20, &err), *b = device_buffer_create(d, 15 << 20, &err);
+    MUST(a && b);
+    const int64_t peak = device_peak_bytes(d);
+    assert_true(peak >= 31 << 20);
+    assert_int_equal(device_refused_bytes(d), 0);
+    assert_int_equal(device_free_bytes(d), 9 << 20);
+    assert_null(device_buffer_create(d, 10 << 20, &err));
+    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(device_refused_bytes(d), 10 << 20);
+    device_buffer_destroy(a);
+    device_buffer_destroy(b);
+    assert_int_equal(device_allocated_bytes(d), 0);
+    assert_int_equal(device_peak_bytes(d), peak);
+    info->memory_bytes = memory;
+    info->max_buffer_bytes = largest;
+}
+
+static void memory_can_be_limited(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { "x", "0", "-1", "2/", "2/x", "2/0.5/1", " 2", "1e9" };
+    error err = { 0 };
+    setenv("DALLE_CL_MEMORY", "0.5/0.25", 1);
+    device *d = device_open(NULL, &err);
+    MUST(d);
+    assert_int_equal(device_get_info(d)->memory_bytes, 512 << 20);
+    assert_int_equal(device_get_info(d)->max_buffer_bytes, 256 << 20);
+    device_close(d);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+        setenv("DALLE_CL_MEMORY", wrong[i], 1);
+        device_info *infos = NULL;
+        assert_null(device_open(NULL, &err));
+        assert_int_equal(err.code, ERROR_USAGE);
+        assert_non_null(strstr(err.message, "DALLE_CL_MEMORY is '"));
+        assert_int_equal(device_list(&infos, false, &err), -1);
+        assert_null(infos);
+    }
+    unsetenv("DALLE_CL_MEMORY");
+}
+
 static void offsets_hold_in_reads_writes_and_fills(void **state)
 {
     device *d = *state;
@@ -129,6 +179,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_counted),
         cmocka_unit_test(too_large_a_buffer_names_the_limit),
+        cmocka_unit_test(what_is_free_is_tried),
+        cmocka_unit_test(memory_can_be_limited),
         cmocka_unit_test(offsets_hold_in_reads_writes_and_fills),
         cmocka_unit_test(queues_are_ordered_by_events),
         cmocka_unit_test(writes_begin_without_waiting),

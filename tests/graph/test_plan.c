@@ -198,6 +198,82 @@ static void test_one_tensor_larger_than_a_buffer(void **state)
     assert_non_null(strstr(err.message, "lower rows"));
 }
 
+/* What is computed between two keeps: w x, squared `times` times over. */
+static tensor *work(graph *g, int64_t rows, int times)
+{
+    tensor *w = parameter(g, "w", 2, (int64_t[]){ WIDTH, WIDTH }),
+           *x = graph_fill(g, 0.01f, 2, (int64_t[]){ rows, WIDTH }, DTYPE_F32);
+    for (int i = 0; i < times; ++i) x = op_scale(op_matmul(x, w), 0.5f);
+    graph_keep(x);
+    graph_poison_memory(g, true);
+    return x;
+}
+
+/* Of one graph's memory another uses what it does not keep; both compute what they did alone. */
+static void test_memory_is_lent(void **state)
+{
+    enum { ROWS = 64, TIMES = 5, ALL = ROWS * WIDTH };
+    fixture *f = *state;
+    float alone[ALL], lent[ALL], again[ALL];
+    error err = { 0 };
+    graph *second = graph_create(f->store, &err);
+    assert_non_null(second);
+    tensor *y = work(f->graph, ROWS, TIMES), *z = work(second, ROWS / 2, TIMES + 1);
+    compile(f->graph);
+    run(f->graph);
+    get(y, alone);
+    graph_lend(f->graph);
+    const int64_t before = device_allocated_bytes(f->device);
+    compile(second);
+    /* Only what it keeps, and small scratch at most, is its own. */
+    assert_in_range(device_allocated_bytes(f->device) - before, ALL / 2 * 4, ALL / 2 * 4 + 4096);
+    run(second);
+    get(z, lent);
+    run(f->graph);
+    get(y, again);
+    assert_memory_equal(alone, again, sizeof alone);
+    get(z, again); /* kept while the other ran */
+    assert_memory_equal(lent, again, ALL / 2 * 4);
+    graph_destroy(second);
+    run(f->graph);
+    get(y, again);
+    assert_memory_equal(alone, again, sizeof alone);
+}
+
+/* What does not go into the memory that is lent has its own. */
+static void test_more_than_is_lent(void **state)
+{
+    enum { ROWS = 16 };
+    fixture *f = *state;
+    float few[ROWS * WIDTH], many[8 * ROWS * WIDTH];
+    error err = { 0 };
+    graph *second = graph_create(f->store, &err);
+    assert_non_null(second);
+    tensor *y = work(f->graph, ROWS, 3), *z = work(second, 8 * ROWS, 3);
+    compile(f->graph);
+    graph_lend(f->graph);
+    compile(second);
+    run(f->graph);
+    get(y, few); /* before the other runs */
+    run(second);
+    get(z, many);
+    for (int i = 0; i < 8; ++i) assert_memory_equal(few, many + i * ROWS * WIDTH, sizeof few);
+    graph_destroy(second);
+}
+
+static void test_some_is_left(void **state)
+{
+    fixture *f = *state;
+    const device_info *d = device_get_info(f->device);
+    error err = { 0 };
+    work(f->graph, 16, 2);
+    graph_reserve(f->graph, d->memory_bytes);
+    assert_false(graph_compile(f->graph, 1, "rows", &err));
+    assert_int_equal(err.code, ERROR_MEMORY);
+    graph_reserve(f->graph, d->memory_bytes / 2);
+    compile(f->graph);
+}
+
 int main(void)
 {
     fixture f = { .device = device_or_skip() };
@@ -208,6 +284,9 @@ int main(void)
         FIXTURE_TEST(test_slabs_stay_within_the_largest_buffer),
         FIXTURE_TEST(test_what_does_not_fit_names_the_knob),
         FIXTURE_TEST(test_one_tensor_larger_than_a_buffer),
+        FIXTURE_TEST(test_memory_is_lent),
+        FIXTURE_TEST(test_more_than_is_lent),
+        FIXTURE_TEST(test_some_is_left),
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; ++i) tests[i].initial_state = &f;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

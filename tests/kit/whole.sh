@@ -23,7 +23,7 @@ flags="-std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Wpedantic -Werror"
 }
 cp "$source/LICENSE" "$folder/text.so"
 echo "$folder/text.so" >"$folder/drivers/text.icd"
-for name in agree_record agree_compare test_ops_crashes test_ops_fails test_ops_hangs test_ops_passes test_ops_skips; do
+for name in agree_record agree_compare kit-probe test_ops_crashes test_ops_fails test_ops_hangs test_ops_passes test_ops_skips; do
     cp "$kit/bin/dalle-cl" "$kit/bin/$name"
 done
 for name in crashes fails hangs passes skips; do printf 'ops_%s\tkept\n' $name; done >"$kit/tests/list"
@@ -44,6 +44,15 @@ for wrong in "--minutes 0" "--minutes 1.5" "--minutes" "--minutes 99999999999999
     "$kit/run" $wrong >"$folder/log" 2>&1 || status=$?
     [ $status -eq 2 ] || fail "'$wrong' gave status $status"
 done
+
+# On another processor its own tools do not run.
+mv "$kit/tools/busybox" "$kit/tools/kept"
+printf '\177ELF\002\001\001\000 of another processor' >"$kit/tools/busybox"
+chmod +x "$kit/tools/busybox"
+status=0
+"$kit/run" >"$folder/log" 2>&1 || status=$?
+[ $status -eq 2 ] && grep -q "this kit is for Linux on x86-64" "$folder/log" || fail "on another processor: status $status"
+mv "$kit/tools/kept" "$kit/tools/busybox"
 
 began=$(date +%s)
 status=0
@@ -68,6 +77,7 @@ says "| $folder/libaborts.so | left out | loading it: crashed-ABRT"
 says "| $folder/libhangs.so | left out | loading it: late"
 says "text.so: invalid ELF header"
 says "| full | crashed-SEGV |"
+says "an instruction                       runs"
 says "| ops_crashes | crashed-SEGV |"
 says "| ops_fails | failed-1 |"
 says "| ops_passes | ok |"
@@ -87,6 +97,7 @@ status=0
 wait $running || status=$?
 [ $status -eq 1 ] || fail "stopped: status $status"
 says "interrupted after"
+says "not begun: "
 [ -s "$kit/report.json" ] || fail "stopped: no report.json"
 none_left
 echo "ended after $took s, and said what became of each"

@@ -238,6 +238,7 @@ const cl_layer cl_layer_control = { CALL_COUNT,  call_name,    layer_uses,      
     { \
         bool failing = fails(CALL_##name); \
         if (CL_LAYER_##kind == CL_LAYER_PROGRAMS) program_release((void *)object); \
+        if (CL_LAYER_##kind == CL_LAYER_BUFFERS) buffer_leaves((void *)object); \
         cl_int given = layer_below.name(object); \
         if (given == CL_SUCCESS) --state.alive[CL_LAYER_##kind]; \
         return failing ? state.code : given; \
@@ -288,7 +289,8 @@ static int find_call(const char *name)
 static void read_environment(void)
 {
     const char *fail = getenv("CL_LAYER_FAIL"), *limits = getenv("CL_LAYER_LIMITS");
-    const char *sent = getenv("CL_LAYER_SIGNAL"), *stall = getenv("CL_LAYER_STALL");
+    const char *sent = getenv("CL_LAYER_SIGNAL"), *stall = getenv("CL_LAYER_STALL"),
+               *memory = getenv("CL_LAYER_MEMORY");
     char name[64];
     long nth;
     int code;
@@ -297,6 +299,7 @@ static void read_environment(void)
     if (stall && sscanf(stall, "%63[^:]:%ld", name, &state.stall_use) == 2) state.stall = find_call(name);
     if (fail && sscanf(fail, "%63[^:]:%ld:%d", name, &nth, &code) == 3)
         layer_fail(find_call(name), nth ? nth : 1, nth ? 1 : LONG_MAX / 2, code);
+    if (memory) limits_set_memory(atol(memory));
     if (!limits) return;
     static const char *const words[] = {
 #define WORD(bit, word) word,

@@ -9,7 +9,8 @@
  *
  * Without code: CL_LAYER_FAIL="clFinish:3:-5" makes the third use fail, "clFinish:0:-5" every one,
  * CL_LAYER_LIMITS="group,local" (or "all") lowers limits; CL_LAYER_SIGNAL="clFinish:3:2" sends the process
- * signal 2 at the third use, and CL_LAYER_STALL="clFinish:3" never returns from it.
+ * signal 2 at the third use, and CL_LAYER_STALL="clFinish:3" never returns from it.  With CL_LAYER_MEMORY=32
+ * a buffer beside those of 32 MiB fails, whatever the driver says it has: other programs hold the rest.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TESTS_SUPPORT_CL_LAYER_H
 #define DALLE_CL_TESTS_SUPPORT_CL_LAYER_H

@@ -145,6 +145,9 @@ void program_set_mark(cl_program p, program_mark mark);
 program_mark program_get_mark(cl_program p);
 /* Before a reference is given back: forgets the program with its last one. */
 void program_release(cl_program p);
+/* A reference to a buffer is given back. */
+void buffer_leaves(cl_mem b);
+void limits_set_memory(long mib);
 
 #define DECLARE_CALL(name, by, parameters, arguments)             cl_int small_##name parameters;
 #define DECLARE_MAKE(kind, type, name, by, parameters, arguments) type small_##name parameters;

@@ -154,12 +154,33 @@ cl_int small_clGetProgramBuildInfo(cl_program p, cl_device_id d, cl_program_buil
 
 /* ---- Refusals ---- */
 
+static long long held, most_held; /* bytes of buffers; 0: any number */
+
+void limits_set_memory(long mib)
+{
+    most_held = (long long)mib << 20;
+}
+
 cl_mem small_clCreateBuffer(cl_context c, cl_mem_flags flags, size_t bytes, void *host, cl_int *status)
 {
-    if (!is_limited(CL_LAYER_BUFFER) || bytes <= CL_LAYER_MOST_BYTES)
-        return layer_below.clCreateBuffer(c, flags, bytes, host, status);
-    if (status) *status = CL_INVALID_BUFFER_SIZE;
-    return NULL;
+    const bool large = is_limited(CL_LAYER_BUFFER) && bytes > CL_LAYER_MOST_BYTES,
+               full = most_held && held + (long long)bytes > most_held;
+    if (large || full) {
+        if (status) *status = large ? CL_INVALID_BUFFER_SIZE : CL_MEM_OBJECT_ALLOCATION_FAILURE;
+        return NULL;
+    }
+    cl_mem made = layer_below.clCreateBuffer(c, flags, bytes, host, status);
+    if (made) held += (long long)bytes;
+    return made;
+}
+
+void buffer_leaves(cl_mem b)
+{
+    cl_uint references = 0;
+    size_t bytes = 0;
+    layer_below.clGetMemObjectInfo(b, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL);
+    layer_below.clGetMemObjectInfo(b, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    if (references <= 1) held -= (long long)bytes;
 }
 
 static cl_device_id device_of(cl_command_queue q)

@@ -29,22 +29,33 @@ static CLBlastTranspose transpose_if(bool yes)
     return yes ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
 
+static bool scratch_bytes(device *d, const gemm_sgemm *s, int64_t *of, error *err)
+{
+    opencl_device *o = opencl(d);
+    size_t bytes = 0;
+    if (!override_parameters(d, err)) return false;
+    CLBlastStatusCode status = CLBlastSGemmTempBufferSize(
+        order_of(s), transpose_if(s->a_transpose), transpose_if(s->b_transpose), s->m, s->n, s->k,
+        s->a_offset, s->a_ld, s->b_offset, s->b_ld, s->c_offset, s->c_ld, &o->queue[DEVICE_COMPUTE], &bytes);
+    *of = (int64_t)bytes;
+    return status == CLBlastSuccess || status_error(err, (cl_int)status, "CLBlastSGemmTempBufferSize");
+}
+
 /* The driver's scratch for padded copies: one per device, grown when a call needs more.  The queue is
  * in order, so calls can share it, and a buffer outgrown lives until the calls before are done. */
 static bool reserve_scratch(device *d, const gemm_sgemm *s, cl_mem *scratch, error *err)
 {
     opencl_device *o = opencl(d);
-    size_t bytes = 0;
+    int64_t bytes = 0;
     *scratch = NULL;
-    CLBlastStatusCode status = CLBlastSGemmTempBufferSize(
-        order_of(s), transpose_if(s->a_transpose), transpose_if(s->b_transpose), s->m, s->n, s->k,
-        s->a_offset, s->a_ld, s->b_offset, s->b_ld, s->c_offset, s->c_ld, &o->queue[DEVICE_COMPUTE], &bytes);
-    if (status != CLBlastSuccess) return status_error(err, (cl_int)status, "CLBlastSGemmTempBufferSize");
+    if (!scratch_bytes(d, s, &bytes, err)) return false;
     if (bytes == 0) return true;
-    if (!o->scratch || device_buffer_bytes(o->scratch) < (int64_t)bytes) {
+    if (d->library_held < bytes) {
         device_buffer_destroy(o->scratch);
-        o->scratch = device_buffer_create(d, (int64_t)bytes, err);
+        d->library_held = 0;
+        o->scratch = device_buffer_create(d, bytes, err);
         if (!o->scratch) return error_prefix(err, "clblast's scratch");
+        d->library_held = bytes;
     }
     *scratch = opencl_memory(o->scratch);
     return true;
@@ -80,6 +91,6 @@ static bool multiply(device *d, const gemm_sgemm *s, error *err)
                         s->batches == 1 ? "WithTempBuffer" : "StridedBatched", s->m, s->n, s->k, s->batches);
 }
 
-const gemm_library clblast = { "clblast", reserve, multiply };
+const gemm_library clblast = { "clblast", reserve, multiply, scratch_bytes };
 const gemm_provider gemm_clblast = { "clblast", gemm_library_supports, gemm_library_plan, gemm_library_record,
                                      gemm_library_variant };
