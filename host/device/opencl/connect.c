@@ -5,6 +5,7 @@
 #include <clblast_c.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 static bool make_context(opencl_device *o, error *err)
 {
@@ -38,10 +39,10 @@ device *connect_open(const device_entry *at, error *err)
     return d;
 }
 
-/* Ends the queues, and waits for the threads that served them. */
+/* Ends the queues, and waits for the threads that served them where these outlive them. */
 static void end_queues(opencl_device *o)
 {
-    const int threads = queue_threads();
+    const int threads = strstr(o->common.info.runtime, "rusticl") ? queue_threads() : 0;
     int ended = 0;
     for (int q = 0; q < 2; ++q)
         if (o->queue[q]) {
@@ -49,7 +50,7 @@ static void end_queues(opencl_device *o)
             clReleaseCommandQueue(o->queue[q]);
             ++ended;
         }
-    queue_threads_await(threads > ended ? threads - ended : 0);
+    if (threads) queue_threads_await(threads > ended ? threads - ended : 0);
 }
 
 void connect_close(device *d)
