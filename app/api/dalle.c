@@ -114,8 +114,7 @@ bool api_too_small(error *err)
     const size_t used = strlen(err->message);
     snprintf(
         err->message + used, sizeof err->message - used,
-        ". Not even one picture at a time fits: close other programs that use the device, or choose another "
-        "--device");
+        ". Not even one picture at a time fits: close other programs that use the device, or choose another");
     return false;
 }
 

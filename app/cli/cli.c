@@ -119,8 +119,10 @@ static int find_letter(const cli_command *c, char letter)
     return -1;
 }
 
-static bool unknown_option(const cli_command *c, const char *word, error *err)
+/* Whoever has given no word yet may think that words are given by options. */
+static bool unknown_option(const cli_call *call, const char *word, error *err)
 {
+    const cli_command *c = call->command;
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
     const char *names[NAMES_MAX];
@@ -130,10 +132,10 @@ static bool unknown_option(const cli_command *c, const char *word, error *err)
     if (near)
         return error_set(err, ERROR_USAGE, "%s: unknown option '%s'; did you mean '--%s'?", c->name, name,
                          near);
-    const bool takes = c->arguments && *c->arguments;
+    const bool missing = c->least > call->argument_count;
     return error_set(err, ERROR_USAGE, "%s: unknown option '%s'%s%s%s; see 'dalle-cl %s --help'", c->name,
-                     name, takes ? "; " : "", takes ? c->arguments : "",
-                     takes ? " is given without an option" : "", c->name);
+                     name, missing ? "; " : "", missing ? c->arguments : "",
+                     missing ? " is given without an option" : "", c->name);
 }
 
 /* ---- Values ------------------------------------------------------------------------------------ */
@@ -200,7 +202,7 @@ static bool read_option(cli_call *call, int argc, char **argv, int *at, error *e
         index = find_letter(c, word[1]);
         if (word[2]) value = word + 2;
     }
-    if (index < 0) return unknown_option(c, word, err);
+    if (index < 0) return unknown_option(call, word, err);
     const cli_option *o = option_at(c, index);
     if (o->type == CLI_FLAG && value)
         return error_set(err, ERROR_USAGE, "%s: --%s takes no value, but was given '%s'", c->name, o->name,

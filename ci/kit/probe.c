@@ -126,7 +126,10 @@ static int try_one(const tools *t, const trial *k)
     float first = -1;
     cl_int status = -1;
     cl_program p = build(t, k, log);
-    if (!p) return say(k->what, log), 1;
+    if (!p) {
+        say(k->what, log);
+        return 1;
+    }
     cl_kernel kernel = clCreateKernel(p, "probe", &status);
     if (kernel) status = run(t, kernel, &first);
     if (status != CL_SUCCESS)

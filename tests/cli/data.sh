@@ -31,6 +31,8 @@ runs 0 data info set --fast
 # Whoever comes from `train --data set` is told.
 runs 2 data info --data set
 warns "unknown option '--data'; SET... is given without an option"
+runs 2 data info set --data other
+warns "unknown option '--data'; see 'dalle-cl data info --help'"
 
 mkdir other && cp set/a.* other && cp set/a.txt other/i.txt
 printf 'GIF89a\001\000\001\000' >other/i.gif
