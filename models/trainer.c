@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SHOWN = 16 }; /* pairs in a sample grid */
 
@@ -132,10 +131,8 @@ static int64_t room_for_step(const trainer *t, int64_t step)
 void trainer_advise(const trainer *t, const model_kind *k, const void *config, const int64_t *given,
                     error *err)
 {
-    /* The host's own says what it was for, and a smaller batch is no answer to that. */
-    const bool of_host =
-        err && (strstr(err->message, "out of memory for") || strstr(err->message, "out of memory while"));
-    if (!err || err->code != ERROR_MEMORY || of_host || !t->device) return;
+    /* A smaller batch is no answer to a host's lack of memory. */
+    if (!err || err->code != ERROR_ROOM || !t->device) return;
     if (t->config->shards > 1) return; /* all ranks together build such a step */
     const room_step step = { k, t->device, config, given, comm_count(t->config->comm) };
     const int64_t bytes = room_bytes(&step);

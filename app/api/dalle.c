@@ -26,6 +26,7 @@ static dalle_kind kind_of(error_code code)
     case ERROR_DEVICE:
         return DALLE_DEVICE;
     case ERROR_MEMORY:
+    case ERROR_ROOM:
         return DALLE_MEMORY;
     case ERROR_INTERRUPTED:
         return DALLE_STOPPED;
@@ -122,10 +123,10 @@ bool api_too_small(error *err)
 bool api_prepare_codec(dalle_model *m, codec_parts parts, error *err)
 {
     if (dvae_codec_prepare(m->dvae->codec, parts, err)) return true;
-    if (err->code != ERROR_MEMORY) return false;
+    if (err->code != ERROR_ROOM) return false;
     if (m->prior) prior_sampler_drop(m->prior->sampler);
     if (m->prior && dvae_codec_prepare(m->dvae->codec, parts, err)) return true;
-    return err->code == ERROR_MEMORY ? api_too_small(err) : false;
+    return err->code == ERROR_ROOM ? api_too_small(err) : false;
 }
 
 static bool check_coding(const dalle_model *m, const void *from, const void *to, int count, error *err)

@@ -12,7 +12,7 @@ enum { JUDGED_AT_ONCE = 64 };
 bool api_rank_prepare(dalle_model *m, error *err)
 {
     if (clip_part_prepare(m->clip, err)) return true;
-    if (err->code != ERROR_MEMORY) return false;
+    if (err->code != ERROR_ROOM) return false;
     if (!m->prior) return false;
     prior_sampler_drop(m->prior->sampler);
     return clip_part_prepare(m->clip, err);

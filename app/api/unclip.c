@@ -84,7 +84,7 @@ bool unclip_prepare(unclip_drawing *d, int64_t before, bool prior, bool judged, 
 {
     d->at_once = at_once(d->count);
     while (!prepare(d, prior, err)) {
-        if (err->code != ERROR_MEMORY) return false;
+        if (err->code != ERROR_ROOM) return false;
         if (d->at_once == 1) return api_too_small(err);
         d->at_once = at_once(d->at_once / 4); /* fewer may fit */
     }

@@ -166,7 +166,7 @@ static bool run_devices(const cli_call *call, error *err)
     if (d) chosen.count = device_select(cli_text(call, "device"), &chosen.indices, &none);
     bool ok = true;
     if (none.code != ERROR_NONE &&
-        (cli_given(call, "device") || none.code == ERROR_USAGE || none.code == ERROR_MEMORY)) {
+        (cli_given(call, "device") || none.code == ERROR_USAGE || error_of_memory(&none))) {
         ok = false;
         if (err) *err = none;
     } else {

@@ -85,7 +85,7 @@ static char *name_of(const run *r, int64_t index, error *err)
 /* The picture's own fault; what is the machine's ends the pass. */
 static bool note_unread(run *r, const decoded *d, error *err)
 {
-    if (d->why.code == ERROR_MEMORY) return (*err = d->why), false;
+    if (error_of_memory(&d->why)) return (*err = d->why), false;
     if (++r->p->unread > NAMED) return true;
     char *name = name_of(r, d->index, err);
     if (!name) return false;

@@ -16,7 +16,8 @@
     X(IO, "a file or folder could not be read or written") \
     X(FORMAT, "a file's content is not what its kind promises") \
     X(DEVICE, "a device or its driver refused something") \
-    X(MEMORY, "memory, of host or device, is not enough") \
+    X(MEMORY, "the host's memory is not enough") \
+    X(ROOM, "a device's memory, or one buffer of it, is not enough: less work at a time may fit") \
     X(MODEL, "shapes or parts of a model do not fit together") \
     X(DIVERGED, "training produced too many non-finite steps") \
     X(INTERRUPTED, "the user stopped the work")
@@ -42,6 +43,12 @@ bool error_prefix(error *err, const char *format, ...) __attribute__((format(pri
 
 /* The same for functions that return a pointer. */
 #define error_null(...) (error_set(__VA_ARGS__), NULL)
+
+/* Of the host or of a device. */
+static inline bool error_of_memory(const error *err)
+{
+    return err->code == ERROR_MEMORY || err->code == ERROR_ROOM;
+}
 
 /* The process's exit status for an error: 2 for usage, 1 for everything else. */
 int error_exit_status(const error *err);

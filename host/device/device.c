@@ -98,14 +98,14 @@ device_buffer *device_buffer_create(device *d, int64_t bytes, error *err)
     const device_info *info = &d->info;
     d->refused = bytes;
     if (bytes > info->max_buffer_bytes)
-        return error_null(err, ERROR_MEMORY,
-                          "device '%s' allows %.2f GiB in one buffer, asked for %.2f GiB (%lld bytes); lower "
+        return error_null(err, ERROR_ROOM,
+                          "device '%s' allows %.4g GiB in one buffer, asked for %.4g GiB (%lld bytes); lower "
                           "the batch, or choose another --device",
                           info->name, (double)info->max_buffer_bytes / GIB, (double)bytes / GIB,
                           (long long)bytes);
     if (bytes > info->memory_bytes - d->allocated)
-        return error_null(err, ERROR_MEMORY,
-                          "device '%s' has %.2f GiB, %.2f GiB are in use, and %.2f GiB more are needed; "
+        return error_null(err, ERROR_ROOM,
+                          "device '%s' has %.4g GiB, %.4g GiB are in use, and %.4g GiB more are needed; "
                           "lower the batch or use f16 storage",
                           info->name, (double)info->memory_bytes / GIB, (double)d->allocated / GIB,
                           (double)bytes / GIB);

@@ -24,8 +24,8 @@ static bool fits(const graph *g, const char *knob, error *err)
     double gib = (double)(1 << 30);
     if (g->info.largest_bytes > d->max_buffer_bytes)
         return error_set(
-            err, ERROR_MEMORY,
-            "one tensor of '%s' needs %.2f GiB, the device's largest buffer is %.2f GiB; lower %s, or "
+            err, ERROR_ROOM,
+            "one tensor of '%s' needs %.4g GiB, the device's largest buffer is %.4g GiB; lower %s, or "
             "choose another --device",
             g->info.largest_name, (double)g->info.largest_bytes / gib, (double)d->max_buffer_bytes / gib,
             knob ? knob : "the batch");
@@ -36,9 +36,9 @@ static bool fits(const graph *g, const char *knob, error *err)
     int64_t available = d->memory_bytes - device_allocated_bytes(g->device) - g->reserve;
     if (needed <= available) return true;
     return error_set(
-        err, ERROR_MEMORY,
-        "device '%s' has %.2f GiB free of %.2f, the plan needs %.2f GiB (parameters and state %.2f, "
-        "activations and scratch %.2f); lower %s",
+        err, ERROR_ROOM,
+        "device '%s' has %.4g GiB free of %.4g, the plan needs %.4g GiB (parameters and state %.4g, "
+        "activations and scratch %.4g); lower %s",
         d->name, (double)available / gib, (double)d->memory_bytes / gib, (double)needed / gib,
         (double)stored / gib, (double)(needed - stored) / gib, knob ? knob : "the batch");
 }

@@ -365,7 +365,7 @@ bool store_allocate(store *s, uint64_t seed, error *err)
         int64_t own = store_entry_bytes(e);
         if (own > limit)
             ok = error_set(
-                err, ERROR_MEMORY,
+                err, ERROR_ROOM,
                 "'%s' needs %lld bytes, the device's largest buffer is %lld; choose another --device, or a "
                 "smaller model",
                 e->name, (long long)own, (long long)limit);

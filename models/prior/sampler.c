@@ -100,7 +100,7 @@ static drawer *build_beside(prior_sampler *p, int64_t batch, int64_t captions, i
 {
     error why = { 0 };
     drawer *d = build(p, batch, captions, given, &why);
-    if (!d && why.code == ERROR_MEMORY && (p->count > 0 || p->reader_count > 1)) {
+    if (!d && why.code == ERROR_ROOM && (p->count > 0 || p->reader_count > 1)) {
         prior_sampler_drop(p);
         return build(p, batch, captions, given, err);
     }

@@ -47,7 +47,7 @@ static void too_large_a_buffer_names_the_limit(void **state)
     error err = { 0 };
     int64_t limit = device_get_info(d)->max_buffer_bytes;
     assert_null(device_buffer_create(d, limit + 1, &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     assert_non_null(strstr(err.message, "in one buffer"));
     assert_non_null(strstr(err.message, "GiB"));
     assert_int_equal(device_allocated_bytes(d), 0);
@@ -70,7 +70,7 @@ static void what_is_free_is_tried(void **state)
     assert_int_equal(device_refused_bytes(d), 0);
     assert_int_equal(device_free_bytes(d), 9 << 20);
     assert_null(device_buffer_create(d, 10 << 20, &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     assert_int_equal(device_refused_bytes(d), 10 << 20);
     device_buffer_destroy(a);
     device_buffer_destroy(b);

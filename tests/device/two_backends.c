@@ -135,7 +135,7 @@ static void limits_are_the_devices(void **state)
     device_buffer *most[HOST_MEMORY_BYTES / HOST_BUFFER_BYTES];
     const int count = HOST_MEMORY_BYTES / HOST_BUFFER_BYTES;
     assert_null(device_buffer_create(host_device, HOST_BUFFER_BYTES + 1, &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     assert_non_null(strstr(err.message, "'host memory' allows"));
     for (int i = 0; i < count; ++i)
         assert_non_null(most[i] = device_buffer_create(host_device, HOST_BUFFER_BYTES, &err));

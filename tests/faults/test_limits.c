@@ -208,8 +208,8 @@ static void test_refused(void **state)
     layer->limit(0);
     printf("refused: %s\n", err.message);
     assert_false(ok);
-    assert_int_equal(err.code, ERROR_MEMORY);
-    assert_says(&err, "largest buffer is 0.06 GiB");
+    assert_int_equal(err.code, ERROR_ROOM);
+    assert_says(&err, "largest buffer is 0.0625 GiB");
     assert_says(&err, "lower ");
     assert_int_equal(buffers_alive(), 0);
 }

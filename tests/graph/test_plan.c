@@ -172,7 +172,7 @@ static void test_what_does_not_fit_names_the_knob(void **state)
     error err = { 0 };
     int64_t before = device_allocated_bytes(f->device);
     assert_false(graph_compile(f->graph, 1, "batch (32)", &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     assert_non_null(strstr(err.message, "batch (32)"));
     assert_non_null(strstr(err.message, d->name));
     assert_int_equal(device_allocated_bytes(f->device), before);
@@ -192,7 +192,7 @@ static void test_one_tensor_larger_than_a_buffer(void **state)
     assert_true(graph_plan(f->graph, &info, &err)); /* on paper */
     assert_true(info.largest_bytes >= rows * 4096);
     assert_false(graph_compile(f->graph, 1, "rows", &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     assert_non_null(strstr(err.message, "outer"));
     assert_non_null(strstr(err.message, "largest buffer"));
     assert_non_null(strstr(err.message, "lower rows"));
@@ -269,7 +269,7 @@ static void test_some_is_left(void **state)
     work(f->graph, 16, 2);
     graph_reserve(f->graph, d->memory_bytes);
     assert_false(graph_compile(f->graph, 1, "rows", &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     graph_reserve(f->graph, d->memory_bytes / 2);
     compile(f->graph);
 }

@@ -225,7 +225,7 @@ static void test_an_entry_larger_than_the_device_allows(void **state)
     int64_t count = device_get_info(f->device)->max_buffer_bytes / 4 + 1024;
     assert_non_null(store_declare(f->store, "giant.weight", STORE_PARAMETER, DTYPE_F32, 1, &count));
     assert_false(store_allocate(f->store, 1, &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     assert_non_null(strstr(err.message, "giant.weight"));
 }
 

@@ -109,7 +109,7 @@ static bool has_room(const step *s, int64_t batch, int64_t parts, int64_t bytes)
     workload *w = open_step(d, s, batch, parts);
     err = (error){ 0 };
     const bool ok = workload_ready(w, &err);
-    assert_true(ok || err.code == ERROR_MEMORY);
+    assert_true(ok || err.code == ERROR_ROOM);
     workload_destroy(w);
     device_close(d);
     return ok;
@@ -122,7 +122,7 @@ static void assert_advice(const step *s, int64_t share)
     device *d = small_device(bytes, bytes / 2);
     const room_step asked = { kinds_find(s->kind), d, config, s->given, 1 };
     const room_found found = room_find(&asked, bytes);
-    error why = { ERROR_MEMORY, "it does not fit" };
+    error why = { ERROR_ROOM, "it does not fit" };
     char text[64];
     room_advise(&asked, bytes, &why);
     device_close(d);
@@ -154,7 +154,7 @@ static void test_nothing_fits(void **state)
     void *config = settings(steps, 4, 1);
     device *d = small_device(1 << 16, 1 << 15);
     const room_step asked = { kinds_find("dvae"), d, config, steps->given, 1 };
-    error why = { ERROR_MEMORY, "it does not fit" };
+    error why = { ERROR_ROOM, "it does not fit" };
     room_advise(&asked, 1 << 16, &why);
     assert_non_null(strstr(why.message, "no smaller batch would fit"));
     assert_true(room_bytes(&asked) > 1 << 16);

@@ -182,7 +182,7 @@ static void test_memory_decides(void **state)
 
     info->memory_bytes = parameters + one + one / 8;
     assert_false(prior_sampler_prepare(r.sampler, 16, &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     assert_non_null(strstr(err.message, info->name));
     int32_t tokens[PICTURES * TOKENS], text[TEXT]; /* as many as before are drawn at once */
     small_text(3, text);

@@ -23,7 +23,7 @@ device_buffer *buffer_create(device *d, int64_t bytes, error *err)
         if (status != CL_SUCCESS) clReleaseMemObject(b->memory);
     }
     if (status == CL_SUCCESS) return &b->common;
-    status_error(err, status, "%s(%.2f GiB, with %.2f of %.2f GiB in use on '%s')", call, (double)bytes / GIB,
+    status_error(err, status, "%s(%.4g GiB, with %.4g of %.4g GiB in use on '%s')", call, (double)bytes / GIB,
                  (double)d->allocated / GIB, (double)d->info.memory_bytes / GIB, d->info.name);
     free(b);
     return NULL;

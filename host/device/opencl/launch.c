@@ -255,7 +255,7 @@ static bool join_span(opencl_launches *list, int first, int count, error *err)
         more[list->joined_count++] = j;
         return true;
     }
-    if (count > 1 && why.code == ERROR_MEMORY) return error_set(err, why.code, "%s", why.message);
+    if (count > 1 && error_of_memory(&why)) return error_set(err, why.code, "%s", why.message);
     if (count > 1) log_verbose("launches of '%s' stay apart: %s", list->items[first].label, why.message);
     for (int i = first; i < first + count; ++i)
         if (!make_described(list->common.owner, &list->items[i], err)) return false;

@@ -243,7 +243,7 @@ static void run_all(device *d, device_buffer *out, device_buffer *in, bool *pass
     d->info.joins = probe_joins(d, out, in);
     d->info.probe_gflops = measure(d, out, in, err);
     d->info.usable = d->info.probe_gflops > 0;
-    *passing = half.code == ERROR_MEMORY;
+    *passing = error_of_memory(&half);
 }
 
 void probe_device(device_entry *at, bool all)

@@ -7,13 +7,13 @@
 /* Each remedy serves a class of statuses.  Drivers use CL_OUT_OF_RESOURCES for nearly everything that goes
  * wrong on the device, a kernel that crashed or took too long included. */
 #define REMEDIES(X) \
-    X(MEMORY, ERROR_MEMORY, \
+    X(MEMORY, ERROR_ROOM, \
       "the device or the machine is short of memory: lower the batch, use f16 storage, or " \
       "close other programs") \
-    X(RESOURCES, ERROR_MEMORY, \
+    X(RESOURCES, ERROR_ROOM, \
       "the device ran out of memory or stopped a kernel: lower the batch, use f16 storage, close other " \
       "programs that use the device, or update its driver") \
-    X(SIZE, ERROR_MEMORY, \
+    X(SIZE, ERROR_ROOM, \
       "a single piece of memory or work is larger than the device allows: lower the batch, or " \
       "choose another --device") \
     X(LOST, ERROR_DEVICE, \
