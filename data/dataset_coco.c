@@ -79,7 +79,8 @@ static bool damaged(const coco *c, const char *what)
 {
     int64_t line = 1;
     for (const char *at = c->begin; at < c->at; ++at) line += *at == '\n';
-    return error_set(c->err, ERROR_FORMAT, "%s:%lld: %s", c->path, (long long)line, what);
+    return error_set(c->err, ERROR_FORMAT, "%s:%lld: %s", c->path, (long long)line,
+                     c->at == c->end ? "the file is cut short" : what);
 }
 
 /* ---- Members of the lists ------------------------------------------------------------------------- */

@@ -231,6 +231,7 @@ static void coco_that_is_none(void **state)
     } cases[] = {
         { "[]", "c_x.json:1: '{' expected: this is not COCO's captions" },
         { "{\"images\": []}", "it has no list \"annotations\"" },
+        { "{\"images\":\n", ":2: the file is cut short" },
         { "{\"a\": 1}", "it has no list \"images\"" },
         { "{\"images\": 5}", "c_x.json:1: a list expected" },
         { "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}],\n\"annotations\": [{\"bbox\": [1]}]}",
@@ -239,7 +240,8 @@ static void coco_that_is_none(void **state)
           "c_x.json:2: the file is cut short" },
         { "{\"images\": [", "the file is cut short" },
         { "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}] \"annotations\": []",
-          "c_x.json:1: a key expected" },
+          "c_x.json:1: the file is cut short" },
+        { "{\"images\": [], 5}", "c_x.json:1: a key expected" },
         { "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}], \"annotations\": [{\"image_id\": 1, "
           "\"caption\": \"x\"}]}",
           "1 are left out, the first is a.png: there is no such picture" },
