@@ -193,8 +193,8 @@ static bool unknown_selector(const device_listing *l, const char *selector, erro
     return false;
 }
 
-/* One card that two kinds of devices list is measured twice, and a difference of a tenth is the measurement's:
- * it is taken by the later kind, whose library multiplies faster. */
+/* One card that two kinds of devices list is measured twice, and a difference of a tenth is the
+ * measurement's: it is taken by the later kind, whose library multiplies faster. */
 static bool faster(const device_entry *e, const device_entry *best)
 {
     const bool same = e->backend != best->backend && strcmp(e->info.name, best->info.name) == 0;

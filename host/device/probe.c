@@ -1,5 +1,5 @@
-/* probe.c -- what every device is asked by running small kernels (cl/device/probe.cl), because what drivers say
- * is wrong in both directions.
+/* probe.c -- what every device is asked by running small kernels (cl/device/probe.cl), because what drivers
+ * say is wrong in both directions.
  * SPDX-License-Identifier: MIT */
 #include "host/device/probe.h"
 #include "host/base/log.h"

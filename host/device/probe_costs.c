@@ -1,5 +1,5 @@
-/* probe_costs.c -- what `dalle-cl devices` shows beyond what a device is chosen by, of every kind of device: the
- * limits that hold when tried, and the cost of launches and copies.
+/* probe_costs.c -- what `dalle-cl devices` shows beyond what a device is chosen by, of every kind of device:
+ * the limits that hold when tried, and the cost of launches and copies.
  * A probe that fails leaves its value at 0; it never makes a device unusable.
  * SPDX-License-Identifier: MIT */
 #include "host/device/probe.h"

@@ -1,5 +1,5 @@
-/* probe_memory.c -- what probes found, remembered as <cache folder>/device-<key>.json, the key being a hash of
- * device, driver and probe source.
+/* probe_memory.c -- what probes found, remembered as <cache folder>/device-<key>.json, the key being a hash
+ * of device, driver and probe source.
  * SPDX-License-Identifier: MIT */
 #include "host/device/probe.h"
 #include "host/device/source.h"

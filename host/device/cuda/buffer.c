@@ -24,5 +24,6 @@ device_buffer *cuda_buffer_create(device *d, int64_t bytes, error *err)
 /* The driver waits for what still uses it. */
 void cuda_buffer_release(device_buffer *b)
 {
-    if (cuda_connect_enter(b->owner, NULL)) cuda(b->owner)->api->cuMemFree_v2(cuda_memory(b));
+    cuda_connect_enter(b->owner, NULL);
+    cuda(b->owner)->api->cuMemFree_v2(cuda_memory(b));
 }

@@ -71,21 +71,22 @@ static void recipe_free(recipe *r)
 static bool recipe_make(device *d, recipe *r, const device_launch *l, error *err)
 {
     const char *said = l->options ? l->options : "";
-    const size_t size = strlen(said) + 96;
+    const size_t size = strlen(said) + 256;
     *r = (recipe){ 0 };
     if (!cuda_program_target(cuda(d)->capability, r->target, err)) return false;
     char *source = source_load(l->file, err);
     if (source) source_keep(source, l->kernel);
     r->text = source ? cuda_translate(source, l->file, err) : NULL;
-    free(source);
     r->options = r->text ? malloc(size) : NULL;
+    if (r->options)
+        snprintf(r->options, size, "--gpu-architecture=%s %s %s", r->target, cuda_translate_options(source),
+                 said);
+    free(source);
     if (r->text && !r->options) error_set(err, ERROR_MEMORY, "out of memory while building '%s'", l->file);
     if (!r->options) {
         recipe_free(r);
         return false;
     }
-    snprintf(r->options, size, "--gpu-architecture=%s --device-as-default-execution-space %s", r->target,
-             said);
     device_key(d, r->text, r->options, r->key);
     return true;
 }

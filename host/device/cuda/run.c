@@ -1,6 +1,6 @@
-/* run.c -- running a list: launches between two calls of the host are recorded as one CUDA graph when they run
- * for the second time, because launching it costs about as much as one of them; what runs once is not worth
- * one.  Where the driver refuses a graph they are launched one by one, which gives the same.
+/* run.c -- running a list: launches between two calls of the host are recorded as one CUDA graph when they
+ * run for the second time, because launching it costs about as much as one of them; what runs once is not
+ * worth one.  Where the driver refuses a graph they are launched one by one, which gives the same.
  * SPDX-License-Identifier: MIT */
 #include "host/device/cuda/launches.h"
 #include "host/base/log.h"
