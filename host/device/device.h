@@ -89,7 +89,8 @@ typedef struct device device;
 /* `selector`: NULL or "" = $DALLE_CL_DEVICE, else the fastest usable one by the remembered probe;
  * an index, "cpu", "gpu", "opencl", "cuda", "cuda:0", a vendor word, or a part of a name in any case.
  * Unknown: ERROR_USAGE, with the devices there are and the nearest name; none of a kind: why.  A list, "0,1"
- * or "gpu,cpu", names several: each of them must be usable and no two the same, and the first is opened, because one process drives one device. */
+ * or "gpu,cpu", names several: each of them must be usable and no two the same, and the first is opened,
+ * because one process drives one device. */
 device *device_open(const char *selector, error *err);
 /* The devices that a list of selectors names, in its order, as indices to be freed; how many, or -1. */
 int device_select(const char *selectors, int **indices, error *err);

@@ -18,7 +18,7 @@ target_link_libraries(cuda_double_driver PRIVATE ${CMAKE_DL_LIBS})
 cuda_double(cuda_double_compiler libnvrtc.so cuda/double/compiler.c cuda/double/compile.c)
 target_compile_definitions(cuda_double_compiler PRIVATE ${CUDA_DOUBLE_DEFINITIONS})
 cuda_double(cuda_double_products libcublasLt.so cuda/double/products.c ${PROJECT_SOURCE_DIR}/host/base/dtype.c
-    ${PROJECT_SOURCE_DIR}/host/base/error.c)
+    ${PROJECT_SOURCE_DIR}/host/base/error.c ${PROJECT_SOURCE_DIR}/host/base/utf8.c)
 target_link_libraries(cuda_double_products PRIVATE m)
 foreach(target cuda_double_compiler cuda_double_products)
     target_link_libraries(${target} PRIVATE cuda_double_driver)

@@ -41,7 +41,8 @@ static void *open_library(const char *name, char *why, size_t size)
     const bool named = folder && *folder;
     snprintf(path, sizeof path, "%s%s%s", named ? folder : "", named ? "/" : "", name);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library && !*why) snprintf(why, size, "%s", dlerror());
+    const char *said = library ? NULL : dlerror();
+    if (said && (!*why || !strstr(said, "No such file"))) snprintf(why, size, "%s", said);
     if (library || named) return library;
     snprintf(path, sizeof path, "/usr/local/cuda/lib64/%s", name);
     return dlopen(path, RTLD_NOW | RTLD_LOCAL);

@@ -57,7 +57,7 @@ static bool has_parts(const char *open)
     return false;
 }
 
-/* "(float4)" before a bracket with several values loses its own bracket.  A bracket behind a word is a call's. */
+/* "(float4)" before a bracket with several values loses its own.  A bracket behind a word is a call's. */
 static bool vector_literal(translation *t)
 {
     const size_t length = word_length(t->at + 1);
@@ -107,7 +107,7 @@ static bool local_pointer(translation *t)
 static void note_kernel(translation *t)
 {
     if (before(t) != '\n' || !begins_with(t->at, "__kernel")) return;
-    const char *name = strstr(t->at, "void "), *brace = strchr(t->at, '{');
+    const char *name = strstr(t->at, "void"), *brace = strchr(t->at, '{');
     if (!name || !brace || name > brace) return;
     name += strlen("void");
     name += strspn(name, " \n");
@@ -156,7 +156,8 @@ char *cuda_translate(const char *text, const char *name, error *err)
     return error_null(err, ERROR_MEMORY, "out of memory for the kernel file '%s' as CUDA", name);
 }
 
-const char *cuda_fuse_option(const char *text)
+#define OPTIONS "--std=c++17 --device-as-default-execution-space "
+const char *cuda_translate_options(const char *text)
 {
-    return strstr(text, "#pragma OPENCL FP_CONTRACT OFF") ? "--fmad=false" : "--fmad=true";
+    return strstr(text, "#pragma OPENCL FP_CONTRACT OFF") ? OPTIONS "--fmad=false" : OPTIONS "--fmad=true";
 }

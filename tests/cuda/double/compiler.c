@@ -87,8 +87,8 @@ DOUBLE_EXPORT int nvrtcCompileProgram(nvrtc_program of, int count, const char *c
     for (int i = 0; i < count; ++i) target = target || strncmp(options[i], "--gpu-architecture=", 19) == 0;
     if (!target) return INVALID_OPTION;
     snprintf(path, sizeof path, "/tmp/cuda_double.%d.%d.so", (int)getpid(), ++made);
-    const bool ok = double_compile(of->text, count, options, path, of->log, sizeof of->log) &&
-                    read_image(of, path);
+    const bool ok =
+        double_compile(of->text, count, options, path, of->log, sizeof of->log) && read_image(of, path);
     unlink(path);
     return ok ? 0 : COMPILATION;
 }

@@ -1,9 +1,9 @@
 /* double.h -- stand-ins for NVIDIA's three libraries, which compute on the host: libcuda.so.1 (driver.c, with
  * queue.c), libnvrtc.so (compiler.c) and libcublasLt.so (products.c), in one folder that
  * DALLE_CL_CUDA_LIBRARIES names.  What tests ask of them is exported by the first:
- *   cuda_double_fail    which call is to fail next
- *   cuda_double_calls   how many were made since
- *   cuda_double_alive   how many things are made and not given back
+ *   plan    which call is to fail next
+ *   calls   how many were made since
+ *   alive   how many things are made and not given back
  * Streams are lazy: what is enqueued runs when somebody waits for it, so that a missing wait shows.
  * $CUDA_DOUBLE, words with a blank between, makes the card another one: cards=0, capability=120, mode=2,
  * fail=CALL:STATUS (at each use).
@@ -24,7 +24,7 @@
 typedef struct cuda_double {
     /* From now on call number `at`, counted from 1 (0: none), returns `status`; with `always` the later ones
      * do, too, but for those that give something back. */
-    void (*fail)(long at, int status, bool always);
+    void (*plan)(long at, int status, bool always);
     long (*calls)(void);
     const char *(*failed)(void); /* the name of the call that failed, or "" */
     long (*alive)(void);

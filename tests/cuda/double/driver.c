@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define ARGUMENTS_MOST 80 /* of a kernel; our lists of them end in NULL */
@@ -93,14 +92,29 @@ DOUBLE_EXPORT int cuDeviceGetAttribute(int *value, int what, int id)
     DOUBLE_MAY_FAIL(cuDeviceGetAttribute);
     const int capability = double_setting("capability", 90);
     switch (what) {
-    case CU_ATTRIBUTE_MAX_THREADS: *value = DOUBLE_MAX_THREADS; break;
-    case CU_ATTRIBUTE_SHARED_BYTES: *value = DOUBLE_SHARED_BYTES; break;
-    case CU_ATTRIBUTE_WARP: *value = 32; break;
-    case CU_ATTRIBUTE_MULTIPROCESSORS: *value = 2; break;
-    case CU_ATTRIBUTE_COMPUTE_MODE: *value = double_setting("mode", 0); break;
-    case CU_ATTRIBUTE_CAPABILITY_MAJOR: *value = capability / 10; break;
-    case CU_ATTRIBUTE_CAPABILITY_MINOR: *value = capability % 10; break;
-    default: return INVALID_VALUE;
+    case CU_ATTRIBUTE_MAX_THREADS:
+        *value = DOUBLE_MAX_THREADS;
+        break;
+    case CU_ATTRIBUTE_SHARED_BYTES:
+        *value = DOUBLE_SHARED_BYTES;
+        break;
+    case CU_ATTRIBUTE_WARP:
+        *value = 32;
+        break;
+    case CU_ATTRIBUTE_MULTIPROCESSORS:
+        *value = 2;
+        break;
+    case CU_ATTRIBUTE_COMPUTE_MODE:
+        *value = double_setting("mode", 0);
+        break;
+    case CU_ATTRIBUTE_CAPABILITY_MAJOR:
+        *value = capability / 10;
+        break;
+    case CU_ATTRIBUTE_CAPABILITY_MINOR:
+        *value = capability % 10;
+        break;
+    default:
+        return INVALID_VALUE;
     }
     return id >= 7 ? CU_SUCCESS : INVALID_VALUE;
 }
@@ -224,13 +238,13 @@ static size_t image_bytes(const void *image)
 
 static void *open_image(const void *image, size_t bytes)
 {
-    char path[64];
+    char path[] = "/tmp/cuda_double.XXXXXX"; /* the loader takes equal paths for the same library */
     void *library = NULL;
-    const int file = memfd_create("kernel", MFD_CLOEXEC);
+    const int file = mkstemp(path);
     if (file < 0) return NULL;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     if (write(file, image, bytes) == (ssize_t)bytes) library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     close(file);
+    unlink(path);
     return library;
 }
 

@@ -73,9 +73,12 @@ DOUBLE_EXPORT int cublasLtMatrixLayoutDestroy(lt_layout of)
 DOUBLE_EXPORT int cublasLtMatrixLayoutSetAttribute(lt_layout of, int what, const void *value, size_t bytes)
 {
     DOUBLE_MAY_FAIL(cublasLtMatrixLayoutSetAttribute);
-    if (what == LT_LAYOUT_BATCHES && bytes == sizeof of->batches) memcpy(&of->batches, value, bytes);
-    else if (what == LT_LAYOUT_STRIDE && bytes == sizeof of->stride) memcpy(&of->stride, value, bytes);
-    else return INVALID_VALUE;
+    if (what == LT_LAYOUT_BATCHES && bytes == sizeof of->batches)
+        memcpy(&of->batches, value, bytes);
+    else if (what == LT_LAYOUT_STRIDE && bytes == sizeof of->stride)
+        memcpy(&of->stride, value, bytes);
+    else
+        return INVALID_VALUE;
     return LT_SUCCESS;
 }
 
@@ -193,7 +196,8 @@ static void multiply(void *data)
         for (uint64_t j = 0; j < out->columns; ++j)
             for (uint64_t i = 0; i < out->rows; ++i) {
                 double sum = 0;
-                for (uint64_t k = 0; k < depth; ++k) sum += element(c, 0, batch, i, k) * element(c, 1, batch, k, j);
+                for (uint64_t k = 0; k < depth; ++k)
+                    sum += element(c, 0, batch, i, k) * element(c, 1, batch, k, j);
                 sum *= (double)c->alpha;
                 if (c->beta != 0) sum += (double)c->beta * element(c, 2, batch, i, j);
                 if (c->what.end & LT_EPILOGUE_BIAS)

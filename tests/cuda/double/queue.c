@@ -51,8 +51,10 @@ static bool chain_add(chain *c, double_work *run, const void *data, size_t bytes
     w->run = run;
     w->next = NULL;
     memcpy(w->data, data, bytes);
-    if (c->last) c->last->next = w;
-    else c->first = w;
+    if (c->last)
+        c->last->next = w;
+    else
+        c->first = w;
     c->last = w;
     ++c->count;
     return true;
