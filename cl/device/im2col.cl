@@ -1,4 +1,4 @@
-/* im2col.cl -- what a library of products needs around it: operands made plain f32 matrices, and the end of C.
+/* im2col.cl -- what a library of products needs around it: operands made plain f32 matrices, the end of C.
  * Elements are numbered over [batches, rows, columns]; any number of work-items walks them.
  * Options: X_STORE (pack), X_KERNEL to X_RIGHT (im2col: the window, as A's in gemm.clh), and those of
  * gemm.clh with IN_PLACE (epilogue).

@@ -1,6 +1,6 @@
-/* test_device.c -- what is CUDA's alone among devices, over stand-ins for its libraries (double/double.h): how
- * cards are named, graphs, products and their ends, what is wrong with an installation, and, with the argument
- * "faults", what becomes of each call of the libraries that fails.
+/* test_device.c -- what is CUDA's alone among devices, over stand-ins for its libraries (double/double.h):
+ * how cards are named, graphs, products and their ends, what is wrong with an installation, and, with the
+ * argument "faults", what becomes of each call of the libraries that fails.
  * SPDX-License-Identifier: MIT */
 #include "tests/cuda/double/double.h"
 #include "host/device/device.h"

@@ -1,8 +1,8 @@
 /* products.c -- cuBLASLt, the library that multiplies matrices (gemm_library.h) on NVIDIA's cards: f32, f16
  * and bf16 with f32 sums, with bias and relu where it has an algorithm for them.  All that can fail because
  * of a product's shape fails while it is recorded.
- * Matrices lie by columns for it: one that lies by rows is the transposed of one that lies by columns, so that
- * a product by rows is the product of B and A.
+ * Matrices lie by columns for it: one that lies by rows is the transposed of one that lies by columns, so
+ * that a product by rows is the product of B and A.
  * SPDX-License-Identifier: MIT */
 #include "host/device/cuda/launches.h"
 #include "host/base/log.h"

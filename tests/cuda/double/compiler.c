@@ -1,5 +1,5 @@
-/* compiler.c -- a stand-in for NVRTC: a C++ compiler of the host makes a kernel's text a shared library, which is
- * what driver.c loads.
+/* compiler.c -- a stand-in for NVRTC: a C++ compiler of the host makes a kernel's text a shared library,
+ * which is what driver.c loads.
  * SPDX-License-Identifier: MIT */
 #include "tests/cuda/double/compile.h"
 #include "tests/cuda/double/double.h"

@@ -1,6 +1,6 @@
-/* queue.c -- streams, events and graphs of the stand-in driver.  A stream keeps what it is given until somebody
- * waits: a copy from memory that the host has reused meanwhile, or a read that nobody waited for, goes wrong here
- * as it may on a card.
+/* queue.c -- streams, events and graphs of the stand-in driver.  A stream keeps what it is given until
+ * somebody waits: a copy from memory that the host has reused meanwhile, or a read that nobody waited for,
+ * goes wrong here as it may on a card.
  * SPDX-License-Identifier: MIT */
 #include "tests/cuda/double/double.h"
 
