@@ -28,7 +28,7 @@ library=libnvrtc.so.12
 for name in libnvrtc.so.13 libnvrtc.so.12; do
     [ -f "${DALLE_CL_CUDA_LIBRARIES:-/nowhere}/$name" ] && library=$DALLE_CL_CUDA_LIBRARIES/$name
 done
-"$program" "$library" </dev/null || {
+"$program" "$library" sm_90 </dev/null || {
     echo "skipped: NVRTC is not there; name its folder in DALLE_CL_CUDA_LIBRARIES"
     exit 77
 }
