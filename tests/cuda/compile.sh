@@ -51,8 +51,8 @@ fi
 printf 'target\tkernel\tregisters\tspill_bytes\tstack_bytes\tshared_bytes\tfile\toptions\n' >"$out/nvrtc.tsv"
 awk 'FNR == NR { if ($1 == "gpu32") launched[$3] = 1; next }
     $1 in launched {
-        options = $0
-        sub(/^([^ ]+ ){6}[^ ]+ ?/, "", options)
+        options = ""
+        for (i = 8; i <= NF; ++i) options = options (i > 8 ? " " : "") $i
         printf "%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", $2, $1, $3, $4, $5, $6, $7, options
     }' tests/kernels/launched.txt "$work/found" | LC_ALL=C sort >>"$out/nvrtc.tsv"
 awk -F'\t' '
