@@ -1,7 +1,8 @@
 /* nvrtc_compile.c -- compiles kernel files by NVRTC, which needs no GPU: `nvrtc_compile LIBRARY TARGETS...`
  * reads lines "file options" and prints for each and each target (sm_90) what is said of every kernel:
  *   kernel target registers spilled-bytes stack-bytes shared-bytes file options
- * or "FAIL target file options" and the compiler's words.  Exit status 1 if any failed.
+ * or "FAIL target file options" and the compiler's words.  Exit status 1 if any failed, 77 without NVRTC.
+ * `nvrtc_compile --text FILE` prints what the compiler would get.
  * SPDX-License-Identifier: MIT */
 #include "host/device/cuda/translate.h"
 #include "host/device/source.h"
@@ -41,7 +42,7 @@ static bool load(nvrtc *n, const char *path)
            find(library, "nvrtcGetProgramLog", &n->log) && find(library, "nvrtcDestroyProgram", &n->destroy);
 }
 
-/* The number before or behind the words, or 0. */
+/* The number that stands before the words, or 0. */
 static int number_before(const char *text, const char *words)
 {
     const char *at = strstr(text, words);
@@ -93,28 +94,44 @@ static bool compile(const nvrtc *n, const char *target, const char *file, const 
     return ok;
 }
 
+static char *text_of(const char *file)
+{
+    error err = { 0 };
+    char *source = source_load(file, &err), *text = source ? cuda_translate(source, file, &err) : NULL;
+    if (!text) fprintf(stderr, "%s: %s\n", file, err.message);
+    free(source);
+    return text;
+}
+
+static int print_text(const char *file)
+{
+    char *text = text_of(file);
+    const bool printed = text && fputs(text, stdout) >= 0;
+    free(text);
+    return printed ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     nvrtc n;
     char line[4096];
     bool ok = true;
     if (argc < 3) {
-        fprintf(stderr, "usage: nvrtc_compile LIBRARY TARGETS... <lines\n");
+        fprintf(stderr, "usage: nvrtc_compile LIBRARY TARGETS... <lines\n"
+                        "       nvrtc_compile --text FILE\n");
         return 2;
     }
+    if (strcmp(argv[1], "--text") == 0) return print_text(argv[2]);
     if (!load(&n, argv[1])) return 77;
     while (fgets(line, sizeof line, stdin)) {
-        error err = { 0 };
         line[strcspn(line, "\n")] = 0;
         char *options = strchr(line, ' ');
         if (options) *options++ = 0;
-        char *source = source_load(line, &err), *text = source ? cuda_translate(source, line, &err) : NULL;
-        if (!text) fprintf(stderr, "%s: %s\n", line, err.message);
+        char *text = text_of(line);
         ok = ok && text;
         for (int i = 2; i < argc && text; ++i) ok &= compile(&n, argv[i], line, options ? options : "", text);
         fflush(stdout);
         free(text);
-        free(source);
     }
     return ok ? 0 : 1;
 }

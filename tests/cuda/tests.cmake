@@ -21,3 +21,9 @@ add_executable(nvrtc_compile ${CMAKE_CURRENT_SOURCE_DIR}/cuda/nvrtc_compile.c ${
     $<TARGET_OBJECTS:embedded>)
 target_include_directories(nvrtc_compile PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(nvrtc_compile PRIVATE ${DALLE_LIBRARIES} ${CMAKE_DL_LIBS})
+add_test(NAME cuda_syntax COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cuda/syntax.sh $<TARGET_FILE:nvrtc_compile>
+    ${CMAKE_CXX_COMPILER})
+set_tests_properties(cuda_syntax PROPERTIES LABELS kernels SKIP_RETURN_CODE 77 TIMEOUT 900)
+add_test(NAME cuda_compile COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cuda/compile.sh
+    --out ${CMAKE_CURRENT_BINARY_DIR}/cuda $<TARGET_FILE:nvrtc_compile> sm_90)
+set_tests_properties(cuda_compile PROPERTIES LABELS kernels PROCESSORS 2 SKIP_RETURN_CODE 77 TIMEOUT 1800)

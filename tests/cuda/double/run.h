@@ -1,6 +1,6 @@
 /* run.h -- CUDA C++ on the host, for tests: put before a kernel that host/device/cuda/translate.c made, with
- * -DDALLE_CL_HOST and the options of compile.c, it makes a library with a function NAME_launch for each kernel
- * NAME, a cuda_entry.
+ * -DDALLE_CL_HOST and the options of compile.c, it makes a library with NAME_launch for each kernel NAME, a
+ * cuda_entry.
  *
  * Groups run one after another, the work-items of one in one thread: each is a fiber that runs to its next
  * barrier.  What is shared by a group is static.  All of a group must come to a barrier, or none, or the
