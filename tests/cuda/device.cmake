@@ -40,7 +40,14 @@ target_link_libraries(test_cuda_device PRIVATE ${DALLE_LIBRARIES} PkgConfig::CMO
 add_dependencies(test_cuda_device cuda_double_driver cuda_double_compiler cuda_double_products)
 cuda_test(device test_cuda_device)
 cuda_test(faults test_cuda_device faults)
-# The tests of every device, and those of operators whose kernels ask most of the translation.
-foreach(test device_buffers device_launch device_closing ops_softmax ops_layer_norm ops_matmul ops_linear)
+# The tests of every device, and of some operators; of the rest, by hand and in the slow ones.
+foreach(test device_buffers device_launch device_closing ops_softmax ops_layer_norm ops_matmul ops_linear ops_dropout)
     cuda_test(${test} test_${test})
+endforeach()
+foreach(test ops_conv2d ops_attention ops_sample ops_adamw)
+    cuda_test(${test} test_${test})
+    set_property(TEST cuda_${test} APPEND PROPERTY LABELS slow)
+endforeach()
+foreach(test softmax layer_norm matmul linear dropout conv2d attention sample adamw)
+    set_property(TEST cuda_ops_${test} APPEND PROPERTY ENVIRONMENT DALLE_CL_TINY=1)
 endforeach()
