@@ -173,10 +173,7 @@ void probe_entry(device_entry *at, bool all, const probe_steps *by)
     out = device_buffer_create(d, PROBE_OUT_BYTES, &err);
     in = device_buffer_create(d, PROBE_IN_BYTES, &err);
     if (out && in && !known) by->choose(d, out, in, &passing, &err);
-    if (out && in && all && d->info.usable) {
-        by->more(d, out, in);
-        d->info.measured = true;
-    }
+    if (out && in && all && d->info.usable) by->more(d, out, in);
     if (out && in) *info = d->info;
     if (err.code == ERROR_NONE && !passing) probe_memory_keep(path, info);
 cleanup:

@@ -37,7 +37,8 @@ typedef struct probe_steps {
 } probe_steps;
 void probe_entry(device_entry *at, bool all, const probe_steps *by);
 
-/* probe_costs.c: the limits that hold when tried, and what launches and copies cost, into d->info. */
+/* probe_costs.c: the limits that hold when tried, and what launches and copies cost, into d->info: the
+ * last of a device's probes. */
 void probe_costs(device *d, device_buffer *out, device_buffer *in);
 
 /* probe_memory.c: the file, to be freed; NULL where nothing is kept.  False: nothing is known. */
