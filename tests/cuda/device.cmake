@@ -40,6 +40,10 @@ target_link_libraries(test_cuda_device PRIVATE ${DALLE_LIBRARIES} PkgConfig::CMO
 add_dependencies(test_cuda_device cuda_double_driver cuda_double_compiler cuda_double_products)
 cuda_test(device test_cuda_device)
 cuda_test(faults test_cuda_device faults)
+# Three steps of training and a drawing, against what PoCL computed.
+cuda_test(agree sh ${CMAKE_CURRENT_SOURCE_DIR}/agree/agree.sh ${CMAKE_CURRENT_BINARY_DIR} ${PROJECT_BINARY_DIR}/agree least)
+set_tests_properties(cuda_agree PROPERTIES LABELS "cuda;agree" DEPENDS agree_least)
+
 # The tests of every device, and of some operators; of the rest, by hand and in the slow ones.
 foreach(test device_buffers device_launch device_closing ops_softmax ops_layer_norm ops_matmul ops_linear ops_dropout)
     cuda_test(${test} test_${test})
