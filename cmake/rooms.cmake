@@ -69,7 +69,8 @@ function(embed output kind root)
 endfunction()
 
 file(GLOB EMBED_HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cl/*.clh)
-file(GLOB KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cl/ops/*.cl ${PROJECT_SOURCE_DIR}/cl/gemm/*.cl ${PROJECT_SOURCE_DIR}/cl/device/*.cl ${PROJECT_SOURCE_DIR}/cl/graph/*.cl)
+file(GLOB KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cl/ops/*.cl ${PROJECT_SOURCE_DIR}/cl/gemm/*.cl ${PROJECT_SOURCE_DIR}/cl/device/*.cl ${PROJECT_SOURCE_DIR}/cl/graph/*.cl
+    ${PROJECT_SOURCE_DIR}/cl/cuda/*.clh) # the last are raw: host/device/cuda puts them before a kernel
 file(GLOB PRESETS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*/presets/*.cfg)
 set(EMBED_OUTPUTS)
 set(EMBED_SYMBOLS)

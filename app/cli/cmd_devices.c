@@ -64,6 +64,7 @@ static json_t *to_json(const device_info *d, const selection *chosen)
     json_t *o = json_object();
     int place = place_in(chosen, d->index);
     json_tree_put(&o, "index", json_integer(d->index));
+    json_tree_put(&o, "word", json_tree_string(d->word));
     json_tree_put(&o, "kind", json_string(kind_name(d->kind)));
     json_tree_put(&o, "name", json_tree_string(d->name));
     json_tree_put(&o, "vendor", json_tree_string(d->vendor));
@@ -123,7 +124,7 @@ static void print_measured(const device_info *d)
 static void print_people(const device_info *d, const selection *chosen)
 {
     int place = place_in(chosen, d->index);
-    printf("%c %d  %s\n", place ? '*' : ' ', d->index, d->name);
+    printf("%c %d  %s (%s)\n", place ? '*' : ' ', d->index, d->name, d->word);
     printf("     %s, %s, %s, driver %s\n", kind_name(d->kind), d->runtime, d->version, d->driver);
     printf("     it says: %d compute units, %.1f GiB memory, buffers up to %.1f GiB, %lld KiB local, "
            "groups up to %lld\n",
@@ -185,7 +186,7 @@ static bool run_devices(const cli_call *call, error *err)
 
 const cli_command cmd_devices = {
     .name = "devices",
-    .summary = "list every OpenCL device, what it supports, and which is the default",
+    .summary = "list every device, what it supports, and which is the default",
     .arguments = "",
     .example = "dalle-cl devices",
     .text = "Support is found by compiling and running small programs, not by what drivers say. The default\n"

@@ -1,4 +1,4 @@
-/* im2col.cl -- what CLBlast needs around it: operands made plain f32 matrices, and the end of C.
+/* im2col.cl -- what a library of products needs around it: operands made plain f32 matrices, the end of C.
  * Elements are numbered over [batches, rows, columns]; any number of work-items walks them.
  * Options: X_STORE (pack), X_KERNEL to X_RIGHT (im2col: the window, as A's in gemm.clh), and those of
  * gemm.clh with IN_PLACE (epilogue).
@@ -66,7 +66,7 @@ __kernel void gemm_epilogue(END_ARGUMENTS, __global const float *product, const 
     for (long i = (long)get_global_id(0); i < count; i += (long)get_global_size(0)) {
         const long b = i / each, r = i % each / columns, n = i % columns;
         const long at = b * c_batch + r * c_row + n * c_column;
-        float value = product[IN_PLACE ? at : i];
+        float value = IN_PLACE ? LOAD(C_STORE, c, at) : product[i];
         for (int part = 1; part < parts; ++part) value += product[part * count + i];
         if (BIAS) value += alpha * LOAD(BIAS_STORE, bias, n);
         FINISH_VALUE(value, at);

@@ -56,7 +56,7 @@ __kernel void adamw_update(TENSOR_OUT(PARAMETER_STORE, parameter), TENSOR_OUT(ME
         const floatv g = factor * LOAD_VEC(GRADIENT_STORE, gradient, i);
         const floatv m = beta1 * LOAD_VEC(MEAN_STORE, mean, i) + rest1 * g;
         const floatv running = beta2 * LOAD_VEC(VARIANCE_STORE, variance, i) + rest2 * g * g;
-        const floatv v = running > largest ? (floatv)(largest) : running;
+        const floatv v = select(running, (floatv)(largest), running > largest);
         const floatv p = LOAD_VEC(PARAMETER_STORE, parameter, i);
         const floatv step = (m * correct1) / (sqrt(v * correct2) + epsilon) + decay * p;
 #ifdef RANDOM_STORE

@@ -31,7 +31,7 @@ __kernel void block_scaled(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TENSOR
 #if DIVIDE
         v /= s;
         /* Neither a comparison nor isfinite: what is not finite has an exponent of ones. */
-        v = AS_FLOATV(((AS_INTV(v) & 0x7f800000) == 0x7f800000) ? (intv)(0) : AS_INTV(v));
+        v = AS_FLOATV(select(AS_INTV(v), (intv)(0), (AS_INTV(v) & 0x7f800000) == 0x7f800000));
 #else
         v *= s;
 #endif

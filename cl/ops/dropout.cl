@@ -29,7 +29,7 @@ __kernel void dropout_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), TEN
         philox_uniforms(p, first + (uint)i, VEC, draw);
         const floatv kept = LOAD_VEC(X_STORE, x, i) * scale;
         const floatv u = VLOAD_F32(draw, 0);
-        STORE_VEC(Y_STORE, u >= probability ? kept : (floatv)(0.0f), y, i);
+        STORE_VEC(Y_STORE, select((floatv)(0.0f), kept, u >= probability), y, i);
     }
 }
 

@@ -63,7 +63,7 @@ void mask_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x),
             for (int j = 0; j < whole; j += VEC) {
                 const intv seen = ((intv)((int)(sees >> j)) & BITS) != 0;
                 const floatv v = LOAD_VEC(X_STORE, x, at + j);
-                STORE_VEC(Y_STORE, seen ? v : (floatv)(fill), y, at + j);
+                STORE_VEC(Y_STORE, select((floatv)(fill), v, seen), y, at + j);
             }
             for (int j = whole; j < count; ++j) {
                 const float v = LOAD(X_STORE, x, at + j);

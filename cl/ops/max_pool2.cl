@@ -63,8 +63,8 @@ __kernel void max_pool2_backward(TENSOR_OUT(X_STORE, dx), TENSOR_IN(X_STORE, x),
             const floatv most = fmax(fmax(v[0], v[1]), fmax(v[2], v[3]));
             #pragma unroll
             for (int j = 0; j < 4; ++j) {
-                STORE_VEC(X_STORE, v[j] == most ? left : none, dx, at[j]);
-                left = v[j] == most ? none : left;
+                STORE_VEC(X_STORE, select(none, left, v[j] == most), dx, at[j]);
+                left = select(left, none, v[j] == most);
             }
         } else {
             for (int e = i; e < min(i + VEC, count); ++e) {

@@ -59,12 +59,12 @@ void max_pool_forward(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int c
     { \
         const long window = PICTURE_AT(p, down, across, places_y, places_x); \
         const type most = load(X_STORE, y, window); \
-        type share = own == most ? load(DY_STORE, dy, window) : none; \
+        type share = select(none, load(DY_STORE, dy, window), own == most); \
         const int2 ys = SEEN_Y(down), xs = SEEN_X(across); \
         FOR_SEEN(row, column, ys, xs) \
         { \
             if (row > p.y || (row == p.y && column >= p.x)) break; \
-            share = load(X_STORE, x, PICTURE_AT(p, row, column, height, width)) == most ? none : share; \
+            share = select(share, none, load(X_STORE, x, PICTURE_AT(p, row, column, height, width)) == most); \
         } \
         sum += share; \
     } \

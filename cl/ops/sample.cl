@@ -66,7 +66,7 @@ static inline int key_of(const float v)
 static inline intv keys_of(const floatv v)
 {
     const intv bits = AS_INTV(v), key = bits ^ (bits >> 31 & 0x7fffffff);
-    return key == -1 ? (intv)(0) : key;
+    return select(key, (intv)(0), key == -1);
 }
 
 /* The weights of elements i .. i + VEC - 1, or ones. */
@@ -182,9 +182,9 @@ void sample(TENSOR_OUT(IDS_STORE, ids), TENSOR_OUT(HISTORY_STORE, history), TENS
             {
                 const intv key = keys_of(LOAD_VEC(Z_STORE, z, i));
                 const floatv each = EACH(weigh, i);
-                sum1 += key >= least1 ? each : none;
-                sum2 += key >= least2 ? each : none;
-                sum3 += key >= least3 ? each : none;
+                sum1 += select(none, each, key >= least1);
+                sum2 += select(none, each, key >= least2);
+                sum3 += select(none, each, key >= least3);
             }
             FOR_ROW_REST(i, columns)
             {

@@ -38,7 +38,8 @@ typedef enum device_found { DEVICE_NOT_TRIED, DEVICE_ABSENT, DEVICE_PRESENT } de
 
 /* What a device says of itself, and what probes that were compiled and run on it found. */
 typedef struct device_info {
-    int index; /* in device_list order; accepted by --device */
+    int index;     /* in device_list order; accepted by --device */
+    char word[24]; /* likewise: "cuda:0", the first of those that CUDA offers */
     device_kind kind;
     char name[128], vendor[128], vendor_word[16]; /* nvidia amd intel pocl mesa oclgrind other */
     char runtime[128], runtime_version[128];      /* the software that offers the device: OpenCL's platform */
@@ -86,9 +87,10 @@ int device_list(device_info **infos, bool measure, error *err);
 typedef struct device device;
 
 /* `selector`: NULL or "" = $DALLE_CL_DEVICE, else the fastest usable one by the remembered probe;
- * an index, "cpu", "gpu", a vendor word, or a part of a name in any case.  Unknown: ERROR_USAGE, with
- * the devices there are and the nearest name.  A list, "0,1" or "gpu,cpu", names several: each of them must
- * be usable and no two the same, and the first is opened, because one process drives one device. */
+ * an index, "cpu", "gpu", "opencl", "cuda", "cuda:0", a vendor word, or a part of a name in any case.
+ * Unknown: ERROR_USAGE, with the devices there are and the nearest name; none of a kind: why.  A list, "0,1"
+ * or "gpu,cpu", names several: each of them must be usable and no two the same, and the first is opened,
+ * because one process drives one device. */
 device *device_open(const char *selector, error *err);
 /* The devices that a list of selectors names, in its order, as indices to be freed; how many, or -1. */
 int device_select(const char *selectors, int **indices, error *err);

@@ -1,6 +1,7 @@
 /* gemm_library.c -- products by a library's SGEMM on plain f32 matrices, with everything else made so.
  * A and B that are 16-bit or strided on both axes are packed to f32 in the workspace, images are spread
  * out (im2col) block by block, and what SGEMM cannot write goes through an f32 product and an epilogue.
+ * A library that takes 16-bit matrices, or ends products by itself, is given them where they lie so.
  * One loop serves all: batches in chunks, rows of C in blocks, k in blocks (only for an image as B).
  * A product of few tiles and long k would leave most of a GPU idle: its k is cut into equal parts, multiplied
  * as batches and added up in order by the epilogue.
@@ -27,12 +28,14 @@ typedef struct view {
 } view;
 
 typedef struct layout {
+    dtype in, out; /* what the library gets and gives */
     view a, b, c;
     int64_t outer, inner; /* batches: a loop, and the strided axis inside it */
     int64_t outer_stride[3], inner_stride[3];
     int64_t chunk, rows, depth; /* batches, rows of C and length of k at a time */
     int64_t splits;             /* equal parts of each length of k, 1 = whole */
     bool pack_a, pack_b, product, epilogue;
+    bool may_end;                          /* the library may do what the epilogue would */
     int64_t a_at, b_at, product_at, bytes; /* workspace, in bytes */
 } layout;
 
@@ -55,6 +58,36 @@ bool gemm_library_supports(device *d, const gemm_desc *g)
     (void)d;
     bool types = dtype_is_float(g->a.type) && dtype_is_float(g->b.type) && dtype_is_float(g->c.type);
     return types && !(gemm_is_image(&g->a) && gemm_is_image(&g->b)) && !gemm_is_image(&g->c);
+}
+
+static bool takes(const device *d, dtype in, dtype out)
+{
+    const gemm_library *blas = d->backend->blas;
+    return (in == DTYPE_F32 && out == DTYPE_F32) || (blas->takes && blas->takes(in, out));
+}
+
+/* Both as they lie, or both as f32. */
+static void plan_types(const device *d, const gemm_desc *g, layout *l)
+{
+    const bool images = gemm_is_image(&g->a) || gemm_is_image(&g->b);
+    const dtype in = g->a.type == g->b.type && !images ? g->a.type : DTYPE_F32;
+    const bool lie = view_of(g->m, g->k, g->a.row, g->a.column, true).direct &&
+                     view_of(g->k, g->n, g->b.row, g->b.column, true).direct;
+    l->in = lie && takes(d, in, DTYPE_F32) ? in : DTYPE_F32;
+    l->out = takes(d, l->in, g->c.type) ? g->c.type : DTYPE_F32;
+    l->a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == l->in && !gemm_is_image(&g->a));
+    l->b = view_of(g->k, g->n, g->b.row, g->b.column, g->b.type == l->in && !gemm_is_image(&g->b));
+    l->c = view_of(g->m, g->n, g->c.row, g->c.column, g->c.type == l->out);
+}
+
+/* Bias and relu along rows of C, which libraries have; the rest is the epilogue's. */
+static bool ended_by_library(const device *d, const gemm_desc *g, const layout *l)
+{
+    const bool bias = g->bias && g->bias_type == l->out && g->alpha == 1.0f && !l->c.unit_row,
+               relu = g->activation == ACTIVATION_RELU;
+    return d->backend->blas->ends && (bias || relu) && bias == g->bias &&
+           (relu || g->activation == ACTIVATION_IDENTITY) && !g->accumulate && !g->preactivation &&
+           !g->slope && !g->residual;
 }
 
 /* Both batch axes are one strided axis when that holds for every operand. */
@@ -92,7 +125,8 @@ static int64_t align(int64_t bytes)
 static int64_t parts_wanted(const device *d, const gemm_desc *g)
 {
     int64_t tiles = ((g->m + TILE - 1) / TILE) * ((g->n + TILE - 1) / TILE);
-    int64_t wanted = d->info.kind == DEVICE_CPU ? 1 : 2 * d->info.compute_units / tiles;
+    const bool whole = d->info.kind == DEVICE_CPU || d->backend->blas->divides;
+    int64_t wanted = whole ? 1 : 2 * d->info.compute_units / tiles;
     return wanted < g->k / SPLIT_DEPTH ? wanted : g->k / SPLIT_DEPTH;
 }
 
@@ -110,17 +144,18 @@ static int64_t parts_of(const layout *l, const gemm_desc *g, int64_t wanted)
 static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
 {
     layout l = { .depth = g->k, .rows = g->m };
-    l.a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == DTYPE_F32 && !gemm_is_image(&g->a));
-    l.b = view_of(g->k, g->n, g->b.row, g->b.column, g->b.type == DTYPE_F32 && !gemm_is_image(&g->b));
-    l.c = view_of(g->m, g->n, g->c.row, g->c.column, g->c.type == DTYPE_F32);
+    plan_types(d, g, &l);
     l.pack_a = !l.a.direct;
     l.pack_b = !l.b.direct;
     if (l.pack_a) l.a = (view){ false, false, g->k };
     if (l.pack_b) l.b = (view){ false, false, g->n };
-    bool shaped = g->activation || g->preactivation || g->slope;
-    l.product = !l.c.direct || (g->accumulate && shaped);
-    l.epilogue = l.product || shaped || g->bias || g->residual;
+    bool shaped = g->activation || g->preactivation || g->slope, ended = shaped || g->bias || g->residual;
+    l.may_end = l.c.direct && ended_by_library(d, g, &l);
+    /* An epilogue reads what it ends as the sum was: a sixteen-bit C would round it twice. */
+    l.product = !l.c.direct || (g->accumulate && shaped) || (ended && !l.may_end && l.out != DTYPE_F32);
+    l.epilogue = l.product || ended;
     if (l.product) l.c = (view){ false, false, g->n };
+    if (l.product) l.out = DTYPE_F32;
     plan_batches(g, &l);
     if (parts == 0) parts = parts_wanted(d, g);
     int64_t a_bytes = l.pack_a ? g->m * g->k * 4 : 0, b_bytes = l.pack_b ? g->k * g->n * 4 : 0;
@@ -134,7 +169,9 @@ static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
     }
     l.splits = parts_of(&l, g, parts);
     if (l.splits > 1) {
+        l.may_end = false;
         l.product = l.epilogue = true;
+        l.out = DTYPE_F32;
         l.c = (view){ false, false, g->n };
     }
     if (l.pack_a) l.a.ld = l.depth;
@@ -158,6 +195,8 @@ bool gemm_library_variant(device *d, const gemm_desc *g, int i, char name[GEMM_W
 static gemm_sgemm shape_of(const gemm_desc *g, const layout *l, int64_t batches, int64_t rows, int64_t depth)
 {
     return (gemm_sgemm){
+        .in = l->in,
+        .out = l->out,
         .columns_first = l->c.unit_row,
         .a_transpose = l->a.unit_row != l->c.unit_row,
         .b_transpose = l->b.unit_row != l->c.unit_row,
@@ -304,13 +343,11 @@ static bool sgemm_call(device *d, void *context, error *err)
     return d->backend->blas->multiply(d, context, err);
 }
 
-static bool add_sgemm(recorder *r, const block *at, error *err)
+static void call_of(const recorder *r, const block *at, gemm_sgemm *s)
 {
     const layout *l = &r->l;
     const gemm_desc *g = r->g;
     const gemm_buffers *b = r->buffers;
-    gemm_sgemm *s = calloc(1, sizeof *s);
-    if (!s) return error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", r->label);
     *s = shape_of(g, l, at->batches, at->rows, at->depths);
     s->beta = at->depth > 0 || (g->accumulate && !l->product) ? 1.0f : 0.0f;
     int64_t work = b->workspace_offset;
@@ -331,11 +368,28 @@ static bool add_sgemm(recorder *r, const block *at, error *err)
         s->a_stride = s->k * (l->a.unit_row ? s->a_ld : 1);
         s->b_stride = s->k * (l->b.unit_row ? 1 : s->b_ld);
     }
-    if (!r->d->backend->blas->reserve(r->d, s, err)) {
-        free(s);
-        return false;
+}
+
+/* *ended: the library does what the epilogue would. */
+static bool add_sgemm(recorder *r, const block *at, bool *ended, error *err)
+{
+    const gemm_library *blas = r->d->backend->blas;
+    gemm_sgemm *s = calloc(1, sizeof *s);
+    if (!s) return error_set(err, ERROR_MEMORY, "out of memory for launch '%s'", r->label);
+    call_of(r, at, s);
+    bool ok = blas->reserve(r->d, s, err);
+    if (ok && r->l.may_end) {
+        s->relu = r->g->activation == ACTIVATION_RELU;
+        s->bias = r->g->bias ? r->buffers->bias : NULL;
+        s->bias_offset = (size_t)r->buffers->bias_offset;
+        *ended = blas->ends(r->d, s);
+        if (!*ended) s->relu = false;
+        if (!*ended) s->bias = NULL;
     }
-    return device_launches_add_call(r->list, r->label, sgemm_call, s, err);
+    if (ok && !blas->add) return device_launches_add_call(r->list, r->label, sgemm_call, s, err);
+    ok = ok && blas->add(r->list, r->label, s, err);
+    free(s);
+    return ok;
 }
 
 static bool add_epilogue(recorder *r, const block *at, error *err)
@@ -381,6 +435,7 @@ static bool record_chunk(recorder *r, block at, error *err)
     if (l->pack_b && !gemm_is_image(&g->b) && !add_pack(r, 1, &at, l->b_at, 0, g->k, 0, g->n, err))
         return false;
     for (at.row = 0; at.row < g->m; at.row += l->rows) {
+        bool ended = false;
         at.rows = smaller(l->rows, g->m - at.row);
         for (at.depth = 0; at.depth < g->k; at.depth += l->depth) {
             at.depths = smaller(l->depth, g->k - at.depth);
@@ -388,9 +443,9 @@ static bool record_chunk(recorder *r, block at, error *err)
                 return false;
             if (l->pack_a && !add_pack(r, 0, &at, l->a_at, at.row, at.rows, at.depth, at.depths, err))
                 return false;
-            if (!add_sgemm(r, &at, err)) return false;
+            if (!add_sgemm(r, &at, &ended, err)) return false;
         }
-        if (l->epilogue && !add_epilogue(r, &at, err)) return false;
+        if (l->epilogue && !ended && !add_epilogue(r, &at, err)) return false;
     }
     return true;
 }

@@ -31,6 +31,7 @@ static const allowance table[] = {
     { "clGetDeviceInfo", "probe_extension_listed",
       "asked of PoCL and Oclgrind only, whose extensions nothing uses" },
     { NULL, "probe_more", "only shown by `dalle-cl devices`, and then as absent or 0" },
+    { NULL, "probe_costs", "the same" },
     { NULL, "joined_create", "the kernels are then launched one by one" },
     { NULL, "probe_joins", "kernels are then launched one by one" },
     { NULL, "prior_sampler_prepare", "for want of memory what is kept goes, and graphs are built again" },

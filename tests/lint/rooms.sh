@@ -23,6 +23,8 @@ find app host data models cl tests/kernels \( -name '*.[ch]' -o -name '*.cc' -o 
     /^[ \t]*#[ \t]*include[ \t]*</ {
         if ($0 ~ /<(CL\/|clblast|clFFT)/ && FILENAME !~ /^host\/device\/opencl\//)
             complain("only host/device/opencl includes OpenCL headers: " $0)
+        if ($0 ~ /<(cuda|nvrtc|cublas)/)
+            complain("no header of NVIDIA is needed to build, host/device/cuda/api.h has what is called: " $0)
     }
     FILENAME ~ /^host\/(base|device)\/[^\/]*\.[ch]$/ && tolower($0) ~ /clblast|clfft/ {
         complain("a library of one backend is named outside of it: " $0)

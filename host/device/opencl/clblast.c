@@ -91,6 +91,8 @@ static bool multiply(device *d, const gemm_sgemm *s, error *err)
                         s->batches == 1 ? "WithTempBuffer" : "StridedBatched", s->m, s->n, s->k, s->batches);
 }
 
-const gemm_library clblast = { "clblast", reserve, multiply, scratch_bytes };
+const gemm_library clblast = {
+    .name = "clblast", .reserve = reserve, .multiply = multiply, .scratch = scratch_bytes
+};
 const gemm_provider gemm_clblast = { "clblast", gemm_library_supports, gemm_library_plan, gemm_library_record,
                                      gemm_library_variant };

@@ -1,6 +1,7 @@
 /* opencl.c -- OpenCL as a backend: the table of its functions, and who does a matrix product.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/opencl.h"
+#include "host/device/probe.h"
 
 static const gemm_provider *const products[] = { &gemm_winograd, &gemm_tile,  &gemm_clblast,
                                                  &gemm_thin,     &gemm_plain, NULL };

@@ -113,7 +113,6 @@ bool status_error(error *err, cl_int status, const char *format, ...) __attribut
 
 /* probe.c: what is remembered in the cache folder is used. */
 void probe_device(device_entry *at, bool all);
-double probe_measure_rate(device *d, error *err);
 
 /* program.c: a program is one kernel of a file, with options: drivers compile whatever a program has, and the
  * binary of one may have all of it compiled again (PoCL).  It stays owned by the device. */
@@ -149,6 +148,5 @@ cl_program program_cache_load(device *d, const char key[65], const char *options
 cl_program program_cache_binary(device *d, const void *binary, size_t bytes,
                                 const char *options); /* built, or NULL */
 void program_cache_save(device *d, const char key[65], cl_program built);
-void program_cache_keep(device *d, const char key[65], const void *binary, size_t bytes);
 
 #endif

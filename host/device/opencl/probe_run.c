@@ -1,51 +1,9 @@
-/* probe_run.c -- running one probe kernel.
+/* probe_run.c -- probes of OpenCL alone: extensions, subgroups, joined launches.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/probe.h"
-#include "host/base/timing.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static device_launch probe_launch(const char *file, const char *kernel, const char *options,
-                                  device_buffer *out, device_buffer *in, int number, size_t global,
-                                  size_t local)
-{
-    return (device_launch){ .file = file,
-                            .kernel = kernel,
-                            .options = options,
-                            .rank = 1,
-                            .global = { global },
-                            .local = { local },
-                            .arg_count = 3,
-                            .args = { { .kind = DEVICE_ARG_BUFFER, .buffer = out },
-                                      { .kind = DEVICE_ARG_BUFFER, .buffer = in },
-                                      { .kind = DEVICE_ARG_INT, .integer = number } } };
-}
-
-device_launches *probe_record(device *d, const char *file, const char *kernel, const char *options,
-                              device_buffer *out, device_buffer *in, int number, size_t global, size_t local,
-                              error *err)
-{
-    device_launches *list = device_launches_create(d, err);
-    device_launch launch = probe_launch(file, kernel, options, out, in, number, global, local);
-    if (list && device_launches_add(list, &launch, err)) return list;
-    device_launches_destroy(list);
-    return NULL;
-}
-
-bool probe_wait(device *d, device_launches *list, error *err)
-{
-    return device_launches_run(list, 0, device_launches_count(list), err) && device_finish(d, err);
-}
-
-bool probe_run(device *d, const char *file, const char *kernel, const char *options, device_buffer *out,
-               device_buffer *in, int number, size_t global, size_t local, error *err)
-{
-    device_launches *list = probe_record(d, file, kernel, options, out, in, number, global, local, err);
-    bool ok = list && probe_wait(d, list, err);
-    device_launches_destroy(list);
-    return ok;
-}
 
 bool probe_extension_listed(const device *d, const char *extension)
 {

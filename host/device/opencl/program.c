@@ -2,6 +2,7 @@
  * Every program is built as OpenCL C 1.2 and without relaxed mathematics, so that devices agree.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/helpers.h"
+#include "host/device/program_store.h"
 #include "host/device/source.h"
 #include "host/base/log.h"
 
@@ -173,7 +174,7 @@ cl_program program_build(device *d, const program_recipe *r, error *err)
 cl_program program_from_binary(device *d, const program_recipe *r, const void *binary, size_t bytes)
 {
     cl_program built = program_cache_binary(d, binary, bytes, r->full);
-    if (built) program_cache_keep(d, r->key, binary, bytes);
+    if (built) program_store_keep(d, r->key, binary, bytes);
     return built;
 }
 
