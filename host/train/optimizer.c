@@ -6,6 +6,7 @@
 
 #include "host/base/philox.h"
 #include "host/ops/ops.h"
+#include "host/train/gather.h"
 #include "host/train/pieces.h"
 #include "host/train/sum_over_ranks.h"
 
@@ -179,6 +180,7 @@ static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *
 void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
 {
     graph_backward(g, scaling_of_loss(&s->scaling, g, loss));
+    gather_ahead(g);
 }
 
 typedef struct wanted {

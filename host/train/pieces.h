@@ -1,7 +1,7 @@
 /* pieces.h -- parameters split among the ranks of a group (host/graph/split.h): groups of neighbours each
  * hold the model once, and a rank's piece is also in every other group, with the rank of the same place.  A
- * whole is gathered by a node where a layer uses it, and the gradient's mean over the group goes to those
- * whose pieces it is made of.  Both wait. Between steps rank 0 reads and writes wholes, for which the others
+ * whole is gathered by nodes where a layer uses it, and the gradient's mean over the group goes to those
+ * whose pieces it is made of (gather.h).  Between steps rank 0 reads and writes wholes, for which the others
  * of its group stand by.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_PIECES_H

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/prior_step.h"
 
+#include "host/train/gather.h"
 #include "host/train/pieces.h"
 
 static void build_loss(prior_step *s, const prior_config *c, const prior_shape *shape, bool train)
@@ -59,6 +60,7 @@ bool prior_step_build_loss(prior_step *s, store *st, const prior_config *c, cons
     graph_set_trainable(s->graph, false);
     graph_set_averages(s->graph, c->ema > 0);
     build_loss(s, c, shape, false);
+    gather_ahead(s->graph);
     keep_losses(s);
     return true;
 }
