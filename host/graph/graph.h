@@ -168,8 +168,8 @@ void graph_update(tensor *t);
 /* Moves the node that made t, the last so far, to directly behind those that made its inputs, so that
  * these need not be kept any longer.  For updates of entries that nothing in between uses. */
 void graph_advance(tensor *t);
-/* Moves a node to `to`, where those that make its inputs are before it and those that read its outputs behind
- * (the caller's business), within its segment; the first place at which the former are; and the segment's number. */
+/* Moves a node to `to`, within its segment: the caller knows that what makes its inputs is before that, and
+ * what reads its outputs behind.  The first place of which the former is so; and a place's segment. */
 void graph_move(node *n, int to);
 int graph_earliest(const node *n);
 int graph_segment_of(const graph *g, int index);

@@ -14,7 +14,7 @@ typedef struct split {
     void *self;
     /* Appends what makes the whole of x, a parameter's piece, or a cast of it. */
     tensor *(*whole)(void *self, tensor *x, int axis);
-    /* After a graph's run has failed, and before a graph goes: waits for what its nodes have begun.  NULL: nothing. */
+    /* After a graph's run has failed, and before a graph goes: waits for what its nodes have begun. */
     void (*settle)(void *self);
     void (*close)(void *self); /* when the store is destroyed */
 } split;

@@ -1,6 +1,6 @@
-/* gather.c -- see gather.h.  A flight is one array on its way: read from the device on the transfer queue, once
- * the compute queue is where it began; a job on the comm's thread; and written to the device, to memory that is
- * the result's from the beginning on, so that this too is done while the device is at something else.
+/* gather.c -- see gather.h.  A flight is one array on its way: read from the device on the transfer queue,
+ * once the compute queue is where it began; a job on the comm's thread; and written to the device, to memory
+ * that is the result's from the beginning on, so that this too is done while the device is at something else.
  * SPDX-License-Identifier: MIT */
 #include "host/train/gather.h"
 
@@ -30,7 +30,7 @@ struct gather_flight {
     int64_t *each;  /* bytes, or values, of every rank's part */
 };
 
-/* One node that begins and the flight that it has begun: of those of a recomputed stretch each has its own. */
+/* One node that begins, and the flight that it has begun: the copy that is computed again has its own. */
 typedef struct departure {
     struct departure *next;
     const node *from;
@@ -195,6 +195,7 @@ static bool arrive(device *d, void *context, error *err)
 {
     departure *from = *(departure **)context;
     gather_flight *f = from->flight;
+    if (!look_after(from->way.group, err)) return false;
     from->flight = NULL;
     f->arrived = true;
     return deliver(f, err) && device_queue_wait(d, DEVICE_COMPUTE, f->written, err);
@@ -323,15 +324,26 @@ static const char *name_of(const node *arrives)
     return e ? e->name : "";
 }
 
+/* The next node behind `at` that has a whole, if it is before `end`; otherwise `at`. */
+static const node *next_whole(graph *g, const node *at, const node *end)
+{
+    for (int i = at->index + 1; i < end->index; ++i)
+        if (is_one(graph_node_at(g, i), &op_arrive, false)) return graph_node_at(g, i);
+    return at;
+}
+
+/* Where of the block before the whole of the same place is wanted: so one comes as another goes. */
 static void begin_early(graph *g)
 {
-    const node *first = NULL, *before = NULL; /* that have a whole of this block, and of the one before */
+    const node *first = NULL, *before = NULL; /* of this block; of the one before, that of the same place */
     const char *name = "";
     for (int i = 0; i < graph_node_count(g); ++i) {
         const node *n = graph_node_at(g, i);
         if (!is_one(n, &op_arrive, false)) continue;
         const bool follows = first && graph_segment_of(g, first->index) == graph_segment_of(g, i);
-        if (!follows || !split_together(name, name_of(n))) {
+        if (follows && split_together(name, name_of(n))) {
+            before = next_whole(g, before, first);
+        } else {
             before = follows ? first : n;
             first = n;
         }

@@ -1,6 +1,6 @@
 /* gather.h -- parameters of which each rank of a group has a piece, within a graph: a node that begins the
- * gathering of a whole and one that has it, and of its gradient's way back to the pieces.  What is begun goes on
- * beside the device's work, on the comm's thread and the transfer queue.
+ * gathering of a whole and one that has it, and two of its gradient's way back to the pieces.  What is begun
+ * goes on beside the device's work, on the comm's thread and the transfer queue.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_GATHER_H
 #define DALLE_CL_TRAIN_GATHER_H
@@ -20,9 +20,9 @@ typedef struct gather_group {
  * group lives longer than the graph. */
 tensor *gather_whole(gather_group *group, tensor *x, int axis);
 
-/* Once all is built that uses wholes, with its gradient, and before anything else does: each block's wholes
- * (split_together) are begun where the block before begins, and a gradient's way back ends behind where the next
- * one's begins.  Without this each ends where it begins.  The results are the same. */
+/* Once all is built that uses wholes, with its gradient, and before anything else is: each block's wholes
+ * (split_together) are begun where the block before has its own, and a gradient's way back ends behind where
+ * the next one's begins.  Without this each ends where it begins.  The results are the same. */
 void gather_ahead(graph *g);
 
 /* Waits for what is on its way, and forgets it: after a run has failed, and before graph or device go. */

@@ -216,6 +216,37 @@ bool pieces_write_f32(store *s, store_entry *e, int64_t first, int64_t count, co
     return ok;
 }
 
+static bool copy_entry(store *from, const store_entry *e, store *to, store_entry *whole, float *values,
+                       error *err)
+{
+    if (split_count(from, e) != whole->count)
+        return error_set(err, ERROR_MODEL, "'%s' has %lld values, and elsewhere %lld", e->name,
+                         (long long)split_count(from, e), (long long)whole->count);
+    for (int64_t first = 0, now; first < whole->count; first += now) {
+        now = whole->count - first < STORE_PIECE ? whole->count - first : STORE_PIECE;
+        if (!pieces_read_f32(from, e, first, now, values, err) ||
+            !store_write_part_f32(to, whole, first, now, values, err))
+            return false;
+    }
+    return true;
+}
+
+bool pieces_copy(store *from, bool averages, store *to, error *err)
+{
+    float *values = malloc(STORE_PIECE * sizeof *values);
+    bool ok = values ? true : error_set(err, ERROR_MEMORY, "out of memory for parameters that are whole");
+    for (int i = 0; ok && i < store_count(to); ++i) {
+        store_entry *whole = store_at(to, i);
+        if (whole->kind != STORE_PARAMETER && whole->kind != STORE_LEARNT) continue;
+        const store_entry *e = store_find(from, whole->name),
+                          *average = e && averages ? store_kin(e, STORE_AVERAGE) : NULL;
+        ok = e ? copy_entry(from, average ? average : e, to, whole, values, err)
+               : error_set(err, ERROR_MODEL, "there is no '%s' to copy", whole->name);
+    }
+    free(values);
+    return ok;
+}
+
 static bool take(store *s, const request *r, error *err)
 {
     store_entry *e = store_at(s, (int)r->entry);

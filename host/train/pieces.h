@@ -31,6 +31,9 @@ bool pieces_read_f32(store *s, const store_entry *e, int64_t first, int64_t coun
 bool pieces_write(store *s, store_entry *e, int64_t first, int64_t count, const void *values, error *err);
 bool pieces_write_f32(store *s, store_entry *e, int64_t first, int64_t count, const float *values,
                       error *err);
+/* The same for all that a model in use needs: into parameters of `to`, which are whole, those of `from` of
+ * the same names, or, if wanted, their averages. */
+bool pieces_copy(store *from, bool averages, store *to, error *err);
 bool pieces_serve(store *s, const comm *all, error *err);
 bool pieces_dismiss(store *s, error *err);
 /* Whether this rank is in rank 0's group, and not rank 0. */

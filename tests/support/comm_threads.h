@@ -13,7 +13,7 @@ typedef bool (*comm_threads_run)(comm *c, void *self, error *err);
  * true: none did. */
 bool comm_threads(int ranks, comm_threads_run run, void *const *selves, error *err);
 
-/* Is called before a rank sends or receives, on its comm's thread; set while none runs, NULL: not any more. */
+/* Is called before a rank sends or receives, on its comm's thread.  Set while none runs; NULL: nothing is. */
 typedef void (*comm_threads_watcher)(void *self, int rank);
 void comm_threads_watch(comm_threads_watcher watcher, void *self);
 

@@ -1,5 +1,5 @@
-/* test_gather.c -- that gatherings, and gradients' ways back, go on while the device works: messages between ranks
- * are held up until the device has done the next block, which is held up until they have begun.
+/* test_gather.c -- that gatherings, and gradients' ways back, go on while the device works: messages between
+ * ranks are held up until the device has done the next block, which is held up until they have begun.
  * SPDX-License-Identifier: MIT */
 #include "host/train/gather.h"
 
@@ -32,9 +32,8 @@ typedef struct meeting {
     progress of[RANKS];
 } meeting;
 
-/* The messages are the gatherings of blocks 1, 2, 3, and the ways back of the gradients of 3, 2, 1; the stops are
- * behind the blocks 1, 2, 3, and in front of the gradients of 3, 2, 1.  These should be under way at the same
- * time. */
+/* The messages are the gatherings of blocks 1, 2, 3, and the ways back of the gradients of 3, 2, 1; the stops
+ * are behind the blocks 1, 2, 3, and in front of the gradients of 3, 2, 1.  Which should meet: */
 static int stop_of(int message)
 {
     static const int stops[] = { 0, 0, 1, 2, 5, 6, 0 };
@@ -55,7 +54,8 @@ static void wait_until(meeting *m, const int *count, int wanted)
     until.tv_sec += (long)m->patience + nanoseconds / 1000000000;
     until.tv_nsec = nanoseconds % 1000000000;
     while (*count < wanted && !m->late)
-        if (pthread_cond_timedwait(&m->changed, &m->lock, &until) == ETIMEDOUT && *count < wanted) m->late = true;
+        if (pthread_cond_timedwait(&m->changed, &m->lock, &until) == ETIMEDOUT && *count < wanted)
+            m->late = true;
     pthread_cond_broadcast(&m->changed);
 }
 
@@ -146,8 +146,7 @@ static bool work(comm *c, void *self, error *err)
     tensor *gradient[BLOCKS];
     float x[ROWS * SIZE];
     for (int i = 0; i < ROWS * SIZE; ++i) x[i] = (float)((7 * i + 3 * r->rank) % 11) / 11 - 0.4f;
-    bool ok = g && build(r, g, gradient) && graph_compile(g, 5, "rows", err) &&
-              graph_write(r->x, x, err);
+    bool ok = g && build(r, g, gradient) && graph_compile(g, 5, "rows", err) && graph_write(r->x, x, err);
     ok = ok && graph_run(g, err);
     for (int i = 0; ok && i < BLOCKS; ++i)
         ok = graph_read(gradient[i], r->gradients + i * SIZE * SIZE / RANKS, err);
