@@ -140,6 +140,7 @@ static int compress_some(optimizer *o, const division *d, update *updates, int c
         }
     }
     if (whole == count) refuse_rank(o, updates, count);
+    powersgd_leave(o->compressed, d->traffic, d->parts);
     return whole;
 }
 
