@@ -106,8 +106,9 @@ bool trainer_open_store(trainer *t, error *err)
     if (t->pace) start_plateau(t);
     t->before = device_allocated_bytes(t->device);
     t->store = store_create(t->device, err);
-    if (t->store) store_set_ranks(t->store, comm_count(t->config->comm));
-    return t->store != NULL;
+    if (!t->store) return false;
+    store_set_ranks(t->store, comm_count(t->config->comm));
+    return pieces_open(t->store, t->config->comm, (int)t->config->shards, err);
 }
 
 bool trainer_compile(trainer *t, graph *g, const char *knob, error *err)
@@ -304,17 +305,18 @@ bool trainer_source_fill(const trainer *t, const trainer_source *s, error *err)
 
 /* Wholes stand beside this rank's pieces while samples are drawn, with a quarter more for what they are drawn
  * with: all ranks draw, or none. */
-static bool settle_samples(const trainer *t, int64_t *every, error *err)
+static bool settle_samples(trainer *t, int64_t *every, error *err)
 {
     const int64_t left = device_get_info(t->device)->memory_bytes - device_allocated_bytes(t->device);
     int64_t bytes = 0;
-    if (!store_split(t->store) || !*every) return true;
+    if (!store_split(t->store)) return true;
     for (int i = 0; i < store_count(t->store); ++i) {
         const store_entry *e = store_at(t->store, i);
         if (e->kind == STORE_PARAMETER || e->kind == STORE_LEARNT)
             bytes += split_count(t->store, e) * (int64_t)sizeof(float);
     }
     if (bytes + bytes / 4 > left) {
+        t->no_wholes = true;
         *every = 0;
         if (!comm_rank(t->request->comm))
             log_warn("no samples are drawn: whole the parameters take %.2f GiB, and %.2f of the device are "

@@ -27,6 +27,7 @@ typedef struct trainer {
     schedule_plateau plateau;     /* of `pace` */
     const ranks_traffic *traffic; /* of the steps' graph, once one was run; NULL: one rank */
     int64_t window; /* of the pictures batches hold a random square of so many pixels; 0: the whole */
+    bool no_wholes; /* ranks have pieces, and rank 0 no room for a whole model beside its own */
     int64_t before; /* bytes of the device that were taken when the store was opened */
 } trainer;
 
