@@ -319,9 +319,9 @@ static bool settle_samples(trainer *t, int64_t *every, error *err)
         t->no_wholes = true;
         *every = 0;
         if (!comm_rank(t->request->comm))
-            log_warn("no samples are drawn: whole the parameters take %.2f GiB, and %.2f of the device are "
+            log_warn("no samples are drawn: whole the parameters take %.1f MiB, and %.1f of the device are "
                      "free; draw from a checkpoint",
-                     (double)bytes / (1 << 30), (double)left / (1 << 30));
+                     (double)bytes / (1 << 20), (double)left / (1 << 20));
     }
     return share_numbers(t->request->comm, every, 1, err);
 }
