@@ -5,6 +5,8 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "host/graph/split.h"
+#include "host/train/pieces.h"
+#include "host/train/share.h"
 #include "models/alike.h"
 
 #include <math.h>
@@ -103,8 +105,9 @@ bool trainer_open_store(trainer *t, error *err)
     if (t->pace) start_plateau(t);
     t->before = device_allocated_bytes(t->device);
     t->store = store_create(t->device, err);
-    if (t->store) store_set_ranks(t->store, comm_count(t->config->comm));
-    return t->store != NULL;
+    if (!t->store) return false;
+    store_set_ranks(t->store, comm_count(t->config->comm));
+    return pieces_open(t->store, t->config->comm, (int)t->config->shards, err);
 }
 
 bool trainer_compile(trainer *t, graph *g, const char *knob, error *err)
@@ -280,6 +283,46 @@ bool trainer_draw(trainer *t, const char *path, trainer_make make, void *self, e
     return ok;
 }
 
+bool trainer_source_open(const trainer *t, trainer_source *s, error *err)
+{
+    const bool averages = t->config->ema > 0;
+    *s = (trainer_source){ t->store, averages, false };
+    if (!store_split(t->store)) return true;
+    *s = (trainer_source){ store_create(t->device, err), false, true };
+    if (!s->store) return false;
+    store_await_values(s->store);
+    if (!averages) store_set_trained_type(s->store, training_stored_type(t->config));
+    return true;
+}
+
+bool trainer_source_fill(const trainer *t, const trainer_source *s, error *err)
+{
+    return !s->own || pieces_copy(t->store, t->config->ema > 0, s->store, err);
+}
+
+/* Wholes stand beside this rank's pieces while samples are drawn, with a quarter more for what they are drawn
+ * with: all ranks draw, or none. */
+static bool settle_samples(trainer *t, int64_t *every, error *err)
+{
+    const int64_t left = device_get_info(t->device)->memory_bytes - device_allocated_bytes(t->device);
+    int64_t bytes = 0;
+    if (!store_split(t->store)) return true;
+    for (int i = 0; i < store_count(t->store); ++i) {
+        const store_entry *e = store_at(t->store, i);
+        if (e->kind == STORE_PARAMETER || e->kind == STORE_LEARNT)
+            bytes += split_count(t->store, e) * (int64_t)sizeof(float);
+    }
+    if (bytes + bytes / 4 > left) {
+        t->no_wholes = true;
+        *every = 0;
+        if (!comm_rank(t->request->comm))
+            log_warn("no samples are drawn: whole the parameters take %.1f MiB, and %.1f of the device are "
+                     "free; draw from a checkpoint",
+                     (double)bytes / (1 << 20), (double)left / (1 << 20));
+    }
+    return share_numbers(t->request->comm, every, 1, err);
+}
+
 /* ---- What must survive a restart ---- */
 
 json_t *trainer_save(const trainer *t)
@@ -394,10 +437,9 @@ bool trainer_run(trainer *t, train_task *task, const config_table *table, const 
         options.about = about;
         task->store = t->store;
         say_compression(t->store);
-        if (store_split(t->store) && options.sample_every && !comm_rank(t->request->comm))
-            log_warn("no samples are drawn while parameters are split among ranks: draw from a checkpoint");
         task->feed = training_data_feed(t->data);
-        ok = request_train(t->request, t->device, task, &options, err);
+        ok = settle_samples(t, &options.sample_every, err) &&
+             request_train(t->request, t->device, task, &options, err);
         if (t->request->profile && t->traffic) report_traffic(t);
     }
     json_decref(provenance);

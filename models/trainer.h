@@ -27,6 +27,7 @@ typedef struct trainer {
     schedule_plateau plateau;     /* of `pace` */
     const ranks_traffic *traffic; /* of the steps' graph, once one was run; NULL: one rank */
     int64_t window; /* of the pictures batches hold a random square of so many pixels; 0: the whole */
+    bool no_wholes; /* ranks have pieces, and rank 0 no room for a whole model beside its own */
     int64_t before; /* bytes of the device that were taken when the store was opened */
 } trainer;
 
@@ -73,6 +74,16 @@ void trainer_observe(trainer *t, double figure);
 
 /* Makes `count` pictures [count][size][size][3] that belong to the first validation pictures `real`. */
 typedef bool (*trainer_make)(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err);
+/* What a sampler is built over: the trained store, or, where ranks have pieces of that, one of its own for
+ * wholes, to be destroyed once it was drawn from, as the sampler before it. */
+typedef struct trainer_source {
+    store *store;
+    bool averages; /* which graphs over it read */
+    bool own;
+} trainer_source;
+bool trainer_source_open(const trainer *t, trainer_source *s, error *err);
+/* Once a sampler is built: the values, on rank 0, while the others of its group stand by (pieces.h). */
+bool trainer_source_fill(const trainer *t, const trainer_source *s, error *err);
 /* A PNG of validation pictures above those that `make` makes, with their captions if the data has some. */
 bool trainer_draw(trainer *t, const char *path, trainer_make make, void *self, error *err);
 

@@ -8,7 +8,7 @@ static int64_t parts_of(const training_config *c)
     return c->accumulate > 1 ? c->accumulate : 1;
 }
 
-bool training_check(const training_config *c, const char *kind, error *err)
+bool training_check_split(const training_config *c, const char *kind, error *err)
 {
     if (c->precision == training_precision_paper)
         return error_set(
@@ -16,10 +16,15 @@ bool training_check(const training_config *c, const char *kind, error *err)
             "%s: precision=paper needs a gradient scale in every residual block, which its blocks "
             "do not have; use precision=mixed",
             kind);
+    return training_check_scaled(c, kind, err);
+}
+
+bool training_check(const training_config *c, const char *kind, error *err)
+{
     if (c->shards > 1)
         return error_set(err, ERROR_USAGE, "%s: its parameters cannot be split among ranks; use shards=1",
                          kind);
-    return training_check_scaled(c, kind, err);
+    return training_check_split(c, kind, err);
 }
 
 bool training_check_shards(const training_config *c, const char *kind, int64_t size, error *err)

@@ -41,7 +41,9 @@ typedef struct text_config {
 
 /* Whether the batch can be divided as `accumulate` says; `kind` starts the error. */
 bool training_check(const training_config *c, const char *kind, error *err);
-/* The same for a kind whose residual blocks have gradient scales. */
+/* The same for a kind whose layers gather wholes (training_check_shards); and for one whose residual blocks
+ * have gradient scales as well. */
+bool training_check_split(const training_config *c, const char *kind, error *err);
 bool training_check_scaled(const training_config *c, const char *kind, error *err);
 
 /* Whether the ranks are groups of `shards`, into which `size`, an axis of every matrix, can be split; for a

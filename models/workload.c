@@ -114,23 +114,11 @@ static int bytes_of_kin(const store_entry *e, store_kind kind)
     return k ? (int)dtype_bytes(k->type) : 0;
 }
 
-/* Of the name's words up to the first with a digit: "block12" of "block12.attention.query.weight". */
-static size_t block_name(const char *name)
-{
-    size_t digit = strcspn(name, "0123456789");
-    return name[digit] ? digit + strcspn(name + digit, ".") : digit;
-}
-
-static bool same_block(const char *a, const char *b)
-{
-    return block_name(a) == block_name(b) && !strncmp(a, b, block_name(a));
-}
-
 static void add_parameter(scale_step *out, const store_entry *e, const char **last_name)
 {
     const bool vector = e->rank < 2;
     const scale_array *before = out->count ? &out->arrays[out->count - 1] : NULL;
-    const int block = before ? before->block + !same_block(e->name, *last_name) : 0;
+    const int block = before ? before->block + !split_together(e->name, *last_name) : 0;
     out->arrays[out->count++] = (scale_array){
         .rows = vector ? e->count : e->dim[0],
         .columns = vector ? 1 : e->count / e->dim[0],

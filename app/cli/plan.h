@@ -22,8 +22,8 @@ typedef struct plan_job {
  * they are enough; with more ranks than parts the batch grows to one part a rank. */
 scale_job plan_job_with(const plan_job *p, int64_t ranks);
 double plan_job_pictures(const plan_job *p, const scale_job *j); /* a step */
-/* Of such a job with such a link between groups, bytes a second, as this program trains: gradients that
- * are whole are summed during the last part's backward pass, compressed ones after it. */
+/* Of such a job with such a link between groups, bytes a second, as this program trains: sums go on during
+ * the last part's backward pass; those of compressed gradients of several parts after it. */
 double plan_job_seconds(const plan_job *p, const scale_job *j, double between);
 
 void plan_job_print(const plan_job *p);

@@ -33,8 +33,7 @@ double plan_job_seconds(const plan_job *p, const scale_job *j, double between)
 {
     scale_links l = p->links;
     l.between = between;
-    const scale_time t = scale_time_of(&p->step, j, &l);
-    return j->rank ? t.after : t.hidden;
+    return scale_time_of(&p->step, j, &l).hidden;
 }
 
 double plan_job_pictures(const plan_job *p, const scale_job *j)
@@ -139,8 +138,7 @@ static void print_link(const plan_job *p, const char *name, double gigabytes)
     plan_duration(t.sums, sums);
     plan_duration(t.hidden, hidden);
     plan_duration(t.after, after);
-    printf("%12s  %9.3f GB/s %12s %12s%c %12s%c\n", name, gigabytes, sums, hidden, p->job.rank ? ' ' : '*',
-           after, p->job.rank ? '*' : ' ');
+    printf("%12s  %9.3f GB/s %12s %12s* %12s\n", name, gigabytes, sums, hidden, after);
 }
 
 static bool is_listed(double gigabytes)

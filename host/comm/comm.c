@@ -98,6 +98,16 @@ bool comm_end(comm_job *job, error *err)
     return ok;
 }
 
+bool comm_is_over(comm_job *job)
+{
+    comm_engine *e = job->engine;
+    if (!e) return true;
+    pthread_mutex_lock(&e->lock);
+    bool over = job->done;
+    pthread_mutex_unlock(&e->lock);
+    return over;
+}
+
 bool comm_do(comm *c, bool (*run)(void *self, error *err), void *self, error *err)
 {
     if (!c || pthread_equal(pthread_self(), c->engine->thread)) return run(self, err);

@@ -54,6 +54,7 @@ typedef struct comm_job comm_job;
 comm_job *comm_begin(comm *c, bool (*run)(void *self, error *err), void *self, error *err);
 /* Waits for it, and frees it; false, with its *err, if it failed.  NULL: true. */
 bool comm_end(comm_job *job, error *err);
+bool comm_is_over(comm_job *job); /* so that comm_end would not wait */
 
 /* ---- What carries it ---- */
 

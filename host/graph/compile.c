@@ -1,6 +1,7 @@
 /* compile.c -- allocates what the plan says, binds every live node once, and replays.
  * SPDX-License-Identifier: MIT */
 #include "host/graph/internal.h"
+#include "host/graph/split.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,13 +147,21 @@ static bool poison(graph *g, error *err)
     return true;
 }
 
+void graph_settle(graph *g)
+{
+    const split *how = store_split(g->store);
+    if (how && how->settle) how->settle(how->self);
+}
+
 bool graph_run_segment(graph *g, int segment, error *err)
 {
     CHECK(g->compiled && segment >= 0 && segment < g->segment_total, "segment %d of %d", segment,
           g->segment_total);
     if (segment == 0 && !poison(g, err)) return false;
     int first = g->segment_launch[segment];
-    return device_launches_run(g->launches, first, g->segment_launch[segment + 1] - first, err);
+    bool ok = device_launches_run(g->launches, first, g->segment_launch[segment + 1] - first, err);
+    if (!ok) graph_settle(g);
+    return ok;
 }
 
 bool graph_run(graph *g, error *err)

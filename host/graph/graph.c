@@ -43,6 +43,7 @@ graph *graph_create(store *s, error *err)
 void graph_destroy(graph *g)
 {
     if (!g) return;
+    graph_settle(g);
     device_launches_destroy(g->launches);
     if (store_lender(g->store) == g) store_set_lender(g->store, NULL);
     for (int i = g->lent_count; g->slabs && i < g->slab_count; ++i) device_buffer_destroy(g->slabs[i]);
@@ -461,32 +462,4 @@ void graph_keep(tensor *t)
 void graph_update(tensor *t)
 {
     if (t->from) t->from->live = true;
-}
-
-void graph_advance(tensor *t)
-{
-    node *n = t->from;
-    if (!n || t->poison) return;
-    graph *g = n->graph;
-    CHECK(n->index == g->node_count - 1, "%s is node %d of %d, not the last", n->name, n->index,
-          g->node_count);
-    int to = 0;
-    for (int k = 0; k < n->in_count; ++k)
-        if (n->in[k] && n->in[k]->from && n->in[k]->from->index >= to) to = n->in[k]->from->index + 1;
-    for (int i = n->index; i > to; --i) {
-        g->nodes[i] = g->nodes[i - 1];
-        g->nodes[i]->index = i;
-    }
-    g->nodes[to] = n;
-    n->index = to;
-    for (int i = 0; i < g->break_count; ++i) g->breaks[i] += g->breaks[i] > to;
-}
-
-void graph_segment(graph *g)
-{
-    if (!GROW(g->breaks, g->break_count, g->break_capacity)) {
-        graph_no_memory(g);
-        return;
-    }
-    g->breaks[g->break_count++] = g->node_count;
 }

@@ -168,6 +168,11 @@ void graph_update(tensor *t);
 /* Moves the node that made t, the last so far, to directly behind those that made its inputs, so that
  * these need not be kept any longer.  For updates of entries that nothing in between uses. */
 void graph_advance(tensor *t);
+/* Moves a node to `to`, within its segment: the caller knows that what makes its inputs is before that, and
+ * what reads its outputs behind.  The first place of which the former is so; and a place's segment. */
+void graph_move(node *n, int to);
+int graph_earliest(const node *n);
+int graph_segment_of(const graph *g, int index);
 /* Starts a new segment of the step here: the host may do something between segments, or repeat one. */
 void graph_segment(graph *g);
 

@@ -100,6 +100,7 @@ storage *graph_new_storage(graph *g, storage_place place, const char *name, int6
 tensor *graph_fill(graph *g, float value, int rank, const int64_t *dim, dtype type);
 tensor *graph_accumulate(graph *g, int count, tensor *const *parts);
 
+void graph_settle(graph *g); /* waits for what nodes have begun beside the device's work (split.h) */
 void staging_free(graph *g, staging s[2]); /* waits first */
 
 /* store.c: the graph whose memory those of the store share while it does not run; NULL: none. */

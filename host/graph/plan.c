@@ -41,18 +41,11 @@ static void touch(storage *st, int position)
     st->last = position;
 }
 
-static int segment_of(const graph *g, int position)
-{
-    int segment = 0;
-    while (segment < g->break_count && g->breaks[segment] <= position) ++segment;
-    return segment;
-}
-
 /* What a segment reads of earlier ones stays until its end, for it may run again. */
 static void outlive_segment(const graph *g, storage *st)
 {
-    int last = segment_of(g, st->last);
-    if (last > segment_of(g, st->first))
+    int last = graph_segment_of(g, st->last);
+    if (last > graph_segment_of(g, st->first))
         st->last = last < g->break_count ? g->breaks[last] - 1 : g->node_count;
 }
 

@@ -72,3 +72,14 @@ bool split_write_f32(store *s, store_entry *e, int64_t first, int64_t count, con
     free(mine);
     return ok;
 }
+
+static size_t block_name(const char *name)
+{
+    size_t digit = strcspn(name, "0123456789");
+    return name[digit] ? digit + strcspn(name + digit, ".") : digit;
+}
+
+bool split_together(const char *a, const char *b)
+{
+    return block_name(a) == block_name(b) && !strncmp(a, b, block_name(a));
+}

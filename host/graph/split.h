@@ -14,6 +14,8 @@ typedef struct split {
     void *self;
     /* Appends what makes the whole of x, a parameter's piece, or a cast of it. */
     tensor *(*whole)(void *self, tensor *x, int axis);
+    /* After a graph's run has failed, and before a graph goes: waits for what its nodes have begun. */
+    void (*settle)(void *self);
     void (*close)(void *self); /* when the store is destroyed */
 } split;
 
@@ -37,6 +39,10 @@ int64_t split_index(const store *s, const store_entry *e, int64_t local);
 int64_t split_stretch(const store_entry *e, int64_t local, int64_t count);
 /* Writes what belongs to the piece of the whole's elements first .. first + count - 1. */
 bool split_write_f32(store *s, store_entry *e, int64_t first, int64_t count, const float *values, error *err);
+
+/* Whether parameters of these names, which follow one another in a model, are gathered together: those of one
+ * block, whose names agree up to the first word with a digit ("block12.attention.query.weight"). */
+bool split_together(const char *a, const char *b);
 
 /* For layers: the whole of a parameter, or of a cast of one, of which the store may hold a piece, made by a
  * node that stands here; anything else as it is. */

@@ -6,6 +6,7 @@
 
 #include "host/base/philox.h"
 #include "host/ops/ops.h"
+#include "host/train/gather.h"
 #include "host/train/pieces.h"
 #include "host/train/sum_over_ranks.h"
 
@@ -139,6 +140,7 @@ static int compress_some(optimizer *o, const division *d, update *updates, int c
         }
     }
     if (whole == count) refuse_rank(o, updates, count);
+    powersgd_leave(o->compressed, d->traffic, d->parts);
     return whole;
 }
 
@@ -179,6 +181,7 @@ static tensor *gradient_squares(const optimizer *o, tensor *loss, const update *
 void optimizer_backward(graph *g, tensor *loss, const optimizer_settings *s)
 {
     graph_backward(g, scaling_of_loss(&s->scaling, g, loss));
+    gather_ahead(g);
 }
 
 typedef struct wanted {

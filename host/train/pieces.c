@@ -2,13 +2,14 @@
  * SPDX-License-Identifier: MIT */
 #include "host/train/pieces.h"
 
-#include "host/ops/ops.h"
+#include "host/train/gather.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct pieces {
-    comm *group, *across; /* across NULL: there is one group */
+    gather_group gathering; /* within graphs */
+    comm *group, *across;   /* across NULL: there is one group */
     int count, place;
 } pieces;
 
@@ -40,168 +41,14 @@ bool pieces_serves(const store *s, const comm *all)
     return p && comm_rank(all) > 0 && comm_rank(all) < p->count;
 }
 
-/* ---- Gathering, and the gradient's way back ---- */
-
-/* One tensor and its whole. */
-typedef struct passage {
-    const pieces *pieces;
-    device_buffer *piece, *whole;
-    int64_t piece_at, whole_at, bytes; /* bytes of the piece */
-    int64_t run;                       /* of what lies together in the whole */
-} passage;
-
-typedef struct axis_of {
-    const pieces *pieces;
-    int axis;
-} axis_of;
-
-static bool fetch(device *d, device_buffer *from, int64_t at, void *to, int64_t bytes, error *err)
-{
-    device_event *made = device_event_record(d, DEVICE_COMPUTE, err),
-                 *there = made ? device_read_begin(d, DEVICE_TRANSFER, from, at, to, bytes, made, err) : NULL;
-    bool ok = there && device_event_wait(there, err);
-    device_event_release(made);
-    device_event_release(there);
-    return ok;
-}
-
-/* Behind a fetch, for which all of the compute queue was waited for: the memory is free. */
-static bool put(device *d, device_buffer *to, int64_t at, const void *from, int64_t bytes, error *err)
-{
-    device_event *there = device_write_begin(d, DEVICE_TRANSFER, to, at, from, bytes, NULL, err);
-    bool ok = there && device_queue_wait(d, DEVICE_COMPUTE, there, err) && device_event_wait(there, err);
-    device_event_release(there);
-    return ok;
-}
-
-/* Pieces one behind the other become the whole, whose rows have a run of each; or back. */
-static void arrange(const passage *p, char *whole, char *parts, bool back)
-{
-    const int64_t rows = p->bytes / p->run;
-    for (int64_t row = 0; row < rows; ++row)
-        for (int64_t r = 0; r < p->pieces->count; ++r) {
-            char *a = whole + (row * p->pieces->count + r) * p->run, *b = parts + r * p->bytes + row * p->run;
-            memcpy(back ? b : a, back ? a : b, (size_t)p->run);
-        }
-}
-
-static int64_t *same_of_each(const pieces *p, int64_t value, error *err)
-{
-    int64_t *each = malloc((size_t)p->count * sizeof *each);
-    if (!each) return error_null(err, ERROR_MEMORY, "out of memory for %d ranks", p->count);
-    for (int r = 0; r < p->count; ++r) each[r] = value;
-    return each;
-}
-
-/* Room for the whole twice, `pieces` and `whole`, or where they are the same once. */
-static char *room_for(const passage *p, char **whole, error *err)
-{
-    const int64_t bytes = p->bytes * p->pieces->count;
-    const bool once = p->run == p->bytes;
-    char *room = malloc((size_t)bytes * (once ? 1 : 2));
-    if (!room)
-        return error_null(err, ERROR_MEMORY, "out of memory for %lld bytes of a parameter", (long long)bytes);
-    *whole = once ? room : room + bytes;
-    return room;
-}
-
-static bool gather(device *d, void *context, error *err)
-{
-    const passage *p = context;
-    const int64_t bytes = p->bytes * p->pieces->count;
-    char *whole, *room = room_for(p, &whole, err);
-    int64_t *each = room ? same_of_each(p->pieces, p->bytes, err) : NULL;
-    char *mine = room + p->pieces->place * p->bytes;
-    bool ok = each && fetch(d, p->piece, p->piece_at, mine, p->bytes, err) &&
-              comm_gather(p->pieces->group, mine, room, each, err);
-    if (ok && whole != room) arrange(p, whole, room, false);
-    ok = ok && put(d, p->whole, p->whole_at, whole, bytes, err);
-    free(each);
-    free(room);
-    return ok;
-}
-
-/* Scaled first, as a sum over parts is. */
-static bool scatter(device *d, void *context, error *err)
-{
-    const passage *p = context;
-    const int64_t count = p->bytes / (int64_t)sizeof(float), all = count * p->pieces->count;
-    const float scale = 1.0f / (float)p->pieces->count;
-    char *whole, *room = room_for(p, &whole, err);
-    int64_t *each = room ? same_of_each(p->pieces, count, err) : NULL;
-    float *values = (float *)(void *)room, *mine = each ? malloc((size_t)p->bytes) : NULL;
-    if (each && !mine) error_set(err, ERROR_MEMORY, "out of memory for %lld values", (long long)count);
-    bool ok = mine && fetch(d, p->whole, p->whole_at, whole, p->bytes * p->pieces->count, err);
-    if (ok && whole != room) arrange(p, whole, room, true);
-    for (int64_t i = 0; ok && i < all; ++i) values[i] *= scale;
-    ok = ok && comm_sum_part(p->pieces->group, values, mine, each, err) &&
-         put(d, p->piece, p->piece_at, mine, p->bytes, err);
-    free(mine);
-    free(each);
-    free(room);
-    return ok;
-}
-
-static bool add_call(const node *n, binder *b, device_call call, const tensor *piece, const tensor *whole)
-{
-    const axis_of *a = n->attributes;
-    const int64_t size = (int64_t)dtype_bytes(piece->type);
-    passage *p = malloc(sizeof *p);
-    if (!p) return error_set(binder_error(b), ERROR_MEMORY, "out of memory for what ranks gather");
-    *p = (passage){ .pieces = a->pieces, .bytes = tensor_count(piece) * size, .run = size };
-    for (int i = a->axis; i < piece->rank; ++i) p->run *= piece->dim[i];
-    p->piece = binder_buffer(b, piece, &p->piece_at);
-    p->whole = binder_buffer(b, whole, &p->whole_at);
-    p->piece_at *= size;
-    p->whole_at *= size;
-    return device_launches_add_call(binder_launches(b), n->def->name, call, p, binder_error(b));
-}
-
-static bool infer(node *n, bool to_whole)
-{
-    const axis_of *a = n->attributes;
-    int64_t dim[TENSOR_RANK_MAX];
-    memcpy(dim, n->in[0]->dim, sizeof dim);
-    dim[a->axis] = to_whole ? dim[a->axis] * a->pieces->count : dim[a->axis] / a->pieces->count;
-    return !node_output(n, n->in[0]->type, n->in[0]->rank, dim)->poison;
-}
-
-static bool scatter_infer(node *n)
-{
-    return infer(n, false);
-}
-
-static bool scatter_bind(const node *n, binder *b)
-{
-    return add_call(n, b, scatter, n->out[0], n->in[0]);
-}
-
-static const op_def op_scatter = { .name = "pieces_scatter", .infer = scatter_infer, .bind = scatter_bind };
-
-static bool gather_infer(node *n)
-{
-    return infer(n, true);
-}
-
-static bool gather_bind(const node *n, binder *b)
-{
-    return add_call(n, b, gather, n->in[0], n->out[0]);
-}
-
-static void gather_grad(node *n, tensor *const *dout, tensor **din)
-{
-    tensor *whole = op_contiguous(op_cast(dout[0], DTYPE_F32));
-    din[0] = graph_node1(n->graph, &op_scatter, 1, &whole, n->attributes, sizeof(axis_of));
-}
-
-static const op_def op_gather = {
-    .name = "pieces_gather", .infer = gather_infer, .bind = gather_bind, .grad = gather_grad
-};
-
 static tensor *append_gather(void *self, tensor *x, int axis)
 {
-    const axis_of a = { self, axis };
-    return graph_node1(x->graph, &op_gather, 1, &x, &a, sizeof a);
+    return gather_whole(&((pieces *)self)->gathering, x, axis);
+}
+
+static void settle(void *self)
+{
+    gather_settle(&((pieces *)self)->gathering);
 }
 
 /* ---- Opening ---- */
@@ -209,6 +56,7 @@ static tensor *append_gather(void *self, tensor *x, int axis)
 static void close_pieces(void *self)
 {
     pieces *p = self;
+    settle(p);
     comm_close(p->group);
     comm_close(p->across);
     free(p);
@@ -228,9 +76,13 @@ bool pieces_open(store *s, comm *c, int count, error *err)
     }
     p->count = count;
     p->place = comm_rank(p->group);
-    const split how = {
-        .count = count, .place = p->place, .self = p, .whole = append_gather, .close = close_pieces
-    };
+    p->gathering = (gather_group){ .comm = p->group, .count = count, .place = p->place };
+    const split how = { .count = count,
+                        .place = p->place,
+                        .self = p,
+                        .whole = append_gather,
+                        .settle = settle,
+                        .close = close_pieces };
     store_set_split(s, &how);
     store_set_ranks(s, comm_count(p->across));
     return true;
@@ -291,7 +143,7 @@ static bool read_together(store *s, const store_entry *e, int64_t first, int64_t
 {
     const pieces *p = pieces_of(s);
     const int64_t size = (int64_t)dtype_bytes(e->type), local = split_before(s, e, p->place, first);
-    int64_t *bytes = same_of_each(p, 0, err);
+    int64_t *bytes = room_of(p->count * (int64_t)sizeof *bytes, e, err);
     char *parts = bytes ? room_of(count * size, e, err) : NULL, *mine = parts;
     bool ok = parts != NULL;
     if (ok) parts_of(s, e, first, count, bytes);
@@ -361,6 +213,37 @@ bool pieces_write_f32(store *s, store_entry *e, int64_t first, int64_t count, co
     if (stored) dtype_convert(e->type, stored, DTYPE_F32, values, count);
     bool ok = stored && pieces_write(s, e, first, count, stored, err);
     free(stored);
+    return ok;
+}
+
+static bool copy_entry(store *from, const store_entry *e, store *to, store_entry *whole, float *values,
+                       error *err)
+{
+    if (split_count(from, e) != whole->count)
+        return error_set(err, ERROR_MODEL, "'%s' has %lld values, and elsewhere %lld", e->name,
+                         (long long)split_count(from, e), (long long)whole->count);
+    for (int64_t first = 0, now; first < whole->count; first += now) {
+        now = whole->count - first < STORE_PIECE ? whole->count - first : STORE_PIECE;
+        if (!pieces_read_f32(from, e, first, now, values, err) ||
+            !store_write_part_f32(to, whole, first, now, values, err))
+            return false;
+    }
+    return true;
+}
+
+bool pieces_copy(store *from, bool averages, store *to, error *err)
+{
+    float *values = malloc(STORE_PIECE * sizeof *values);
+    bool ok = values ? true : error_set(err, ERROR_MEMORY, "out of memory for parameters that are whole");
+    for (int i = 0; ok && i < store_count(to); ++i) {
+        store_entry *whole = store_at(to, i);
+        if (whole->kind != STORE_PARAMETER && whole->kind != STORE_LEARNT) continue;
+        const store_entry *e = store_find(from, whole->name),
+                          *average = e && averages ? store_kin(e, STORE_AVERAGE) : NULL;
+        ok = e ? copy_entry(from, average ? average : e, to, whole, values, err)
+               : error_set(err, ERROR_MODEL, "there is no '%s' to copy", whole->name);
+    }
+    free(values);
     return ok;
 }
 

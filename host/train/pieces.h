@@ -1,7 +1,7 @@
 /* pieces.h -- parameters split among the ranks of a group (host/graph/split.h): groups of neighbours each
  * hold the model once, and a rank's piece is also in every other group, with the rank of the same place.  A
- * whole is gathered by a node where a layer uses it, and the gradient's mean over the group goes to those
- * whose pieces it is made of.  Both wait. Between steps rank 0 reads and writes wholes, for which the others
+ * whole is gathered by nodes where a layer uses it, and the gradient's mean over the group goes to those
+ * whose pieces it is made of (gather.h).  Between steps rank 0 reads and writes wholes, for which the others
  * of its group stand by.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_TRAIN_PIECES_H
@@ -31,6 +31,9 @@ bool pieces_read_f32(store *s, const store_entry *e, int64_t first, int64_t coun
 bool pieces_write(store *s, store_entry *e, int64_t first, int64_t count, const void *values, error *err);
 bool pieces_write_f32(store *s, store_entry *e, int64_t first, int64_t count, const float *values,
                       error *err);
+/* The same for all that a model in use needs: into parameters of `to`, which are whole, those of `from` of
+ * the same names, or, if wanted, their averages. */
+bool pieces_copy(store *from, bool averages, store *to, error *err);
 bool pieces_serve(store *s, const comm *all, error *err);
 bool pieces_dismiss(store *s, error *err);
 /* Whether this rank is in rank 0's group, and not rank 0. */

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where sums begin early, what is sent together, as other gradients are (division.c). */
+#define POWERSGD_BUCKET ((int64_t)4 << 20)
+
 #define SHIFT 1e-6f /* what the paper adds to the diagonal, so that no column is nearly none */
 
 typedef struct bundle bundle;
@@ -29,15 +32,19 @@ struct bundle {
     matrix *members[NODE_INPUTS_MAX];
     int count;
     int64_t n, m;
-    tensor *p, *own, *r; /* P' F32; E^T P' of this rank, and of all as their mean, F32 */
+    tensor *p, *own, *r; /* P'; E^T P' of this rank, and of all as their mean; F32 at the end */
+    tensor *sent;        /* P, and then R, as ranks add them up */
+    ranks_journey *journey;
 };
 
 struct powersgd {
     graph *graph;
     powersgd_settings settings;
-    matrix *matrices;
-    bundle *bundles;
+    ranks_traffic *traffic; /* NULL: sums are waited for, each where it begins */
+    matrix *matrices, **order;
+    bundle *bundles, **ends; /* these as the last of each is made */
     int count, most, bundle_count;
+    bool early; /* sums begin while the backward pass is at work */
 };
 
 static int64_t rows_of(const store_entry *e)
@@ -64,8 +71,10 @@ powersgd *powersgd_create(graph *g, const powersgd_settings *s, int most)
     *p = (powersgd){ .graph = g, .settings = *s, .most = most };
     p->settings.ranks = pieces_across(graph_store(g), s->ranks);
     p->matrices = graph_allocate(g, (size_t)most * sizeof *p->matrices);
+    p->order = graph_allocate(g, (size_t)most * sizeof *p->order);
     p->bundles = graph_allocate(g, (size_t)most * sizeof *p->bundles);
-    return p->matrices && p->bundles ? p : NULL;
+    p->ends = graph_allocate(g, (size_t)most * sizeof *p->ends);
+    return p->matrices && p->order && p->bundles && p->ends ? p : NULL;
 }
 
 int powersgd_add(powersgd *p, store_entry *of, tensor *gradient, tensor *scale, int64_t parts)
@@ -82,27 +91,56 @@ int powersgd_add(powersgd *p, store_entry *of, tensor *gradient, tensor *scale, 
 
 /* ---- Bundles ---- */
 
+/* Of how many matrices: where their sums begin early they do not wait for many. */
+static int bundle_size(const powersgd *p, int64_t n, int64_t m)
+{
+    const int64_t bytes = p->settings.rank * (n + m) * (int64_t)dtype_bytes(p->settings.type),
+                  some = (POWERSGD_BUCKET + bytes - 1) / bytes;
+    return p->early && some < NODE_INPUTS_MAX ? (int)some : NODE_INPUTS_MAX;
+}
+
 static bundle *bundle_for(powersgd *p, int64_t n, int64_t m)
 {
     for (int i = 0; i < p->bundle_count; ++i) {
         bundle *b = &p->bundles[i];
-        if (b->n == n && b->m == m && b->count < NODE_INPUTS_MAX) return b;
+        if (b->n == n && b->m == m && b->count < bundle_size(p, n, m)) return b;
     }
     bundle *b = &p->bundles[p->bundle_count++];
     tensor *none = graph_poison(p->graph);
-    *b = (bundle){ .n = n, .m = m, .p = none, .own = none, .r = none };
+    *b = (bundle){ .n = n, .m = m, .p = none, .own = none, .r = none, .sent = none };
     return b;
+}
+
+/* As the device makes them, which is alike on all ranks. */
+static int made_at(const matrix *x)
+{
+    return x->error->from ? x->error->from->index : -1;
+}
+
+static int by_making(const void *a, const void *b)
+{
+    return made_at(*(matrix *const *)a) - made_at(*(matrix *const *)b);
+}
+
+static int by_end(const void *a, const void *b)
+{
+    const bundle *first = *(bundle *const *)a, *second = *(bundle *const *)b;
+    return made_at(first->members[first->count - 1]) - made_at(second->members[second->count - 1]);
 }
 
 static void put_together(powersgd *p)
 {
+    for (int i = 0; i < p->count; ++i) p->order[i] = &p->matrices[i];
+    if (p->count) qsort(p->order, (size_t)p->count, sizeof *p->order, by_making);
     for (int i = 0; i < p->count; ++i) {
-        matrix *x = &p->matrices[i];
+        matrix *x = p->order[i];
         const int64_t n = rows_of(x->of);
         x->bundle = bundle_for(p, n, x->of->count / n);
         x->place = x->bundle->count;
         x->bundle->members[x->bundle->count++] = x;
     }
+    for (int i = 0; i < p->bundle_count; ++i) p->ends[i] = &p->bundles[i];
+    if (p->bundle_count) qsort(p->ends, (size_t)p->bundle_count, sizeof *p->ends, by_end);
 }
 
 static tensor *error_matrix(const matrix *x)
@@ -163,28 +201,82 @@ static tensor *shares(const bundle *b, tensor *orthonormal)
     return stacked(b, of);
 }
 
+static void send(powersgd *p, bundle *b, tensor *what)
+{
+    b->sent = what;
+    if (p->traffic) b->journey = ranks_leave_sum(p->traffic, p->graph, p->settings.ranks, 1, &b->sent);
+}
+
+/* From the sum of P to this rank's R, which leaves at once. */
+static void answer(powersgd *p, bundle *b)
+{
+    if (b->journey) ranks_arrive(b->journey, p->graph, &b->sent);
+    b->p = op_householder(b->sent, 1.0f / (float)comm_count(p->settings.ranks), SHIFT);
+    b->own = shares(b, b->p);
+    send(p, b, b->own);
+}
+
+/* Nodes from number `first` on go where what they read is made, and not in front of `least`. */
+static void advance_from(graph *g, int first, int least)
+{
+    for (int i = first; i < graph_node_count(g); ++i) {
+        node *n = graph_node_at(g, i);
+        const int earliest = graph_earliest(n), to = earliest > least ? earliest : least;
+        if (to < i) graph_move(n, to);
+    }
+}
+
+/* Each P leaves when the last of its bundle is made; behind where the next one leaves, the device turns its
+ * sum into R, which leaves, too. */
+static void leave_early(powersgd *p)
+{
+    graph *g = p->graph;
+    for (int i = 0; i < p->bundle_count; ++i) {
+        bundle *b = p->ends[i];
+        int first = graph_node_count(g);
+        send(p, b, op_contiguous(project(p, b)));
+        if (b->sent->poison) return;
+        advance_from(g, first, 0);
+        first = graph_node_count(g);
+        if (i > 0) answer(p, p->ends[i - 1]);
+        advance_from(g, first, b->sent->from->index + 2);
+    }
+}
+
+void powersgd_leave(powersgd *p, ranks_traffic *traffic, int64_t parts)
+{
+    p->traffic = p->settings.ranks ? traffic : NULL;
+    p->early = p->traffic && parts <= 1;
+    put_together(p);
+    if (p->early) leave_early(p);
+}
+
+/* What is sent of all bundles becomes its sum over ranks, where that does not go by itself. */
+static void wait_for_sums(powersgd *p)
+{
+    tensor **sent = graph_allocate(p->graph, (size_t)(p->bundle_count + 1) * sizeof(tensor *));
+    if (!sent || p->traffic) return;
+    for (int i = 0; i < p->bundle_count; ++i) sent[i] = p->bundles[i].sent;
+    sum_over_ranks(p->settings.ranks, p->graph, p->bundle_count, sent);
+    for (int i = 0; i < p->bundle_count; ++i) p->bundles[i].sent = sent[i];
+}
+
 /* All that does not wait for other ranks comes first, so that the device has work while they are waited
  * for. */
 void powersgd_exchange(powersgd *p)
 {
     comm *ranks = p->settings.ranks;
     const float mean = 1.0f / (float)comm_count(ranks);
-    put_together(p);
-    tensor **stack = graph_allocate(p->graph, (size_t)(p->bundle_count + 1) * sizeof(tensor *));
-    if (!stack) return;
-    for (int i = 0; i < p->bundle_count; ++i) stack[i] = project(p, &p->bundles[i]);
-    sum_over_ranks(ranks, p->graph, p->bundle_count, stack);
+    for (int i = 0; !p->early && i < p->bundle_count; ++i) send(p, p->ends[i], project(p, p->ends[i]));
+    wait_for_sums(p);
+    for (int i = p->early ? p->bundle_count - 1 : 0; i < p->bundle_count; ++i) answer(p, p->ends[i]);
+    wait_for_sums(p);
     for (int i = 0; i < p->bundle_count; ++i) {
-        bundle *b = &p->bundles[i];
-        stack[i] = op_householder(stack[i], mean, SHIFT);
-        b->p = op_cast(stack[i], DTYPE_F32);
-        b->own = stack[i] = shares(b, stack[i]);
-    }
-    sum_over_ranks(ranks, p->graph, p->bundle_count, stack);
-    for (int i = 0; i < p->bundle_count; ++i) {
-        bundle *b = &p->bundles[i];
+        bundle *b = p->ends[i];
+        if (b->journey) ranks_arrive(b->journey, p->graph, &b->sent);
+        b->p = op_cast(b->p, DTYPE_F32);
         b->own = op_cast(b->own, DTYPE_F32);
-        b->r = ranks ? op_scale(op_cast(stack[i], DTYPE_F32), mean) : b->own;
+        b->r = ranks ? op_scale(op_cast(b->sent, DTYPE_F32), mean) : b->own;
     }
 }
 

@@ -13,8 +13,7 @@
 #ifndef DALLE_CL_TRAIN_POWERSGD_H
 #define DALLE_CL_TRAIN_POWERSGD_H
 
-#include "host/comm/comm.h"
-#include "host/graph/graph.h"
+#include "host/train/ranks.h"
 
 typedef struct powersgd_settings {
     int64_t rank; /* r; 0: nothing is compressed */
@@ -36,7 +35,12 @@ powersgd *powersgd_create(graph *g, const powersgd_settings *s, int most);
  * declares as kin of the parameter.  Where the gradient is scaled (F32 [1], or NULL) the error is not, for
  * scales move.  Returns the gradient's number. */
 int powersgd_add(powersgd *p, store_entry *of, tensor *gradient, tensor *scale, int64_t parts);
-/* Once, after all were added. */
+/* Once, after all were added and before the parts end.  Of one part each P leaves as soon as the gradients
+ * that it needs are in their errors, and R once P has been summed, while the device goes on; of several they
+ * would be made for each, and so leave after the last.  `traffic` is of the settings' ranks; NULL: sums are
+ * waited for. */
+void powersgd_leave(powersgd *p, ranks_traffic *traffic, int64_t parts);
+/* Once, after the parts. */
 void powersgd_exchange(powersgd *p);
 /* Then: the gradient that all ranks see, F32, scaled as it was, made anew by nodes of its own at each
  * call; */

@@ -24,7 +24,9 @@ struct ranks_journey {
     node **leaves; /* the nodes that take it away */
     int count, begun;
     bool always; /* of every part */
-    float *values;
+    bool sum;    /* not the mean, for which it is F32 */
+    dtype type;
+    void *values;
     int64_t total;
     device_event *gone; /* all has left the device */
     comm_job *job;
@@ -64,15 +66,32 @@ static bool is_due(const ranks_traffic *t, bool always)
 
 /* ---- Leaving ---- */
 
-/* On the comm's thread.  Scaled first: a sum over ranks is then that over parts. */
+static int64_t size_of(const ranks_journey *j)
+{
+    return (int64_t)dtype_bytes(j->type);
+}
+
+static void *values_of(const ranks_journey *j, const passage *p)
+{
+    return (char *)j->values + p->first * size_of(j);
+}
+
+/* Scaled first: a sum over ranks is then that over parts. */
+static void scale_down(const ranks_journey *j)
+{
+    const float scale = 1.0f / (float)comm_count(j->among);
+    float *values = j->values;
+    for (int64_t i = 0; i < j->total; ++i) values[i] *= scale;
+}
+
+/* On the comm's thread. */
 static bool sum_bucket(void *self, error *err)
 {
     ranks_journey *j = self;
     bool ok = device_event_wait(j->gone, err);
     j->left = timing_now();
-    float scale = 1.0f / (float)comm_count(j->among);
-    for (int64_t i = 0; ok && i < j->total; ++i) j->values[i] *= scale;
-    ok = ok && comm_sum(j->among, DTYPE_F32, j->values, j->total, err);
+    if (ok && !j->sum) scale_down(j);
+    ok = ok && comm_sum(j->among, j->type, j->values, j->total, err);
     j->done = timing_now();
     return ok;
 }
@@ -87,8 +106,8 @@ static bool leave(device *d, void *context, error *err)
     for (int i = s->first; ok && i < s->first + s->count; ++i) {
         const passage *p = &j->passages[i];
         device_event_release(j->gone);
-        j->gone = device_read_begin(d, DEVICE_TRANSFER, p->from, p->from_bytes, j->values + p->first,
-                                    p->count * (int64_t)sizeof(float), made, err);
+        j->gone = device_read_begin(d, DEVICE_TRANSFER, p->from, p->from_bytes, values_of(j, p),
+                                    p->count * size_of(j), made, err);
         ok = j->gone != NULL;
     }
     device_event_release(made);
@@ -119,9 +138,9 @@ static bool leave_bind(const node *n, binder *b)
         passage *p = &j->passages[s->first + i];
         int64_t from;
         p->from = binder_buffer(b, n->in[i], &from);
-        p->from_bytes = from * (int64_t)sizeof(float);
+        p->from_bytes = from * size_of(j);
     }
-    if (s->last && !j->values) j->values = graph_allocate(n->graph, (size_t)j->total * sizeof(float));
+    if (s->last && !j->values) j->values = graph_allocate(n->graph, (size_t)(j->total * size_of(j)));
     if (s->last && !j->values)
         return error_set(binder_error(b), ERROR_MEMORY, "out of memory for %lld values that ranks exchange",
                          (long long)j->total);
@@ -130,32 +149,35 @@ static bool leave_bind(const node *n, binder *b)
 
 static const op_def op_leave = { .name = "ranks_leave", .infer = leave_infer, .bind = leave_bind };
 
-static ranks_journey *new_journey(ranks_traffic *t, graph *g, comm *among, int count, bool always)
+static ranks_journey *new_journey(const ranks_journey *like, graph *g)
 {
     ranks_journey *j = graph_allocate(g, sizeof *j);
     if (!j) return NULL;
-    *j = (ranks_journey){ .traffic = t, .among = among, .count = count, .always = always, .next = t->first };
-    j->passages = graph_allocate(g, (size_t)count * sizeof *j->passages);
-    j->leaves = graph_allocate(g, (size_t)count * sizeof *j->leaves);
+    *j = *like;
+    const size_t count = (size_t)j->count;
+    j->next = j->traffic->first;
+    j->passages = graph_allocate(g, count * sizeof *j->passages);
+    j->leaves = graph_allocate(g, count * sizeof *j->leaves);
     if (!j->passages || !j->leaves) return NULL;
-    return t->first = j;
+    return j->traffic->first = j;
 }
 
 /* What was made last goes where its own inputs are made. */
-static tensor *as_floats(graph *g, tensor *x)
+static tensor *plain_of(graph *g, tensor *x, dtype type)
 {
     int before = graph_node_count(g);
-    tensor *plain = op_contiguous(op_cast(x, DTYPE_F32));
+    tensor *plain = op_contiguous(op_cast(x, type));
     for (int i = before; i < graph_node_count(g); ++i)
         if (graph_node_count(g) == before + 1) graph_advance(graph_node_at(g, i)->out[0]);
     return plain;
 }
 
-static ranks_journey *send(ranks_traffic *t, graph *g, comm *among, int count, tensor **x, bool always)
+static ranks_journey *send(const ranks_journey *like, graph *g, tensor **x)
 {
-    ranks_journey *j = new_journey(t, g, among, count, always);
+    ranks_journey *j = new_journey(like, g);
+    const int count = like->count;
     for (int i = 0; j && i < count; ++i) {
-        x[i] = as_floats(g, x[i]);
+        x[i] = plain_of(g, x[i], j->type);
         if (x[i]->poison) return NULL;
         j->passages[i].first = j->total;
         j->passages[i].count = tensor_count(x[i]);
@@ -166,7 +188,7 @@ static ranks_journey *send(ranks_traffic *t, graph *g, comm *among, int count, t
         some s = { j, first, size, first + size == count };
         node *n = graph_node(g, &op_leave, size, x + first, &s, sizeof s);
         if (!n) return NULL;
-        if (!always) graph_advance(n->out[0]);
+        if (!j->always) graph_advance(n->out[0]);
         j->leaves[first / NODE_OUTPUTS_MAX] = n;
     }
     return j;
@@ -174,7 +196,16 @@ static ranks_journey *send(ranks_traffic *t, graph *g, comm *among, int count, t
 
 ranks_journey *ranks_leave(ranks_traffic *t, graph *g, comm *among, int count, tensor **x)
 {
-    return send(t, g, among, count, x, false);
+    const ranks_journey like = { .traffic = t, .among = among, .count = count, .type = DTYPE_F32 };
+    return send(&like, g, x);
+}
+
+ranks_journey *ranks_leave_sum(ranks_traffic *t, graph *g, comm *among, int count, tensor **x)
+{
+    const ranks_journey like = {
+        .traffic = t, .among = among, .count = count, .sum = true, .type = x[0]->type
+    };
+    return x[0]->poison ? NULL : send(&like, g, x);
 }
 
 /* ---- Arriving ---- */
@@ -184,7 +215,7 @@ static void count_up(const ranks_journey *j)
     ranks_usage *u = &j->traffic->usage;
     double last = 0;
     for (const ranks_journey *k = j->traffic->first; k; k = k->next)
-        if (k->left > last) last = k->left;
+        if (!k->sum && k->left > last) last = k->left; /* what is summed may follow from gradients */
     ++u->sums;
     u->values += j->total;
     u->seconds += j->done - j->left;
@@ -215,8 +246,8 @@ static bool arrive(device *d, void *context, error *err)
     for (int i = s->first; ok && i < s->first + s->count; ++i) {
         const passage *p = &j->passages[i];
         device_event_release(there);
-        there = device_write_begin(d, DEVICE_TRANSFER, p->to, p->to_bytes, j->values + p->first,
-                                   p->count * (int64_t)sizeof(float), free_now, err);
+        there = device_write_begin(d, DEVICE_TRANSFER, p->to, p->to_bytes, values_of(j, p),
+                                   p->count * size_of(j), free_now, err);
         ok = there != NULL;
     }
     ok = ok && device_queue_wait(d, DEVICE_COMPUTE, there, err);
@@ -229,7 +260,7 @@ static bool arrive(device *d, void *context, error *err)
 static bool arrive_infer(node *n)
 {
     for (int i = 1; i < n->in_count; ++i)
-        if (node_output(n, DTYPE_F32, n->in[i]->rank, n->in[i]->dim)->poison) return false;
+        if (node_output(n, n->in[i]->type, n->in[i]->rank, n->in[i]->dim)->poison) return false;
     return true;
 }
 
@@ -240,7 +271,7 @@ static bool arrive_bind(const node *n, binder *b)
         passage *p = &s->journey->passages[s->first + i];
         int64_t to;
         p->to = binder_buffer(b, n->out[i], &to);
-        p->to_bytes = to * (int64_t)sizeof(float);
+        p->to_bytes = to * size_of(s->journey);
     }
     return add_call(n, b, arrive, s);
 }
@@ -270,7 +301,10 @@ void ranks_arrive(ranks_journey *j, graph *g, tensor **x)
 tensor *ranks_mean(ranks_traffic *t, tensor *x)
 {
     if (x->poison) return x;
-    ranks_journey *j = send(t, x->graph, t->comm, 1, &x, true);
+    const ranks_journey like = {
+        .traffic = t, .among = t->comm, .count = 1, .always = true, .type = DTYPE_F32
+    };
+    ranks_journey *j = send(&like, x->graph, &x);
     if (!j) return graph_poison(x->graph);
     ranks_arrive(j, x->graph, &x);
     return x;

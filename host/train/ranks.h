@@ -18,7 +18,9 @@ ranks_traffic *ranks_traffic_create(graph *g, comm *c, int64_t parts);
  * last one's.  They are summed together, over the ranks `among`, the traffic's own or some of them. */
 typedef struct ranks_journey ranks_journey;
 ranks_journey *ranks_leave(ranks_traffic *t, graph *g, comm *among, int count, tensor **x);
-/* Appends their coming back, and puts the means over ranks into x. */
+/* The same for what is to become the sum over ranks, of one floating type, in which it is sent. */
+ranks_journey *ranks_leave_sum(ranks_traffic *t, graph *g, comm *among, int count, tensor **x);
+/* Appends their coming back, and puts the means, or sums, over ranks into x. */
 void ranks_arrive(ranks_journey *j, graph *g, tensor **x);
 
 /* The mean over ranks here and now, of each part; its gradient is what comes in, for that is averaged over

@@ -127,6 +127,23 @@ static int64_t exchange_bytes(const scale_step *s, const scale_job *j)
     return (thin + most) * SUMMED_BYTES;
 }
 
+/* Of one part, among several groups, sums begin while the backward pass is at work (powersgd.h). */
+static bool is_early(const scale_job *j)
+{
+    return j->parts <= 1 && j->ranks > j->shards;
+}
+
+/* Every P' and the rank's own R are then on the device until the pass is done. */
+static int64_t waiting_bytes(const scale_step *s, const scale_job *j)
+{
+    int64_t count = 0;
+    for (int i = 0; is_early(j) && i < s->count; ++i) {
+        const scale_shard a = scale_shard_of(&s->arrays[i], j->shards);
+        if (scale_compresses(j, &s->arrays[i])) count += j->rank * (a.rows + a.columns);
+    }
+    return count * compressed_bytes(j);
+}
+
 /* Without the copies of whole arrays, of which a sharded rank holds its shards. */
 static int64_t activation_bytes(const scale_step *s, const scale_job *j)
 {
@@ -140,7 +157,8 @@ scale_memory scale_memory_of(const scale_step *s, const scale_job *j)
 {
     scale_memory m = { .state = s->state_bytes, .inputs = s->input_bytes, .gathered = gathered_bytes(s, j) };
     for (int i = 0; i < s->count; ++i) add_array(j, &s->arrays[i], &m);
-    const int64_t activations = activation_bytes(s, j), exchange = exchange_bytes(s, j) - m.gathered;
+    const int64_t activations = activation_bytes(s, j) + waiting_bytes(s, j),
+                  exchange = exchange_bytes(s, j) - m.gathered;
     m.work = activations > exchange ? activations : exchange;
     m.total = m.parameters + m.moments + m.averages + m.state + m.gradients + m.errors + m.thin + m.gathered +
               m.inputs + m.work;
@@ -177,8 +195,12 @@ static summands summands_of(const scale_step *s, const scale_job *j)
 
 static double messages_of(const summands *v, double groups, double ranks)
 {
-    return 2 * (groups - 1) * (ceil(v->thin_p / SLICE) + ceil(v->thin_r / SLICE) + ceil(v->whole / SLICE)) +
-           2 * (ranks - 1) * ceil(v->everyone / SLICE);
+    return 2 * (groups - 1) * ceil(v->whole / SLICE) + 2 * (ranks - 1) * ceil(v->everyone / SLICE);
+}
+
+static double thin_messages_of(const summands *v, double groups)
+{
+    return 2 * (groups - 1) * (ceil(v->thin_p / SLICE) + ceil(v->thin_r / SLICE));
 }
 
 scale_traffic scale_traffic_of(const scale_step *s, const scale_job *j)
@@ -186,7 +208,7 @@ scale_traffic scale_traffic_of(const scale_step *s, const scale_job *j)
     const double ranks = (double)j->ranks, shards = (double)j->shards, groups = ranks / shards,
                  parts = (double)j->parts, share = 2 * (groups - 1) / groups;
     const summands v = summands_of(s, j);
-    scale_traffic t = { .messages = messages_of(&v, groups, ranks) };
+    scale_traffic t = { .messages = messages_of(&v, groups, ranks) + thin_messages_of(&v, groups) };
     for (int i = 0; i < s->count; ++i) {
         const scale_array *a = &s->arrays[i];
         const scale_shard shard = scale_shard_of(a, j->shards);
@@ -197,7 +219,12 @@ scale_traffic scale_traffic_of(const scale_step *s, const scale_job *j)
     t.scattered += 2 * (shards - 1) / ranks * v.everyone * SUMMED_BYTES;
     const double rest =
         share * v.whole * SUMMED_BYTES + 2 * (ranks - shards) / ranks * v.everyone * SUMMED_BYTES;
-    t.summed = share * (v.thin_p + v.thin_r) * compressed_bytes(j) + rest;
+    const double thin = share * (v.thin_p + v.thin_r) * compressed_bytes(j);
+    if (!is_early(j)) {
+        t.late = thin;
+        t.late_messages = thin_messages_of(&v, groups);
+    }
+    t.summed = thin + rest;
     t.whole = share * v.uncompressed * SUMMED_BYTES + rest;
     return t;
 }
@@ -228,17 +255,12 @@ double scale_flops(const scale_step *s, const scale_job *j)
     return (double)j->parts * (s->forward + s->backward) + s->once + exchange_flops(s, j);
 }
 
-/* Of a whole group. */
-static double between_bytes(const scale_job *j, const scale_traffic *t)
-{
-    return (double)j->shards * t->summed;
-}
-
-/* What a rank sums. */
+/* What a rank sums while the backward pass is at work. */
 static double payload_bytes(const scale_step *s, const scale_job *j)
 {
     const summands v = summands_of(s, j);
-    return (v.thin_p + v.thin_r) * compressed_bytes(j) + (v.whole + v.everyone) * SUMMED_BYTES;
+    return (is_early(j) ? v.thin_p + v.thin_r : 0) * compressed_bytes(j) +
+           (v.whole + v.everyone) * SUMMED_BYTES;
 }
 
 /* Sums in pieces, each as soon as its share of the backward pass is done, one after the other. */
@@ -256,9 +278,10 @@ scale_time scale_time_of(const scale_step *s, const scale_job *j, const scale_li
     scale_time a = { .forward = fmax(s->forward / l->flops, gather),
                      .backward = fmax(s->backward / l->flops, gather + scatter),
                      .once = (s->once + exchange_flops(s, j)) / l->flops,
-                     .sums = between_bytes(j, &t) / l->between + t.messages * l->latency };
+                     .sums = (double)j->shards * t.summed / l->between + t.messages * l->latency,
+                     .late = (double)j->shards * t.late / l->between + t.late_messages * l->latency };
     const double before = parts * a.forward + (parts - 1) * a.backward + a.once;
-    a.hidden = before + overlapped(a.backward, a.sums, pieces);
+    a.hidden = before + overlapped(a.backward, a.sums - a.late, pieces) + a.late;
     a.after = before + a.backward + a.sums;
     return a;
 }
@@ -268,5 +291,5 @@ double scale_link_least(const scale_step *s, const scale_job *j, const scale_lin
     const scale_traffic t = scale_traffic_of(s, j);
     const double left = scale_time_of(s, j, l).backward - t.messages * l->latency;
     if (t.summed <= 0) return 0;
-    return left > 0 ? between_bytes(j, &t) / left : (double)INFINITY;
+    return left > 0 ? (double)j->shards * t.summed / left : (double)INFINITY;
 }

@@ -77,7 +77,8 @@ typedef struct scale_traffic {
     double scattered; /* gradients, F32, to who holds the shard, after a part's backward pass */
     double summed;    /* to other groups */
     double whole;     /* what that would be if nothing were compressed */
-    double messages;  /* of the latter, one after the other */
+    double messages;  /* of what is summed, one after the other */
+    double late, late_messages; /* of that and of these what is not begun before the last gradient is there */
 } scale_traffic;
 scale_traffic scale_traffic_of(const scale_step *s, const scale_job *j);
 /* The share that compression saves of the numbers of all matrices that it takes: 1 - 5 r / 8 d in a
@@ -99,9 +100,10 @@ typedef struct scale_links {
 typedef struct scale_time {
     double forward, backward; /* of a part, with what goes on in the group meanwhile */
     double once;              /* PowerSGD and what else runs once */
-    double sums;              /* between groups */
-    double hidden;            /* a step in which sums begin with the first gradients of the last part */
-    double after;             /* a step in which they begin after its last */
+    double sums;              /* between groups, */
+    double late;              /* and of these what begins after the last gradient */
+    double hidden;            /* a step in which the others begin with the first gradients of the last part */
+    double after;             /* a step in which all begin after its last */
 } scale_time;
 scale_time scale_time_of(const scale_step *s, const scale_job *j, const scale_links *l);
 /* The slowest link between groups, bytes a second, at which sums take no longer than a backward pass;

@@ -292,8 +292,8 @@ static bool evaluate(loop *l, error *err)
 static bool draw(loop *l, error *err)
 {
     const train_task *t = l->task;
-    if (!leads(l) || !t->draw || store_split(t->store) || !is_due_or_last(l, l->options->sample_every))
-        return true;
+    if (!t->draw || !is_due_or_last(l, l->options->sample_every)) return true;
+    if (!leads(l)) return pieces_serve(t->store, l->options->comm, err);
     times_enter(&l->times, TIMES_SAMPLE);
     char name[64];
     snprintf(name, sizeof name, "step-%06" PRId64 ".png", l->step);
@@ -302,7 +302,7 @@ static bool draw(loop *l, error *err)
     bool ok = t->draw(t->self, l->step, path, err) &&
               (!l->events || tensorboard_picture(l->events, l->step, path, err));
     free(path);
-    return ok;
+    return ok && pieces_dismiss(t->store, err);
 }
 
 static void reached(const loop *l, train_stage stage)

@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/ar_prior/ar_prior.h"
 
+#include "host/graph/split.h"
+
 #include <math.h>
 
 int64_t ar_prior_positions(const ar_prior_config *c)
@@ -95,7 +97,7 @@ tensor *ar_prior_apply_block(graph *g, const ar_prior_config *c, const ar_prior_
     if (c->recompute) graph_recompute_begin(g);
     tensor *mixed = nn_attention(&w->attention, nn_norm(&w->norm1, x), &pattern, fill);
     tensor *h = add_branch(c, &w->attention.output, mixed, x, random);
-    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, h), w->up.weight, w->up.bias);
+    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, h), split_whole(w->up.weight), w->up.bias);
     h = add_branch(c, &w->down, wide, h, random);
     if (c->recompute) graph_recompute_end(g);
     return h;
@@ -138,8 +140,8 @@ tensor *ar_prior_logits(graph *g, const ar_prior_config *c, const ar_prior_weigh
                         tensor *caption, tensor *read, tensor *random)
 {
     tensor *parts[2] = { embed_plain(g, c, w, text, caption, random),
-                         nn_half(op_embedding(w->tokens, read)) };
-    tensor *x = drop(c, op_add(op_concat(2, parts, 1), w->position), random); /* [B,S,C] */
+                         nn_half(op_embedding(split_whole(w->tokens), read)) };
+    tensor *x = drop(c, op_add(op_concat(2, parts, 1), split_whole(w->position)), random); /* [B,S,C] */
     for (int64_t i = 0; w->blocks && i < c->layers; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);
         x = ar_prior_apply_block(g, c, &w->blocks[i], x, random, NULL);

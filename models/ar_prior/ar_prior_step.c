@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/ar_prior/ar_prior_step.h"
 
+#include "host/train/gather.h"
+
 static void build_loss(ar_prior_step *s, const ar_prior_config *c, const ar_prior_shape *shape, bool train)
 {
     graph *g = s->graph;
@@ -38,6 +40,7 @@ bool ar_prior_step_build_loss(ar_prior_step *s, store *st, const ar_prior_config
     graph_set_trainable(s->graph, false);
     graph_set_averages(s->graph, c->ema > 0);
     build_loss(s, c, shape, false);
+    gather_ahead(s->graph);
     graph_keep(s->loss);
     return true;
 }

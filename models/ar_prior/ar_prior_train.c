@@ -5,6 +5,7 @@
 
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
+#include "host/train/pieces.h"
 #include "models/announce.h"
 #include "models/ar_prior/ar_prior_codes.h"
 #include "models/ar_prior/ar_prior_sampler.h"
@@ -35,6 +36,7 @@ typedef struct embedding_trainer {
     int32_t *read, *targets; /* of the batch: [B,D] each (ar_prior.h) */
     ar_prior_step train, check;
     ar_prior_sampler *sampler;
+    trainer_source from; /* what that is built over */
 } embedding_trainer;
 
 /* ---- Components ---- */
@@ -171,11 +173,22 @@ static bool validation_loss(embedding_trainer *t, double *loss, error *err)
     return ok;
 }
 
-static bool need_sampler(embedding_trainer *t, error *err)
+static bool open_sampler(embedding_trainer *t, error *err)
 {
+    trainer_source *from = &t->from;
+    if (!trainer_source_open(&t->base, from, err)) return false;
     if (!t->sampler)
-        t->sampler = ar_prior_sampler_create(t->base.store, &t->config, &t->shape, t->config.ema > 0, err);
-    return t->sampler != NULL;
+        t->sampler = ar_prior_sampler_create(from->store, &t->config, &t->shape, from->averages, err);
+    return t->sampler && trainer_source_fill(&t->base, from, err);
+}
+
+static void close_sampler(embedding_trainer *t)
+{
+    if (!t->from.own) return;
+    ar_prior_sampler_destroy(t->sampler);
+    t->sampler = NULL;
+    store_destroy(t->from.store);
+    t->from.own = false;
 }
 
 /* Components for the first `count` validation captions, in `buckets` [count][D]; `near` [count] is room. */
@@ -192,8 +205,7 @@ static bool draw_components(embedding_trainer *t, int64_t count, int32_t *near, 
                                 .count = count,
                                 .temperature = c->temperature,
                                 .guidance = c->guidance };
-    return need_codes(t, err) && need_sampler(t, err) &&
-           ar_prior_sampler_draw(t->sampler, &how, buckets, err);
+    return need_codes(t, err) && ar_prior_sampler_draw(t->sampler, &how, buckets, err);
 }
 
 /* Embeddings [count][E] for the first validation captions. */
@@ -211,27 +223,40 @@ static bool draw_validation(void *self, int64_t count, float *out, error *err)
     return ok;
 }
 
+/* How near what is drawn comes: rank 0's, where others have pieces of what it draws by. */
+static bool check_drawn(embedding_trainer *t, train_metrics *out, error *err)
+{
+    double near, found;
+    if (t->base.no_wholes || pieces_serves(t->base.store, t->config.training.comm)) return true;
+    bool ok = open_sampler(t, err) && embedding_check(&t->data, draw_validation, t, &near, &found, err);
+    close_sampler(t);
+    if (!ok) return false;
+    train_metrics_add(out, "cosine", near, "%.4f");
+    train_metrics_add(out, "picture_found", found, "%.3f");
+    return true;
+}
+
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
     (void)step;
     embedding_trainer *t = self;
-    double loss, near, found;
-    if (!need_codes(t, err) || !embedding_data_validation(&t->data, err) || !validation_loss(t, &loss, err) ||
-        !embedding_check(&t->data, draw_validation, t, &near, &found, err))
+    double loss = 0;
+    if (!need_codes(t, err) || !embedding_data_validation(&t->data, err) || !validation_loss(t, &loss, err))
         return false;
     trainer_observe(&t->base, loss);
     out->finite = isfinite(loss);
     train_metrics_add(out, "loss", loss, "%.4f");
-    train_metrics_add(out, "cosine", near, "%.4f");
-    train_metrics_add(out, "picture_found", found, "%.3f");
-    return true;
+    return check_drawn(t, out, err);
 }
 
 /* Under each picture, the one that is nearest to what its caption draws. */
 static bool make_nearest(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
 {
     embedding_trainer *t = self;
-    return embedding_check_show(&t->data, draw_validation, t, real, count, made, err);
+    bool ok =
+        open_sampler(t, err) && embedding_check_show(&t->data, draw_validation, t, real, count, made, err);
+    close_sampler(t);
+    return ok;
 }
 
 static bool draw(void *self, int64_t step, const char *path, error *err)
@@ -393,6 +418,8 @@ bool ar_prior_train(const train_request *r, error *err)
     bool ok = request_config(r, &ar_prior_config_table, &t.config, err) &&
               request_take_sizes(r, &ar_prior_config_table, ar_prior_sizes, &t.config, err) &&
               ar_prior_config_check(&t.config, NULL, err) &&
+              training_check_shards(&t.config.training, "ar-prior", t.config.size, err) &&
+              training_check_shards(&t.config.training, "ar-prior", t.config.text_width, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (clip = request_path(r, CLIP_ORIGIN_KEY, request_part(r, &clip_kind), "--clip", err)) &&
               set_up(&t, r, data, clip, err) && (parts = parts_origin(&t, clip, r, err)) &&

@@ -44,5 +44,5 @@ bool ar_prior_config_check(const ar_prior_config *c, const ar_prior_shape *shape
                          "ar-prior: an embedding of %lld numbers has no %lld components; use "
                          "dimensions=%lld or fewer",
                          (long long)shape->embedding, (long long)c->dimensions, (long long)shape->embedding);
-    return training_check(&c->training, "ar-prior", err);
+    return training_check_split(&c->training, "ar-prior", err);
 }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/ar_prior/start.h"
 
+#include "host/graph/split.h"
 #include "models/kinds.h"
 #include "models/start.h"
 #include "models/unclip/clip_source.h"
@@ -27,16 +28,19 @@ static bool start_entry(const start_file *o, store *s, store_entry *e, error *er
 {
     const safetensors_tensor *t = start_parameter(o, e->name, err);
     if (!t) return false;
+    const int64_t count = split_count(s, e);
+    int64_t dim[TENSOR_RANK_MAX];
+    split_sizes(s, e, dim);
     bool same = t->rank == e->rank;
-    for (int i = 0; same && i < e->rank; ++i) same = t->dim[i] == e->dim[i];
+    for (int i = 0; same && i < e->rank; ++i) same = t->dim[i] == dim[i];
     if (!same)
         return error_set(err, ERROR_MODEL,
                          "'%s': tensor '%s' has another shape than this run's: they are of other sizes",
                          o->path, e->name);
-    float *values = malloc((size_t)e->count * sizeof *values);
+    float *values = malloc((size_t)count * sizeof *values);
     if (!values) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", e->name);
-    dtype_convert(DTYPE_F32, values, t->type, t->data, e->count);
-    bool ok = store_write_f32(s, e, values, err);
+    dtype_convert(DTYPE_F32, values, t->type, t->data, count);
+    bool ok = split_write_f32(s, e, 0, count, values, err);
     free(values);
     return ok;
 }

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/clip/clip.h"
 
+#include "host/graph/split.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -117,7 +119,7 @@ static tensor *add_branch(const clip_config *c, const linear_weights *w, tensor 
 static tensor *mlp(const clip_config *c, const clip_block *w, tensor *h, tensor *random)
 {
     activation f = c->activation == clip_activation_gelu ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
-    tensor *wide = op_linear_activation(nn_norm(&w->norm2, h), w->up.weight, w->up.bias, f);
+    tensor *wide = op_linear_activation(nn_norm(&w->norm2, h), split_whole(w->up.weight), w->up.bias, f);
     return add_branch(c, &w->down, wide, h, random);
 }
 
@@ -193,9 +195,9 @@ tensor *clip_picture_features(graph *g, const clip_config *c, const clip_weights
     const clip_reading first = { .row = class_row };
     graph_push(g, "image");
     tensor *x = nn_linear(&w->patch, patches(c, k, pixels)); /* [b,N,W] */
-    tensor *begin = nn_half(op_embedding(w->class_row, k->begin));
+    tensor *begin = nn_half(op_embedding(split_whole(w->class_row), k->begin));
     x = op_concat(2, (tensor *[]){ begin, x }, 1); /* [b,N+1,W] */
-    x = nn_norm(&w->image_before, drop(c, op_add(x, w->image_position), random));
+    x = nn_norm(&w->image_before, drop(c, op_add(x, split_whole(w->image_position)), random));
     x = blocks(g, c, w->image_blocks, c->image_layers, x, &all, &first, random); /* [b,W] */
     x = unit_rows(nn_linear_wide(&w->image_projection, nn_norm(&w->image_after, x)));
     graph_pop(g);
@@ -239,7 +241,8 @@ tensor *clip_text_features(graph *g, const clip_config *c, const clip_weights *w
     const mask causal = { .kind = MASK_CAUSAL, .text = (int32_t)c->text_tokens, .side = 1 };
     const clip_reading end = { end_row, ends, ends_row(ends, 1) };
     graph_push(g, "text");
-    tensor *x = nn_half(op_add(op_embedding(w->text_table, text), w->text_position)); /* [b,T,W] */
+    tensor *x = nn_half(
+        op_add(op_embedding(split_whole(w->text_table), text), split_whole(w->text_position))); /* [b,T,W] */
     x = drop(c, x, random);
     x = blocks(g, c, w->text_blocks, c->text_layers, x, &causal, &end, random); /* [b,W] */
     x = unit_rows(nn_linear_wide(&w->text_projection, nn_norm(&w->text_norm, x)));
@@ -251,7 +254,7 @@ tensor *clip_text_states(graph *g, const clip_config *c, const clip_weights *w, 
 {
     const mask causal = { .kind = MASK_CAUSAL, .text = (int32_t)c->text_tokens, .side = 1 };
     graph_push(g, "text_states");
-    tensor *x = op_add(op_embedding(w->text_table, text), w->text_position);
+    tensor *x = op_add(op_embedding(split_whole(w->text_table), text), split_whole(w->text_position));
     for (int64_t i = 0; w->text_blocks && i < c->text_layers; ++i)
         x = block(c, &w->text_blocks[i], x, &causal, NULL);
     x = nn_norm(&w->text_norm, x);

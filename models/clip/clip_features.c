@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/clip/clip_features.h"
 
+#include "host/train/gather.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ static bool build_pictures(clip_features *f, error *err)
     f->pixels = graph_input(f->pictures, "pixels", DTYPE_U8, 4, (int64_t[]){ f->batch, size, size, 3 });
     f->constants = clip_constants_input(f->pictures, f->batch);
     f->of_pictures = clip_picture_features(f->pictures, &f->config, &w, &f->constants, f->pixels, NULL);
+    gather_ahead(f->pictures);
     graph_keep(f->of_pictures);
     return graph_sound(f->pictures, err);
 }
@@ -50,6 +53,7 @@ static bool build_texts(clip_features *f, error *err)
     f->ids = graph_input(f->texts, "text", DTYPE_I32, 2, (int64_t[]){ f->batch, f->config.text_tokens });
     f->ends = clip_ends_input(f->texts, f->batch);
     f->of_texts = clip_text_features(f->texts, &f->config, &w, f->ids, f->ends, NULL);
+    gather_ahead(f->texts);
     graph_keep(f->of_texts);
     return graph_sound(f->texts, err);
 }

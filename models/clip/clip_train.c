@@ -204,10 +204,8 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
     return true;
 }
 
-/* Under each picture, the one that is nearest to its caption. */
-static bool make_nearest(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
+static bool show_nearest(clip_trainer *t, const uint8_t *real, int64_t count, uint8_t *made, error *err)
 {
-    clip_trainer *t = self;
     int64_t size = t->config.embedding, one = picture_bytes(&t->config);
     float *features = compare_validation(t, real, count, err);
     if (!features) return false;
@@ -217,6 +215,23 @@ static bool make_nearest(void *self, const uint8_t *real, int64_t count, uint8_t
     }
     free(features);
     return true;
+}
+
+/* Under each picture, the one that is nearest to its caption. */
+static bool make_nearest(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
+{
+    clip_trainer *t = self;
+    clip_features *of_pieces = t->check;
+    trainer_source from;
+    if (!trainer_source_open(&t->base, &from, err)) return false;
+    if (!from.own) return show_nearest(t, real, count, made, err);
+    t->check = clip_features_create(from.store, &t->config, from.averages, err);
+    bool ok =
+        t->check && trainer_source_fill(&t->base, &from, err) && show_nearest(t, real, count, made, err);
+    clip_features_destroy(t->check);
+    t->check = of_pieces;
+    store_destroy(from.store);
+    return ok;
 }
 
 static bool draw(void *self, int64_t step, const char *path, error *err)
@@ -330,8 +345,11 @@ bool clip_train(const train_request *r, error *err)
     json_t *parts = NULL;
     bool ok = request_config(r, &clip_config_table, &t.config, err) &&
               request_take_sizes(r, &clip_config_table, clip_sizes, &t.config, err) &&
-              clip_config_check(&t.config, err) && (data = request_path(r, "data", r->data, "--data", err)) &&
-              set_up(&t, r, data, err) && (parts = parts_origin(&t, r, err)) &&
+              clip_config_check(&t.config, err) &&
+              training_check_shards(&t.config.training, "clip", t.config.image_width, err) &&
+              training_check_shards(&t.config.training, "clip", t.config.text_width, err) &&
+              (data = request_path(r, "data", r->data, "--data", err)) && set_up(&t, r, data, err) &&
+              (parts = parts_origin(&t, r, err)) &&
               trainer_run(&t.base, &task, &clip_config_table, &t.config, data, parts, err);
     if (!ok) trainer_advise(&t.base, &clip_kind, &t.config, NULL, err);
     free(data);

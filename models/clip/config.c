@@ -64,5 +64,5 @@ bool clip_config_check(const clip_config *c, error *err)
                          "clip: recompute=yes with a batch in %lld parts, which are computed again as they "
                          "are; use one of the two",
                          (long long)c->accumulate);
-    return training_check(&c->training, "clip", err);
+    return training_check_split(&c->training, "clip", err);
 }

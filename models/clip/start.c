@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/clip/start.h"
 
+#include "host/graph/split.h"
 #include "models/start.h"
 
 #include <stdlib.h>
@@ -19,12 +20,12 @@ bool clip_start_positions(const part_files *files, int64_t *positions, error *er
 }
 
 /* Whether a file's tensor can become the parameter: it has its shape, or fewer rows of text. */
-static bool fits(const safetensors_tensor *t, const store_entry *e)
+static bool fits(const safetensors_tensor *t, const store_entry *e, const int64_t *dim)
 {
     bool same = t->rank == e->rank,
          grows = strcmp(e->name, pieces) == 0 || strcmp(e->name, positions_name) == 0;
     for (int i = 0; same && i < e->rank; ++i)
-        same = t->dim[i] == e->dim[i] || (i == 0 && grows && t->dim[i] > 0 && t->dim[i] < e->dim[i]);
+        same = t->dim[i] == dim[i] || (i == 0 && grows && t->dim[i] > 0 && t->dim[i] < dim[i]);
     return same;
 }
 
@@ -48,18 +49,20 @@ static bool start_entry(const start_file *o, store *clip, store_entry *e, error 
 {
     const safetensors_tensor *t = start_parameter(o, e->name, err);
     if (!t) return false;
-    if (!fits(t, e))
+    int64_t dim[TENSOR_RANK_MAX];
+    split_sizes(clip, e, dim);
+    if (!fits(t, e, dim))
         return error_set(err, ERROR_FORMAT,
                          "'%s': tensor '%s' has %lld rows, the run's has %lld: they are of other sizes",
-                         o->path, e->name, (long long)t->dim[0], (long long)e->dim[0]);
-    int64_t size = e->count / e->dim[0], has = t->dim[0];
-    float *values = calloc((size_t)e->count, sizeof *values);
+                         o->path, e->name, (long long)t->dim[0], (long long)dim[0]);
+    const int64_t count = split_count(clip, e), size = count / dim[0], has = t->dim[0];
+    float *values = calloc((size_t)count, sizeof *values);
     if (!values) return error_set(err, ERROR_MEMORY, "out of memory for '%s'", e->name);
     dtype_convert(DTYPE_F32, values, t->type, t->data, has * size);
-    bool ok = strcmp(e->name, pieces) != 0 || grow_pieces(o, values, has, e->dim[0], size, err);
-    for (int64_t row = has; strcmp(e->name, positions_name) == 0 && row < e->dim[0]; ++row)
+    bool ok = strcmp(e->name, pieces) != 0 || grow_pieces(o, values, has, dim[0], size, err);
+    for (int64_t row = has; strcmp(e->name, positions_name) == 0 && row < dim[0]; ++row)
         memcpy(values + row * size, values + (has - 1) * size, (size_t)size * sizeof *values);
-    ok = ok && store_write_f32(clip, e, values, err);
+    ok = ok && split_write_f32(clip, e, 0, count, values, err);
     free(values);
     return ok;
 }

@@ -67,5 +67,5 @@ bool diffusion_prior_config_check(const diffusion_prior_config *c, error *err)
             err, ERROR_USAGE,
             "diffusion-prior: size %lld is odd; the timestep's sines and cosines need an even one",
             (long long)c->size);
-    return check_spacing(c, err) && training_check(&c->training, "diffusion-prior", err);
+    return check_spacing(c, err) && training_check_split(&c->training, "diffusion-prior", err);
 }

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/diffusion_prior/diffusion_prior.h"
 
+#include "host/graph/split.h"
+
 #include <math.h>
 
 /* Behind the text: the caption's embedding, the timestep, the noised embedding, the query. */
@@ -98,7 +100,7 @@ static tensor *finish_block(const diffusion_prior_config *c, const diffusion_pri
         x = last_row(x);
     }
     tensor *h = add_branch(c, &w->attention.output, mixed, x, random);
-    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, h), w->up.weight, w->up.bias);
+    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, h), split_whole(w->up.weight), w->up.bias);
     return add_branch(c, &w->down, wide, h, random);
 }
 
@@ -118,13 +120,15 @@ static tensor *token(tensor *x)
 static tensor *embed_time(const diffusion_prior_weights *w, const diffusion_prior_config *c, tensor *time)
 {
     tensor *waves = op_timestep_embedding(time, c->size, 10000);
-    return nn_linear(&w->time2, op_linear_activation(waves, w->time1.weight, w->time1.bias, ACTIVATION_SILU));
+    return nn_linear(
+        &w->time2, op_linear_activation(waves, split_whole(w->time1.weight), w->time1.bias, ACTIVATION_SILU));
 }
 
 /* The rows of the caption before their first block, [B,T+1,W], and those behind them, [B,3,W]. */
 static tensor *embed_caption(const diffusion_prior_weights *w, const diffusion_prior_condition *in)
 {
-    tensor *part[2] = { nn_half(op_embedding_padded(w->table, w->padding, in->tokens)),
+    tensor *part[2] = { nn_half(
+                            op_embedding_padded(split_whole(w->table), split_whole(w->padding), in->tokens)),
                         token(nn_linear(&w->caption, in->caption)) };
     return op_concat(2, part, 1);
 }
@@ -135,7 +139,7 @@ static tensor *embed_rest(graph *g, const diffusion_prior_config *c, const diffu
     tensor *zero =
         graph_input(g, "zero", DTYPE_I32, 2, (int64_t[]){ x->dim[0], 1 }); /* as inputs are at first */
     tensor *part[3] = { token(embed_time(w, c, time)), token(nn_linear(&w->noised, x)),
-                        nn_half(op_embedding(w->query, zero)) };
+                        nn_half(op_embedding(split_whole(w->query), zero)) };
     return op_concat(3, part, 1);
 }
 
@@ -144,7 +148,7 @@ static tensor *embed(graph *g, const diffusion_prior_config *c, const diffusion_
                      const diffusion_prior_condition *in, tensor *x, tensor *time)
 {
     tensor *part[2] = { embed_caption(w, in), embed_rest(g, c, w, x, time) };
-    return op_add(op_concat(2, part, 1), w->position);
+    return op_add(op_concat(2, part, 1), split_whole(w->position));
 }
 
 static mask causal_mask(int64_t positions)

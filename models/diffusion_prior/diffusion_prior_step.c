@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/diffusion_prior/diffusion_prior_step.h"
 
+#include "host/train/gather.h"
+
 static void build_loss(diffusion_prior_step *s, const diffusion_prior_config *c, const diffusion *process,
                        int64_t embedding, bool train)
 {
@@ -42,6 +44,7 @@ bool diffusion_prior_step_build_loss(diffusion_prior_step *s, store *st, const d
     graph_set_trainable(s->graph, false);
     graph_set_averages(s->graph, c->ema > 0);
     build_loss(s, c, process, embedding, false);
+    gather_ahead(s->graph);
     graph_keep(s->losses.loss);
     return true;
 }

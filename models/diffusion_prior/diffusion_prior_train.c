@@ -4,6 +4,7 @@
 #include "models/diffusion_prior/diffusion_prior_train.h"
 
 #include "host/base/json_tree.h"
+#include "host/train/pieces.h"
 #include "models/announce.h"
 #include "models/diffusion_prior/diffusion_prior_draw.h"
 #include "models/diffusion_prior/diffusion_prior_step.h"
@@ -31,6 +32,7 @@ typedef struct embedding_trainer {
     float *time, *times; /* of a part: [b], [b,8] */
     diffusion_prior_step train, check;
     diffusion_prior_drawer *drawer;
+    trainer_source from; /* what that is built over */
 } embedding_trainer;
 
 /* ---- One step ---- */
@@ -130,12 +132,22 @@ static bool validation_loss(embedding_trainer *t, double *loss, error *err)
     return ok;
 }
 
-static bool need_drawer(embedding_trainer *t, error *err)
+static bool open_drawer(embedding_trainer *t, error *err)
 {
+    trainer_source *from = &t->from;
+    if (!trainer_source_open(&t->base, from, err)) return false;
     if (!t->drawer)
-        t->drawer =
-            diffusion_prior_drawer_create(t->base.store, &t->config, t->data.size, t->config.ema > 0, err);
-    return t->drawer != NULL;
+        t->drawer = diffusion_prior_drawer_create(from->store, &t->config, t->data.size, from->averages, err);
+    return t->drawer && trainer_source_fill(&t->base, from, err);
+}
+
+static void close_drawer(embedding_trainer *t)
+{
+    if (!t->from.own) return;
+    diffusion_prior_drawer_destroy(t->drawer);
+    t->drawer = NULL;
+    store_destroy(t->from.store);
+    t->from.own = false;
 }
 
 /* Embeddings [count][E] for the first validation captions. */
@@ -149,30 +161,42 @@ static bool draw_validation(void *self, int64_t count, float *out, error *err)
     how.tokens = t->data.ids;
     how.captions = t->data.texts;
     how.candidates = 1;
-    return need_drawer(t, err) && diffusion_prior_drawer_draw(t->drawer, &how, out, err);
+    return diffusion_prior_drawer_draw(t->drawer, &how, out, err);
+}
+
+/* How near what is drawn comes: rank 0's, where others have pieces of what it draws by. */
+static bool check_drawn(embedding_trainer *t, train_metrics *out, error *err)
+{
+    double near, found;
+    if (t->base.no_wholes || pieces_serves(t->base.store, t->config.training.comm)) return true;
+    bool ok = open_drawer(t, err) && embedding_check(&t->data, draw_validation, t, &near, &found, err);
+    close_drawer(t);
+    if (!ok) return false;
+    train_metrics_add(out, "cosine", near, "%.4f");
+    train_metrics_add(out, "picture_found", found, "%.3f");
+    return true;
 }
 
 static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
 {
     (void)step;
     embedding_trainer *t = self;
-    double loss, near, found;
-    if (!embedding_data_validation(&t->data, err) || !validation_loss(t, &loss, err) ||
-        !embedding_check(&t->data, draw_validation, t, &near, &found, err))
-        return false;
+    double loss;
+    if (!embedding_data_validation(&t->data, err) || !validation_loss(t, &loss, err)) return false;
     trainer_observe(&t->base, loss);
     out->finite = isfinite(loss);
     train_metrics_add(out, "loss", loss, "%.5f");
-    train_metrics_add(out, "cosine", near, "%.4f");
-    train_metrics_add(out, "picture_found", found, "%.3f");
-    return true;
+    return check_drawn(t, out, err);
 }
 
 /* Under each picture, the one that is nearest to what its caption draws. */
 static bool make_nearest(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
 {
     embedding_trainer *t = self;
-    return embedding_check_show(&t->data, draw_validation, t, real, count, made, err);
+    bool ok =
+        open_drawer(t, err) && embedding_check_show(&t->data, draw_validation, t, real, count, made, err);
+    close_drawer(t);
+    return ok;
 }
 
 static bool draw(void *self, int64_t step, const char *path, error *err)
@@ -317,6 +341,7 @@ bool diffusion_prior_train(const train_request *r, error *err)
     bool ok = request_config(r, &diffusion_prior_config_table, &t.config, err) &&
               request_take_sizes(r, &diffusion_prior_config_table, diffusion_prior_sizes, &t.config, err) &&
               diffusion_prior_config_check(&t.config, err) &&
+              training_check_shards(&t.config.training, "diffusion-prior", t.config.size, err) &&
               (data = request_path(r, "data", r->data, "--data", err)) &&
               (clip = request_path(r, CLIP_ORIGIN_KEY, request_part(r, &clip_kind), "--clip", err)) &&
               set_up(&t, r, data, clip, err) && (parts = parts_origin(&t, clip, r, err)) &&

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/prior/prior_step.h"
 
-#include "host/train/pieces.h"
+#include "host/train/gather.h"
 
 static void build_loss(prior_step *s, const prior_config *c, const prior_shape *shape, bool train)
 {
@@ -39,8 +39,7 @@ static void gather(const division *d, prior_losses *l)
 
 bool prior_step_build(prior_step *s, store *st, const prior_config *c, const prior_shape *shape, error *err)
 {
-    const training_config *t = &c->training;
-    if (!pieces_open(st, t->comm, (int)t->shards, err) || !(s->graph = graph_create(st, err))) return false;
+    if (!(s->graph = graph_create(st, err))) return false;
     graph_set_half(s->graph, training_half_type(&c->training));
     store_set_trained_type(st, training_stored_type(&c->training));
     build_loss(s, c, shape, true);
@@ -59,6 +58,7 @@ bool prior_step_build_loss(prior_step *s, store *st, const prior_config *c, cons
     graph_set_trainable(s->graph, false);
     graph_set_averages(s->graph, c->ema > 0);
     build_loss(s, c, shape, false);
+    gather_ahead(s->graph);
     keep_losses(s);
     return true;
 }

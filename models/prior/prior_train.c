@@ -282,16 +282,25 @@ static bool draw_one(prior_trainer *t, int64_t i, uint8_t *pixels, error *err)
            dvae_codec_decode(t->dvae->codec, t->image, 1, pixels, err);
 }
 
+static void drop_sampler(prior_trainer *t, const trainer_source *from)
+{
+    prior_sampler_destroy(t->sampler);
+    t->sampler = NULL;
+    store_destroy(from->store);
+}
+
 static bool draw_all(void *self, const uint8_t *real, int64_t count, uint8_t *made, error *err)
 {
     (void)real;
     prior_trainer *t = self;
-    int64_t size = t->dvae->config.image_size;
-    bool averages = t->config.ema > 0;
-    if (!t->sampler)
-        t->sampler = prior_sampler_create(t->base.store, &t->config, &t->shape, 1, averages, err);
-    bool ok = t->sampler != NULL;
+    const int64_t size = t->dvae->config.image_size;
+    trainer_source from;
+    bool ok = trainer_source_open(&t->base, &from, err);
+    if (ok && !t->sampler)
+        t->sampler = prior_sampler_create(from.store, &t->config, &t->shape, 1, from.averages, err);
+    ok = ok && t->sampler && trainer_source_fill(&t->base, &from, err);
     for (int64_t i = 0; ok && i < count; ++i) ok = draw_one(t, i, made + i * size * size * 3, err);
+    if (from.own) drop_sampler(t, &from);
     return ok;
 }
 

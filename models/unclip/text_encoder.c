@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/unclip/text_encoder.h"
 
+#include "host/graph/split.h"
+
 #include <math.h>
 
 typedef struct text_block {
@@ -73,7 +75,7 @@ static tensor *block(const text_encoder_config *c, const text_block *w, tensor *
                            .side = 1 };
     tensor *mixed = nn_attention(&w->attention, nn_norm(&w->norm1, x), &pattern, NULL);
     tensor *h = add_branch(c, &w->attention.output, mixed, x, random);
-    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, h), w->up.weight, w->up.bias);
+    tensor *wide = op_linear_gelu(nn_norm(&w->norm2, h), split_whole(w->up.weight), w->up.bias);
     return add_branch(c, &w->down, wide, h, random);
 }
 
@@ -82,7 +84,8 @@ tensor *text_encoder_apply(graph *g, const text_encoder_config *c, const text_en
 {
     if (!w) return graph_poison(g);
     graph_push(g, "text");
-    tensor *x = op_add(op_embedding_padded(w->table, w->padding, ids), w->position);
+    tensor *x = op_add(op_embedding_padded(split_whole(w->table), split_whole(w->padding), ids),
+                       split_whole(w->position));
     x = drop(c, nn_half(x), random);
     for (int64_t i = 0; i < w->count; ++i) {
         graph_push(g, "block%lld", (long long)i + 1);

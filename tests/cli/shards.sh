@@ -35,6 +35,20 @@ trains 4 $(new thin) -s shards=2 -s compress=powersgd -s rank=4
 grep -aq "powersgd.error.block1.up" thin/checkpoint.safetensors || fail "no piece is compressed"
 near thin wide 0.02
 
+# Samples are drawn from wholes: where nothing is learnt they are those of one rank, and the others go on.
+still="-s learning_rate=0 -s sample_every=2"
+alone $(new drawn 2) $still
+trains 4 $(new drawn2 4) $still -s shards=2
+cmp drawn/samples/step-000002.png drawn2/samples/step-000002.png || fail "two shards draw something else"
+[ -s drawn2/samples/step-000004.png ] || fail "two shards draw once only"
+
+# Where a whole does not fit beside the pieces, a run goes on without samples.
+export DALLE_CL_MEMORY=0.045
+trains 2 $(new tight 1) -s shards=2 -s recompute=yes -s batch=2 -s size=256 -s heads=4 -s layers=4 -s sample_every=1
+unset DALLE_CL_MEMORY
+says "no samples are drawn: whole the parameters take 1[0-9].[0-9] MiB"
+[ -e tight/samples/step-000001.png ] && fail "samples are drawn where nothing is free"
+
 # A whole model is in the folder, which one rank reads; the run goes on with any number of shards.
 trains 2 $(new half 4) -s shards=2 -s recompute=yes
 sed 's/^steps = 4$/steps = 6/' half/config.cfg >c && mv c half/config.cfg && cp -r half half1 && cp -r half half4

@@ -32,6 +32,15 @@ typedef struct member {
     pthread_t thread;
 } member;
 
+static comm_threads_watcher watch;
+static void *watched;
+
+void comm_threads_watch(comm_threads_watcher watcher, void *self)
+{
+    watch = watcher;
+    watched = self;
+}
+
 static const char *host_of(void *self, int rank)
 {
     (void)self, (void)rank;
@@ -53,6 +62,7 @@ static bool pass(void *self, int to, const void *out, int64_t out_bytes, int fro
     member *m = self;
     world *w = m->world;
     bool ok = true, received = from < 0;
+    if (watch) watch(watched, m->rank);
     pthread_mutex_lock(&w->lock);
     box *mine = to >= 0 ? &w->boxes[m->rank][to] : NULL,
         *theirs = from >= 0 ? &w->boxes[from][m->rank] : NULL;

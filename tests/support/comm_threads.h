@@ -13,4 +13,8 @@ typedef bool (*comm_threads_run)(comm *c, void *self, error *err);
  * true: none did. */
 bool comm_threads(int ranks, comm_threads_run run, void *const *selves, error *err);
 
+/* Is called before a rank sends or receives, on its comm's thread.  Set while none runs; NULL: nothing is. */
+typedef void (*comm_threads_watcher)(void *self, int rank);
+void comm_threads_watch(comm_threads_watcher watcher, void *self);
+
 #endif

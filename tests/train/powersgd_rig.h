@@ -73,6 +73,7 @@ typedef struct job {
     int bad_step, bad_rank; /* whose gradients of a03 and c are not finite; -1: none */
     int saved, resumed;     /* after that many steps; -1: never */
     const char *path;
+    bool beside; /* the device's work; otherwise sums are waited for */
 } job;
 
 typedef struct seen {
@@ -130,6 +131,11 @@ static inline bool rig_open(rig *r, const job *j, comm *c, error *err)
     graph_backward(g, loss);
     tensor *random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
     r->division = division_among((division){ .parts = j->parts, .samples = 1, .random = random }, NULL);
+    if (j->beside && c) {
+        r->division.traffic = ranks_traffic_create(g, c, j->parts);
+        r->division.comm = c;
+        r->division.ranks = comm_count(c);
+    }
     const optimizer_settings s = { .beta2 = 0.9f, .epsilon = 1e-8f, .compress = { RANK, j->type, c } };
     r->optimizer = optimizer_append_divided(g, division_mean(&r->division, "loss", loss), &s, &r->division);
     return graph_compile(g, 3, "batch", err);

@@ -30,6 +30,7 @@ typedef struct job {
     int64_t compressed; /* to that rank; 0: not */
     bool fails;         /* rank 1 does, in the second step, while the others wait for its pieces */
     bool alone;         /* as a program without pieces: pieces_open is not called */
+    bool waits;         /* for each gathering, where it is begun: gather_ahead is not called */
     const char *load, *save;
 } job;
 
@@ -98,7 +99,10 @@ static bool build(rig *r, comm *c, error *err)
     r->division = division_among((division){ .parts = k->parts, .samples = samples, .random = random }, c);
     r->loss = loss_of(r, g);
     const optimizer_settings s = settings_of(k, c);
-    optimizer_backward(g, r->loss, &s);
+    if (k->waits)
+        graph_backward(g, scaling_of_loss(&s.scaling, g, r->loss));
+    else
+        optimizer_backward(g, r->loss, &s);
     r->loss = division_mean(&r->division, "loss", r->loss);
     graph_keep(r->loss);
     r->optimizer = optimizer_append_divided(g, r->loss, &s, &r->division);
@@ -288,6 +292,28 @@ static void each_rank_holds_its_share(void **state)
     }
 }
 
+static void gathering_ahead_changes_no_bit(void **state)
+{
+    (void)state;
+    const struct {
+        int ranks, shards, parts;
+        int64_t compressed;
+        dtype half;
+    } jobs[] = { { 2, 2, 1, 0, DTYPE_F32 },
+                 { 4, 2, 2, 0, DTYPE_F32 },
+                 { 4, 4, 1, 0, DTYPE_F16 },
+                 { 4, 2, 1, 2, DTYPE_F32 } };
+    for (size_t i = 0; i < sizeof jobs / sizeof *jobs; ++i) {
+        job k = with(jobs[i].shards, jobs[i].parts);
+        k.compressed = jobs[i].compressed;
+        k.half = jobs[i].half;
+        train(jobs[i].ranks, &k, &one);
+        k.waits = true;
+        train(jobs[i].ranks, &k, &other);
+        compare(&one, &other, 0);
+    }
+}
+
 /* Two groups have other gradients each, whose mean is what one group has of the whole batch. */
 static void pieces_are_compressed_among_groups(void **state)
 {
@@ -440,6 +466,7 @@ int main(void)
         cmocka_unit_test(one_shard_changes_no_bit),
         cmocka_unit_test(shards_are_the_whole),
         cmocka_unit_test(halves_and_their_scale_are_of_all_pieces),
+        cmocka_unit_test(gathering_ahead_changes_no_bit),
         cmocka_unit_test(each_rank_holds_its_share),
         cmocka_unit_test(pieces_are_compressed_among_groups),
         cmocka_unit_test(checkpoints_hold_wholes),

@@ -262,6 +262,7 @@ static void test_the_papers_rate(void **state)
         for (int k = 0; k < 4; ++k) add_shard(&r, p, attention[k], d, part);
         add_shard(&r, p, "up", d, 4 * part);
         add_shard(&r, p, "down", 4 * part, d);
+        powersgd_leave(p, NULL, 1);
         powersgd_exchange(p);
         const powersgd_size size = powersgd_measure(r.store);
         const double rate = 1 - (double)size.sent / (double)size.whole;

@@ -150,6 +150,9 @@ static void test_memory(void **state)
     assert_int_equal(m.gathered, 32 * 2 + 48 * 2 + 24 * 2); /* both matrices, and a shard's copy */
     assert_int_equal(m.work, 1000 - 48 * 2);
     assert_int_equal(m.total, 220 + 440 + 128 + 92 + 80 + 20 + 208 + 904 + 11 + 7);
+    scale_job undivided = six; /* then P and R are there in the meantime */
+    undivided.parts = 1;
+    assert_int_equal(scale_memory_of(&small, &undivided).work, 1000 - 48 * 2 + (4 + 4 + 4 + 6) * 2);
     scale_step tight = small;
     tight.work_bytes = 100;
     m = scale_memory_of(&tight, &six); /* P [4] and [4], R [4] and [6] twice, and both gradients */
@@ -193,6 +196,8 @@ static void test_traffic(void **state)
     close_to(t.summed, 4.0 / 3 * (8 + 10) * 2 + rest);
     close_to(t.whole, 4.0 / 3 * 40 * 4 + rest);
     close_to(t.messages, 2 * 2 * 2 + 2 * 5);
+    close_to(t.late, 4.0 / 3 * 18 * 2);
+    close_to(t.late_messages, 2 * 2 * 2);
     close_to(scale_saved(&small, &six), 1 - 18.0 / 40);
     close_to(scale_flops(&small, &six), 3 * 400 + 7 + (10 * 16 + 4 * 4) + (10 * 24 + 4 * 4));
     const scale_job alone = { .ranks = 1, .shards = 1, .parts = 2 };
@@ -260,6 +265,24 @@ static void test_time(void **state)
     close_to(t.after, before + 2 + 0.5);
 }
 
+/* P, of two slices, and R, of one, leave in two pieces; of two parts, after the backward pass. */
+static void test_time_of_thin_matrices(void **state)
+{
+    (void)state;
+    scale_job j = { .ranks = 2, .shards = 1, .parts = 1, .rank = 600, .compressed = DTYPE_F32 };
+    const scale_links l = { .flops = 1e12, .inside = 1, .between = MIB, .latency = 0.25 };
+    const double sums = 3072 * 600 * 4 / MIB + 3 * 2 * 0.25;
+    scale_time t = scale_time_of(&timed, &j, &l);
+    close_to(t.sums, sums);
+    close_to(t.late, 0);
+    close_to(t.hidden, t.forward + t.once + t.backward / 2 + sums);
+    close_to(t.after, t.forward + t.once + t.backward + sums);
+    j.parts = 2;
+    t = scale_time_of(&timed, &j, &l);
+    close_to(t.late, sums);
+    close_to(t.hidden, t.after);
+}
+
 static void test_least_link(void **state)
 {
     (void)state;
@@ -285,7 +308,9 @@ static void test_time_in_groups(void **state)
     close_to(t.backward, 480.0 / 6 / 40 + (480 + 2.0 / 6 * 92) / 3 / 40);
     close_to(t.once, (7 + 432) / 100.0);
     close_to(t.sums, 2 * (48 + 2.0 * 4 / 6 * 92) / 100);
+    close_to(t.late, 2 * (4.0 / 3 * 18 * 2) / 100);
     close_to(t.after, 3 * (t.forward + t.backward) + t.once + t.sums);
+    close_to(t.hidden, t.after); /* in one piece nothing is hidden */
 }
 
 /* ---- What is sent ---- */
@@ -358,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_traffic),
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_time_of_thin_matrices),
         cmocka_unit_test(test_least_link),
         cmocka_unit_test(test_time_in_groups),
         cmocka_unit_test(test_bytes_sent),
