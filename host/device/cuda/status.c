@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define REMEDIES(X) \
-    X(MEMORY, ERROR_MEMORY, \
+    X(MEMORY, ERROR_ROOM, \
       "the device or the machine is short of memory: lower the batch, use f16 storage, or close other " \
       "programs that use the card (nvidia-smi lists them)") \
     X(NO_DEVICE, ERROR_DEVICE, \
