@@ -170,7 +170,7 @@ static void sizes_that_a_card_has_not_are_explained(void **state)
     assert_false(device_launches_add(list, &large, &err));
     assert_non_null(strstr(err.message, "work-groups of 1024"));
     assert_null(device_buffer_create(d, (int64_t)DOUBLE_MEMORY_BYTES + 4, &err));
-    assert_int_equal(err.code, ERROR_MEMORY);
+    assert_int_equal(err.code, ERROR_ROOM);
     device_launches_destroy(list);
     device_buffer_destroy(b);
     device_close(d);
