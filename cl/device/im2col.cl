@@ -1,12 +1,15 @@
 /* im2col.cl -- what a library of products needs around it: operands made plain f32 matrices, the end of C.
  * Elements are numbered over [batches, rows, columns]; any number of work-items walks them.
- * Options: X_STORE (pack), X_KERNEL to X_RIGHT (im2col: the window, as A's in gemm.clh), and those of
- * gemm.clh with IN_PLACE (epilogue).
+ * Options: X_STORE and Y_STORE (packs), X_KERNEL to X_RIGHT (im2col: the window, as A's in gemm.clh), and
+ * those of gemm.clh with IN_PLACE (epilogue).
  * SPDX-License-Identifier: MIT */
 #include "gemm.clh"
 
 #ifndef X_STORE
 #define X_STORE STORE_F32
+#endif
+#ifndef Y_STORE
+#define Y_STORE STORE_F32
 #endif
 #ifndef X_KERNEL
 #define X_KERNEL 3
@@ -24,8 +27,8 @@
 #define IN_PLACE 0
 #endif
 
-/* y[b, r, c] = float(x[b * x_batch + r * x_row + c * x_column]) */
-__kernel void pack_matrix(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int batches, const int rows,
+/* y[b, r, c] = (x[b * x_batch + r * x_row + c * x_column]) */
+__kernel void pack_matrix(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int batches, const int rows,
                           const int columns, const long x_batch, const long x_row, const long x_column)
 {
     TENSOR_BEGIN(y);
@@ -33,12 +36,12 @@ __kernel void pack_matrix(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const
     const long each = (long)rows * columns, count = each * batches;
     for (long i = (long)get_global_id(0); i < count; i += (long)get_global_size(0)) {
         const long b = i / each, r = i % each / columns, c = i % columns;
-        y[i] = LOAD(X_STORE, x, b * x_batch + r * x_row + c * x_column);
+        STORE(Y_STORE, LOAD(X_STORE, x, b * x_batch + r * x_row + c * x_column), y, i);
     }
 }
 
 /* y[r, tap] = the image's value under tap (ky, kx, c) of place first + r, or 0 outside it. */
-__kernel void im2col(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int first, const int rows,
+__kernel void im2col(TENSOR_OUT(Y_STORE, y), TENSOR_IN(X_STORE, x), const int first, const int rows,
                      const int height, const int width, const int channels)
 {
     TENSOR_BEGIN(y);
@@ -50,7 +53,7 @@ __kernel void im2col(TENSOR_OUT(STORE_F32, y), TENSOR_IN(X_STORE, x), const int 
         const long at = IMAGE_INDEX(X, first + r, tap, height, width, channels);
         float value = 0.0f;
         if (at >= 0) value = LOAD(X_STORE, x, at);
-        y[i] = value;
+        STORE(Y_STORE, value, y, i);
     }
 }
 

@@ -1,7 +1,8 @@
 /* gemm_library.c -- products by a library's SGEMM on plain f32 matrices, with everything else made so.
  * A and B that are 16-bit or strided on both axes are packed to f32 in the workspace, images are spread
  * out (im2col) block by block, and what SGEMM cannot write goes through an f32 product and an epilogue.
- * A library that takes 16-bit matrices, or ends products by itself, is given them where they lie so.
+ * A library that takes 16-bit matrices is given them so, packed or as they lie; one that ends products by
+ * itself is let.
  * One loop serves all: batches in chunks, rows of C in blocks, k in blocks (only for an image as B).
  * A product of few tiles and long k would leave most of a GPU idle: its k is cut into equal parts, multiplied
  * as batches and added up in order by the epilogue.
@@ -66,15 +67,12 @@ static bool takes(const device *d, dtype in, dtype out)
     return (in == DTYPE_F32 && out == DTYPE_F32) || (blas->takes && blas->takes(in, out));
 }
 
-/* Both as they lie, or both as f32. */
+/* Both in their own type, or both as f32.  Where k goes in blocks, C is the sum so far. */
 static void plan_types(const device *d, const gemm_desc *g, layout *l)
 {
-    const bool images = gemm_is_image(&g->a) || gemm_is_image(&g->b);
-    const dtype in = g->a.type == g->b.type && !images ? g->a.type : DTYPE_F32;
-    const bool lie = view_of(g->m, g->k, g->a.row, g->a.column, true).direct &&
-                     view_of(g->k, g->n, g->b.row, g->b.column, true).direct;
-    l->in = lie && takes(d, in, DTYPE_F32) ? in : DTYPE_F32;
-    l->out = takes(d, l->in, g->c.type) ? g->c.type : DTYPE_F32;
+    const bool own = g->a.type == g->b.type && takes(d, g->a.type, DTYPE_F32);
+    l->in = own ? g->a.type : DTYPE_F32;
+    l->out = takes(d, l->in, g->c.type) && !gemm_is_image(&g->b) ? g->c.type : DTYPE_F32;
     l->a = view_of(g->m, g->k, g->a.row, g->a.column, g->a.type == l->in && !gemm_is_image(&g->a));
     l->b = view_of(g->k, g->n, g->b.row, g->b.column, g->b.type == l->in && !gemm_is_image(&g->b));
     l->c = view_of(g->m, g->n, g->c.row, g->c.column, g->c.type == l->out);
@@ -158,14 +156,15 @@ static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
     if (l.product) l.out = DTYPE_F32;
     plan_batches(g, &l);
     if (parts == 0) parts = parts_wanted(d, g);
-    int64_t a_bytes = l.pack_a ? g->m * g->k * 4 : 0, b_bytes = l.pack_b ? g->k * g->n * 4 : 0;
+    const int64_t each = (int64_t)dtype_bytes(l.in);
+    int64_t a_bytes = l.pack_a ? g->m * g->k * each : 0, b_bytes = l.pack_b ? g->k * g->n * each : 0;
     int64_t c_bytes = l.product ? g->m * g->n * 4 : 0;
     l.chunk = smaller(l.chunk, fit(d, l.inner, a_bytes + b_bytes + c_bytes));
     if (l.chunk == 1) {
         if (gemm_is_image(&g->b))
-            l.depth = fit(d, g->k, 4 * (g->n + (l.pack_a ? g->m : 0)));
+            l.depth = fit(d, g->k, each * (g->n + (l.pack_a ? g->m : 0)));
         else if (l.pack_a || l.product)
-            l.rows = fit(d, g->m, 4 * ((l.pack_a ? g->k : 0) + (l.product ? g->n : 0)));
+            l.rows = fit(d, g->m, (l.pack_a ? g->k * each : 0) + (l.product ? g->n * 4 : 0));
     }
     l.splits = parts_of(&l, g, parts);
     if (l.splits > 1) {
@@ -175,8 +174,8 @@ static layout make_layout(const device *d, const gemm_desc *g, int64_t parts)
         l.c = (view){ false, false, g->n };
     }
     if (l.pack_a) l.a.ld = l.depth;
-    l.b_at = align(l.pack_a ? l.chunk * l.rows * l.depth * 4 : 0);
-    l.product_at = l.b_at + align(l.pack_b ? l.chunk * l.depth * g->n * 4 : 0);
+    l.b_at = align(l.pack_a ? l.chunk * l.rows * l.depth * each : 0);
+    l.product_at = l.b_at + align(l.pack_b ? l.chunk * l.depth * g->n * each : 0);
     l.bytes = l.product_at + align(l.product ? l.splits * l.chunk * l.rows * g->n * 4 : 0);
     return l;
 }
@@ -300,7 +299,8 @@ static bool add_kernel(recorder *r, const char *kernel, const char *options, int
     return device_launches_add(r->list, &launch, err);
 }
 
-/* Rows first .. first+rows-1 and columns from `column` on of A or B, made f32 at workspace byte `to`. */
+/* Rows first .. first+rows-1 and columns from `column` on of A or B, as the library takes them at workspace
+ * byte `to`. */
 static bool add_pack(recorder *r, int operand, const block *at, int64_t to, int64_t first, int64_t rows,
                      int64_t column, int64_t columns, error *err)
 {
@@ -308,10 +308,14 @@ static bool add_pack(recorder *r, int operand, const block *at, int64_t to, int6
     device_buffer *from = operand == 0 ? r->buffers->a : r->buffers->b;
     int64_t offset =
         (operand == 0 ? r->buffers->a_offset : r->buffers->b_offset) + batch_offset(r, at, operand);
-    device_arg out = arg_buffer(r->buffers->workspace, (r->buffers->workspace_offset + to) / 4);
+    device_arg out = arg_buffer(r->buffers->workspace,
+                                (r->buffers->workspace_offset + to) / (int64_t)dtype_bytes(r->l.in));
     char options[GEMM_OPTIONS_SIZE];
+    const bool f32 = r->l.in == DTYPE_F32; /* the kernels' own choice */
+    int length = snprintf(options, sizeof options, "-DX_STORE=STORE_%s%s%s", dtype_name(o->type),
+                          f32 ? "" : " -DY_STORE=STORE_", f32 ? "" : dtype_name(r->l.in));
     if (gemm_is_image(o)) {
-        int length = snprintf(options, sizeof options, "-DX_STORE=STORE_%s ", dtype_name(o->type));
+        options[length++] = ' ';
         length +=
             gemm_launch_window(options + length, sizeof options - (size_t)length, 'X', &o->image.window);
         options[length - 1] = 0; /* the space after the last */
@@ -324,7 +328,6 @@ static bool add_pack(recorder *r, int operand, const block *at, int64_t to, int6
                                     arg_int(o->image.channels) };
         return add_kernel(r, "im2col", options, rows * columns, args, 7, err);
     }
-    snprintf(options, sizeof options, "-DX_STORE=STORE_%s", dtype_name(o->type));
     offset += first * o->row + column * o->column;
     const device_arg args[] = { out,
                                 arg_buffer(from, offset),
@@ -350,15 +353,15 @@ static void call_of(const recorder *r, const block *at, gemm_sgemm *s)
     const gemm_buffers *b = r->buffers;
     *s = shape_of(g, l, at->batches, at->rows, at->depths);
     s->beta = at->depth > 0 || (g->accumulate && !l->product) ? 1.0f : 0.0f;
-    int64_t work = b->workspace_offset;
+    const int64_t work = b->workspace_offset, each = (int64_t)dtype_bytes(l->in);
     s->a = l->pack_a ? b->workspace : b->a;
     s->a_stride = (size_t)(l->pack_a ? at->rows * at->depths : l->inner_stride[0]);
-    s->a_offset = (size_t)(l->pack_a ? (work + l->a_at) / 4
+    s->a_offset = (size_t)(l->pack_a ? (work + l->a_at) / each
                                      : b->a_offset + batch_offset(r, at, 0) + at->row * g->a.row +
                                            at->depth * g->a.column);
     s->b = l->pack_b ? b->workspace : b->b;
     s->b_stride = (size_t)(l->pack_b ? at->depths * g->n : l->inner_stride[1]);
-    s->b_offset = (size_t)(l->pack_b ? (work + l->b_at) / 4
+    s->b_offset = (size_t)(l->pack_b ? (work + l->b_at) / each
                                      : b->b_offset + batch_offset(r, at, 1) + at->depth * g->b.row);
     s->c = l->product ? b->workspace : b->c;
     s->c_stride = (size_t)(l->product ? at->rows * g->n : l->inner_stride[2]);

@@ -45,13 +45,14 @@ cuda_test(agree sh ${CMAKE_CURRENT_SOURCE_DIR}/agree/agree.sh ${CMAKE_CURRENT_BI
 set_tests_properties(cuda_agree PROPERTIES LABELS "cuda;agree" DEPENDS agree_least)
 
 # The tests of every device, and of some operators; of the rest, by hand and in the slow ones.
-foreach(test device_buffers device_launch device_closing ops_softmax ops_layer_norm ops_matmul ops_linear ops_dropout)
+foreach(test device_buffers device_launch device_closing device_gemm ops_softmax ops_layer_norm ops_matmul ops_linear ops_dropout)
     cuda_test(${test} test_${test})
 endforeach()
 foreach(test ops_conv2d ops_attention ops_sample ops_adamw)
     cuda_test(${test} test_${test})
     set_property(TEST cuda_${test} APPEND PROPERTY LABELS slow)
 endforeach()
-foreach(test softmax layer_norm matmul linear dropout conv2d attention sample adamw)
-    set_property(TEST cuda_ops_${test} APPEND PROPERTY ENVIRONMENT DALLE_CL_TINY=1)
+foreach(test device_gemm ops_softmax ops_layer_norm ops_matmul ops_linear ops_dropout ops_conv2d ops_attention ops_sample
+        ops_adamw)
+    set_property(TEST cuda_${test} APPEND PROPERTY ENVIRONMENT DALLE_CL_TINY=1)
 endforeach()

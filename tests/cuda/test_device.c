@@ -184,7 +184,8 @@ enum { M = 5, N = 7, K = 9, BATCHES = 2 };
 typedef struct product {
     dtype in, out;
     bool bias, columns; /* C lies by columns */
-    int bias_at;        /* an element that is not aligned: the library has no such end */
+    bool a_columns, b_columns;
+    int bias_at; /* an element that is not aligned: the library has no such end */
     activation act;
     bool residual, accumulate;
     int batches;
@@ -210,7 +211,8 @@ static double wanted(const product *p, int batch, int m, int n, int at)
 {
     double sum = 0;
     for (int k = 0; k < K; ++k)
-        sum += (double)value(batch * M * K + m * K + k + 1) * (double)value(batch * K * N + k * N + n + 2);
+        sum += (double)value(batch * M * K + (p->a_columns ? k * M + m : m * K + k) + 1) *
+               (double)value(batch * K * N + (p->b_columns ? n * K + k : k * N + n) + 2);
     if (p->bias) sum += (double)value(p->bias_at + n + 4);
     if (p->act == ACTIVATION_RELU && sum < 0) sum = 0;
     if (p->residual) sum += (double)value(at + 5);
@@ -225,8 +227,12 @@ static int check_product(device *d, const product *p)
     gemm_desc g = {
         .m = M, .n = N, .k = K, .batch = { batches, 1 }, .alpha = 1, .accumulate = p->accumulate
     };
-    g.a = (gemm_operand){ .type = p->in, .row = K, .column = 1, .batch = { M * K, 0 } };
-    g.b = (gemm_operand){ .type = p->in, .row = N, .column = 1, .batch = { K * N, 0 } };
+    g.a = (gemm_operand){
+        .type = p->in, .row = p->a_columns ? 1 : K, .column = p->a_columns ? M : 1, .batch = { M * K, 0 }
+    };
+    g.b = (gemm_operand){
+        .type = p->in, .row = p->b_columns ? 1 : N, .column = p->b_columns ? K : 1, .batch = { K * N, 0 }
+    };
     g.c = (gemm_operand){
         .type = p->out, .row = p->columns ? 1 : N, .column = p->columns ? M : 1, .batch = { each, 0 }
     };
@@ -280,6 +286,9 @@ static void products_and_their_ends(void **state)
         { { .in = DTYPE_F32, .out = DTYPE_F32, .batches = 2, .columns = true }, 1 },
         { { .in = DTYPE_F16, .out = DTYPE_F16, .batches = 2, .accumulate = true }, 1 },
         { { .in = DTYPE_BF16, .out = DTYPE_F32, .batches = 1 }, 1 },
+        { { .in = DTYPE_F32, .out = DTYPE_F32, .batches = 1, .a_columns = true }, 1 },
+        { { .in = DTYPE_F16, .out = DTYPE_F32, .batches = 2, .b_columns = true }, 1 },
+        { { .in = DTYPE_F32, .out = DTYPE_F32, .batches = 1, .a_columns = true, .columns = true }, 1 },
         { { .in = DTYPE_F32, .out = DTYPE_F32, .batches = 1, .bias = true }, 1 },
         { { .in = DTYPE_BF16, .out = DTYPE_BF16, .batches = 2, .bias = true, .act = ACTIVATION_RELU }, 1 },
         { { .in = DTYPE_F16, .out = DTYPE_F16, .batches = 1, .act = ACTIVATION_RELU }, 1 },
@@ -362,7 +371,7 @@ static int open_and_say(const char *selector)
 /* Of everything something: kernel, copy, fill, a graph, a product, events on both queues. */
 static bool scenario(float *result, error *err)
 {
-    float host[COUNT], twice[COUNT];
+    float *host = malloc(COUNT * sizeof *host), twice[COUNT];
     bool ok = false;
     device_buffer *a = NULL, *b = NULL, *work = NULL;
     device_launches *list = NULL;
@@ -371,11 +380,12 @@ static bool scenario(float *result, error *err)
     gemm_desc g = { .m = 5, .n = 4, .k = 5, .batch = { 1, 1 }, .alpha = 1, .bias = true };
     g.a = (gemm_operand){ .type = DTYPE_F32, .row = 5, .column = 1 };
     g.b = g.c = (gemm_operand){ .type = DTYPE_F32, .row = 4, .column = 1 };
+    assert_non_null(host);
     for (int i = 0; i < COUNT; ++i) host[i] = 1;
     device *d = device_open("cuda", err);
     if (!d) goto cleanup;
-    a = device_buffer_create(d, sizeof host, err);
-    b = a ? device_buffer_create(d, sizeof host, err) : NULL;
+    a = device_buffer_create(d, sizeof twice, err);
+    b = a ? device_buffer_create(d, sizeof twice, err) : NULL;
     list = b ? device_launches_create(d, err) : NULL;
     plan = list ? gemm_plan_create_with(d, "cublaslt", &g, err) : NULL;
     if (!plan) goto cleanup;
@@ -388,7 +398,11 @@ static bool scenario(float *result, error *err)
         !device_launches_add_copy(list, "copy", b, 100, b, 0, 80, err) ||
         !device_launches_add_fill(list, "fill", b, 0, 4, 0, err))
         goto cleanup;
-    written = device_write_begin(d, DEVICE_TRANSFER, a, 0, host, sizeof host, NULL, err);
+    written = device_write_begin(d, DEVICE_TRANSFER, a, 0, host, sizeof twice, NULL, err);
+    if (!written) { /* then nothing may read there any more */
+        device_free_host(d, host);
+        host = NULL;
+    }
     if (!written || !device_queue_wait(d, DEVICE_COMPUTE, written, err) ||
         !device_launches_repeat(list, 0, device_launches_count(list), 3, err) ||
         !(behind = device_event_record(d, DEVICE_COMPUTE, err)) || !device_event_wait(behind, err) ||
@@ -406,6 +420,7 @@ cleanup:
     device_buffer_destroy(b);
     device_buffer_destroy(a);
     device_close(d);
+    free(host);
     return ok;
 }
 

@@ -172,6 +172,7 @@ static void devices_open_by_index_word_and_name(void **state)
         char text[16];
         snprintf(text, sizeof text, "%d", i);
         expect_open(text, i);
+        expect_open(infos[i].word, i);
         expect_open(infos[i].vendor_word, -1);
         expect_open(infos[i].name, -1);
         snprintf(text, sizeof text, "%.6s", infos[i].name);
