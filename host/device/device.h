@@ -33,6 +33,18 @@ typedef enum device_unit {
 } device_unit;
 const char *device_unit_name(device_unit unit);
 
+/* Which of them products use (cl/gemm/block.cl): found when a device is opened, by a product that gave the
+ * right numbers.  A fragment is held by 32, 32, 64, 8 and 16 work-items. */
+typedef enum device_matrix {
+    DEVICE_MATRIX_NONE,
+    DEVICE_MATRIX_NVIDIA,
+    DEVICE_MATRIX_WMMA,
+    DEVICE_MATRIX_MFMA,
+    DEVICE_MATRIX_DPAS_8,
+    DEVICE_MATRIX_DPAS_16,
+    DEVICE_MATRIX_COUNT
+} device_matrix;
+
 /* What became of a probe: not tried (another vendor's unit), tried without a right answer, or it works. */
 typedef enum device_found { DEVICE_NOT_TRIED, DEVICE_ABSENT, DEVICE_PRESENT } device_found;
 
@@ -56,8 +68,9 @@ typedef struct device_info {
     bool half_storage;    /* halves are loaded and stored right */
     bool half_arithmetic; /* and calculated with, right */
     int subgroup_size;    /* 0: no working subgroups */
-    bool joins;           /* a kernel's groups can wait for each other: device_launches_join */
-    int vector_width;     /* preferred float vector, from the driver */
+    device_matrix matrix_units;
+    bool joins;       /* a kernel's groups can wait for each other: device_launches_join */
+    int vector_width; /* preferred float vector, from the driver */
 
     /* The shape of row- and element-wise kernels (docs/design.md): LANES work-items by vectors of VEC. */
     int lanes, vec;
