@@ -1,0 +1,272 @@
+/* test_gemm_block.c -- the provider "block" against the double-precision reference: every tile, every way of
+ * reading an operand (along k and across, vectors and single elements, images), of cutting k and of ending an
+ * element, at sizes that are no multiple of anything.  DALLE_CL_TINY=1: fewer, for slow checkers of memory.
+ * SPDX-License-Identifier: MIT */
+#include "host/device/device.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/support/gemm_check.h"
+
+#define SMALL "block 16x16x16"
+enum { UNALIGNED = 5, ALIGNED = 8 };
+
+static void by(const char *way, int64_t first, const char *name, const gemm_desc *s)
+{
+    first_element = first;
+    assert_int_equal(check_ways(&way, 1, name, s), 1);
+}
+
+static void test_tiles_and_tails(void **state)
+{
+    (void)state;
+    static const char *const tiles[] = { SMALL, "block 32x32x16", "block 64x64x8", "block 128x128x8" };
+    static const int sizes[][3] = { { 1, 1, 1 },  { 16, 16, 16 }, { 17, 33, 15 },
+                                    { 5, 70, 9 }, { 70, 5, 40 },  { 130, 150, 25 } };
+    for (int i = 0; i < (tiny() ? 2 : 4); ++i)
+        for (int j = 0; j < (tiny() ? 4 : 6); ++j) {
+            const gemm_desc s = plain_desc(sizes[j][0], sizes[j][1], sizes[j][2], DTYPE_F32);
+            by(tiles[i], UNALIGNED, tiles[i], &s);
+        }
+}
+
+/* Vectors of four and of eight, along k and across, whole and in part; one operand aligned, the other not. */
+static void test_vectors(void **state)
+{
+    (void)state;
+    static const char *const tiles[] = { SMALL, "block 32x32x16", "block 64x64x8", "block 128x128x8" };
+    for (int i = 0; i < (tiny() ? 1 : 4); ++i)
+        for (int j = 0; j < (i == 3 ? 2 : 4); ++j) {
+            const dtype type = types[(i + j) % 3];
+            gemm_desc s = plain_desc(72, 136, 40, type);
+            s.a = matrix(type, j % 2 ? COLUMNS : ROWS, s.m, s.k);
+            s.b = matrix(type, j / 2 ? COLUMNS : ROWS, s.k, s.n);
+            s.c.type = DTYPE_F32;
+            by(tiles[i], ALIGNED, "vectors", &s);
+            s.a.row += j % 2 == 0; /* lines of A begin anywhere */
+            s.a.column += j % 2;
+            if (i < 2) by(tiles[i], ALIGNED, "vectors of B alone", &s);
+        }
+}
+
+static void test_strides(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 27; i += tiny() ? 4 : 1) {
+        gemm_desc s = plain_desc(19, 41, 35, DTYPE_F32);
+        s.a = matrix(DTYPE_F32, (layout)(i % 3), s.m, s.k);
+        s.b = matrix(DTYPE_F32, (layout)(i / 3 % 3), s.k, s.n);
+        s.c = matrix(DTYPE_F32, (layout)(i / 9), s.m, s.n);
+        by(SMALL, UNALIGNED, "strides", &s);
+    }
+}
+
+static void test_types(void **state)
+{
+    (void)state;
+    static const dtype all[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F169, DTYPE_UF610 };
+    for (int i = 0; i < 25; i += tiny() ? 8 : 2) { /* each pair, one way or the other */
+        gemm_desc s = plain_desc(21, 24, 40, DTYPE_F32);
+        s.a = matrix(all[i % 5], ROWS, s.m, s.k);
+        s.b = matrix(all[i / 5], i % 4 ? COLUMNS : ROWS, s.k, s.n);
+        s.c.type = all[i % 4]; /* not the one without a sign */
+        s.alpha = 0.25f;
+        by(SMALL, i % 4 ? ALIGNED : UNALIGNED, "types", &s);
+    }
+}
+
+/* [B, T, H, D] as batches of [T, D]; operands that repeat; parts of k in batches. */
+static void test_batches(void **state)
+{
+    (void)state;
+    const int64_t heads = 3, tokens = 19, size = 8;
+    gemm_desc s = plain_desc(tokens, tokens, size, DTYPE_F16);
+    s.batch[0] = 2;
+    s.batch[1] = heads;
+    s.a = (gemm_operand){
+        .type = DTYPE_F16, .row = heads * size, .column = 1, .batch = { tokens * heads * size, size }
+    };
+    s.b = (gemm_operand){
+        .type = DTYPE_F16, .row = 1, .column = heads * size, .batch = { tokens * heads * size, size }
+    };
+    s.c.batch[0] = heads * tokens * tokens;
+    s.c.batch[1] = tokens * tokens;
+    s.alpha = 0.3f;
+    by(SMALL, ALIGNED, "scores", &s);
+
+    gemm_desc repeated = plain_desc(6, 20, 100, DTYPE_F32);
+    repeated.batch[0] = 3;
+    repeated.batch[1] = 2;
+    repeated.a.batch[0] = 600;
+    repeated.b.batch[1] = 2000;
+    repeated.c.batch[0] = 120;
+    repeated.c.batch[1] = 360;
+    by(SMALL, UNALIGNED, "repeated", &repeated);
+    by(SMALL " in 3", UNALIGNED, "repeated in parts", &repeated);
+}
+
+/* The last part is shorter, parts that would be empty are not there; whatever ends an element ends sums of
+ * parts, C turned too. */
+static void test_parts(void **state)
+{
+    (void)state;
+    static const char *const ways[] = { SMALL " in 2", SMALL " in 3", SMALL " in 7", SMALL " in 900" };
+    for (int i = 0; i < (tiny() ? 2 : 8); ++i) {
+        gemm_desc s = plain_desc(18, 35, i % 2 ? 300 : 129, types[i % 3]);
+        s.c = matrix(s.c.type, i % 4 == 1 ? COLUMNS : i % 4 == 2 ? SPACED : ROWS, s.m, s.n);
+        s.bias = i % 2;
+        s.activation = i % 3 == 1 ? ACTIVATION_RELU : ACTIVATION_IDENTITY;
+        s.preactivation = i % 3 == 1;
+        s.accumulate = i % 2 == 0;
+        s.residual = i % 4 == 3;
+        by(ways[i % 4], UNALIGNED, ways[i % 4], &s);
+    }
+}
+
+static void test_ends(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 24; i += tiny() ? 10 : i % 2 ? 3 : 1) {
+        gemm_desc s = plain_desc(20, 18, 33, types[i % 3]);
+        s.c = matrix(s.c.type, i % 4 == 3 ? COLUMNS : ROWS, s.m, s.n);
+        s.bias = i & 1;
+        s.bias_type = i & 2 ? s.c.type : DTYPE_F32;
+        s.preactivation = i & 2;
+        s.accumulate = i & 4;
+        s.activation = (activation)(i % ACTIVATION_COUNT);
+        s.slope = i % 3 == 2 ? (activation)(i / 3 % ACTIVATION_COUNT) : ACTIVATION_IDENTITY;
+        s.residual = i % 5 == 1;
+        s.alpha = 0.75f;
+        by(SMALL, UNALIGNED, "ends", &s);
+    }
+}
+
+/* Windows of every kind over pictures with and without whole vectors of channels. */
+typedef struct window_case {
+    int pictures, height, width, channels, filters;
+    window window;
+} window_case;
+
+static const window_case windows[] = {
+    { 2, 5, 6, 8, 9, { { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1 } } },
+    { 2, 7, 9, 3, 5, { { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1 } } },
+    { 1, 6, 8, 4, 33, { { 4, 4 }, { 2, 2 }, { 1, 1 }, { 1, 1 } } },
+    { 1, 9, 10, 3, 4, { { 3, 5 }, { 1, 2 }, { -2, -1 }, { 1, -3 } } },
+    { 2, 8, 9, 24, 7, { { 1, 1 }, { 2, 2 }, { 0, 0 }, { 0, 0 } } },
+    { 1, 1, 1, 1, 1, { { 2, 2 }, { 5, 5 }, { 1, 0 }, { 0, 1 } } },
+};
+
+/* A convolution, its weights' gradient, and both with C by columns, so that the image is the other operand. */
+static void test_images(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i += tiny() ? 2 : 1)
+        for (int turned = 0; turned < 2; ++turned) {
+            const window_case *t = &windows[i];
+            const int64_t places = t->pictures * window_places(&t->window, 0, t->height) *
+                                   window_places(&t->window, 1, t->width);
+            const int64_t taps = (int64_t)t->window.size[0] * t->window.size[1] * t->channels;
+            gemm_operand seen = { .type = types[i % 3],
+                                  .image = { t->window, t->height, t->width, t->channels } };
+            const int64_t first = i % 3 == 2 ? UNALIGNED : ALIGNED;
+            gemm_desc s = plain_desc(places, t->filters, taps, DTYPE_F32);
+            s.a = seen;
+            s.b = matrix(DTYPE_F32, COLUMNS, s.k, s.n);
+            s.c = matrix(DTYPE_F32, turned ? COLUMNS : ROWS, s.m, s.n);
+            s.bias = i % 2;
+            by(SMALL, first, "window", &s);
+            gemm_desc w = plain_desc(t->filters, taps, places, DTYPE_F32);
+            w.a = matrix(DTYPE_F32, COLUMNS, w.m, w.k);
+            w.b = seen;
+            w.c = matrix(DTYPE_F32, turned ? COLUMNS : ROWS, w.m, w.n);
+            w.accumulate = i % 2;
+            by(turned ? SMALL " in 2" : SMALL, first, "weight gradient of a window", &w);
+        }
+}
+
+/* Pictures of one as rows and of another as columns: 20 places see 2 x 2 x 3 taps, which are the other's places. */
+static void test_two_images(void **state)
+{
+    (void)state;
+    gemm_desc s = plain_desc(20, 18, 12, DTYPE_F32);
+    s.a =
+        (gemm_operand){ .type = DTYPE_F32, .image = { { { 2, 2 }, { 1, 1 }, { 1, 0 }, { 0, 1 } }, 4, 5, 3 } };
+    s.b = (gemm_operand){ .type = DTYPE_F32, .image = gemm_image_same(3, 3, 4, 2) };
+    by(SMALL, UNALIGNED, "two images", &s);
+}
+
+/* What it chooses itself, sums of parts among it, with its own workspace and none where none is needed. */
+static void test_own_choice(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    gemm_desc s = plain_desc(33, 40, 1100, DTYPE_F16);
+    by("block", ALIGNED, "own choice", &s);
+    gemm_plan *p = gemm_plan_create_with(open_device, SMALL " in 1", &s, &err);
+    assert_non_null(p);
+    assert_int_equal(gemm_plan_workspace_bytes(p), 0);
+    gemm_plan_destroy(p);
+    p = gemm_plan_create_with(open_device, SMALL " in 3", &s, &err);
+    assert_non_null(p);
+    assert_int_equal(gemm_plan_workspace_bytes(p), 3 * 33 * 40 * 4);
+    gemm_plan_destroy(p);
+}
+
+static void test_unknown_variants_are_refused(void **state)
+{
+    (void)state;
+    static const char *const ways[] = { "block 5x5x5",
+                                        "block 64x64",
+                                        "block 64x64x8 in 0",
+                                        "block 64x64x8 in",
+                                        "block 64x64x8 in 2 x",
+                                        "block 64x64x8 units",
+                                        "block 64x64x16 emulated 9",
+                                        "block 16x16x16 emulated 1" };
+    const gemm_desc s = plain_desc(8, 8, 512, DTYPE_F32);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i) {
+        error err = { 0 };
+        if (gemm_plan_create_with(open_device, ways[i], &s, &err)) fail_msg("'%s' was taken", ways[i]);
+        assert_int_equal(err.code, ERROR_USAGE);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    open_device = device_open(NULL, &err);
+    if (open_device) return 0;
+    printf("no device: %s\n", err.message);
+    exit(77);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    device_close(open_device);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tiles_and_tails),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_strides),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_images),
+        cmocka_unit_test(test_two_images),
+        cmocka_unit_test(test_own_choice),
+        cmocka_unit_test(test_unknown_variants_are_refused),
+    };
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
