@@ -95,6 +95,8 @@ static block_shape choose_shape(const device *d, const gemm_desc *g, device_matr
 {
     const int64_t units = device_get_info(d)->compute_units;
     block_shape best = SHAPES[SHAPES_COUNT - 1];
+    /* A CPU runs a group's work-items one after another, and llvmpipe takes no more than 32. */
+    if (device_get_info(d)->kind == DEVICE_CPU && matrix == DEVICE_MATRIX_NONE) return best;
     for (int i = SHAPES_COUNT - 1; i >= 0; --i) {
         const block_shape s = shape_for(SHAPES[i], matrix);
         if (!fits(d, s, matrix)) continue;

@@ -130,7 +130,7 @@ static bool record_sum(device *d, const block_plan *p, device_launches *list, co
                        const gemm_buffers *buffers, error *err)
 {
     gemm_desc s = p->desc;
-    const int64_t group = device_get_info(d)->max_group < 64 ? 1 : 64;
+    const int64_t group = device_get_info(d)->max_group < 32 ? 1 : 32;
     char options[GEMM_OPTIONS_SIZE];
     s.a.type = s.b.type = DTYPE_F32; /* they are not read */
     s.a.image = s.b.image = (gemm_image){ 0 };
