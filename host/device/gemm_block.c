@@ -17,11 +17,10 @@
 #define GROUPS_WANTED 2                  /* of a compute unit */
 #define UNIT_DEPTH    16                 /* k of one multiplication by a matrix unit, of any vendor */
 
-/* From large to small: eight by eight sums a work-item, or four by four. */
-static const block_shape SHAPES[] = {
-    { 128, 128, 8, 16, 16 }, { 64, 64, 8, 8, 8 }, { 32, 32, 16, 8, 8 }, { 16, 16, 16, 4, 4 }
-};
-enum { SHAPES_COUNT = sizeof SHAPES / sizeof *SHAPES };
+/* From large to small: a work-item has 64 sums, 32, or, in the two smallest, 16. */
+static const block_shape SHAPES[] = { { 128, 128, 8, 16, 16 }, { 128, 64, 8, 16, 16 }, { 64, 64, 8, 8, 8 },
+                                      { 64, 32, 8, 8, 8 },     { 32, 32, 16, 8, 8 },   { 16, 16, 16, 4, 4 } };
+enum { SHAPES_COUNT = sizeof SHAPES / sizeof *SHAPES, FOR_ALL_UNITS = SHAPES_COUNT - 2 };
 
 /* Work-items that hold a unit's fragments together, by device_matrix. */
 static const int UNIT_LANES[] = { 1, 32, 32, 64, 8, 16 };
@@ -44,7 +43,11 @@ static int64_t local_bytes(block_shape s, device_matrix matrix)
 static bool fits(const device *d, block_shape s, device_matrix matrix)
 {
     const device_info *info = device_get_info(d);
-    const int group = s.down * s.across;
+    const int group = s.down * s.across, sums = s.m * s.n / group;
+    /* Intel's have 128 registers for all of a thread's work-items. */
+    if (sums > 32 && matrix != DEVICE_MATRIX_DPAS_16 && info->kind == DEVICE_GPU &&
+        strcmp(info->vendor_word, "intel") == 0)
+        return false;
     return group <= info->max_group && local_bytes(s, matrix) <= info->local_bytes &&
            group % UNIT_LANES[matrix] == 0;
 }
@@ -156,10 +159,11 @@ static bool parse(block_plan *p, const device *d, const char *variant, int64_t *
 static device_matrix units_for(device *d, const gemm_desc *desc)
 {
     const device_matrix matrix = device_get_info(d)->matrix_units;
-    return for_units(desc) && fits(d, shape_for(SHAPES[2], matrix), matrix) ? matrix : DEVICE_MATRIX_NONE;
+    return for_units(desc) && fits(d, shape_for(SHAPES[FOR_ALL_UNITS], matrix), matrix) ? matrix
+                                                                                        : DEVICE_MATRIX_NONE;
 }
 
-/* Each tile in registers and by units, then the chosen tile with k in parts. */
+/* Each tile in registers, the square ones by units, then the chosen tile with k in parts. */
 static bool block_variant(device *d, const gemm_desc *desc, int i, char name[GEMM_WAY_SIZE])
 {
     static const int parts[] = { 4, 16 };
@@ -168,7 +172,7 @@ static bool block_variant(device *d, const gemm_desc *desc, int i, char name[GEM
         for (int j = 0; j < SHAPES_COUNT - 1; ++j) {
             const device_matrix matrix = by ? units : DEVICE_MATRIX_NONE;
             const block_shape s = shape_for(SHAPES[j], matrix);
-            if (!fits(d, s, matrix) || i-- > 0) continue;
+            if ((by && s.m != s.n) || !fits(d, s, matrix) || i-- > 0) continue;
             snprintf(name, GEMM_WAY_SIZE, "%dx%dx%d%s", s.m, s.n, s.k, by ? " units" : "");
             return true;
         }
@@ -219,6 +223,7 @@ static bool block_plan_shape(device *d, const gemm_desc *desc, const char *varia
                          "operands '64x64x16 units', with k in parts '64x64x8 in 4'",
                          variant);
     }
+    p->subgroup = device_get_info(d)->matrix_units == DEVICE_MATRIX_DPAS_16 ? 16 : 0;
     cut(p, parts ? parts : parts_wanted(d, &p->desc, p->shape));
     *workspace_bytes = p->parts > 1 ? 4 * p->parts * desc->m * desc->n * desc->batch[0] * desc->batch[1] : 0;
     *state = p;

@@ -17,6 +17,7 @@ typedef struct block_plan {
     block_shape shape;
     device_matrix matrix; /* DEVICE_MATRIX_NONE: sums in each work-item's registers */
     bool emulated;        /* the unit is imitated, for tests */
+    int subgroup;         /* cl/gemm_block.clh: SUBGROUP */
     int64_t parts, part_k;
 } block_plan;
 

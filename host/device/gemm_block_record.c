@@ -77,6 +77,8 @@ static void block_options(char options[GEMM_OPTIONS_SIZE], const block_plan *p, 
     if (p->matrix != DEVICE_MATRIX_NONE)
         snprintf(matrix, sizeof matrix, " -DMATRIX=%d -DMATRIX_BF16=%d%s", (int)p->matrix,
                  s.a.type == DTYPE_BF16, p->emulated ? " -DMATRIX_EMULATED" : "");
+    else if (p->subgroup)
+        snprintf(matrix, sizeof matrix, " -DSUBGROUP=%d", p->subgroup);
     gemm_launch_options(
         options, &s,
         "-DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DGROUP_M=%d -DGROUP_N=%d -DSPLIT=%d -DSWAPPED=%d "

@@ -30,10 +30,11 @@ static bool groups_are_small(void)
 static void test_tiles_and_tails(void **state)
 {
     (void)state;
-    static const char *const tiles[] = { SMALL, "block 32x32x16", "block 64x64x8", "block 128x128x8" };
+    static const char *const tiles[] = { SMALL,           "block 32x32x16", "block 64x32x8", "block 128x64x8",
+                                         "block 64x64x8", "block 128x128x8" };
     static const int sizes[][3] = { { 1, 1, 1 },  { 16, 16, 16 }, { 17, 33, 15 },
                                     { 5, 70, 9 }, { 70, 5, 40 },  { 130, 150, 25 } };
-    for (int i = 0; i < (groups_are_small() ? 1 : tiny() ? 2 : 4); ++i)
+    for (int i = 0; i < (groups_are_small() ? 1 : tiny() ? 2 : 6); ++i)
         for (int j = 0; j < (tiny() ? 4 : 6); ++j) {
             const gemm_desc s = plain_desc(sizes[j][0], sizes[j][1], sizes[j][2], DTYPE_F32);
             by(tiles[i], UNALIGNED, tiles[i], &s);
@@ -210,7 +211,8 @@ static void test_two_images(void **state)
 static void test_units(void **state)
 {
     (void)state;
-    if (groups_are_small()) return;
+    /* Debian 12's Oclgrind lacks an instruction that clang makes of it; test_matrix.c has units there. */
+    if (groups_are_small() || strcmp(device_get_info(open_device)->vendor_word, "oclgrind") == 0) return;
     for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit)
         for (int i = 0; i < (tiny() ? 2 : 4); ++i) {
             char way[64];
