@@ -44,6 +44,7 @@ typedef enum device_matrix {
     DEVICE_MATRIX_DPAS_16,
     DEVICE_MATRIX_COUNT
 } device_matrix;
+const char *device_matrix_name(device_matrix matrix);
 
 /* What became of a probe: not tried (another vendor's unit), tried without a right answer, or it works. */
 typedef enum device_found { DEVICE_NOT_TRIED, DEVICE_ABSENT, DEVICE_PRESENT } device_found;

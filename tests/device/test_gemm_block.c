@@ -2,7 +2,7 @@
  * reading an operand (along k and across, vectors and single elements, images), of cutting k and of ending an
  * element, at sizes that are no multiple of anything.  DALLE_CL_TINY=1: fewer, for slow checkers of memory.
  * SPDX-License-Identifier: MIT */
-#include "host/device/device.h"
+#include "host/device/backend.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -25,6 +25,12 @@ static void by(const char *way, int64_t first, const char *name, const gemm_desc
 static bool groups_are_small(void)
 {
     return strstr(device_get_info(open_device)->name, "llvmpipe") != NULL;
+}
+
+/* Debian 12's Oclgrind lacks an instruction that clang makes of it; test_matrix.c has units there. */
+static bool units_are_imitated(void)
+{
+    return !groups_are_small() && strcmp(device_get_info(open_device)->vendor_word, "oclgrind") != 0;
 }
 
 static void test_tiles_and_tails(void **state)
@@ -211,8 +217,7 @@ static void test_two_images(void **state)
 static void test_units(void **state)
 {
     (void)state;
-    /* Debian 12's Oclgrind lacks an instruction that clang makes of it; test_matrix.c has units there. */
-    if (groups_are_small() || strcmp(device_get_info(open_device)->vendor_word, "oclgrind") == 0) return;
+    if (!units_are_imitated()) return;
     for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit)
         for (int i = 0; i < (tiny() ? 2 : 4); ++i) {
             char way[64];
@@ -231,6 +236,23 @@ static void test_units(void **state)
             s.bias = true;
             by(way, i % 2 || i == 2 ? ALIGNED : UNALIGNED, way, &s);
         }
+}
+
+/* The trial that a device's unit must pass, passed by each that is imitated, and not by one that is not there. */
+static void test_trial_of_units(void **state)
+{
+    (void)state;
+    error err = { 0 };
+    assert_true(gemm_block_right(open_device, SMALL, &err));
+    assert_false(gemm_block_right(open_device, "block 32x32x16 units", &err));
+    assert_int_equal(err.code, ERROR_USAGE);
+    if (!units_are_imitated()) return;
+    for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit) {
+        char way[64];
+        snprintf(way, sizeof way, "block 32x32x16 emulated %d", unit);
+        if (!gemm_block_right(open_device, way, &err)) fail_msg("%s: %s", way, err.message);
+        assert_true(device_matrix_name((device_matrix)unit)[0] != 0);
+    }
 }
 
 /* What it chooses itself, sums of parts among it, with its own workspace and none where none is needed. */
@@ -299,6 +321,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_two_images),
         cmocka_unit_test(test_units),
+        cmocka_unit_test(test_trial_of_units),
         cmocka_unit_test(test_own_choice),
         cmocka_unit_test(test_unknown_variants_are_refused),
     };
