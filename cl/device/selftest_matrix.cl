@@ -17,7 +17,7 @@
 #define STRIDE MATRIX_STRIDE(DEPTH)
 #define NOTHING 0x7fff /* a NaN of either type */
 
-static inline __attribute__((always_inline)) void fill(__local ushort *tile, __global const ushort *from, int rows, int depth)
+MATRIX_INLINE void fill(__local ushort *tile, __global const ushort *from, int rows, int depth)
 {
     for (int i = (int)get_local_id(0); i < rows * STRIDE; i += ITEMS) {
         const int row = i / STRIDE, k = i % STRIDE;
