@@ -27,12 +27,6 @@ static bool groups_are_small(void)
     return strstr(device_get_info(open_device)->name, "llvmpipe") != NULL;
 }
 
-/* Debian 12's Oclgrind lacks an instruction that clang makes of it; test_matrix.c has units there. */
-static bool units_are_imitated(void)
-{
-    return !groups_are_small() && strcmp(device_get_info(open_device)->vendor_word, "oclgrind") != 0;
-}
-
 static void test_tiles_and_tails(void **state)
 {
     (void)state;
@@ -217,7 +211,7 @@ static void test_two_images(void **state)
 static void test_units(void **state)
 {
     (void)state;
-    if (!units_are_imitated()) return;
+    if (groups_are_small()) return;
     for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit)
         for (int i = 0; i < (tiny() ? 2 : 4); ++i) {
             char way[64];
@@ -246,7 +240,7 @@ static void test_trial_of_units(void **state)
     assert_true(gemm_block_right(open_device, SMALL, &err));
     assert_false(gemm_block_right(open_device, "block 32x32x16 units", &err));
     assert_int_equal(err.code, ERROR_USAGE);
-    if (!units_are_imitated()) return;
+    if (groups_are_small()) return;
     for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit) {
         char way[64];
         snprintf(way, sizeof way, "block 32x32x16 emulated %d", unit);
