@@ -167,7 +167,7 @@ static const window_case windows[] = {
     { 1, 1, 1, 1, 1, { { 2, 2 }, { 5, 5 }, { 1, 0 }, { 0, 1 } } },
 };
 
-/* A convolution, its weights' gradient, and both with C by columns, so that the image is the other operand. */
+/* A convolution, its weights' gradient, and both with C by columns: then the image is the other operand. */
 static void test_images(void **state)
 {
     (void)state;
@@ -195,7 +195,7 @@ static void test_images(void **state)
         }
 }
 
-/* Pictures of one as rows and of another as columns: 20 places see 2 x 2 x 3 taps, which are the other's places. */
+/* Pictures of one as rows and of another as columns: 20 places see 2 x 2 x 3 taps, the other's places. */
 static void test_two_images(void **state)
 {
     (void)state;
@@ -206,8 +206,8 @@ static void test_two_images(void **state)
     by(SMALL, UNALIGNED, "two images", &s);
 }
 
-/* Every vendor's matrix unit, imitated: what is loaded and where sums stand is as on the unit.  Both ways that
- * tiles are put, single elements and vectors, a k that is no multiple of the unit's, an image, parts. */
+/* Every vendor's matrix unit, imitated: what is loaded and where sums stand is as on the unit.  Both ways
+ * that tiles are put, single elements and vectors, a k that is no multiple of the unit's, an image, parts. */
 static void test_units(void **state)
 {
     (void)state;
@@ -232,7 +232,7 @@ static void test_units(void **state)
         }
 }
 
-/* The trial that a device's unit must pass, passed by each that is imitated, and not by one that is not there. */
+/* The trial that a device's unit must pass: each that is imitated does, one that is not there does not. */
 static void test_trial_of_units(void **state)
 {
     (void)state;

@@ -64,7 +64,7 @@ static bool record_products(device *d, dtype type, error *err)
     return record_product(d, "plain", &s, err);
 }
 
-/* k neighbours and whole vectors of them, or rows' neighbours; or A a picture of whole vectors of channels. */
+/* Neighbours along k, in whole vectors, or across it; or A is a picture of whole vectors of channels. */
 static gemm_desc large_product(dtype type, bool columns, bool picture)
 {
     gemm_desc s = { .m = 4096, .n = 512, .k = 9 * 64, .batch = { 1, 1 }, .alpha = 1, .bias = true };
@@ -89,15 +89,15 @@ static bool record_blocks(device *d, error *err)
 {
     static const char *const ways[] = { "block 128x128x8", "block 128x64x8", "block 64x64x8", "block 64x32x8",
                                         "block 32x32x16" };
-    static const char *const unit_ways[] = { "block 128x64x16 units", "block 64x64x16 units",
-                                             "block 32x32x16 units", "block 128x128x16 units" };
+    static const char *const unit_ways[] = { "block 128x64x16 units", "block 32x32x16 units",
+                                             "block 64x64x16 units", "block 128x128x16 units" };
     static const device_matrix units[] = { DEVICE_MATRIX_NVIDIA, DEVICE_MATRIX_WMMA, DEVICE_MATRIX_MFMA,
                                            DEVICE_MATRIX_DPAS_8, DEVICE_MATRIX_DPAS_16 };
     if (device_get_info(d)->kind != DEVICE_GPU) return true;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i)
         if (!record_large(d, ways[i], DTYPE_F32, err)) return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; ++i) {
-        const int ways_count = units[i] == DEVICE_MATRIX_DPAS_8 ? 3 : 4; /* those have no 128 x 128 */
+        const int ways_count = units[i] == DEVICE_MATRIX_DPAS_8 ? 2 : 4; /* it has no tiles of 64 sums */
         if ((device_get_info(d)->lanes == 64) != (units[i] == DEVICE_MATRIX_MFMA)) continue;
         dry_device_units(d, units[i]);
         for (int j = 0; j < ways_count; ++j)
