@@ -35,7 +35,7 @@ FILENAME != "-" {
     split($0, f, "\t")
     if (f[1] != target) next
     key = f[2] "\t" f[4] "\t" f[3]
-    for (i = 5; i <= 10; ++i) found[key, i] = f[i]
+    for (i = 5; i <= 11; ++i) found[key, i] = f[i]
     known[key] = 1
     next
 }
@@ -49,6 +49,6 @@ FILENAME != "-" {
     if (target ~ /^sm_/) part = nvidia(registers, bytes, $4)
     else if (target ~ /^gfx/) part = found[key, 9] / (target == "gfx90a" ? 8 : 16)
     else part = intel(registers, bytes, $4, width)
-    printf "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%.0f\t%d\t%s\n", target, $2, $3, $4, registers, spill, private, bytes, \
-        100 * part, width, options
+    printf "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%.0f\t%d\t%s\t%s\n", target, $2, $3, $4, registers, spill, private, bytes, \
+        100 * part, width, found[key, 11], options
 }

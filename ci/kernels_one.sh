@@ -1,7 +1,8 @@
 # kernels_one.sh "NUMBER<tab>TARGET<tab>FILE<tab>OPTIONS" -- one compilation for ci/kernels.sh, which sets the
 # environment; appends a line per kernel to $work/results:
-#   target file options kernel registers spill_bytes private_bytes local_bytes occupancy width
-# occupancy: what the compiler says of it, or -; width: work-items that run as one.
+#   target file options kernel registers spill_bytes private_bytes local_bytes occupancy width matrix
+# occupancy: what the compiler says of it, or -; width: work-items that run as one; matrix: instructions of the matrix
+# unit that the options ask for, - where they were not counted.
 # SPDX-License-Identifier: MIT
 IFS=$(printf '\t') read -r number target file options <<END
 $1
@@ -18,10 +19,27 @@ fail() {
     exit 0
 }
 
-# emit TARGET: completes what a parser prints.
+unit=$(echo "$options" | awk "$(cat ci/kernels_unit.awk)"'{ print matrix_unit($0) }')
+
+# emit TARGET: completes what a parser prints; $base.matrix has a line per kernel: its name, and how many instructions.
 emit() {
-    awk -v target="$1" -v file="$file" -v options="$options" \
-        '{ print target "\t" file "\t" options "\t" $0 }' >>"$base.rows"
+    [ -f "$base.matrix" ] || : >"$base.matrix"
+    awk -v target="$1" -v file="$file" -v options="$options" -v unit="$unit" '
+        FILENAME != "-" { if (NF == 2) found[$1] = $2; counted = 1; next }
+        {
+            split($0, part, "\t")
+            print target "\t" file "\t" options "\t" $0 "\t" (unit && counted ? found[part[1]] + 0 : "-")
+        }' "$base.matrix" - >>"$base.rows"
+    rm -f "$base.matrix"
+}
+
+# matrix_of EXPRESSION LABEL: from assembly, the instructions that the expression fits, by kernel, which a line that fits
+# LABEL names.
+matrix_of() {
+    awk -v expression="$1" -v label="$2" '
+        $0 ~ label { name = $0; gsub(/^.*\.text\.|^(\.visible )?\.entry |[:,(].*$/, "", name) }
+        $0 ~ expression { ++count[name] }
+        END { print "counted"; for (n in count) print n, count[n] }'
 }
 
 # Words of options are split on purpose.
@@ -30,13 +48,20 @@ case $target in
     nvidia)
         # libclc knows no compute capability above 2.0; code for 7.0 is what every target of ours runs.
         capability=sm_70
-        case $options in *PROBE_NVIDIA_MMA*) capability=sm_80 ;; esac
+        [ "$unit" = 0 ] || capability=sm_80
         clang-15 $flags -target nvptx64-nvidia-nvcl -Xclang -target-cpu -Xclang $capability \
             -Xclang -mlink-builtin-bitcode -Xclang "$libclc" $options "cl/$file.cl" -o "$base.ptx" \
             >"$base.log" 2>&1 || fail
         for sm in $(echo "$nvidia" | tr ' ' '\n'); do
             [ "$capability" = sm_80 ] && [ "$sm" = sm_70 ] && continue
-            ptxas -arch="$sm" -v "$base.ptx" -o /dev/null >"$base.log" 2>&1 || fail
+            ptxas -arch="$sm" -v "$base.ptx" -o "$base.cubin" >"$base.log" 2>&1 || fail
+            # Without a disassembler, what the assembler was given is counted.
+            if [ "$unit" = 0 ]; then :
+            elif command -v nvdisasm >/dev/null; then
+                nvdisasm "$base.cubin" | matrix_of ' HMMA\.' '^\.text\.[A-Za-z_0-9]*:' >"$base.matrix"
+            else
+                matrix_of 'mma\.sync' '^(\.visible )?\.entry ' <"$base.ptx" >"$base.matrix"
+            fi
             awk '
                 /Function properties for/ { name = $NF }
                 /bytes stack frame/ { stack[name] = $1; spill[name] = $5 }
@@ -62,6 +87,7 @@ case $target in
         fi
         $clang $flags -target amdgcn-amd-amdhsa -mcpu="$target" $libraries $options "cl/$file.cl" -o "$base.s" \
             >"$base.log" 2>&1 || fail
+        [ "$unit" = 0 ] || matrix_of '^[ \t]*v_(wmma|mfma)_' '^[A-Za-z_][A-Za-z_0-9]*:' <"$base.s" >"$base.matrix"
         # The metadata counts spilled registers, four bytes a work-item each; the text has the occupancy.
         awk '
             /^[A-Za-z_][A-Za-z_0-9]*:/ { label = substr($1, 1, length($1) - 1) }
@@ -77,11 +103,21 @@ case $target in
     *)
         # The ELF form of its output has what is wanted in readable text; the code is the same.  Spills are in
         # its log alone: registers of a thread, of 32 bytes, pvc's of 64.
-        LD_LIBRARY_PATH=${ocloc%/bin/ocloc}/lib/x86_64-linux-gnu "$ocloc" compile -file "cl/$file.cl" \
+        export LD_LIBRARY_PATH="${ocloc%/bin/ocloc}/lib/x86_64-linux-gnu:$work/lib"
+        "$ocloc" compile -file "cl/$file.cl" \
             -device "$target" -options "-cl-std=CL1.2 -Icl $options" --format zebin \
             -output_no_suffix -output k -out_dir "$base.d" >"$base.log" 2>&1 || fail
         # The probes enable extensions that an older OpenCL C has under another name.
         grep -vE ' regs and spilled around |unsupported OpenCL extension' "$base.log" | grep -qiE 'error|warning' && fail
+        if [ "$unit" != 0 ] && [ -n "$iga" ]; then
+            mkdir "$base.d/asm"
+            "$ocloc" disasm -file "$base.d/k" -device "$target" -dump "$base.d/asm" >"$base.asm.log" 2>&1 ||
+                { cat "$base.asm.log" >>"$base.log"; fail; }
+            find "$base.d/asm" -name '.text.*.asm' | while read -r text; do
+                echo "${text#"$base.d/asm/"}" | sed 's/\.asm$/:/'
+                cat "$text"
+            done | matrix_of ' dpasw?\.' '^\.text\.' >"$base.matrix"
+        fi
         { grep ' regs and spilled around ' "$base.log"; readelf -p .ze_info "$base.d/k" 2>/dev/null | sed 's/\\n$//'; } | awk -v target="$target" '
             function flush() {
                 if (name != "")

@@ -1,5 +1,5 @@
-# kernels_page.awk -v targets="T.." build/kernels.tsv -- a Markdown table: the worst of each kernel over its sets
-# of options, by target.  Used by ci/kernels.sh.
+# kernels_page.awk -v targets="T.." build/kernels.tsv -- two Markdown tables, by target: the worst of each kernel over
+# its sets of options; and of the kernels that use a matrix unit, their instructions of it.  Used by ci/kernels.sh.
 # SPDX-License-Identifier: MIT
 BEGIN { FS = "\t"; count = split(targets, name, " ") }
 FNR == 1 { next }
@@ -15,6 +15,13 @@ FNR == 1 { next }
     if (!(key in busy) || $9 < busy[key]) busy[key] = $9
     if (!(key in width) || $10 < width[key]) width[key] = $10
     if (sets[key] > most[kernel]) most[kernel] = sets[key]
+    if ($11 == "-") next
+    if (!(key in units)) fewest_units[key] = most_units[key] = $11 + 0
+    ++units[key]
+    if ($11 + 0 < fewest_units[key]) fewest_units[key] = $11 + 0
+    if ($11 + 0 > most_units[key]) most_units[key] = $11 + 0
+    if ($5 > unit_registers[key]) unit_registers[key] = $5
+    if ($6 > unit_spill[key]) unit_spill[key] = $6
 }
 END {
     head = "| kernel | sets | local |"
@@ -38,5 +45,17 @@ END {
         }
         print line
     }
+    print ""
+    print "| kernel with a matrix unit | target | sets | its instructions | registers | spilled bytes |"
+    print "|---|---|--:|--:|--:|--:|"
+    for (k = 1; k <= kernels; ++k)
+        for (t = 1; t <= count; ++t) {
+            key = order[k] SUBSEP name[t]
+            if (!(key in units)) continue
+            split(order[k], part, "`, `")
+            from = fewest_units[key]; to = most_units[key]
+            printf "| %s | %s | %d | %s | %d | %d |\n", part[2], name[t], units[key], from == to ? from : from " to " to, \
+                unit_registers[key], unit_spill[key]
+        }
     print ""
 }

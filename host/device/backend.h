@@ -135,6 +135,12 @@ bool device_begin(device *d, const device_entry *at, error *err);
  * driver. */
 void device_key(const device *d, const char *what, const char *how, char hex[65]);
 
+/* gemm_block_units.c, for backends with the provider block: finds info.matrix_units by products of every unit
+ * that the vendor's devices may have.  None is no error; false: out of memory, it may be otherwise later. */
+bool gemm_block_units(device *d, error *err);
+/* Whether "block ..." gives the right numbers for half and bfloat16 operands. */
+bool gemm_block_right(device *d, const char *way, error *err);
+
 /* fft_trial.c: whether the library can do it, found out in another process where there is one to ask,
  * which is `serve`; else with the reason. */
 #define FFT_REASON 512

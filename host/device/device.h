@@ -19,7 +19,7 @@
 typedef enum device_kind { DEVICE_CPU, DEVICE_GPU, DEVICE_OTHER } device_kind;
 
 /* Matrix units that a kernel can reach.  Each has a probe (cl/device/matrix.cl) that multiplies two matrices
- * and compares every element; no provider uses them yet. */
+ * and compares every element.  What products use is device_matrix. */
 #define DEVICE_UNITS(X) \
     X(NVIDIA_MMA, "NVIDIA mma.sync (PTX)") \
     X(INTEL_DPAS, "Intel DPAS") \
@@ -32,6 +32,19 @@ typedef enum device_unit {
         DEVICE_UNIT_COUNT
 } device_unit;
 const char *device_unit_name(device_unit unit);
+
+/* Which of them products use (cl/gemm/block.cl): found when a device is opened, by a product that gave the
+ * right numbers.  A fragment is held by 32, 32, 64, 8 and 16 work-items. */
+typedef enum device_matrix {
+    DEVICE_MATRIX_NONE,
+    DEVICE_MATRIX_NVIDIA,
+    DEVICE_MATRIX_WMMA,
+    DEVICE_MATRIX_MFMA,
+    DEVICE_MATRIX_DPAS_8,
+    DEVICE_MATRIX_DPAS_16,
+    DEVICE_MATRIX_COUNT
+} device_matrix;
+const char *device_matrix_name(device_matrix matrix);
 
 /* What became of a probe: not tried (another vendor's unit), tried without a right answer, or it works. */
 typedef enum device_found { DEVICE_NOT_TRIED, DEVICE_ABSENT, DEVICE_PRESENT } device_found;
@@ -57,8 +70,9 @@ typedef struct device_info {
     bool half_storage;    /* halves are loaded and stored right */
     bool half_arithmetic; /* and calculated with, right */
     int subgroup_size;    /* 0: no working subgroups */
-    bool joins;           /* a kernel's groups can wait for each other: device_launches_join */
-    int vector_width;     /* preferred float vector, from the driver */
+    device_matrix matrix_units;
+    bool joins;       /* a kernel's groups can wait for each other: device_launches_join */
+    int vector_width; /* preferred float vector, from the driver */
 
     /* The shape of row- and element-wise kernels (docs/design.md): LANES work-items by vectors of VEC. */
     int lanes, vec;

@@ -23,6 +23,13 @@ const char *device_unit_name(device_unit unit)
     return names[unit];
 }
 
+const char *device_matrix_name(device_matrix matrix)
+{
+    static const char *const names[] = { "none",     "NVIDIA mma.sync", "AMD WMMA",
+                                         "AMD MFMA", "Intel DPAS by 8", "Intel DPAS by 16" };
+    return names[matrix];
+}
+
 /* One work-item with wide vectors suits a CPU, a wavefront with narrow ones everything else. */
 void device_default_shape(device_info *info)
 {

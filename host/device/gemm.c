@@ -150,7 +150,9 @@ const gemm_provider *gemm_usual(device *d, const gemm_desc *desc, const gemm_pro
 {
     if (few_rows(d, desc)) return &gemm_thin;
     if (gemm_winograd.supports(d, desc) && gemm_winograd_pays(d, desc)) return &gemm_winograd;
-    return fast->supports(d, desc) ? fast : &gemm_plain;
+    if (fast->supports(d, desc)) return fast;
+    const bool cpu = device_get_info(d)->kind == DEVICE_CPU;
+    return !cpu && gemm_block.supports(d, desc) ? &gemm_block : &gemm_plain;
 }
 
 static gemm_plan *plan_create(device *d, const gemm_provider *provider, const char *variant,
@@ -241,7 +243,9 @@ int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WA
     snprintf(ways[count++], GEMM_WAY_SIZE, "%s", first->name);
     for (const gemm_provider *const *each = d->backend->products; *each; ++each) {
         const gemm_provider *p = *each;
-        if (p == &gemm_plain || !p->supports(d, &simple)) continue;
+        /* A CPU has nothing for groups of work-items to share: not worth measuring. */
+        const bool slow = p == &gemm_plain || (p == &gemm_block && d->info.kind == DEVICE_CPU);
+        if (slow || !p->supports(d, &simple)) continue;
         if (p != first && count < GEMM_WAYS_MAX) snprintf(ways[count++], GEMM_WAY_SIZE, "%s", p->name);
         char variant[GEMM_WAY_SIZE];
         for (int j = 0; p->variant && count < GEMM_WAYS_MAX && p->variant(d, &simple, j, variant); ++j)

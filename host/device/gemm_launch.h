@@ -6,7 +6,7 @@
 #include "host/device/device.h"
 #include <stdarg.h>
 
-#define GEMM_OPTIONS_SIZE 768
+#define GEMM_OPTIONS_SIZE 1024
 
 /* Storage types, image kernels and epilogue as -D options, then the provider's own after them. */
 void gemm_launch_options(char options[GEMM_OPTIONS_SIZE], const gemm_desc *desc, const char *format, ...)

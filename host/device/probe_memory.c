@@ -14,14 +14,14 @@
 
 char *probe_memory_path(const device *d)
 {
-    char *source = source_load("device/probe", NULL);
-    if (!source || !d->cache_folder) {
-        free(source);
-        return NULL;
-    }
+    /* What block's kernel gives is remembered, too. */
+    char *source = source_load("device/probe", NULL), *product = source_load("gemm/block", NULL);
     char key[65], name[80];
-    device_key(d, source, "probe", key);
+    const bool ok = source && product && d->cache_folder;
+    if (ok) device_key(d, source, product, key);
     free(source);
+    free(product);
+    if (!ok) return NULL;
     snprintf(name, sizeof name, "device-%.32s.json", key);
     return file_join(d->cache_folder, name);
 }
@@ -52,14 +52,16 @@ bool probe_memory_recall(const char *path, device_info *info)
 {
     if (!path || !file_exists(path)) return false;
     json_t *root = json_tree_open(path, NULL);
-    int usable, storage, arithmetic, subgroups, multiple, joins;
+    int usable, storage, arithmetic, subgroups, multiple, joins, matrix;
     double gflops;
     const char *reason;
-    bool ok = root && json_unpack(root, "{s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:F}", "usable", &usable,
+    bool ok = root && json_unpack(root, "{s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:i, s:F}", "usable", &usable,
                                   "reason", &reason, "half_storage", &storage, "half_arithmetic", &arithmetic,
-                                  "subgroup_size", &subgroups, "joins", &joins, "preferred_multiple",
-                                  &multiple, "gflops", &gflops) == 0;
+                                  "subgroup_size", &subgroups, "joins", &joins, "matrix_units", &matrix,
+                                  "preferred_multiple", &multiple, "gflops", &gflops) == 0;
+    ok = ok && matrix >= 0 && matrix < DEVICE_MATRIX_COUNT;
     if (ok) {
+        info->matrix_units = (device_matrix)matrix;
         info->usable = usable;
         snprintf(info->reason, sizeof info->reason, "%s", reason);
         info->half_storage = storage;
@@ -88,11 +90,12 @@ static json_t *measured_json(const device_info *info)
 void probe_memory_keep(const char *path, const device_info *info)
 {
     if (!path) return;
-    json_t *root = json_pack("{s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:f}", "device", info->name,
-                             "driver", info->driver, "usable", info->usable, "reason", info->reason,
-                             "half_storage", info->half_storage, "half_arithmetic", info->half_arithmetic,
-                             "subgroup_size", info->subgroup_size, "joins", info->joins, "preferred_multiple",
-                             info->preferred_multiple, "gflops", info->probe_gflops);
+    json_t *root =
+        json_pack("{s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:i, s:f}", "device", info->name, "driver",
+                  info->driver, "usable", info->usable, "reason", info->reason, "half_storage",
+                  info->half_storage, "half_arithmetic", info->half_arithmetic, "subgroup_size",
+                  info->subgroup_size, "joins", info->joins, "matrix_units", (int)info->matrix_units,
+                  "preferred_multiple", info->preferred_multiple, "gflops", info->probe_gflops);
     if (info->measured) json_tree_put(&root, "measured", measured_json(info));
     char *text = json_tree_text(root, JSON_INDENT(2), path, NULL);
     if (text && !file_write(path, text, strlen(text), NULL)) log_verbose("could not write %s", path);

@@ -65,6 +65,7 @@ static void probes_are_remembered(void **state)
         assert_true(again[i].copy_gbs == infos[i].copy_gbs && again[i].launch_us == infos[i].launch_us);
         assert_int_equal(again[i].probed_buffer_bytes, infos[i].probed_buffer_bytes);
         assert_int_equal(again[i].subgroup_sizes, infos[i].subgroup_sizes);
+        assert_int_equal(again[i].matrix_units, infos[i].matrix_units);
         assert_memory_equal(again[i].units, infos[i].units, sizeof infos[i].units);
     }
     free(again);
@@ -85,6 +86,7 @@ static void limits_and_costs_are_tried_not_believed(void **state)
         for (int u = 0; u < DEVICE_UNIT_COUNT; ++u) {
             assert_true(device_unit_name((device_unit)u)[0] != 0);
             if (info->kind == DEVICE_CPU) assert_int_equal(info->units[u], DEVICE_NOT_TRIED);
+            if (info->kind == DEVICE_CPU) assert_int_equal(info->matrix_units, DEVICE_MATRIX_NONE);
         }
     }
 }

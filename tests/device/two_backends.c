@@ -171,7 +171,7 @@ static void providers_are_the_devices(void **state)
     assert_int_equal(err.code, ERROR_USAGE);
     assert_non_null(strstr(err.message, "no gemm provider 'tile'; there are plain"));
     assert_null(gemm_plan_create_with(opencl_device, "magic", &s, &err));
-    assert_non_null(strstr(err.message, "there are winograd, tile, clblast, thin, plain"));
+    assert_non_null(strstr(err.message, "there are winograd, tile, clblast, block, thin, plain"));
 
     assert_true(gemm_choose(opencl_device, &s, "thin", &err));
     gemm_plan *chosen = gemm_plan_create(opencl_device, &s, &err),

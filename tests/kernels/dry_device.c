@@ -24,6 +24,11 @@ void dry_device_record(FILE *to)
     record = to;
 }
 
+void dry_device_units(device *d, device_matrix matrix)
+{
+    d->info.matrix_units = matrix;
+}
+
 static const device_backend dry_backend;
 const device_backend *const device_backends[] = { &dry_backend, NULL };
 
@@ -246,12 +251,13 @@ static bool dry_product(device *d, const gemm_sgemm *s, error *err)
 static const gemm_library blas = { "library", dry_product, dry_product };
 static const gemm_provider by_library = { "library", gemm_library_supports, gemm_library_plan,
                                           gemm_library_record, gemm_library_variant };
-static const gemm_provider *const products[] = { &gemm_winograd, &gemm_tile,  &by_library,
+static const gemm_provider *const products[] = { &gemm_winograd, &gemm_tile,  &by_library, &gemm_block,
                                                  &gemm_thin,     &gemm_plain, NULL };
 
 static const gemm_provider *product(device *d, const gemm_desc *desc)
 {
-    return gemm_usual(d, desc, d->info.kind == DEVICE_CPU ? &gemm_tile : &by_library);
+    if (d->info.kind == DEVICE_CPU) return gemm_usual(d, desc, &gemm_tile);
+    return gemm_usual(d, desc, gemm_block_suits(d, desc) ? &gemm_block : &by_library);
 }
 
 static const device_backend dry_backend = {

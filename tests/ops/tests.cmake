@@ -1,7 +1,7 @@
 # Every operator's tests once more under Oclgrind, and those of the device and graph rooms that launch kernels;
 # agree/ has training there, and the test that no kernel is left out.
 # SPDX-License-Identifier: MIT
-set(OCLGRIND_TESTS device_common device_gemm device_launch device_sixteen graph_graph)
+set(OCLGRIND_TESTS device_common device_gemm device_gemm_block device_launch device_matrix device_sixteen graph_graph)
 foreach(file IN LISTS OPERATOR_TESTS)
     get_filename_component(stem ${file} NAME_WE)
     string(REPLACE "test_" "ops_" stem ${stem})

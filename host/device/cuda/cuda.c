@@ -4,8 +4,8 @@
 #include "host/device/cuda/cuda.h"
 #include "host/device/probe.h"
 
-static const gemm_provider *const products[] = { &gemm_winograd, &cuda_products_gemm, &gemm_thin, &gemm_plain,
-                                                 NULL };
+static const gemm_provider *const products[] = { &gemm_winograd, &cuda_products_gemm, &gemm_block,
+                                                 &gemm_thin,     &gemm_plain,         NULL };
 
 static const gemm_provider *product(device *d, const gemm_desc *desc)
 {

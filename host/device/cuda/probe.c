@@ -12,7 +12,8 @@ static void choose(device *d, device_buffer *out, device_buffer *in, bool *passi
     d->info.half_arithmetic = probe_half_arithmetic(d, out, in, &half);
     d->info.probe_gflops = probe_rate(d, out, in, err);
     d->info.usable = d->info.probe_gflops > 0;
-    *passing = half.code == ERROR_MEMORY;
+    const bool tried = gemm_block_units(d, NULL);
+    *passing = error_of_memory(&half) || !tried;
 }
 
 void cuda_probe_device(device_entry *at, bool all)

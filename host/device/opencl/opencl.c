@@ -3,12 +3,13 @@
 #include "host/device/opencl/opencl.h"
 #include "host/device/probe.h"
 
-static const gemm_provider *const products[] = { &gemm_winograd, &gemm_tile,  &gemm_clblast,
+static const gemm_provider *const products[] = { &gemm_winograd, &gemm_tile,  &gemm_clblast, &gemm_block,
                                                  &gemm_thin,     &gemm_plain, NULL };
 
 static const gemm_provider *product(device *d, const gemm_desc *desc)
 {
-    return gemm_usual(d, desc, d->info.kind == DEVICE_CPU ? &gemm_tile : &gemm_clblast);
+    if (d->info.kind == DEVICE_CPU) return gemm_usual(d, desc, &gemm_tile);
+    return gemm_usual(d, desc, gemm_block_suits(d, desc) ? &gemm_block : &gemm_clblast);
 }
 
 const device_backend opencl_backend = {

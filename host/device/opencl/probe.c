@@ -35,7 +35,8 @@ static void run_all(device *d, device_buffer *out, device_buffer *in, bool *pass
     d->info.joins = probe_joins(d, out, in);
     d->info.probe_gflops = probe_rate(d, out, in, err);
     d->info.usable = d->info.probe_gflops > 0;
-    *passing = error_of_memory(&half);
+    const bool tried = gemm_block_units(d, NULL);
+    *passing = error_of_memory(&half) || !tried;
 }
 
 void probe_device(device_entry *at, bool all)
