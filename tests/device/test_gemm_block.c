@@ -1,6 +1,7 @@
 /* test_gemm_block.c -- the provider "block" against the double-precision reference: every tile, every way of
  * reading an operand (along k and across, vectors and single elements, images), of cutting k and of ending an
- * element, at sizes that are no multiple of anything.  DALLE_CL_TINY=1: fewer, for slow checkers of memory.
+ * element, at sizes that are no multiple of anything.  On CPUs fewer, and with DALLE_CL_TINY=1, for slow checkers of
+ * memory, fewer still.
  * SPDX-License-Identifier: MIT */
 #include "host/device/backend.h"
 #include "host/device/gemm_block.h"
@@ -22,6 +23,12 @@ static void by(const char *way, int64_t first, const char *name, const gemm_desc
     assert_int_equal(check_ways(&way, 1, name, s), 1);
 }
 
+/* Building its kernels takes a CPU's driver some seconds each. */
+static bool few(void)
+{
+    return tiny() || device_get_info(open_device)->kind == DEVICE_CPU;
+}
+
 /* llvmpipe runs groups of no more than 32, and says so when a kernel is built. */
 static bool groups_are_small(void)
 {
@@ -35,7 +42,7 @@ static void test_tiles_and_tails(void **state)
                                          "block 64x64x8", "block 128x128x8" };
     static const int sizes[][3] = { { 1, 1, 1 },  { 16, 16, 16 }, { 17, 33, 15 },
                                     { 5, 70, 9 }, { 70, 5, 40 },  { 130, 150, 25 } };
-    for (int i = 0; i < (groups_are_small() ? 1 : tiny() ? 2 : 6); ++i)
+    for (int i = 0; i < (groups_are_small() ? 1 : tiny() ? 2 : few() ? 4 : 6); ++i)
         for (int j = 0; j < (tiny() ? 4 : 6); ++j) {
             const gemm_desc s = plain_desc(sizes[j][0], sizes[j][1], sizes[j][2], DTYPE_F32);
             by(tiles[i], UNALIGNED, tiles[i], &s);
@@ -47,7 +54,7 @@ static void test_vectors(void **state)
 {
     (void)state;
     static const char *const tiles[] = { SMALL, "block 32x32x16", "block 64x64x8", "block 128x128x8" };
-    for (int i = 0; i < (tiny() ? 1 : 4); ++i)
+    for (int i = 0; i < (tiny() ? 1 : few() ? 2 : 4); ++i)
         for (int j = 0; j < (i == 3 ? 2 : 4); ++j) {
             const dtype type = types[(i + j) % 3];
             gemm_desc s = plain_desc(72, 136, 40, type);
@@ -77,7 +84,7 @@ static void test_types(void **state)
 {
     (void)state;
     static const dtype all[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F169, DTYPE_UF610 };
-    for (int i = 0; i < 25; i += tiny() ? 8 : 2) { /* each pair, one way or the other */
+    for (int i = 0; i < 25; i += tiny() ? 8 : few() ? 4 : 2) { /* each pair, one way or the other */
         gemm_desc s = plain_desc(21, 24, 40, DTYPE_F32);
         s.a = matrix(all[i % 5], ROWS, s.m, s.k);
         s.b = matrix(all[i / 5], i % 4 ? COLUMNS : ROWS, s.k, s.n);
@@ -172,7 +179,7 @@ static const window_case windows[] = {
 static void test_images(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof windows / sizeof *windows; i += tiny() ? 2 : 1)
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i += few() ? 2 : 1)
         for (int turned = 0; turned < 2; ++turned) {
             const window_case *t = &windows[i];
             const int64_t places = t->pictures * window_places(&t->window, 0, t->height) *
@@ -214,7 +221,7 @@ static void test_units(void **state)
     (void)state;
     if (groups_are_small()) return;
     for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit)
-        for (int i = 0; i < (tiny() ? 2 : 4); ++i) {
+        for (int i = 0; i < (few() ? 2 : 4); ++i) {
             char way[64];
             snprintf(way, sizeof way, "block %s emulated %d%s", i == 3 ? "64x64x16" : "32x32x16", unit,
                      i == 2 ? " in 2" : "");
@@ -242,7 +249,7 @@ static void test_trial_of_units(void **state)
     assert_false(gemm_block_right(open_device, "block 32x32x16 units", &err));
     assert_int_equal(err.code, ERROR_USAGE);
     if (groups_are_small()) return;
-    for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit) {
+    for (int unit = 1; unit < DEVICE_MATRIX_COUNT; unit += few() ? 3 : 1) {
         char way[64];
         snprintf(way, sizeof way, "block 32x32x16 emulated %d", unit);
         if (!gemm_block_right(open_device, way, &err)) fail_msg("%s: %s", way, err.message);
