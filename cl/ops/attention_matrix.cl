@@ -1,6 +1,6 @@
 /* attention_matrix.cl -- attention.cl's forward pass by matrix units, from operands of 16 bits as they stand.
- * A group owns UNITS * MATRIX_ROWS neighbours of one pair's queries, and walks blocks of KEYS keys that some of
- * them see, which lie in local memory as rows of k and columns of v.  A unit, for its MATRIX_ROWS queries:
+ * A group owns UNITS * MATRIX_ROWS neighbours of one pair's queries, and walks blocks of KEYS keys that some
+ * of them see, which lie in local memory as rows of k and columns of v.  A unit, for its MATRIX_ROWS queries:
  *   scores = q k^T, left in local memory
  *   weights = exp(scale scores - greatest so far), in 16 bits for the next product; their sum is of floats
  *   total = (what the greatest has grown by) total + weights v
@@ -25,8 +25,8 @@
 #define KEY_STRIDE MATRIX_STRIDE(KEYS)
 #define SCORE_STRIDE (KEYS + 1)
 
-/* Queries are in their fragments before the first values come, and leave them their room; but Intel's registers
- * don't hold them beside the totals. */
+/* Queries are in their fragments before the first values come, and leave them their room; but Intel's
+ * registers don't hold them beside the totals. */
 #define QUERIES_STAY (MATRIX >= 4)
 #if QUERIES_STAY
 #define ROOM (HEAD * KEY_STRIDE + QUERIES * HEAD_STRIDE)
@@ -126,7 +126,8 @@ attention_matrix_forward(TENSOR_OUT(X_STORE, y), TENSOR_OUT(STORE_F32, lse), TEN
     __local float scores[QUERIES * SCORE_STRIDE], shared[ITEMS], factors[QUERIES];
     MATRIX_SCRATCH_DECLARE(UNITS);
     const int tiles = (queries + QUERIES - 1) / QUERIES, group = (int)get_group_id(0);
-    const int pair = group / tiles, first = (tiles - 1 - group % tiles) * QUERIES; /* those that see most come first */
+    /* Those that see most come first. */
+    const int pair = group / tiles, first = (tiles - 1 - group % tiles) * QUERIES;
     const mask_bands m = { length, text, MASK_VALID_KEYS(valid, pair / heads, text), causal, step, bands, reach, block };
     const int last = min(first + QUERIES, queries) - 1, shift = query_begin(m, queries);
     const int2 common = mask_common_keys(m, first + shift, last + shift);

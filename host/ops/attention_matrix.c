@@ -17,8 +17,8 @@ static device_matrix unit_of(const node *n, const device *d)
     return a->played != DEVICE_MATRIX_NONE ? a->played : device_get_info(d)->matrix_units;
 }
 
-/* A group has 64 queries, or 32 where they stay in local memory, of which 32 KiB are enough then.  Played, it is
- * small enough for any device. */
+/* A group has 64 queries, or 32 where they stay in local memory, of which 32 KiB are enough then.  Played, it
+ * is small enough for any device. */
 static int units_of(const node *n, device_matrix unit)
 {
     const attention_attributes *a = n->attributes;

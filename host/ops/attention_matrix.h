@@ -5,8 +5,8 @@
 
 #include "host/ops/attention_short.h"
 
-/* Whether a node's forward pass is done so: where the device has such a unit, and operands are of one 16-bit type
- * with heads that fragments fit. */
+/* Whether a node's forward pass is done so: where the device has such a unit, and operands are of one 16-bit
+ * type with heads that fragments fit. */
 bool attention_matrix_takes(const node *n, const device *d);
 bool attention_matrix_forward(const node *n, binder *b, const struct mask_bands *bands);
 

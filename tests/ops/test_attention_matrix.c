@@ -1,7 +1,7 @@
 /* Attention's forward pass by every GPU's matrix unit, played by the device at hand (cl/matrix.clh), against
- * the kernel without one: the result, and gradients, which need each query's sum.  At every kind of mask, with
- * queries of their own number and counts of valid keys; operands are the same 16-bit numbers.  Tiny: every
- * example once, and every unit.
+ * the kernel without one: the result, and gradients, which need each query's sum.  At every kind of mask,
+ * with queries of their own number and counts of valid keys; operands are the same 16-bit numbers.  Tiny:
+ * every example once, and every unit.
  * SPDX-License-Identifier: MIT */
 #include "host/ops/attention_matrix.h"
 #include "tests/ops/rig.h"
