@@ -209,7 +209,7 @@ static const cli_option options[] = {
     { "storage", 0, CLI_TEXT, "f32|f16|both", "f32", 0, 0,
       "storage type of products, and of the weights of rows:" },
     { "provider", 0, CLI_TEXT, "NAME", NULL, 0, 0,
-      "winograd, tile, clblast, thin or plain; otherwise the one that would be used" },
+      "winograd, tile, block, clblast, thin or plain; otherwise the one that would be used" },
     { "model", 'm', CLI_TEXT, "FOLDER", "models/demo", 0, 0, "the model of the case `start`" },
     { "seconds", 0, CLI_REAL, "S", "0.5", 0.001, 600, "how long to measure each, five runs at least" },
     { "profile", 0, CLI_FLAG, NULL, NULL, 0, 0,

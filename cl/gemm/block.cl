@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: MIT */
 #include "gemm_block.clh"
 
-#define BAND 8 /* tiles down that neighbours in time share columns of B with, in the cache of the device */
+#define BAND 8 /* tiles down that share columns of B in the device's cache */
 
-/* The tile of a group: down bands of tiles, so that groups that run together read few rows and few columns. */
+/* The tile of a group: down bands of tiles, so that groups that run together read few rows and columns. */
 static inline int2 tile_of(const int group, const int down, const int across)
 {
     const int band = group / (BAND * across), inside = group - band * BAND * across;
@@ -60,8 +60,11 @@ gemm_block(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), END_ARGUMENTS, TENSOR_O
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 
-    const long c_first = outer * c_batch0 + inner * c_batch1;
+#if SPLIT
     partial += partial_offset + ((long)batch * get_num_groups(1) + part) * m * n;
+#else
+    const long c_first = outer * c_batch0 + inner * c_batch1;
+#endif
     for (int stage = 0; stage < STAGES; ++stage) {
         block_stage(local_tiles, &sums, lane);
         barrier(CLK_LOCAL_MEM_FENCE);

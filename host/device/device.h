@@ -19,7 +19,7 @@
 typedef enum device_kind { DEVICE_CPU, DEVICE_GPU, DEVICE_OTHER } device_kind;
 
 /* Matrix units that a kernel can reach.  Each has a probe (cl/device/matrix.cl) that multiplies two matrices
- * and compares every element; no provider uses them yet. */
+ * and compares every element.  What products use is device_matrix. */
 #define DEVICE_UNITS(X) \
     X(NVIDIA_MMA, "NVIDIA mma.sync (PTX)") \
     X(INTEL_DPAS, "Intel DPAS") \

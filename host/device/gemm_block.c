@@ -1,5 +1,5 @@
-/* gemm_block.c -- products on GPUs of any vendor (cl/gemm_block.clh): chooses the tile, the parts of k and what
- * multiplies.  Everything depends on shape and device alone, so results do too.
+/* gemm_block.c -- products on GPUs of any vendor (cl/gemm_block.clh): chooses the tile, the parts of k and
+ * what multiplies.  Everything depends on shape and device alone, so results do too.
  *
  * 16-bit operands are read as they lie, images are gathered while they are read, every way of ending an
  * element is in the kernel: nothing is copied but the sums of a k that is cut into parts.

@@ -1,5 +1,5 @@
-/* gemm_block_units.c -- which matrix unit multiplies for block: each that the device may have does two products,
- * in half and in bfloat16, and the one whose every element is right is taken.
+/* gemm_block_units.c -- which matrix unit multiplies for block: each that the device may have does two
+ * products, in half and in bfloat16, and the one whose every element is right is taken.
  * SPDX-License-Identifier: MIT */
 #include "host/device/backend.h"
 #include <stdlib.h>

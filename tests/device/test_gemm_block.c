@@ -3,6 +3,7 @@
  * element, at sizes that are no multiple of anything.  DALLE_CL_TINY=1: fewer, for slow checkers of memory.
  * SPDX-License-Identifier: MIT */
 #include "host/device/backend.h"
+#include "host/device/gemm_block.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -25,12 +26,6 @@ static void by(const char *way, int64_t first, const char *name, const gemm_desc
 static bool groups_are_small(void)
 {
     return strstr(device_get_info(open_device)->name, "llvmpipe") != NULL;
-}
-
-/* Debian 12's Oclgrind lacks an instruction that clang makes of it; test_matrix.c has units there. */
-static bool units_are_imitated(void)
-{
-    return !groups_are_small() && strcmp(device_get_info(open_device)->vendor_word, "oclgrind") != 0;
 }
 
 static void test_tiles_and_tails(void **state)
@@ -173,7 +168,7 @@ static const window_case windows[] = {
     { 1, 1, 1, 1, 1, { { 2, 2 }, { 5, 5 }, { 1, 0 }, { 0, 1 } } },
 };
 
-/* A convolution, its weights' gradient, and both with C by columns, so that the image is the other operand. */
+/* A convolution, its weights' gradient, and both with C by columns: then the image is the other operand. */
 static void test_images(void **state)
 {
     (void)state;
@@ -201,7 +196,7 @@ static void test_images(void **state)
         }
 }
 
-/* Pictures of one as rows and of another as columns: 20 places see 2 x 2 x 3 taps, which are the other's places. */
+/* Pictures of one as rows and of another as columns: 20 places see 2 x 2 x 3 taps, the other's places. */
 static void test_two_images(void **state)
 {
     (void)state;
@@ -212,12 +207,12 @@ static void test_two_images(void **state)
     by(SMALL, UNALIGNED, "two images", &s);
 }
 
-/* Every vendor's matrix unit, imitated: what is loaded and where sums stand is as on the unit.  Both ways that
- * tiles are put, single elements and vectors, a k that is no multiple of the unit's, an image, parts. */
+/* Every vendor's matrix unit, imitated: what is loaded and where sums stand is as on the unit.  Both ways
+ * that tiles are put, single elements and vectors, a k that is no multiple of the unit's, an image, parts. */
 static void test_units(void **state)
 {
     (void)state;
-    if (!units_are_imitated()) return;
+    if (groups_are_small()) return;
     for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit)
         for (int i = 0; i < (tiny() ? 2 : 4); ++i) {
             char way[64];
@@ -238,7 +233,7 @@ static void test_units(void **state)
         }
 }
 
-/* The trial that a device's unit must pass, passed by each that is imitated, and not by one that is not there. */
+/* The trial that a device's unit must pass: each that is imitated does, one that is not there does not. */
 static void test_trial_of_units(void **state)
 {
     (void)state;
@@ -246,7 +241,7 @@ static void test_trial_of_units(void **state)
     assert_true(gemm_block_right(open_device, SMALL, &err));
     assert_false(gemm_block_right(open_device, "block 32x32x16 units", &err));
     assert_int_equal(err.code, ERROR_USAGE);
-    if (!units_are_imitated()) return;
+    if (groups_are_small()) return;
     for (int unit = 1; unit < DEVICE_MATRIX_COUNT; ++unit) {
         char way[64];
         snprintf(way, sizeof way, "block 32x32x16 emulated %d", unit);
@@ -270,6 +265,87 @@ static void test_own_choice(void **state)
     assert_non_null(p);
     assert_int_equal(gemm_plan_workspace_bytes(p), 3 * 33 * 40 * 4);
     gemm_plan_destroy(p);
+}
+
+/* ---- What would be chosen on devices that are not here ---- */
+
+static device gpu_like(const char *vendor_word, device_matrix matrix, int64_t max_group)
+{
+    device d = { .info = { .kind = DEVICE_GPU,
+                           .compute_units = 132,
+                           .max_group = max_group,
+                           .local_bytes = 48 << 10,
+                           .matrix_units = matrix } };
+    snprintf(d.info.vendor_word, sizeof d.info.vendor_word, "%s", vendor_word);
+    return d;
+}
+
+static block_plan planned(device *d, const gemm_desc *s, const char *variant)
+{
+    error err = { 0 };
+    void *state = NULL;
+    int64_t bytes = -1;
+    if (!gemm_block.plan(d, s, variant, &bytes, &state, &err)) fail_msg("%s: %s", variant, err.message);
+    const block_plan p = *(block_plan *)state;
+    free(state);
+    assert_int_equal(bytes, p.parts > 1 ? 4 * p.parts * s->m * s->n : 0);
+    assert_true((p.parts - 1) * p.part_k < s->k && p.parts * p.part_k >= s->k);
+    assert_true(p.part_k / p.shape.k <= DEVICE_LONGEST_WALK);
+    return p;
+}
+
+static void test_choice_on_gpus(void **state)
+{
+    (void)state;
+    const gemm_desc half = plain_desc(4096, 4096, 4096, DTYPE_F16),
+                    single = plain_desc(4096, 4096, 4096, DTYPE_F32);
+    device nvidia = gpu_like("nvidia", DEVICE_MATRIX_NVIDIA, 1024),
+           small = gpu_like("other", DEVICE_MATRIX_NONE, 64);
+    device intel = gpu_like("intel", DEVICE_MATRIX_DPAS_8, 1024), cpu = nvidia;
+    cpu.info.kind = DEVICE_CPU;
+    assert_true(gemm_block_suits(&nvidia, &half) && !gemm_block_suits(&nvidia, &single));
+    assert_false(gemm_block_suits(&cpu, &half));
+
+    block_plan p = planned(&nvidia, &half, NULL);
+    assert_true(p.matrix == DEVICE_MATRIX_NVIDIA && p.shape.m == 128 && p.shape.n == 128 && p.shape.k == 16);
+    assert_int_equal(p.parts, 1);
+    p = planned(&nvidia, &single, NULL);
+    assert_true(p.matrix == DEVICE_MATRIX_NONE && p.shape.m == 128 && p.shape.k == 8);
+    /* A gradient of weights: few tiles are cut along k, until there is work for all. */
+    const gemm_desc weights = plain_desc(64, 576, 65536, DTYPE_F32);
+    p = planned(&nvidia, &weights, NULL);
+    assert_true(p.parts > 1 && p.parts * 64 * 576 >= 132 * p.shape.m * p.shape.n);
+    const gemm_desc longest = plain_desc(4096, 4096, INT64_C(1) << 20, DTYPE_F32);
+    assert_true(planned(&nvidia, &longest, NULL).parts >= 4);
+    const gemm_desc tiny_one = plain_desc(9, 12, 40, DTYPE_F16);
+    assert_int_equal(planned(&nvidia, &tiny_one, "16x16x16").parts, 1);
+
+    p = planned(&small, &single, NULL);
+    assert_true(p.shape.down * p.shape.across <= 64);
+    const gemm_desc *both[] = { &half, &single };
+    for (int i = 0; i < 2; ++i) {
+        p = planned(&intel, both[i], NULL);
+        assert_true(p.shape.m * p.shape.n <= 32 * p.shape.down * p.shape.across);
+    }
+}
+
+/* Every way that is offered is one that can be asked for, and there is room for all of them in gemm_ways. */
+static void test_variants_on_gpus(void **state)
+{
+    (void)state;
+    const gemm_desc s = plain_desc(512, 512, 8192, DTYPE_BF16);
+    for (int unit = 0; unit < DEVICE_MATRIX_COUNT; ++unit) {
+        device d = gpu_like(unit >= DEVICE_MATRIX_DPAS_8 ? "intel" : "other", (device_matrix)unit, 1024);
+        char name[GEMM_WAY_SIZE];
+        int count = 0, by_units = 0;
+        for (; gemm_block.variant(&d, &s, count, name); ++count) {
+            const block_plan p = planned(&d, &s, name);
+            by_units += p.matrix != DEVICE_MATRIX_NONE;
+            assert_true(strstr(name, " in 16") ? p.parts == 16 : true);
+        }
+        assert_in_range(count, 5, 10);
+        assert_true(unit ? by_units >= 3 : by_units == 0);
+    }
 }
 
 static void test_unknown_variants_are_refused(void **state)
@@ -323,6 +399,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_trial_of_units),
         cmocka_unit_test(test_own_choice),
+        cmocka_unit_test(test_choice_on_gpus),
+        cmocka_unit_test(test_variants_on_gpus),
         cmocka_unit_test(test_unknown_variants_are_refused),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);

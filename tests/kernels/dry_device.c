@@ -24,6 +24,11 @@ void dry_device_record(FILE *to)
     record = to;
 }
 
+void dry_device_units(device *d, device_matrix matrix)
+{
+    d->info.matrix_units = matrix;
+}
+
 static const device_backend dry_backend;
 const device_backend *const device_backends[] = { &dry_backend, NULL };
 

@@ -17,4 +17,7 @@
 /* Where lines go from now on; NULL: nowhere.  The file stays the caller's. */
 void dry_device_record(FILE *to);
 
+/* From now on the device has this matrix unit; it is opened without one. */
+void dry_device_units(device *d, device_matrix matrix);
+
 #endif

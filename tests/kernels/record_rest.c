@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "host/graph/internal.h"
 #include "host/ops/ops.h"
+#include "tests/kernels/dry_device.h"
 #include "tests/kernels/record.h"
 
 /* m x 24 x 40 of one storage type: B's columns contiguous (a linear layer's weight), else its rows. */
@@ -63,6 +64,49 @@ static bool record_products(device *d, dtype type, error *err)
     return record_product(d, "plain", &s, err);
 }
 
+/* Neighbours along k, in whole vectors, or across it; or A is a picture of whole vectors of channels. */
+static gemm_desc large_product(dtype type, bool columns, bool picture)
+{
+    gemm_desc s = { .m = 4096, .n = 512, .k = 9 * 64, .batch = { 1, 1 }, .alpha = 1, .bias = true };
+    s.a = (gemm_operand){ .type = type, .row = columns ? 1 : s.k, .column = columns ? s.m : 1 };
+    if (picture) s.a = (gemm_operand){ .type = type, .image = gemm_image_same(3, 64, 64, 64) };
+    s.b = (gemm_operand){ .type = type, .row = columns ? s.n : 1, .column = columns ? 1 : s.k };
+    s.c = (gemm_operand){ .type = type, .row = s.n, .column = 1 };
+    s.bias_type = type;
+    return s;
+}
+
+static bool record_large(device *d, const char *way, dtype type, error *err)
+{
+    const gemm_desc along = large_product(type, false, false), across = large_product(type, true, false),
+                    picture = large_product(type, false, true);
+    return record_product(d, way, &along, err) && record_product(d, way, &across, err) &&
+           record_product(d, way, &picture, err);
+}
+
+/* What `tune` may choose of block, and the matrix units that devices with groups of this width may have. */
+static bool record_blocks(device *d, error *err)
+{
+    static const char *const ways[] = { "block 128x128x8", "block 128x64x8", "block 64x64x8", "block 64x32x8",
+                                        "block 32x32x16" };
+    static const char *const unit_ways[] = { "block 128x64x16 units", "block 32x32x16 units",
+                                             "block 64x64x16 units", "block 128x128x16 units" };
+    static const device_matrix units[] = { DEVICE_MATRIX_NVIDIA, DEVICE_MATRIX_WMMA, DEVICE_MATRIX_MFMA,
+                                           DEVICE_MATRIX_DPAS_8, DEVICE_MATRIX_DPAS_16 };
+    if (device_get_info(d)->kind != DEVICE_GPU) return true;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i)
+        if (!record_large(d, ways[i], DTYPE_F32, err)) return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; ++i) {
+        const int ways_count = units[i] == DEVICE_MATRIX_DPAS_8 ? 2 : 4; /* it has no tiles of 64 sums */
+        if ((device_get_info(d)->lanes == 64) != (units[i] == DEVICE_MATRIX_MFMA)) continue;
+        dry_device_units(d, units[i]);
+        for (int j = 0; j < ways_count; ++j)
+            if (!record_large(d, unit_ways[j], j % 2 ? DTYPE_BF16 : DTYPE_F16, err)) return false;
+        dry_device_units(d, DEVICE_MATRIX_NONE);
+    }
+    return true;
+}
+
 static bool record_views(device *d, dtype type, error *err)
 {
     store *s = store_create(d, err);
@@ -87,6 +131,7 @@ bool record_rest(const char *on, error *err)
     bool ok = d != NULL;
     for (int i = 0; ok && i < 3; ++i)
         ok = record_products(d, types[i], err) && record_views(d, types[i], err);
+    ok = ok && record_blocks(d, err);
     device_close(d);
     return ok;
 }

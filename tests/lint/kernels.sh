@@ -26,10 +26,10 @@ if grep -nE '^[a-z].*\(.*__local ' cl/*.clh cl/*/*.cl | grep -v 'always_inline';
     status=1
 fi
 
-# Probes of one vendor's units speak that vendor's dialect: ci/kernels.sh gives them to its compiler.
+# Kernels for one vendor's units speak that vendor's dialect: ci/kernels.sh gives them to its compiler.
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
-{ grep -v '^#' $launched; grep -E '^(\.\*|cpu) ' $probes; } | cut -d' ' -f2,5- | LC_ALL=C sort -u |
+{ grep -v -e "^#" -e "-DMATRIX=[1-9]" $launched; grep -E '^(\.\*|cpu) ' $probes; } | cut -d' ' -f2,5- | LC_ALL=C sort -u |
     sed 's|^\([^ ]*\)\(.*\)|\2 cl/\1.cl|' >"$list"
 echo "$(wc -l <"$list") compilations"
 # Helpers of a shared header that one kernel does not call are no mistake.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # PyTorch's golden values with every GEMM provider in turn, for all that it can do; the rules' own choice is tested above.
 foreach(golden dvae prior)
-    foreach(provider tile clblast thin plain)
+    foreach(provider tile block clblast thin plain)
         set(name models_golden_${golden}_${provider})
         add_test(NAME ${name} COMMAND test_models_golden_${golden})
         set_tests_properties(${name} PROPERTIES LABELS "models;golden;slow"
