@@ -86,7 +86,8 @@ shape() { case $1 in gfx90a) echo gpu64 ;; *) echo gpu32 ;; esac; }
 nvidia=$(for t in $chosen; do case $t in sm_*) printf '%s ' "$t" ;; esac; done)
 fronts="${nvidia:+nvidia }$(for t in $chosen; do case $t in sm_*) ;; *) printf '%s ' "$t" ;; esac; done)"
 
-# launches TARGET: its lines of launched.txt and probes.txt, without those of matrix units that are others'.
+# launches TARGET: its lines of launched.txt and probes.txt, without those of matrix units that are others', or only
+# played, which tests do.
 launches() {
     vendor=$1
     unit=none
@@ -102,7 +103,7 @@ launches() {
         grep "^$(shape "$1") " tests/kernels/launched.txt
         awk -v target="$vendor" '!/^#/ && target ~ "^(" $1 ")$"' tests/kernels/probes.txt
     } | awk -v unit=$unit -v only="$only" "$(cat ci/kernels_unit.awk)"'
-        only != "" && $2 != only { next }
+        only != "" && $2 != only || /-DMATRIX_EMULATED/ { next }
         matrix_unit($0) == 0 || matrix_unit($0) == unit'
 }
 

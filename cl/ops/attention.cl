@@ -16,14 +16,6 @@
 
 /* ---- Where things are ---- */
 
-/* The place in the stream of packed place p, of an image packed by columns of `block`. */
-static inline int stream_place(const int p, const int text, const int block)
-{
-    if (!block || p < text) return p;
-    const int i = p - text;
-    return text + i % block * block + i / block;
-}
-
 /* Where a pair's packed operand starts; T is `length`. */
 static inline long packed_begin(const int pair, const int length) { return (long)pair * PADDED(length) * HEAD_ROW; }
 

@@ -4,10 +4,11 @@
  * weights again:
  *   P = exp(scale q k^T - lse), dv = P^T dy, dS = P (dy v^T - dy . y), dq = scale dS k, dk = scale dS^T q.
  * Work grows with the keys seen: tiles walk only ranges of keys that some query of theirs sees.  Short
- * streams go another way on CPUs (attention_short.h).
+ * streams go another way on CPUs (attention_short.h), and 16-bit operands where there are matrix units
+ * (attention_matrix.h).
  * SPDX-License-Identifier: MIT */
 #include "cl/mask.clh"
-#include "host/ops/attention_short.h"
+#include "host/ops/attention_matrix.h"
 #include "host/ops/expect.h"
 
 #define ATTENTION_HEAD_MAX 1024
@@ -171,6 +172,7 @@ static bool attention_infer(node *n)
 static int64_t forward_workspace(const node *n, device *d, error *err)
 {
     (void)err;
+    if (attention_matrix_takes(n, d)) return 0;
     if (attention_short_takes(n, d)) return attention_short_bytes(n, d);
     return (packed_floats(n->in[ATTENTION_QUERY], d) + 2 * packed_floats(n->in[ATTENTION_KEYS], d)) *
            (int64_t)sizeof(float);
@@ -178,6 +180,10 @@ static int64_t forward_workspace(const node *n, device *d, error *err)
 
 static bool forward_bind(const node *n, binder *b)
 {
+    if (attention_matrix_takes(n, binder_device(b))) {
+        const mask_bands bands = packed_bands(n);
+        return attention_matrix_forward(n, b, &bands);
+    }
     if (attention_short_takes(n, binder_device(b))) return attention_short_forward(n, b);
     const attention_attributes *a = n->attributes;
     const tensor *q = n->in[ATTENTION_QUERY], *k = n->in[ATTENTION_KEYS];
@@ -317,11 +323,17 @@ static const op_def attention = { .name = "attention",
                                   .workspace = forward_workspace,
                                   .flops = forward_flops };
 
-tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern, float scale)
+tensor *attention_matrix_played(tensor *q, tensor *k, tensor *v, const mask *pattern, float scale,
+                                device_matrix unit)
 {
-    attention_attributes a = { *pattern, scale };
+    attention_attributes a = { *pattern, scale, unit };
     a.pattern.valid = NULL;
     tensor *in[] = { op_contiguous(q), op_contiguous(k), op_contiguous(v),
                      pattern->valid ? op_contiguous(pattern->valid) : NULL };
     return graph_node1(q->graph, &attention, ATTENTION_FORWARD_INPUTS, in, &a, sizeof a);
+}
+
+tensor *op_attention(tensor *q, tensor *k, tensor *v, const struct mask *pattern, float scale)
+{
+    return attention_matrix_played(q, k, v, pattern, scale, DEVICE_MATRIX_NONE);
 }
