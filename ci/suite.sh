@@ -10,7 +10,7 @@ TRAINED_LONG='^(nn_attention|models_dvae|models_training|models_own|models_text|
 # A minute and more of two models' training that says nothing of a stack: their operators are tried on each.
 TRAINED_ONCE='^(models_precision|models_ar_prior|models_room)$'
 # What the program says and writes, and files that are damaged, whatever computes: on PoCL alone.
-SCRIPTS='^(cli_(data|readme|outputs|signals|captions|home|kinds|plain|sets|kills|report|data_commands|index|eval|rank|search|unclip|upsampler|demo2|ranks|ranks_net|shards|compress|plan|room)|train_(power|damage)|cuda_agree)$'
+SCRIPTS='^(cli_(data|readme|outputs|signals|captions|home|kinds|plain|sets|kills|report|data_commands|index|eval|rank|search|unclip|upsampler|demo2|ranks|ranks_net|shards|shards_kinds|compress|plan|room)|train_(power|damage)|cuda_agree)$'
 
 # suite_run COLUMN COMMAND...: ctest, with its results and how long it took in files.
 suite_run() {

@@ -1,7 +1,7 @@
 /* test_gemm_block.c -- the provider "block" against the double-precision reference: every tile, every way of
  * reading an operand (along k and across, vectors and single elements, images), of cutting k and of ending an
- * element, at sizes that are no multiple of anything.  On CPUs fewer, and with DALLE_CL_TINY=1, for slow checkers of
- * memory, fewer still.
+ * element, at sizes that are no multiple of anything.  On CPUs fewer, and with DALLE_CL_TINY=1, for slow
+ * checkers of memory, fewer still.
  * SPDX-License-Identifier: MIT */
 #include "host/device/backend.h"
 #include "host/device/gemm_block.h"
