@@ -1,9 +1,10 @@
 #!/bin/sh
-# kernels.sh [--write] [--out FOLDER] [--only FILE] [TARGET...] -- the GPU vendors' compilers, without their GPUs:
+# kernels.sh [--write] [--out FOLDER] [--only FILE] [--share] [TARGET...] -- the GPU vendors' compilers, without their GPUs:
 # compiles every kernel, or those of one file under cl/, with every set of options it is launched with
 # (tests/kernels/launched.txt, probes.txt).
 #   build/kernels.tsv    a line per target, kernel and set of options: registers, spills, local memory, occupancy
 #   build/kernels.md     the worst of each kernel; docs/kernels.md holds it as of the last --write
+# With --share each set is compiled for one of the targets, in turn, but for those of matrix units.
 # Fails where a compiler complains, where a kernel spills that ci/kernels_spills.txt does not explain, or where one
 # that is to use a matrix unit has no instruction of it.
 # A target whose compiler is not installed is skipped with the reason; status 77 if all are.
@@ -14,13 +15,15 @@ ALL="sm_70 sm_80 sm_90 gfx90a gfx1030 gfx1100 tgllp dg2 pvc"
 write=
 targets=
 only=
+share=0
 out=build
 while [ $# -gt 0 ]; do
     case $1 in
         --write) write=1 ;;
         --out) out=$2; shift ;;
         --only) only=$2; shift ;;
-        -*) echo "usage: ci/kernels.sh [--write] [--out FOLDER] [--only FILE] [TARGET...]    targets: $ALL" >&2; exit 2 ;;
+        --share) share=1 ;;
+        -*) echo "usage: ci/kernels.sh [--write] [--out FOLDER] [--only FILE] [--share] [TARGET...]    targets: $ALL" >&2; exit 2 ;;
         *) case " $ALL " in
             *" $1 "*) targets="$targets $1" ;;
             *) echo "unknown target '$1'; there are $ALL" >&2; exit 2 ;;
@@ -28,7 +31,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ -z "$only" ] || [ -z "$write" ] || { echo "--write is of all kernels, not of --only some" >&2; exit 2; }
+[ -z "$only" ] && [ $share -eq 0 ] || [ -z "$write" ] || { echo "--write is of all kernels, not of --only or --share" >&2; exit 2; }
 mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -127,7 +130,11 @@ for front in $fronts; do
     sets "$front" | sed 's/ /\t/' | awk -F'\t' -v OFS='\t' -v front="$front" '
         FNR == NR { first[$1, $2] = $3; next }
         !(($1, first[$1, $2]) in done) { done[$1, first[$1, $2]] = 1; print front, $1, first[$1, $2] }' "$work/same" -
-done | awk '{ print NR "\t" $0 }' >"$work/jobs"
+done >"$work/all"
+awk -F'\t' -v OFS='\t' -v share=$share '
+    { key = $2 FS $3 }
+    FNR == NR { if (!(key in turn)) turn[key] = turns++; fronts[key]++; next }
+    !share || /-DMATRIX=/ || seen[key]++ == turn[key] % fronts[key] { print ++number, $0 }' "$work/all" "$work/all" >"$work/jobs"
 
 echo "$(wc -l <"$work/jobs") compilations for$chosen"
 export nvidia bitcode libclc ocloc iga
@@ -142,7 +149,7 @@ fi
 
 printf 'target\tfile\tkernel\tgroup\tregisters\tspill_bytes\tprivate_bytes\tlocal_bytes\toccupancy\twidth\tmatrix\toptions\n' >"$out/kernels.tsv"
 for target in $chosen; do
-    launches "$target" | awk -v target="$target" -f ci/kernels_join.awk "$work/same" "$work/results" -
+    launches "$target" | awk -v target="$target" -v share=$share -f ci/kernels_join.awk "$work/same" "$work/results" -
 done >"$work/table"
 grep '^missing' "$work/table" && { echo "launched, but not among the kernels compiled" >&2; exit 1; }
 LC_ALL=C sort "$work/table" >>"$out/kernels.tsv"

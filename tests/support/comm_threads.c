@@ -80,6 +80,7 @@ static bool pass(void *self, int to, const void *out, int64_t out_bytes, int fro
             pthread_cond_wait(&w->changed, &w->lock);
         }
     }
+    if (!ok && mine) mine->bytes = NULL; /* the caller may free them */
     pthread_mutex_unlock(&w->lock);
     return ok;
 }
