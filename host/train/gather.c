@@ -204,13 +204,9 @@ static bool arrive(device *d, void *context, error *err)
 void gather_settle(gather_group *group)
 {
     device *d = group->first ? group->first->device : NULL;
-    /* Transfers are waited for one by one, because rusticl 22.3 finishes a queue before its work is done; a job
-     * that a broken comm never began has not done so. */
     for (gather_flight *f = group->first; f; f = f->next) {
         (void)comm_end(f->job, NULL);
         f->job = NULL;
-        if (f->read) (void)device_event_wait(f->read, NULL);
-        if (f->written) (void)device_event_wait(f->written, NULL);
     }
     if (d) (void)device_finish(d, NULL);
     for (gather_flight *f; (f = group->first);) {

@@ -4,6 +4,7 @@
 #include "host/device/opencl/opencl.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct opencl_event {
     device_event common;
@@ -155,11 +156,24 @@ void queue_event_release(device_event *e)
     clReleaseEvent(*driver_event(e));
 }
 
+/* rusticl 22.3's clFinish returns before the last transfers are done, which then reach into memory that was
+ * freed; its events come in time. */
+static cl_int finish_one(const device *d, cl_command_queue queue)
+{
+    cl_event last;
+    if (!strstr(d->info.runtime, "rusticl")) return clFinish(queue);
+    cl_int status = clEnqueueMarkerWithWaitList(queue, 0, NULL, &last);
+    if (status != CL_SUCCESS) return status;
+    status = clWaitForEvents(1, &last);
+    clReleaseEvent(last);
+    return status;
+}
+
 bool queue_finish(device *d, error *err)
 {
     bool ok = true;
     for (int q = 0; q < 2; ++q) {
-        cl_int status = clFinish(opencl(d)->queue[q]);
+        cl_int status = finish_one(d, opencl(d)->queue[q]);
         if (status != CL_SUCCESS && ok)
             ok = status_error(err, status, "clFinish(%s queue)", queue_name((device_queue)q));
     }
