@@ -74,10 +74,10 @@ static bool write_weights(error *err)
 
 /* What a program can do without: kernels that are built again, and a device's measured rate. */
 static const char *const without[] = { "program_cache_load", "program_cache_save", "file_cache_folder",
-                                       "probe_device", NULL };
+                                       "probe_entry", NULL };
 /* And a library's transform, which our own then stands in for. */
 static const char *const eval_without[] = { "program_cache_load", "program_cache_save", "file_cache_folder",
-                                            "probe_device",       "plan_by_library",    NULL };
+                                            "probe_entry",        "plan_by_library",    NULL };
 static const alloc_scene scenes[] = {
     { "frechet", NULL, run_frechet, NULL, 0, NULL },
     { "mmd", NULL, run_mmd, NULL, 0, NULL },

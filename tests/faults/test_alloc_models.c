@@ -77,7 +77,7 @@ static bool check_draw(bool ok, error *err)
 /* Words never seen in training, and those that the model has no room for, are hints only.  Graphs are
  * built again when those that are kept have given way. */
 static const char *const draw_without[] = {
-    "program_cache_load",        "program_cache_save", "file_cache_folder",     "probe_device",
+    "program_cache_load",        "program_cache_save", "file_cache_folder",     "probe_entry",
     "dalle_unknown_words",       "dalle_lost_words",   "dalle_lost_clip_words", "prior_sampler_prepare",
     "prior_sampler_prepare_for", "dvae_codec_prepare", "api_rank_prepare",      NULL
 };

@@ -24,7 +24,7 @@ static bool run_device(error *err)
 }
 /* The disk caches of programs and of probes: without them, things are compiled and probed again. */
 static const char *const device_without[] = { "program_cache_load", "program_cache_save", "file_cache_folder",
-                                              "probe_device", NULL };
+                                              "probe_entry", NULL };
 
 /* ---- Training ---------------------------------------------------------------------------------- */
 
@@ -132,8 +132,8 @@ static bool check_prior(bool ok, error *err)
 /* Besides the caches: a grid of samples without captions, one loader thread fewer, a batch made ahead that
  * no step asks for. */
 static const char *const training_without[] = {
-    "program_cache_load", "program_cache_save", "file_cache_folder", "probe_device", "label_font_open",
-    "label_height",       "label_draw",         "start_threads",     "run",          NULL
+    "program_cache_load", "program_cache_save", "file_cache_folder", "probe_entry", "label_font_open",
+    "label_height",       "label_draw",         "start_threads",     "run",         NULL
 };
 
 /* ---- All of it --------------------------------------------------------------------------------- */

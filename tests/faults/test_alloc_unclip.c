@@ -100,7 +100,7 @@ static bool check_drawn(bool ok, error *err)
 
 /* Kernels that are kept are a help only; where memory does not suffice fewer are drawn at once. */
 static const char *const without[] = { "program_cache_load", "program_cache_save", "file_cache_folder",
-                                       "probe_device",       "unclip_prepare",     NULL };
+                                       "probe_entry",        "unclip_prepare",     NULL };
 
 static const alloc_scene scenes[] = {
     { "draw", empty_out, run_draw, check_use, 40, without },
