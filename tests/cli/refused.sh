@@ -11,7 +11,7 @@ devices() { "$program" devices "$@" >"$folder/out" 2>"$folder/err"; }
 
 devices || fail "devices does not work at all"
 [ "$(grep -c '^[* ] [0-9]' "$folder/out")" -ge 2 ] || { echo "skipped: only one device"; exit 77; }
-first=$(sed -n 's/^[* ] 0  //p' "$folder/out")
+first=$(sed -n 's/^[* ] 0  //p' "$folder/out" | sed 's/ (opencl:0)$//')
 rm -rf "$folder/cache/programs"
 for file in "$folder"/cache/device-*.json; do grep -qF "\"$first\"" "$file" || rm "$file"; done
 
