@@ -64,9 +64,19 @@ COMMAND(find, "find", "-m", path_of("clip"), path_of("data.tar"), "a red square"
 /* Cut words, and labels, are hints only; a file that cannot be opened is a picture's by its name; fewer
  * threads do; kernels are compiled again where none are kept. */
 static const char *const without[] = {
-    "program_cache_load",    "program_cache_save", "file_cache_folder", "probe_entry",
-    "dalle_lost_clip_words", "label_font_open",    "label_height",      "label_draw",
-    "is_picture_file",       "start_threads",      "sweep_run",         NULL
+    "program_cache_load",
+    "program_cache_save",
+    "file_cache_folder",
+    "probe_entry",
+    "dalle_lost_clip_words",
+    "label_font_open",
+    "label_height",
+    "label_draw",
+    "is_picture_file",
+    "collection_tell",
+    "start_threads",
+    "sweep_run",
+    NULL,
 };
 
 static const alloc_scene scenes[] = {

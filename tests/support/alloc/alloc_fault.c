@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <execinfo.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,11 @@
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t size);
 void __real_free(void *block);
+
+/* A file that the process has loaded, by where its code lies. */
+typedef struct loaded {
+    uintptr_t from, end;
+} loaded;
 
 /* Addresses are kept inverted, so that a leak checker does not find blocks through this table. */
 typedef struct live {
@@ -20,7 +26,8 @@ typedef struct live {
     alloc_stack *who; /* when tracing */
 } live;
 
-enum { GONE = 1, ALLOC_SITE = 5 }; /* frames that tell a call site from another, the wrappers among them */
+/* ALLOC_SITE: frames that tell a call site from another, the wrappers among them. */
+enum { GONE = 1, ALLOC_SITE = 5, LOADED_MAX = 256 };
 
 static struct {
     pthread_mutex_t lock;
@@ -32,6 +39,8 @@ static struct {
     alloc_result result;
     uint64_t *stacks;
     int64_t stack_count, stack_room;
+    loaded files[LOADED_MAX];
+    int file_count;
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static uintptr_t hide(const void *block)
@@ -96,13 +105,39 @@ void alloc_fault_forget(const void *block)
     pthread_mutex_unlock(&state.lock);
 }
 
+static int note_loaded(struct dl_phdr_info *info, size_t size, void *user)
+{
+    (void)size;
+    (void)user;
+    loaded file = { UINTPTR_MAX, 0 };
+    for (int i = 0; i < info->dlpi_phnum; ++i) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type != PT_LOAD) continue;
+        uintptr_t from = info->dlpi_addr + part->p_vaddr, end = from + part->p_memsz;
+        if (from < file.from) file.from = from;
+        if (end > file.end) file.end = end;
+    }
+    if (state.file_count < LOADED_MAX) state.files[state.file_count++] = file;
+    return 0;
+}
+
+/* An address as every run has it: files are loaded where chance puts them, and which calls are chosen must not
+ * depend on that, or a test fails at one run and passes at the next. */
+static uintptr_t place_of(const void *address)
+{
+    for (int i = 0; i < state.file_count; ++i)
+        if ((uintptr_t)address >= state.files[i].from && (uintptr_t)address < state.files[i].end)
+            return (uintptr_t)address - state.files[i].from;
+    return 0; /* compiled while running */
+}
+
 static void record(void)
 {
     alloc_stack who;
     look(&who);
     uint64_t hash = 1469598103934665603u;
     for (int i = 0; i < who.count && i < ALLOC_SITE; ++i)
-        hash = (hash ^ (uintptr_t)who.frame[i]) * 1099511628211u;
+        hash = (hash ^ place_of(who.frame[i])) * 1099511628211u;
     if (state.stack_count == state.stack_room) {
         int64_t room = state.stack_room ? 2 * state.stack_room : 4096;
         uint64_t *larger = __real_malloc((size_t)room * sizeof *larger);
@@ -154,6 +189,8 @@ void alloc_fault_arm(int64_t n, bool onward)
 
 void alloc_fault_record(void)
 {
+    state.file_count = 0;
+    dl_iterate_phdr(note_loaded, NULL);
     arm(0, false, true);
 }
 
