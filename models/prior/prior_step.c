@@ -11,7 +11,7 @@ static void build_loss(prior_step *s, const prior_config *c, const prior_shape *
     s->text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ samples, c->text_tokens });
     s->image = graph_input(g, "image", DTYPE_I32, 2, (int64_t[]){ samples, shape->side * shape->side });
     s->read = s->image;
-    if (train && c->token_noise > 0)
+    if (!train || c->token_noise > 0)
         s->read = graph_input(g, "read", DTYPE_I32, 2, (int64_t[]){ samples, shape->side * shape->side });
     s->targets = graph_input(g, "targets", DTYPE_I32, 2, (int64_t[]){ samples, c->text_tokens - 1 });
     s->share = graph_input(g, "share", DTYPE_F32, 1, (int64_t[]){ 1 });

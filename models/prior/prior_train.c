@@ -117,13 +117,13 @@ static bool picture_tokens(prior_trainer *t, const loader_batch *b, error *err)
 
 /* ---- One step ---- */
 
-/* The part of the batch that begins with sample `first`, but for what noise has made of its image. */
-static bool write_inputs(const prior_trainer *t, const prior_step *in, int64_t first, error *err)
+/* The part of the batch that begins with sample `first`; `share` is what a text token's loss counts. */
+static bool write_inputs(const prior_trainer *t, const prior_step *in, int64_t first, float share, error *err)
 {
     int64_t text = t->config.text_tokens;
-    float share = t->batch.share * (float)division_parts(&in->division);
     return graph_write(in->text, t->batch.ids + first * text, err) &&
            graph_write(in->image, t->image + first * image_tokens(t), err) &&
+           (in->read == in->image || graph_write(in->read, t->read + first * image_tokens(t), err)) &&
            graph_write(in->targets, t->batch.targets + first * (text - 1), err) &&
            graph_write(in->share, &share, err);
 }
@@ -131,9 +131,8 @@ static bool write_inputs(const prior_trainer *t, const prior_step *in, int64_t f
 static bool write_part(void *self, int64_t first, error *err)
 {
     prior_trainer *t = self;
-    const prior_step *in = &t->train;
-    return (in->read == in->image || graph_write(in->read, t->read + first * image_tokens(t), err)) &&
-           write_inputs(t, in, first, err);
+    float share = t->batch.share * (float)division_parts(&t->train.division);
+    return write_inputs(t, &t->train, first, share, err);
 }
 
 /* What a step tells the host, besides what every kind's does. */
@@ -212,32 +211,45 @@ static bool validation_tokens(prior_trainer *t, int64_t i, int32_t *out, error *
     return ok;
 }
 
-/* Validation pictures from number `first` on, and again from the start, as a batch. */
-static bool fill_validation(prior_trainer *t, int64_t first, int64_t count, error *err)
+/* Nats of validation's text and image tokens, and how many they are. */
+typedef struct validated {
+    double text, image;
+    int64_t text_tokens, image_tokens;
+} validated;
+
+/* Validation pictures from number `first` on as a batch.  Where there are no more, those from the start fill
+ * it up, with targets that count nothing, so that the figures do not depend on the batch. */
+static bool fill_validation(prior_trainer *t, int64_t first, int64_t count, validated *v, error *err)
 {
-    int64_t n = image_tokens(t);
-    for (int64_t i = 0; i < training_batch(&t->config.training); ++i) {
+    int64_t n = image_tokens(t), batch = training_batch(&t->config.training),
+            targets = t->config.text_tokens - 1;
+    for (int64_t i = 0; i < batch; ++i) {
         int64_t which = (first + i) % count;
         const dataset_sample *known = training_data_validation_sample(t->base.data, which);
         if (!text_fill(t->text, &t->batch, i, known, -1, err) ||
-            !validation_tokens(t, which, t->image + i * n, err))
+            !validation_tokens(t, which, t->read + i * n, err))
             return false;
     }
     text_finish(t->text, &t->batch);
+    memcpy(t->image, t->read, (size_t)(batch * n) * sizeof *t->image);
+    int64_t fresh = count - first < batch ? count - first : batch;
+    for (int64_t i = fresh * n; i < batch * n; ++i) t->image[i] = -1;
+    for (int64_t i = fresh * targets; i < batch * targets; ++i) t->batch.targets[i] = -1;
+    for (int64_t i = 0; i < fresh * targets; ++i) v->text_tokens += t->batch.targets[i] >= 0;
+    v->image_tokens += fresh * n;
     return true;
 }
 
-/* Adds an `of`-th of the losses of the part that begins with sample `first`. */
-static bool add_losses(prior_trainer *t, int64_t first, double of, double sums[3], error *err)
+/* Adds the losses of the part that begins with sample `first`. */
+static bool add_losses(prior_trainer *t, int64_t first, validated *v, error *err)
 {
     const prior_losses *l = &t->check.losses;
-    tensor *const figures[3] = { l->loss, l->text, l->image };
-    if (!write_inputs(t, &t->check, first, err) || !graph_run(t->check.graph, err)) return false;
-    for (int i = 0; i < 3; ++i) {
-        float value;
-        if (!graph_read(figures[i], &value, err)) return false;
-        sums[i] += value / of;
-    }
+    float of_text, of_image;
+    if (!write_inputs(t, &t->check, first, 1.0f, err) || !graph_run(t->check.graph, err) ||
+        !graph_read(l->text, &of_text, err) || !graph_read(l->image, &of_image, err))
+        return false;
+    v->text += of_text;
+    v->image += (double)of_image * (double)(t->check.division.samples * image_tokens(t));
     return true;
 }
 
@@ -247,21 +259,21 @@ static bool evaluate(void *self, int64_t step, train_metrics *out, error *err)
     prior_trainer *t = self;
     int64_t count, batch = training_batch(&t->config.training);
     if (!training_data_validation_count(t->base.data, TRAINER_VALIDATED, &count, err)) return false;
-    int64_t batches = (count + batch - 1) / batch;
-    double sums[3] = { 0, 0, 0 };
+    validated v = { 0 };
     bool ok = need_check_graph(t, err);
-    for (int64_t k = 0; ok && k < batches; ++k) {
-        ok = fill_validation(t, k * batch, count, err);
-        const division *d = &t->check.division;
-        for (int64_t i = 0; ok && i < batch; i += d->samples)
-            ok = add_losses(t, i, (double)(batches * d->parts), sums, err);
+    for (int64_t k = 0; ok && k < count; k += batch) {
+        ok = fill_validation(t, k, count, &v, err);
+        for (int64_t i = 0; ok && i < batch; i += t->check.division.samples) ok = add_losses(t, i, &v, err);
     }
     if (!ok) return false;
-    trainer_observe(&t->base, sums[0]);
-    out->finite = isfinite(sums[0]);
-    train_metrics_add(out, "loss", sums[0], "%.4f");
-    train_metrics_add(out, "text", sums[1], "%.3f");
-    train_metrics_add(out, "image", sums[2], "%.4f");
+    double of_text = v.text_tokens ? v.text / (double)v.text_tokens : 0,
+           of_image = v.image / (double)v.image_tokens,
+           loss = t->config.text_weight * of_text + (1 - t->config.text_weight) * of_image;
+    trainer_observe(&t->base, loss);
+    out->finite = isfinite(loss);
+    train_metrics_add(out, "loss", loss, "%.4f");
+    train_metrics_add(out, "text", of_text, "%.3f");
+    train_metrics_add(out, "image", of_image, "%.4f");
     return true;
 }
 

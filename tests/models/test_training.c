@@ -279,6 +279,46 @@ static void test_init(void **state)
     print_message("%s\n", err.message);
 }
 
+/* Figures of validation depend on the model and the pictures, not on how many are looked at together: a rank
+ * looks at fewer than a run of one, and its loss is read beside that one's. */
+static void validates_alike(const char *batch, const char *accumulate, double figures[3])
+{
+    error err = { 0 };
+    const char *const sets[] = {
+        batch,          accumulate,       "steps=1",      "learning_rate=0",
+
+        "eval_every=1", "sample_every=0", "holdout=0.35", "text_vocabulary=300", "ema=0", NULL
+    };
+    char run[60];
+    snprintf(run, sizeof run, "by-%s-%s", batch, accumulate);
+    if (!train_tiny("prior", data, dvae, path_of(run), sets, &err)) fail_msg("%s", err.message);
+    char *text = file_read(in(path_of(run), "metrics.jsonl"), NULL, &err),
+         *line = text ? strstr(text, "\"kind\":\"eval\"") : NULL;
+    assert_non_null(line);
+    static const char *const names[] = { "\"loss\":", "\"text\":", "\"image\":" };
+    for (int i = 0; i < 3; ++i) {
+        const char *value = strstr(line, names[i]);
+        assert_non_null(value);
+        figures[i] = strtod(value + strlen(names[i]), NULL);
+    }
+    free(text);
+}
+
+static void test_validation_is_of_all_tokens(void **state)
+{
+    (void)state;
+    static const char *const batches[][2] = { { "batch=1", "accumulate=1" },
+                                              { "batch=3", "accumulate=1" },
+                                              { "batch=8", "accumulate=4" } };
+    double first[3], other[3];
+    validates_alike(batches[0][0], batches[0][1], first);
+    print_message("loss %.6f, text %.6f, image %.6f\n", first[0], first[1], first[2]);
+    for (int i = 1; i < 3; ++i) {
+        validates_alike(batches[i][0], batches[i][1], other);
+        for (int k = 0; k < 3; ++k) assert_true(fabs(other[k] - first[k]) <= 2e-5 * first[k]);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -312,6 +352,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_parts_that_do_not_fit),
         cmocka_unit_test(test_divergence),
         cmocka_unit_test(test_init),
+        cmocka_unit_test(test_validation_is_of_all_tokens),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -121,8 +121,8 @@ static int note_loaded(struct dl_phdr_info *info, size_t size, void *user)
     return 0;
 }
 
-/* An address as every run has it: files are loaded where chance puts them, and which calls are chosen must not
- * depend on that, or a test fails at one run and passes at the next. */
+/* An address as every run has it: files are loaded where chance puts them, and which calls are chosen must
+ * not depend on that, or a test fails at one run and passes at the next. */
 static uintptr_t place_of(const void *address)
 {
     for (int i = 0; i < state.file_count; ++i)
