@@ -34,7 +34,7 @@ typedef struct kind_case {
     bool drawing;     /* a drawing, not a step */
     const char *sets[KIND_CASE_SETS];
     int64_t given[KIND_GIVEN]; /* in the order of the kind's `given` */
-    dtype weights;             /* of a drawing: how the layers' matrices are stored */
+    dtype weights; /* how the layers' matrices are stored: of a drawing; of a step its settings say it, too */
 } kind_case;
 
 /* A trained part that turns pictures into tokens, `at_once` of them at a time. */

@@ -8,7 +8,7 @@ shift
 
 usage() {
     echo "usage: ./run [--device WORD] [--minutes N] [--jobs N]"
-    echo "  --device   gpu (the default), cpu, nvidia, amd, intel, an index, part of a name"
+    echo "  --device   gpu (the default), cpu, nvidia, amd, intel, cuda, an index, part of a name"
     echo "  --minutes  when it has ended, whatever happens: 1 to 600, 10 unless told"
     echo "  --jobs     device tests that run at once: one for each processor, at most 8, unless told"
     exit "$1"
@@ -71,10 +71,19 @@ rm -rf "$RESULTS" "$WORK/runs" "$WORK/logs" "$KIT/report.md" "$KIT/report.json"
 mkdir -p "$RESULTS" "$WORK/logs" "$WORK/runs" "$WORK/home" || refuse "$WORK cannot be written"
 cp "$KIT/version" "$KIT/tests/list" "$RESULTS"
 
+# written FOLDER FORM DEVICE [PART-FILE]
+written() { awk -v folder="$1" -v form="$2" -v device="$3" -v cuda="${4:-}" -f "$KIT/scripts/report.awk" </dev/null; }
 report() {
     printf '%s\t%s\t%s\n' "$ENDED" "$(($(date +%s) - BEGAN))" "$MINUTES" >"$RESULTS/ended.tsv"
-    awk -v folder="$RESULTS" -v form=json -f "$KIT/scripts/report.awk" >"$KIT/report.json.tmp" </dev/null
-    awk -v folder="$RESULTS" -v form=md -f "$KIT/scripts/report.awk" >"$KIT/report.md.tmp" </dev/null
+    through=
+    if [ -d "$RESULTS/cuda" ]; then
+        cp "$RESULTS/ended.tsv" "$RESULTS/cuda/"
+        [ ! -f "$RESULTS/torch.tsv" ] || cp "$RESULTS/torch.tsv" "$RESULTS/cuda/"
+        through=$RESULTS/cuda.json
+        written "$RESULTS/cuda" json cuda >"$through"
+    fi
+    written "$RESULTS" json "$DEVICE" "$through" >"$KIT/report.json.tmp"
+    { written "$RESULTS" md "$DEVICE"; [ -z "$through" ] || { echo; written "$RESULTS/cuda" md cuda; }; } >"$KIT/report.md.tmp"
     mv "$KIT/report.json.tmp" "$KIT/report.json" && mv "$KIT/report.md.tmp" "$KIT/report.md"
 }
 
@@ -100,8 +109,8 @@ sleep 1
 kill "$FOLLOWER" 2>/dev/null
 report
 echo
-sed -n '1,/^## /p' "$KIT/report.md" | sed '$d'
+awk '/^# / { head = 1 } /^## / { head = 0 } head' "$KIT/report.md"
 rm -f "$WORK/running"
 echo "written: $KIT/report.md and $KIT/report.json"
 case $ENDED in complete) ;; *) exit 1 ;; esac
-[ ! -s "$RESULTS/wrong.tsv" ]
+[ ! -s "$RESULTS/wrong.tsv" ] && [ ! -s "$RESULTS/cuda/wrong.tsv" ]

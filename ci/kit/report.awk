@@ -1,4 +1,5 @@
-# report.awk -v folder=RESULTS -v form=md|json: the report, of what the parts have written into RESULTS.
+# report.awk -v folder=RESULTS -v form=md|json -v device=WORD [-v cuda=FILE]: the report, of what the parts have written
+# into RESULTS; FILE is that of CUDA's parts as JSON, which becomes a member of this one.
 # SPDX-License-Identifier: MIT
 function plain(text) {
     gsub(/[^ -~]/, "?", text)
@@ -105,10 +106,10 @@ function not_begun(quote, between,   i, n, name, part, begun, text) {
         if (!(name[i] in begun)) text = text (text == "" ? "" : between) (quote ? quoted(name[i]) : name[i])
     return text
 }
-function json(   i, part) {
+function json(   i, part, line) {
     split(row["ended.tsv", 1], part, "\t")
     printf "{\n  \"format\": 1,\n  \"kit\": %s,\n  \"device\": %s,\n  \"ended\": %s,\n  \"seconds\": %s,\n  \"minutes\": %s",
-        quoted(row["version", 1]), quoted(ENVIRON["DEVICE"]), quoted(part[1]), value(part[2]), value(part[3])
+        quoted(row["version", 1]), quoted(device), quoted(part[1]), value(part[2]), value(part[3])
     printf ",\n  \"devices\": "
     for (i = 1; i <= count["devices.json"]; i++) printf "%s%s", (i > 1 ? "\n  " : ""), row["devices.json", i]
     if (!count["devices.json"]) printf "[]"
@@ -129,11 +130,15 @@ function json(   i, part) {
     list("bench", "case storage status provider error ms quartiles rate percent_of_peak")
     list("torch", "case ms rate")
     list("skipped", "what why")
+    if (cuda != "") {
+        printf ",\n  \"cuda\": "
+        while ((getline line < cuda) > 0) print line
+    }
     print "\n}"
 }
 function md_head(   i, part) {
     split(row["ended.tsv", 1], part, "\t")
-    print "# dalle-cl on '" cell(ENVIRON["DEVICE"]) "'\n"
+    print "# dalle-cl on '" cell(device) "'\n"
     print "- " plain(row["version", 1])
     print "- " part[1] " after " part[2] " s of " part[3] " minutes"
     print "- " tests_line

@@ -12,6 +12,7 @@ train() {
     [ "$kind" != prior ] || extra="--dvae $KIT/model"
     minutes=$(awk -v s="$for_it" 'BEGIN { printf "%.3f", s / 60 }')
     run=$WORK/runs/$kind
+    rm -rf "$run"
     # shellcheck disable=SC2086
     program "$limit" "train-$kind" "$KIT/bin/dalle-cl" train "$kind" --preset emoji --data "$KIT/emoji.tar" $extra \
         --run "$run" --minutes "$minutes" $(cat "$KIT/agree/train.options") || true

@@ -27,6 +27,10 @@ static const kind_case cases[] = {
     { .name = "dvae:paper-256-b1", .large = true, .sets = { "batch=1", "ema=0" } },
     { .name = "dvae:hid64-64-b16",
       .sets = { "image_size=64", "channels=64", "groups=3", "codes=1024", "batch=16", "ema=0" } },
+    { .name = "dvae:hid64-64-b16-f16",
+      .sets = { "image_size=64", "channels=64", "groups=3", "codes=1024", "batch=16", "ema=0",
+                "precision=mixed" },
+      .weights = DTYPE_F16 },
     { .name = NULL },
 };
 

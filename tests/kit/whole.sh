@@ -23,6 +23,8 @@ flags="-std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Wpedantic -Werror"
 }
 cp "$source/LICENSE" "$folder/text.so"
 echo "$folder/text.so" >"$folder/drivers/text.icd"
+mkdir "$folder/nvidia"
+touch "$folder/nvidia/libcuda.so.1" "$folder/nvidia/libnvrtc.so.13" "$folder/nvidia/libcublasLt.so.13"
 for name in agree_record agree_compare kit-probe test_ops_crashes test_ops_fails test_ops_hangs test_ops_passes test_ops_skips; do
     cp "$kit/bin/dalle-cl" "$kit/bin/$name"
 done
@@ -54,6 +56,11 @@ status=0
 [ $status -eq 2 ] && grep -q "this kit is for Linux on x86-64" "$folder/log" || fail "on another processor: status $status"
 mv "$kit/tools/kept" "$kit/tools/busybox"
 
+# Beside it, one that finds CUDA's libraries, too: what goes through them has its time and its own report.
+cp -R "$kit" "$folder/second-kit"
+DALLE_CL_CUDA_LIBRARIES=$folder/nvidia OCL_ICD_VENDORS="$folder/drivers/works.icd" "$folder/second-kit/run" --device fake \
+    --minutes 1 --jobs 2 >"$folder/cuda-log" 2>&1 &
+second=$!
 began=$(date +%s)
 status=0
 OCL_ICD_VENDORS="$folder/drivers" "$kit/run" --device fake --minutes 1 --jobs 2 >"$folder/log" 2>&1 &
@@ -66,12 +73,16 @@ took=$(($(date +%s) - began))
 [ $took -le 60 ] || fail "it took $took s of a minute"
 [ $status -eq 1 ] || fail "status $status"
 none_left() {
-    left=$(ps -eo pid,args | grep -F "$kit/" | grep -v 'grep\|whole\.sh' || true)
+    left=$(ps -eo pid,args | grep -F -e "$kit/" -e "$folder/second-kit/" | grep -v 'grep\|whole\.sh' || true)
     [ -z "$left" ] || fail "left running: $left"
 }
+status=0
+wait $second || status=$?
+[ $status -eq 1 ] || fail "with CUDA: status $status"
 none_left
 
-says() { grep -qF -- "$1" "$kit/report.md" || fail "report.md does not say: $1"; }
+report=$kit/report.md
+says() { grep -qF -- "$1" "$report" || fail "$report does not say: $1"; }
 says "| $folder/libworks.so | works | 1 platform |"
 says "| $folder/libaborts.so | left out | loading it: crashed-ABRT"
 says "| $folder/libhangs.so | left out | loading it: late"
@@ -86,6 +97,14 @@ says "| emoji dvae | 2 | 2 | 1.001 | 1 | 0.1 % | agrees | 2 | 50 s (100) |"
 says "not finished: ops_hangs"
 says '[  ERROR   ] --- "3" != | \ 4'
 says " of 1 minutes"
+report=$folder/second-kit/report.md
+says "| CUDA's libraries | libcublasLt.so.13 libcuda.so.1 libnvrtc.so.13"
+sed -n "/^# dalle-cl on 'cuda'/,\$p" "$report" >"$folder/cuda.md"
+report=$folder/cuda.md
+says "| full | crashed-SEGV |"
+says "| 16 | ok |"
+report=$kit/report.md
+cmake -DREPORT="$folder/second-kit/report.json" -DCUDA=yes -P "$source/tests/kit/json.cmake" || fail "CUDA's report.json is not what it should be"
 cmake -DREPORT="$kit/report.json" -P "$source/tests/kit/json.cmake" || fail "report.json is not what it should be"
 # Told to stop while a driver hangs, it says what it has.
 rm "$kit/report.json"
