@@ -39,6 +39,7 @@ struct device {
     int64_t refused;                       /* bytes of the last buffer that there was no room for */
     int64_t library_planned, library_held; /* bytes of a library's scratch: device_library_bytes */
     char *cache_folder;                    /* NULL: nothing is kept on disk */
+    bool units_barred;                     /* trying them ended a process */
     bool lost;        /* set by the backend where waiting failed: a transfer may still be under way */
     profile *profile; /* not NULL: the backend times each launch, and says so by profile_add */
     gemm_choices *choices;
@@ -141,11 +142,22 @@ bool gemm_block_units(device *d, error *err);
 /* Whether "block ..." gives the right numbers for half and bfloat16 operands. */
 bool gemm_block_right(device *d, const char *way, error *err);
 
+/* trial.c: what may crash is done by $DALLE_CL_HELPER first, if there is one, which is given the device and at
+ * most TRIAL_WORDS `words`.  False: nothing is known.  Else `reason` is why not, in its own words (trial_say) or,
+ * of `what`, by which signal it ended; empty: it went well. */
+#define TRIAL_REASON 512
+enum { TRIAL_WORDS = 3 };
+const char *trial_program(void); /* NULL: there is none */
+bool trial_apart(const device *d, const char *what, const char *const *words, char reason[TRIAL_REASON]);
+bool trial_say(const char *why); /* in that process */
+
 /* fft_trial.c: whether the library can do it, found out in another process where there is one to ask,
  * which is `serve`; else with the reason. */
-#define FFT_REASON 512
-bool fft_trial_passed(device *d, const fft_desc *f, char reason[FFT_REASON]);
+bool fft_trial_passed(device *d, const fft_desc *f, char reason[TRIAL_REASON]);
 int fft_trial_serve(const device_entry *at, const char *identity, const char *const sizes[3]);
+
+/* probe.c: a device is probed, and what was found is kept, for a process that waits; the status to end with. */
+int probe_serve(const device_entry *at, const char *identity);
 
 /* profile.c: adds one launch's time; a new label makes a new row. */
 void profile_add(profile *p, const char *label, double milliseconds);

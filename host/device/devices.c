@@ -335,17 +335,19 @@ void device_leave(void)
 }
 
 /* DEVICE_HELPER_WORD, the device's index, and what device_key says of the device that is meant; behind
- * these the sizes of a transform that is to be tried. */
+ * these "probe", or the sizes of a transform that is to be tried. */
 int device_help(int argc, char **argv)
 {
     device_listing l;
     int status = 1;
-    if (argc != 4 && argc != 7) return 2;
+    if (argc != 4 && argc != 5 && argc != 7) return 2;
     if (!listing_make(&l, NULL)) return 1;
     const int index = atoi(argv[2]);
     if (argc == 7 && index >= 0 && index < l.count)
         status = fft_trial_serve(&l.entries[index], argv[3], (const char *const *)argv + 4);
-    else if (index >= 0 && index < l.count && l.entries[index].backend->help)
+    else if (argc == 5 && index >= 0 && index < l.count && strcmp(argv[4], "probe") == 0)
+        status = probe_serve(&l.entries[index], argv[3]);
+    else if (argc == 4 && index >= 0 && index < l.count && l.entries[index].backend->help)
         status = l.entries[index].backend->help(&l.entries[index], argv[3]);
     listing_free(&l);
     return status;

@@ -11,7 +11,7 @@ struct fft_plan {
     fft_desc desc;
     const fft_provider *by;
     void *state;
-    char note[FFT_REASON];
+    char note[TRIAL_REASON];
 };
 
 #define LL(x) ((long long)(x))
@@ -39,7 +39,7 @@ static bool plan_by(fft_plan *p, device *d, const fft_provider *by, error *err)
 
 static bool plan_by_library(fft_plan *p, device *d, const fft_provider *library, error *err)
 {
-    char reason[FFT_REASON];
+    char reason[TRIAL_REASON];
     if (!library->supports(d, &p->desc))
         return error_set(err, ERROR_USAGE, "%s does not take %lld x %lld", library->name, LL(p->desc.height),
                          LL(p->desc.width));

@@ -85,7 +85,7 @@ bool gemm_block_units(device *d, error *err)
                      { "intel", DEVICE_MATRIX_DPAS_8 },
                      { "intel", DEVICE_MATRIX_DPAS_16 } };
     d->info.matrix_units = DEVICE_MATRIX_NONE;
-    if (d->info.kind == DEVICE_CPU) return true;
+    if (d->info.kind == DEVICE_CPU || d->units_barred) return true;
     for (size_t i = 0; i < sizeof may_have / sizeof *may_have; ++i) {
         error failed = { 0 };
         if (strcmp(d->info.vendor_word, may_have[i].vendor_word) != 0) continue;

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PROBE_TARGET_S 0.04 /* length of the measured run */
 
@@ -156,6 +157,32 @@ double probe_measure_rate(device *d, error *err)
 
 /* ---- All of a device's ----------------------------------------------------------------------- */
 
+/* A GPU's driver may crash over an instruction that is tried.  So where another process can be asked, that one
+ * probes first, and what it kept is taken; if it died, units are not tried here. */
+static bool probed_apart(device *d, const char *path, device_info *info)
+{
+    static const char *const words[] = { "probe", NULL };
+    char reason[TRIAL_REASON];
+    if (info->kind == DEVICE_CPU || !path || !trial_apart(d, "a probe", words, reason)) return false;
+    if (!*reason) return probe_memory_recall(path, info);
+    log_warn("%s; its matrix units are not used", reason);
+    d->units_barred = true;
+    return false;
+}
+
+int probe_serve(const device_entry *at, const char *identity)
+{
+    char own[65] = "";
+    device_entry it = *at;
+    setenv("DALLE_CL_HELPER", "off", 1);
+    device *d = at->backend->open(at, NULL);
+    if (d) device_key(d, "", "", own);
+    device_close(d);
+    if (strcmp(own, identity) != 0 || !at->backend->probe) return 1;
+    at->backend->probe(&it, false);
+    return 0;
+}
+
 void probe_entry(device_entry *at, bool all, const probe_steps *by)
 {
     error err = { 0 };
@@ -166,7 +193,7 @@ void probe_entry(device_entry *at, bool all, const probe_steps *by)
     device *d = by->connect(at, &err);
     if (!d) goto cleanup;
     path = probe_memory_path(d);
-    known = probe_memory_recall(path, info);
+    known = probe_memory_recall(path, info) || probed_apart(d, path, info);
     if (known && (info->measured || !all || !info->usable)) goto cleanup;
     log_verbose("measuring device '%s'", info->name);
     d->info = *info;

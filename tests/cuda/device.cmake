@@ -33,12 +33,14 @@ function(cuda_test name program)
         TIMEOUT 900)
 endfunction()
 
-add_executable(test_cuda_device cuda/test_device.c $<TARGET_OBJECTS:room_base> $<TARGET_OBJECTS:room_device>
-    $<TARGET_OBJECTS:room_opencl> $<TARGET_OBJECTS:room_cuda> $<TARGET_OBJECTS:room_backends> $<TARGET_OBJECTS:embedded>)
-target_include_directories(test_cuda_device PRIVATE ${PROJECT_SOURCE_DIR})
-target_link_libraries(test_cuda_device PRIVATE ${DALLE_LIBRARIES} PkgConfig::CMOCKA)
-add_dependencies(test_cuda_device cuda_double_driver cuda_double_compiler cuda_double_products)
-cuda_test(device test_cuda_device)
+foreach(test device trial)
+    add_executable(test_cuda_${test} cuda/test_${test}.c $<TARGET_OBJECTS:room_base> $<TARGET_OBJECTS:room_device>
+        $<TARGET_OBJECTS:room_opencl> $<TARGET_OBJECTS:room_cuda> $<TARGET_OBJECTS:room_backends> $<TARGET_OBJECTS:embedded>)
+    target_include_directories(test_cuda_${test} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(test_cuda_${test} PRIVATE ${DALLE_LIBRARIES} PkgConfig::CMOCKA)
+    add_dependencies(test_cuda_${test} cuda_double_driver cuda_double_compiler cuda_double_products)
+    cuda_test(${test} test_cuda_${test})
+endforeach()
 cuda_test(faults test_cuda_device faults)
 # Three steps of training and a drawing, against what PoCL computed.
 cuda_test(agree sh ${CMAKE_CURRENT_SOURCE_DIR}/agree/agree.sh ${CMAKE_CURRENT_BINARY_DIR} ${PROJECT_BINARY_DIR}/agree least)
