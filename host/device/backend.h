@@ -142,9 +142,9 @@ bool gemm_block_units(device *d, error *err);
 /* Whether "block ..." gives the right numbers for half and bfloat16 operands. */
 bool gemm_block_right(device *d, const char *way, error *err);
 
-/* trial.c: what may crash is done by $DALLE_CL_HELPER first, if there is one, which is given the device and at
- * most TRIAL_WORDS `words`.  False: nothing is known.  Else `reason` is why not, in its own words (trial_say) or,
- * of `what`, by which signal it ended; empty: it went well. */
+/* trial.c: what may crash is done by $DALLE_CL_HELPER first, if there is one, which is given the device and
+ * at most TRIAL_WORDS `words`.  False: nothing is known.  Else `reason` is why not, in its own words
+ * (trial_say) or, of `what`, by which signal it ended; empty: it went well. */
 #define TRIAL_REASON 512
 enum { TRIAL_WORDS = 3 };
 const char *trial_program(void); /* NULL: there is none */
@@ -156,7 +156,7 @@ bool trial_say(const char *why); /* in that process */
 bool fft_trial_passed(device *d, const fft_desc *f, char reason[TRIAL_REASON]);
 int fft_trial_serve(const device_entry *at, const char *identity, const char *const sizes[3]);
 
-/* probe.c: a device is probed, and what was found is kept, for a process that waits; the status to end with. */
+/* probe.c: a device is probed, and what was found is kept, for a process that waits; the exit status. */
 int probe_serve(const device_entry *at, const char *identity);
 
 /* profile.c: adds one launch's time; a new label makes a new row. */

@@ -1,5 +1,5 @@
-/* fft_trial.c -- whether a library works at all: it is first tried in a process of its own (trial.c), and what
- * became of it is remembered by device, driver and sizes.
+/* fft_trial.c -- whether a library works at all: it is first tried in a process of its own (trial.c), and
+ * what became of it is remembered by device, driver and sizes.
  * SPDX-License-Identifier: MIT */
 #include "host/base/file.h"
 #include "host/base/json_tree.h"

@@ -157,8 +157,8 @@ double probe_measure_rate(device *d, error *err)
 
 /* ---- All of a device's ----------------------------------------------------------------------- */
 
-/* A GPU's driver may crash over an instruction that is tried.  So where another process can be asked, that one
- * probes first, and what it kept is taken; if it died, units are not tried here. */
+/* A GPU's driver may crash over an instruction that is tried.  So where another process can be asked, that
+ * one probes first, and what it kept is taken; if it died, units are not tried here. */
 static bool probed_apart(device *d, const char *path, device_info *info)
 {
     static const char *const words[] = { "probe", NULL };

@@ -1,5 +1,5 @@
-/* test_trial.c -- a GPU is first probed in a process of its own, over stand-ins for CUDA's libraries: one that
- * dies costs the matrix units and nothing else, and what one has found is taken.
+/* test_trial.c -- a GPU is first probed in a process of its own, over stand-ins for CUDA's libraries: one
+ * that dies costs the matrix units and nothing else, and what one has found is taken.
  * SPDX-License-Identifier: MIT */
 #include "host/base/file.h"
 #include "host/base/log.h"
@@ -23,7 +23,7 @@ static void hear(void *context, log_level level, const char *line)
     if (level == LOG_WARNINGS) snprintf(said, sizeof said, "%s", line);
 }
 
-/* The card, opened with nothing known of it, where `script` is the process that is asked; $1 is this program. */
+/* The card, opened with nothing known of it, where `script` is the process that is asked. */
 static device_info opened_after(const char *name, const char *script)
 {
     char text[1024], helper[200], cache[100], self[512] = "";
