@@ -112,6 +112,8 @@ int64_t dataset_selected(const dataset_selection *s, int64_t place);
 bool dataset_select(const dataset *d, const char *split, double holdout, uint64_t seed, bool want_heldout,
                     dataset_selection *out, error *err);
 void dataset_selection_free(dataset_selection *selection);
+/* The first few splits there are, as "'train', 'val'"; "" where the set names none. */
+void dataset_name_splits(const dataset *d, char *text, size_t size);
 /* Leaves out samples without a caption; gives how many places, and in *first the first sample, or -1. */
 int64_t dataset_keep_captioned(const dataset *d, dataset_selection *selection, int64_t *first);
 /* order[i] = which of the selection comes i-th in this epoch; a Fisher-Yates shuffle drawn from Philox. */

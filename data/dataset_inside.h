@@ -31,6 +31,7 @@ struct dataset {
 /* The first of the samples of source `i`, or, of their number, the count: sources come one after another. */
 int64_t dataset_source_begin(const dataset *d, int i);
 /* dataset_select for a large set; `out` has its seed. */
+void dataset_name_splits_large(const dataset *d, char *text, size_t size);
 bool dataset_select_large(const dataset *d, const char *split, double holdout, bool want_heldout,
                           dataset_selection *out, error *err);
 /* What both say; false. */

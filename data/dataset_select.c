@@ -32,13 +32,16 @@ static bool has_splits(const dataset *d)
     return false;
 }
 
-/* The first few splits there are, for a message. */
-static void name_splits(const dataset *d, char *text, size_t size)
+void dataset_name_splits(const dataset *d, char *text, size_t size)
 {
     const char *seen[8];
     int count = 0;
     size_t length = 0;
     text[0] = 0;
+    if (dataset_is_large(d)) {
+        dataset_name_splits_large(d, text, size);
+        return;
+    }
     for (int64_t i = 0; i < dataset_count(d) && count < 8; ++i) {
         const char *split = dataset_at(d, i)->split;
         int known = 0;
@@ -124,7 +127,7 @@ bool dataset_select(const dataset *d, const char *split, double holdout, uint64_
                  (long long)count);
     char names[256];
     if (out->count == 0) {
-        name_splits(d, names, sizeof names);
+        dataset_name_splits(d, names, sizeof names);
         dataset_no_split(split, names, err);
     } else if ((holdout > 0 || want_heldout) && !hold_out(out, holdout, seed, want_heldout, err)) {
         out->count = 0;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void name_splits(const dataset *d, char *text, size_t size)
+void dataset_name_splits_large(const dataset *d, char *text, size_t size)
 {
     size_t length = 0;
     text[0] = 0;
@@ -72,7 +72,7 @@ bool dataset_select_large(const dataset *d, const char *split, double holdout, b
     bool named = split && *split, splits = index_split_count(d->index) > 1;
     choice c = { named && splits ? find_split(d, split) : -1, 0, holdout > 0, want_heldout, out->seed };
     char names[256];
-    name_splits(d, names, sizeof names);
+    dataset_name_splits_large(d, names, sizeof names);
     if (named && splits && c.split < 0) return dataset_no_split(split, names, err);
     if (named && !splits && !want_heldout)
         log_info("the data set names no splits, so '%s' is all of it: %lld pictures", split,

@@ -129,6 +129,18 @@ static void warn_of_order(const training_data *d, const training_data_options *o
                  (int)strcspn(o->path, "\n"), o->path, o->neighbours);
 }
 
+/* Whoever trains on all parts of a set cannot be told by one of them how good the model is. */
+static void warn_of_splits(const training_data *d, const training_data_options *o)
+{
+    char names[256];
+    dataset_name_splits(d->set, names, sizeof names);
+    if (*names && o->run && !(o->split && *o->split) && d->rank == 0)
+        log_warn(
+            "%.*s: all of it is learned from, its splits %s alike: to keep others for measuring, as `eval` "
+            "does, name one, as with --set split=train",
+            (int)strcspn(o->path, "\n"), o->path, names);
+}
+
 static void set_batch(training_data *d, int64_t batch)
 {
     int64_t share = d->ranks > 1 ? batch / d->ranks : batch;
@@ -156,6 +168,7 @@ training_data *training_data_open(const training_data_options *o, error *err)
                                 keep_captioned(o, d, &d->validation, "validation", err)));
     if (ok && prepare_skips(d, o, err)) {
         warn_of_order(d, o);
+        warn_of_splits(d, o);
         const image_reading how = reading_of(o, &d->config);
         dataset_set_reading(d->set, &how);
         dataset_hash(d->set, d->hash);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "tests/data/fixtures.h"
 
+#include "host/base/log.h"
 #include "models/data.h"
 
 #define COUNT 20
@@ -144,12 +145,60 @@ static void none_may_be_skipped(void **state)
     room_remove(&r);
 }
 
+/* ---- Parts that a set names ---- */
+
+static char said[512];
+
+static void hear(void *context, log_level level, const char *line)
+{
+    (void)context;
+    if (level == LOG_WARNINGS) snprintf(said, sizeof said, "%s", line);
+}
+
+static bool warns(const char *set, const char *split)
+{
+    error err = { 0 };
+    const training_data_options options = {
+        .path = set, .split = split, .size = SIZE, .batch = 1, .threads = 1, .run = "run"
+    };
+    said[0] = 0;
+    log_set_sink(hear, NULL);
+    training_data *d = training_data_open(&options, &err);
+    log_set_sink(NULL, NULL);
+    if (!d) fail_msg("%s", err.message);
+    training_data_close(d);
+    return *said;
+}
+
+/* Whoever learns from what is to measure it is told. */
+static void all_parts_at_once_are_named(void **state)
+{
+    (void)state;
+    room r = room_create();
+    for (int named = 0; named < 2; ++named) {
+        tar_file t = tar_begin(at(&r, "parts.tar"), false);
+        for (int i = 0; i < 3; ++i) {
+            char name[16];
+            snprintf(name, sizeof name, "%d.png", i);
+            tar_add_noise(&t, name, SIZE, SIZE, (uint32_t)i);
+            snprintf(name, sizeof name, "%d.json", i);
+            if (named) tar_add_text(&t, name, i ? "{\"split\":\"train\"}" : "{\"split\":\"val\"}");
+        }
+        tar_end(&t);
+        assert_int_equal(warns(at(&r, "parts.tar"), ""), named);
+        if (named && !strstr(said, "its splits 'val', 'train' alike")) fail_msg("said '%s'", said);
+        assert_false(warns(at(&r, "parts.tar"), "train"));
+    }
+    room_remove(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broken_pictures_are_in_no_part),
         cmocka_unit_test(a_resumed_run_keeps_what_it_said),
         cmocka_unit_test(none_may_be_skipped),
+        cmocka_unit_test(all_parts_at_once_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
