@@ -58,10 +58,16 @@ case $target in
             # Without a disassembler, what the assembler was given is counted.
             if [ "$unit" = 0 ]; then :
             elif command -v nvdisasm >/dev/null; then
-                nvdisasm "$base.cubin" | matrix_of ' HMMA\.' '^\.text\.[A-Za-z_0-9]*:' >"$base.matrix"
+                nvdisasm "$base.cubin" >"$base.sass"
+                matrix_of ' HMMA\.' '^\.text\.[A-Za-z_0-9]*:' <"$base.sass" >"$base.matrix"
+                copies=$(grep -c ' LDGSTS' "$base.sass")
             else
                 matrix_of 'mma\.sync' '^(\.visible )?\.entry ' <"$base.ptx" >"$base.matrix"
+                copies=$(grep -cE 'cp\.async\.c[ag]\.' "$base.ptx")
             fi
+            case $options in
+                *-DCOPIES=1*) [ "$copies" -gt 0 ] || { echo "no asynchronous copy to local memory" >"$base.log"; fail; } ;;
+            esac
             awk '
                 /Function properties for/ { name = $NF }
                 /bytes stack frame/ { stack[name] = $1; spill[name] = $5 }

@@ -84,6 +84,7 @@ static json_t *to_json(const device_info *d, const selection *chosen)
     json_tree_put(&o, "subgroup_size", json_integer(d->subgroup_size));
     json_tree_put(&o, "joins", json_boolean(d->joins));
     json_tree_put(&o, "products_by", json_string(device_matrix_name(d->matrix_units)));
+    json_tree_put(&o, "products_copy", json_boolean(d->matrix_copies));
     json_tree_put(&o, "vector_width", json_integer(d->vector_width));
     json_tree_put(&o, "lanes", json_integer(d->lanes));
     json_tree_put(&o, "vec", json_integer(d->vec));
@@ -139,7 +140,8 @@ static void print_people(const device_info *d, const selection *chosen)
            d->half_storage ? "yes" : "no", d->half_arithmetic ? "yes" : "no", d->lanes, d->vec,
            d->joins ? "; short ones are joined" : "");
     if (d->matrix_units != DEVICE_MATRIX_NONE)
-        printf("     16-bit products by %s\n", device_matrix_name(d->matrix_units));
+        printf("     16-bit products by %s%s\n", device_matrix_name(d->matrix_units),
+               d->matrix_copies ? ", operands copied asynchronously" : "");
     if (d->measured) print_measured(d);
     if (place == 1)
         printf("     default: %s\n", chosen->reason);

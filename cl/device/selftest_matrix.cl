@@ -2,7 +2,7 @@
  * c [2 MATRIX_ROWS, 2 UNITS MATRIX_COLUMNS] = a [rows, depth] b [columns, depth], transposed; 16-bit codes.
  * One group: each of its UNITS does two fragments by two, from tiles in local memory that hold two steps of k
  * at a time and a NaN between rows, where no load may look.
- * Options: MATRIX and what goes with it (matrix.clh); UNITS.
+ * Options: MATRIX and what goes with it (matrix.clh); UNITS; COPIES: tiles are filled by matrix_copy.
  * SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "matrix.clh"
@@ -16,14 +16,35 @@
 #define DEPTH (2 * MATRIX_DEPTH)
 #define STRIDE MATRIX_STRIDE(DEPTH)
 #define NOTHING 0x7fff /* a NaN of either type */
+#ifndef COPIES
+#define COPIES 0
+#endif
 
-MATRIX_INLINE void fill(__local ushort *tile, __global const ushort *from, int rows, int depth)
+/* The step from `first` on; zeros past the end. */
+#if COPIES
+#define FILL(tile, from, rows, first, words) fill(tile, from, rows, depth, first, words MATRIX_NOTES_ARGUMENT)
+MATRIX_INLINE void fill(__local ushort *tile, __global const ushort *from, const int rows, const int depth,
+                        const int first, const int words MATRIX_NOTES)
+{
+    const int pieces = DEPTH / (2 * words);
+    for (int i = (int)get_local_id(0); i < rows * pieces; i += ITEMS) {
+        const int row = i / pieces, k = i % pieces * 2 * words;
+        matrix_copy(tile + row * STRIDE + k, from + (long)row * depth + first + k, words,
+                    first + k < depth MATRIX_NOTES_ARGUMENT);
+    }
+    for (int i = (int)get_local_id(0); i < rows * (STRIDE - DEPTH); i += ITEMS)
+        tile[i / (STRIDE - DEPTH) * STRIDE + DEPTH + i % (STRIDE - DEPTH)] = (ushort)NOTHING;
+}
+#else
+#define FILL(tile, from, rows, first, words) fill(tile, from, rows, depth, first)
+MATRIX_INLINE void fill(__local ushort *tile, __global const ushort *from, const int rows, const int depth, const int first)
 {
     for (int i = (int)get_local_id(0); i < rows * STRIDE; i += ITEMS) {
         const int row = i / STRIDE, k = i % STRIDE;
-        tile[i] = k < DEPTH ? from[(long)row * depth + k] : (ushort)NOTHING;
+        tile[i] = k >= DEPTH ? (ushort)NOTHING : first + k < depth ? from[(long)row * depth + first + k] : (ushort)0;
     }
 }
+#endif
 
 MATRIX_ATTRIBUTE __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 selftest_matrix(TENSOR_OUT(STORE_F32, c), TENSOR_IN(STORE_BF16, a), TENSOR_IN(STORE_BF16, b), const int depth)
@@ -34,14 +55,20 @@ selftest_matrix(TENSOR_OUT(STORE_F32, c), TENSOR_IN(STORE_BF16, a), TENSOR_IN(ST
     __local ushort rows[ROWS * STRIDE] __attribute__((aligned(16)));
     __local ushort columns[COLUMNS * STRIDE] __attribute__((aligned(16)));
     MATRIX_SCRATCH_DECLARE(UNITS);
+#if COPIES
+    MATRIX_NOTES_DECLARE;
+#endif
     const int lane = (int)get_local_id(0) % MATRIX_LANES;
     const int first = (int)get_local_id(0) / MATRIX_LANES * 2 * MATRIX_COLUMNS;
     matrix_sums sums[2][2];
     MATRIX_UNROLLED for (int i = 0; i < 4 * MATRIX_SUMS; ++i)
         sums[i / MATRIX_SUMS / 2][i / MATRIX_SUMS % 2].at[i % MATRIX_SUMS] = 0.0f;
     for (int k = 0; k < depth; k += DEPTH) {
-        fill(rows, a + k, ROWS, depth);
-        fill(columns, b + k, COLUMNS, depth);
+        FILL(rows, a, ROWS, k, 4);
+        FILL(columns, b, COLUMNS, k, 2);
+#if COPIES
+        matrix_copies_wait(0 MATRIX_NOTES_ARGUMENT);
+#endif
         barrier(CLK_LOCAL_MEM_FENCE);
         MATRIX_UNROLLED for (int part = 0; part < DEPTH; part += MATRIX_DEPTH) {
             matrix_a up[2];

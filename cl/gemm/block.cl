@@ -1,6 +1,6 @@
 /* block.cl -- matrix multiplication on GPUs: a tile of C in the registers of a group; see gemm_block.clh.
  * Launch: (groups of tiles, parts of k, batches), GROUP work-items each; part i has k from i * part_k on.
- * Local memory: two halves, each with a step's tile of A and of B.  Sums run over k in order, in each part.
+ * Local memory: HALVES, each with a step's tile of A and of B.  Sums run over k in order, in each part.
  * SPDX-License-Identifier: MIT */
 #include "gemm_block.clh"
 
@@ -22,7 +22,7 @@ gemm_block(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), END_ARGUMENTS, TENSOR_O
            const long c_batch1, const int a_height, const int a_width, const int a_channels, const int b_height,
            const int b_width, const int b_channels)
 {
-    __local float4 tiles[BLOCK_LARGER(2 * TILE_FLOATS, STAGE_FLOATS) / 4];
+    __local float4 tiles[BLOCK_LARGER(HALVES * TILE_FLOATS, STAGE_FLOATS) / 4];
     BLOCK_SCRATCH
     __local float *local_tiles = (__local float *)tiles;
     const int lane = (int)get_local_id(0), batch = (int)get_group_id(2), part = (int)get_group_id(1);
@@ -45,20 +45,32 @@ gemm_block(TENSOR_IN(A_STORE, a), TENSOR_IN(B_STORE, b), END_ARGUMENTS, TENSOR_O
     block_sums sums;
     uint a_next[A_LOADS * A_WORDS], b_next[B_LOADS * B_WORDS];
     block_clear(&sums);
-    block_fetch_a(a_next, a, &rows, from_k, lane);
-    block_fetch_b(b_next, b, &columns, from_k, lane);
-    BLOCK_PUT(local_tiles, a_next, b_next, lane);
+    UNROLLED for (int ahead = 0; ahead < HALVES - 1; ++ahead) {
+        __local float *next = local_tiles + ahead * TILE_FLOATS;
+        block_fetch_a(a_next, next, a, &rows, from_k + ahead * TILE_K, lane BLOCK_NOTES_ARGUMENT);
+        block_fetch_b(b_next, next, b, &columns, from_k + ahead * TILE_K, lane BLOCK_NOTES_ARGUMENT);
+        BLOCK_PUT(next, a_next, b_next, lane);
+        BLOCK_WAIT(HALVES - 2);
+    }
     barrier(CLK_LOCAL_MEM_FENCE);
     int half_used = 0;
     for (int at = from_k; at < end_k; at += TILE_K) {
-        /* Past the end there is nothing to fetch, and what is put is not read. */
-        block_fetch_a(a_next, a, &rows, at + TILE_K, lane);
-        block_fetch_b(b_next, b, &columns, at + TILE_K, lane);
+        /* The half that was multiplied last is free.  Past the end there is nothing to fetch, and what is put
+         * is not read. */
+        __local float *next = local_tiles + (half_used == 0 ? HALVES - 1 : half_used - 1) * TILE_FLOATS;
+        const int k_next = at + (HALVES - 1) * TILE_K;
+        block_fetch_a(a_next, next, a, &rows, k_next, lane BLOCK_NOTES_ARGUMENT);
+        block_fetch_b(b_next, next, b, &columns, k_next, lane BLOCK_NOTES_ARGUMENT);
         BLOCK_MULTIPLY(&sums, local_tiles + half_used * TILE_FLOATS, lane);
-        half_used = 1 - half_used;
-        BLOCK_PUT(local_tiles + half_used * TILE_FLOATS, a_next, b_next, lane);
+        BLOCK_PUT(next, a_next, b_next, lane);
+        BLOCK_WAIT(HALVES - 2);
         barrier(CLK_LOCAL_MEM_FENCE);
+        half_used = half_used == HALVES - 1 ? 0 : half_used + 1;
     }
+#if COPIES && HALVES > 2
+    BLOCK_WAIT(0); /* zeros from past the end must not land on sums */
+    barrier(CLK_LOCAL_MEM_FENCE);
+#endif
 
 #if SPLIT
     partial += partial_offset + ((long)batch * get_num_groups(1) + part) * m * n;

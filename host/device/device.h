@@ -71,8 +71,9 @@ typedef struct device_info {
     bool half_arithmetic; /* and calculated with, right */
     int subgroup_size;    /* 0: no working subgroups */
     device_matrix matrix_units;
-    bool joins;       /* a kernel's groups can wait for each other: device_launches_join */
-    int vector_width; /* preferred float vector, from the driver */
+    bool matrix_copies; /* its operands go to local memory past the registers */
+    bool joins;         /* a kernel's groups can wait for each other: device_launches_join */
+    int vector_width;   /* preferred float vector, from the driver */
 
     /* The shape of row- and element-wise kernels (docs/design.md): LANES work-items by vectors of VEC. */
     int lanes, vec;
@@ -324,7 +325,7 @@ bool gemm_plan_record(gemm_plan *p, device_launches *list, const char *label, co
 /* Choosing by measurement (`dalle-cl tune`).  What is chosen for a shape stands above gemm_plan_create's own
  * rules, in this process and, once saved, in later ones; a run records gemm_choices_hash. */
 #define GEMM_WAY_SIZE   32
-#define GEMM_WAYS_MAX   16
+#define GEMM_WAYS_MAX   20
 #define GEMM_SHAPE_SIZE 384
 /* Ways to do a product, the one of gemm_plan_create's rules first; how many. */
 int gemm_ways(device *d, const gemm_desc *desc, char ways[GEMM_WAYS_MAX][GEMM_WAY_SIZE]);

@@ -52,6 +52,12 @@ static bool fits(const device *d, block_shape s, device_matrix matrix)
            group % UNIT_LANES[matrix] == 0;
 }
 
+/* Three halves, for two steps on their way. */
+static bool fits_deep(const device *d, block_shape s, device_matrix matrix)
+{
+    return 3 * local_bytes(s, matrix) <= 2 * device_get_info(d)->local_bytes;
+}
+
 static bool for_units(const gemm_desc *desc)
 {
     return desc->a.type == desc->b.type && (desc->a.type == DTYPE_F16 || desc->a.type == DTYPE_BF16);
@@ -124,6 +130,20 @@ static void cut(block_plan *p, int64_t parts)
 
 /* ---- Variants -------------------------------------------------------------------------------- */
 
+/* How operands get to NVIDIA's unit: by themselves, a step ahead; " deep", two steps; or " fetched", by way
+ * of the registers, as to all others'. */
+static const char *parse_copies(block_plan *p, const device *d, const char *variant)
+{
+    p->copies = p->matrix == DEVICE_MATRIX_NVIDIA && (p->emulated || device_get_info(d)->matrix_copies);
+    if (!p->copies) return variant;
+    if (strncmp(variant, " deep", 5) == 0) {
+        p->halves = 3;
+        return variant + 5;
+    }
+    p->copies = strncmp(variant, " fetched", 8) != 0;
+    return p->copies ? variant : variant + 8;
+}
+
 /* "64x64x8", "64x64x16 units", "64x64x8 in 4": a tile, by the device's matrix units, k in so many parts;
  * "emulated N" for tests: as by the matrix units of that number. */
 static bool parse(block_plan *p, const device *d, const char *variant, int64_t *parts)
@@ -143,6 +163,7 @@ static bool parse(block_plan *p, const device *d, const char *variant, int64_t *
         p->emulated = true;
         variant += used;
     }
+    variant = parse_copies(p, d, variant);
     if (used = 0, number = 0, sscanf(variant, " in %d%n", &number, &used) == 1 && used) {
         if (number < 1) return false;
         variant += used;
@@ -151,7 +172,8 @@ static bool parse(block_plan *p, const device *d, const char *variant, int64_t *
     if (*variant || (p->matrix != DEVICE_MATRIX_NONE && !for_units(&p->desc))) return false;
     for (int i = 0; i < SHAPES_COUNT; ++i) {
         p->shape = shape_for(SHAPES[i], p->matrix);
-        if (p->shape.m == s.m && p->shape.n == s.n && p->shape.k == s.k) return fits(d, p->shape, p->matrix);
+        if (p->shape.m == s.m && p->shape.n == s.n && p->shape.k == s.k)
+            return fits(d, p->shape, p->matrix) && (p->halves == 2 || fits_deep(d, p->shape, p->matrix));
     }
     return false;
 }
@@ -163,10 +185,12 @@ static device_matrix units_for(device *d, const gemm_desc *desc)
                                                                                         : DEVICE_MATRIX_NONE;
 }
 
-/* Each tile in registers, the square ones by units, then the chosen tile with k in parts. */
+/* Each tile in registers, the square ones by units, then the chosen tile with k in parts, and, where operands
+ * can go to its unit by themselves, two steps ahead, and as they go to others. */
 static bool block_variant(device *d, const gemm_desc *desc, int i, char name[GEMM_WAY_SIZE])
 {
     static const int parts[] = { 4, 16 };
+    static const char *const goes[] = { "deep", "fetched" };
     const device_matrix units = units_for(d, desc);
     for (int by = 0; by < (units == DEVICE_MATRIX_NONE ? 1 : 2); ++by)
         for (int j = 0; j < SHAPES_COUNT - 1; ++j) {
@@ -180,6 +204,12 @@ static bool block_variant(device *d, const gemm_desc *desc, int i, char name[GEM
     for (int j = 0; j < 2; ++j) {
         if (desc->k < (int64_t)parts[j] * PART_LEAST || i-- > 0) continue;
         snprintf(name, GEMM_WAY_SIZE, "%dx%dx%d%s in %d", s.m, s.n, s.k, units ? " units" : "", parts[j]);
+        return true;
+    }
+    const bool copies = units == DEVICE_MATRIX_NVIDIA && device_get_info(d)->matrix_copies;
+    for (int j = copies && fits_deep(d, s, units) ? 0 : 1; copies && j < 2; ++j) {
+        if (i-- > 0) continue;
+        snprintf(name, GEMM_WAY_SIZE, "%dx%dx%d units %s", s.m, s.n, s.k, goes[j]);
         return true;
     }
     return false;
@@ -211,10 +241,12 @@ static bool block_plan_shape(device *d, const gemm_desc *desc, const char *varia
     if (!p) return error_set(err, ERROR_MEMORY, "out of memory for a plan");
     int64_t parts = 0;
     p->desc = *desc;
+    p->halves = 2;
     p->swapped = desc->c.row < desc->c.column;
     if (p->swapped) exchange(&p->desc);
     if (!variant) {
         p->matrix = units_for(d, desc);
+        p->copies = p->matrix == DEVICE_MATRIX_NVIDIA && device_get_info(d)->matrix_copies;
         p->shape = choose_shape(d, &p->desc, p->matrix);
     } else if (!parse(p, d, variant, &parts)) {
         free(p);

@@ -17,6 +17,8 @@ typedef struct block_plan {
     block_shape shape;
     device_matrix matrix; /* DEVICE_MATRIX_NONE: sums in each work-item's registers */
     bool emulated;        /* the unit is imitated, for tests */
+    bool copies;          /* cl/gemm_block.clh: COPIES, where an operand lets it */
+    int halves;           /* HALVES */
     int subgroup;         /* cl/gemm_block.clh: SUBGROUP */
     int64_t parts, part_k;
 } block_plan;

@@ -73,10 +73,12 @@ static void block_options(char options[GEMM_OPTIONS_SIZE], const block_plan *p, 
         s.bias = s.preactivation = s.accumulate = s.residual = false;
         s.activation = s.slope = ACTIVATION_IDENTITY;
     }
-    char matrix[64] = "";
+    const bool copies = p->copies && ((ra.along_k && ra.vector > 1) || (rb.along_k && rb.vector > 1));
+    char matrix[96] = "";
     if (p->matrix != DEVICE_MATRIX_NONE)
-        snprintf(matrix, sizeof matrix, " -DMATRIX=%d -DMATRIX_BF16=%d%s", (int)p->matrix,
-                 s.a.type == DTYPE_BF16, p->emulated ? " -DMATRIX_EMULATED" : "");
+        snprintf(matrix, sizeof matrix, " -DMATRIX=%d -DMATRIX_BF16=%d%s%s%s", (int)p->matrix,
+                 s.a.type == DTYPE_BF16, p->emulated ? " -DMATRIX_EMULATED" : "", copies ? " -DCOPIES=1" : "",
+                 copies && p->halves == 3 ? " -DHALVES=3" : "");
     else if (p->subgroup)
         snprintf(matrix, sizeof matrix, " -DSUBGROUP=%d", p->subgroup);
     gemm_launch_options(

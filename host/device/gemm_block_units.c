@@ -74,24 +74,27 @@ bool gemm_block_right(device *d, const char *way, error *err)
     return right;
 }
 
+/* Where NVIDIA's is wrong with operands that get to it by themselves, it may be right without. */
 bool gemm_block_units(device *d, error *err)
 {
     static const struct {
         const char *vendor_word;
         device_matrix matrix;
-    } may_have[] = { { "nvidia", DEVICE_MATRIX_NVIDIA },
-                     { "amd", DEVICE_MATRIX_WMMA },
-                     { "amd", DEVICE_MATRIX_MFMA },
-                     { "intel", DEVICE_MATRIX_DPAS_8 },
-                     { "intel", DEVICE_MATRIX_DPAS_16 } };
+        bool copies;
+    } may_have[] = { { "nvidia", DEVICE_MATRIX_NVIDIA, true }, { "nvidia", DEVICE_MATRIX_NVIDIA, false },
+                     { "amd", DEVICE_MATRIX_WMMA, false },     { "amd", DEVICE_MATRIX_MFMA, false },
+                     { "intel", DEVICE_MATRIX_DPAS_8, false }, { "intel", DEVICE_MATRIX_DPAS_16, false } };
     d->info.matrix_units = DEVICE_MATRIX_NONE;
+    d->info.matrix_copies = false;
     if (d->info.kind == DEVICE_CPU || d->units_barred) return true;
     for (size_t i = 0; i < sizeof may_have / sizeof *may_have; ++i) {
         error failed = { 0 };
         if (strcmp(d->info.vendor_word, may_have[i].vendor_word) != 0) continue;
         d->info.matrix_units = may_have[i].matrix;
+        d->info.matrix_copies = may_have[i].copies;
         if (gemm_block_right(d, "block 32x32x16 units", &failed)) return true;
         d->info.matrix_units = DEVICE_MATRIX_NONE;
+        d->info.matrix_copies = false;
         if (error_of_memory(&failed)) {
             if (err) *err = failed;
             return false;

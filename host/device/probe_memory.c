@@ -52,16 +52,18 @@ bool probe_memory_recall(const char *path, device_info *info)
 {
     if (!path || !file_exists(path)) return false;
     json_t *root = json_tree_open(path, NULL);
-    int usable, storage, arithmetic, subgroups, multiple, joins, matrix;
+    int usable, storage, arithmetic, subgroups, multiple, joins, matrix, copies;
     double gflops;
     const char *reason;
-    bool ok = root && json_unpack(root, "{s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:i, s:F}", "usable", &usable,
-                                  "reason", &reason, "half_storage", &storage, "half_arithmetic", &arithmetic,
-                                  "subgroup_size", &subgroups, "joins", &joins, "matrix_units", &matrix,
-                                  "preferred_multiple", &multiple, "gflops", &gflops) == 0;
+    bool ok = root &&
+              json_unpack(root, "{s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:b, s:i, s:F}", "usable", &usable,
+                          "reason", &reason, "half_storage", &storage, "half_arithmetic", &arithmetic,
+                          "subgroup_size", &subgroups, "joins", &joins, "matrix_units", &matrix,
+                          "matrix_copies", &copies, "preferred_multiple", &multiple, "gflops", &gflops) == 0;
     ok = ok && matrix >= 0 && matrix < DEVICE_MATRIX_COUNT;
     if (ok) {
         info->matrix_units = (device_matrix)matrix;
+        info->matrix_copies = copies;
         info->usable = usable;
         snprintf(info->reason, sizeof info->reason, "%s", reason);
         info->half_storage = storage;
@@ -90,12 +92,12 @@ static json_t *measured_json(const device_info *info)
 void probe_memory_keep(const char *path, const device_info *info)
 {
     if (!path) return;
-    json_t *root =
-        json_pack("{s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:i, s:f}", "device", info->name, "driver",
-                  info->driver, "usable", info->usable, "reason", info->reason, "half_storage",
-                  info->half_storage, "half_arithmetic", info->half_arithmetic, "subgroup_size",
-                  info->subgroup_size, "joins", info->joins, "matrix_units", (int)info->matrix_units,
-                  "preferred_multiple", info->preferred_multiple, "gflops", info->probe_gflops);
+    json_t *root = json_pack(
+        "{s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:b, s:i, s:b, s:i, s:f}", "device", info->name, "driver",
+        info->driver, "usable", info->usable, "reason", info->reason, "half_storage", info->half_storage,
+        "half_arithmetic", info->half_arithmetic, "subgroup_size", info->subgroup_size, "joins", info->joins,
+        "matrix_units", (int)info->matrix_units, "matrix_copies", info->matrix_copies, "preferred_multiple",
+        info->preferred_multiple, "gflops", info->probe_gflops);
     if (info->measured) json_tree_put(&root, "measured", measured_json(info));
     char *text = json_tree_text(root, JSON_INDENT(2), path, NULL);
     if (text && !file_write(path, text, strlen(text), NULL)) log_verbose("could not write %s", path);

@@ -240,6 +240,42 @@ static void test_units(void **state)
         }
 }
 
+/* Operands that get to a played unit of NVIDIA's by themselves: vectors of eight, and at 128 x 64 of four,
+ * past both ends, pixels outside a picture; steps ahead that are past the end; one operand alone; neither. */
+static const struct copied_case {
+    const char *way;
+    int m, n, k;
+    bool picture, across, columns;
+} copied[] = {
+    { "block 32x32x16 emulated 1", 40, 72, 56, false, false, false },
+    { "block 32x32x16 emulated 1 deep", 33, 31, 8, false, false, true },
+    { "block 32x32x16 emulated 1 deep in 2", 60, 40, 72, true, false, false },
+    { "block 32x32x16 emulated 1 fetched", 40, 72, 56, false, false, true },
+    { "block 32x32x16 emulated 1", 60, 40, 72, true, true, true },
+    { "block 64x64x16 emulated 1 deep in 3", 66, 72, 104, false, true, false },
+    { "block 32x32x16 emulated 1 deep", 33, 40, 24, false, false, false },
+    { "block 128x64x16 emulated 1", 130, 68, 40, false, false, false },
+    { "block 64x64x16 emulated 1", 60, 72, 72, true, false, true },
+};
+
+static void test_copies(void **state)
+{
+    (void)state;
+    if (groups_are_small()) return;
+    for (size_t i = 0; i < (tiny() ? 3 : sizeof copied / sizeof *copied); ++i) {
+        const struct copied_case *t = &copied[i];
+        const dtype type = types[1 + i % 2];
+        gemm_desc s = plain_desc(t->m, t->n, t->k, DTYPE_F32);
+        s.a = t->picture ? image(type, 3, 4, 5, 8) : matrix(type, ROWS, s.m, s.k);
+        s.b = matrix(type, t->across ? ROWS : COLUMNS, s.k, s.n);
+        s.c = matrix(types[i % 3], t->columns ? COLUMNS : ROWS, s.m, s.n);
+        s.bias = i % 2;
+        s.activation = i % 4 == 2 ? ACTIVATION_RELU : ACTIVATION_IDENTITY;
+        s.residual = i % 3 == 1;
+        by(t->way, ALIGNED, t->way, &s);
+    }
+}
+
 /* The trial that a device's unit must pass: each that is imitated does, one that is not there does not. */
 static void test_trial_of_units(void **state)
 {
@@ -249,11 +285,11 @@ static void test_trial_of_units(void **state)
     assert_false(gemm_block_right(open_device, "block 32x32x16 units", &err));
     assert_int_equal(err.code, ERROR_USAGE);
     if (groups_are_small()) return;
-    for (int unit = 1; unit < DEVICE_MATRIX_COUNT; unit += few() ? 3 : 1) {
-        char way[64];
-        snprintf(way, sizeof way, "block 32x32x16 emulated %d", unit);
+    for (int unit = 0; unit < DEVICE_MATRIX_COUNT; unit += few() ? 3 : 1) {
+        char way[64] = "block 32x32x16 emulated 1 fetched";
+        if (unit) snprintf(way, sizeof way, "block 32x32x16 emulated %d", unit);
         if (!gemm_block_right(open_device, way, &err)) fail_msg("%s: %s", way, err.message);
-        assert_true(device_matrix_name((device_matrix)unit)[0] != 0);
+        assert_true(unit == 0 || device_matrix_name((device_matrix)unit)[0] != 0);
     }
 }
 
@@ -282,7 +318,8 @@ static device gpu_like(const char *vendor_word, device_matrix matrix, int64_t ma
                            .compute_units = 132,
                            .max_group = max_group,
                            .local_bytes = 48 << 10,
-                           .matrix_units = matrix } };
+                           .matrix_units = matrix,
+                           .matrix_copies = matrix == DEVICE_MATRIX_NVIDIA } };
     snprintf(d.info.vendor_word, sizeof d.info.vendor_word, "%s", vendor_word);
     return d;
 }
@@ -316,6 +353,11 @@ static void test_choice_on_gpus(void **state)
     block_plan p = planned(&nvidia, &half, NULL);
     assert_true(p.matrix == DEVICE_MATRIX_NVIDIA && p.shape.m == 128 && p.shape.n == 128 && p.shape.k == 16);
     assert_int_equal(p.parts, 1);
+    assert_true(p.copies && p.halves == 2);
+    p = planned(&nvidia, &half, "128x128x16 units deep");
+    assert_true(p.copies && p.halves == 3);
+    p = planned(&nvidia, &half, "128x128x16 units fetched in 2");
+    assert_true(!p.copies && p.halves == 2 && p.parts == 2);
     p = planned(&nvidia, &single, NULL);
     assert_true(p.matrix == DEVICE_MATRIX_NONE && p.shape.m == 128 && p.shape.k == 8);
     /* A gradient of weights: few tiles are cut along k, until there is work for all. */
@@ -344,14 +386,16 @@ static void test_variants_on_gpus(void **state)
     for (int unit = 0; unit < DEVICE_MATRIX_COUNT; ++unit) {
         device d = gpu_like(unit >= DEVICE_MATRIX_DPAS_8 ? "intel" : "other", (device_matrix)unit, 1024);
         char name[GEMM_WAY_SIZE];
-        int count = 0, by_units = 0;
+        int count = 0, by_units = 0, copied_far = 0;
         for (; gemm_block.variant(&d, &s, count, name); ++count) {
             const block_plan p = planned(&d, &s, name);
             by_units += p.matrix != DEVICE_MATRIX_NONE;
+            copied_far += p.halves == 3;
             assert_true(strstr(name, " in 16") ? p.parts == 16 : true);
         }
-        assert_in_range(count, 5, 10);
+        assert_in_range(count, 5, unit == DEVICE_MATRIX_NVIDIA ? 12 : 10);
         assert_true(unit ? by_units >= 3 : by_units == 0);
+        assert_int_equal(copied_far, unit == DEVICE_MATRIX_NVIDIA);
     }
 }
 
@@ -365,6 +409,7 @@ static void test_unknown_variants_are_refused(void **state)
                                         "block 64x64x8 in 2 x",
                                         "block 64x64x8 units",
                                         "block 64x64x16 emulated 9",
+                                        "block 64x64x8 deep",
                                         "block 16x16x16 emulated 1" };
     const gemm_desc s = plain_desc(8, 8, 512, DTYPE_F32);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i) {
@@ -404,6 +449,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_two_images),
         cmocka_unit_test(test_units),
+        cmocka_unit_test(test_copies),
         cmocka_unit_test(test_trial_of_units),
         cmocka_unit_test(test_own_choice),
         cmocka_unit_test(test_choice_on_gpus),

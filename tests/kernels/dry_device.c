@@ -27,6 +27,7 @@ void dry_device_record(FILE *to)
 void dry_device_units(device *d, device_matrix matrix)
 {
     d->info.matrix_units = matrix;
+    d->info.matrix_copies = matrix == DEVICE_MATRIX_NVIDIA;
 }
 
 static const device_backend dry_backend;

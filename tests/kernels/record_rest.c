@@ -91,6 +91,9 @@ static bool record_blocks(device *d, error *err)
                                         "block 32x32x16" };
     static const char *const unit_ways[] = { "block 128x64x16 units", "block 32x32x16 units",
                                              "block 64x64x16 units", "block 128x128x16 units" };
+    static const char *const nvidias_ways[] = { "block 64x64x16 units deep", "block 128x64x16 units deep",
+                                                "block 64x64x16 units fetched",
+                                                "block 128x128x16 units fetched" };
     static const device_matrix units[] = { DEVICE_MATRIX_NVIDIA, DEVICE_MATRIX_WMMA, DEVICE_MATRIX_MFMA,
                                            DEVICE_MATRIX_DPAS_8, DEVICE_MATRIX_DPAS_16 };
     if (device_get_info(d)->kind != DEVICE_GPU) return true;
@@ -102,6 +105,8 @@ static bool record_blocks(device *d, error *err)
         dry_device_units(d, units[i]);
         for (int j = 0; j < ways_count; ++j)
             if (!record_large(d, unit_ways[j], j % 2 ? DTYPE_BF16 : DTYPE_F16, err)) return false;
+        for (int j = 0; j < 4 && units[i] == DEVICE_MATRIX_NVIDIA; ++j)
+            if (!record_large(d, nvidias_ways[j], j % 2 ? DTYPE_BF16 : DTYPE_F16, err)) return false;
         dry_device_units(d, DEVICE_MATRIX_NONE);
     }
     return true;
