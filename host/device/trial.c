@@ -75,8 +75,7 @@ static int wait_for(pid_t pid)
 }
 
 /* False: nothing is known, because it could not be begun or was not the right one. */
-static bool hear(const char *const arguments[], const char *what, const char *card,
-                 char reason[TRIAL_REASON])
+static bool hear(const char *const arguments[], const char *what, const char *card, char reason[TRIAL_REASON])
 {
     int says[2];
     pid_t pid;
