@@ -27,7 +27,7 @@ static int units_of(const node *n, device_matrix unit)
     return (UNITS[unit].rows == 8 ? 32 : 64) / UNITS[unit].rows;
 }
 
-/* Of a group whose units are two teams (attention_matrix_grad.cl); AMD's have 256 work-items at most. */
+/* Of a group whose units are two teams (attention_matrix_dkv.cl); AMD's have 256 work-items at most. */
 enum { TEAMS = 2 };
 static int units_of_keys(const node *n, device_matrix unit)
 {
@@ -114,7 +114,7 @@ static bool gradient_of_queries(const node *n, binder *b, const struct mask_band
 {
     const device_matrix unit = unit_of(n, binder_device(b));
     const int units = units_of(n, unit);
-    kernel_call c = begin(n, b, "ops/attention_matrix_grad", "attention_matrix_backward_q", units);
+    kernel_call c = begin(n, b, "ops/attention_matrix_dq", "attention_matrix_backward_q", units);
     call_tensor(&c, "DQ", n->out[0]);
     call_operands(&c, n);
     call_streams(&c, n, bands);
@@ -125,7 +125,7 @@ static bool gradients_of_keys(const node *n, binder *b, const struct mask_bands 
 {
     const device_matrix unit = unit_of(n, binder_device(b));
     const int units = units_of_keys(n, unit);
-    kernel_call c = begin(n, b, "ops/attention_matrix_grad", "attention_matrix_backward_kv", units);
+    kernel_call c = begin(n, b, "ops/attention_matrix_dkv", "attention_matrix_backward_kv", units);
     call_tensor(&c, "DK", n->out[1]);
     call_tensor(&c, "DV", n->out[2]);
     call_operands(&c, n);

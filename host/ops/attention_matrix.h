@@ -1,5 +1,5 @@
 /* attention_matrix.h -- attention by a GPU's matrix units: the forward pass (cl/ops/attention_matrix.cl),
- * and the gradients (cl/ops/attention_matrix_grad.cl).
+ * and the gradients (cl/attention_matrix_grad.clh).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_OPS_ATTENTION_MATRIX_H
 #define DALLE_CL_OPS_ATTENTION_MATRIX_H
