@@ -21,7 +21,7 @@
 /* Where sum i of block n is in a tile of the unit's rows. */
 #define PLACE(n, i) (matrix_row(lane, i) * WALK_STRIDE + (n) * MATRIX_COLUMNS + matrix_column(lane, i))
 
-/* A bit for each of the unit's weights, of the keys from `first` and the queries from `from` on: it is hidden. */
+/* A bit for each of the unit's weights, of keys from `first` and queries from `from` on: it is hidden. */
 MATRIX_INLINE uint hidden_queries(const mask_bands m, const int first, const int from, const int final, const int lane)
 {
     uint hidden = 0;
@@ -33,30 +33,30 @@ MATRIX_INLINE uint hidden_queries(const mask_bands m, const int first, const int
     return hidden;
 }
 
-MATRIX_INLINE void put_weights(__local ushort *weights, const matrix_sums score, __local const float *logs, const int n,
+MATRIX_INLINE void put_weights(__local ushort *weights, const matrix_sums *score, __local const float *logs, const int n,
                                const uint hidden, const float scale, const int lane)
 {
     MATRIX_UNROLLED for (int i = 0; i < MATRIX_SUMS; ++i) {
         const float log = logs[n * MATRIX_COLUMNS + matrix_column(lane, i)];
-        const ushort bits = operand_bits(exp_below_one(scale * score.at[i] - log));
+        const ushort bits = operand_bits(exp_below_one(scale * score->at[i] - log));
         weights[PLACE(n, i)] = hidden >> (n * MATRIX_SUMS + i) & 1 ? (ushort)0 : bits;
     }
 }
 #define PUT_WEIGHTS(j) \
     if ((j) < BLOCKS_WALKED) \
-        put_weights(weights + own_place, product[(j) % BLOCKS_WALKED], logs, j, hidden, scale, lane);
+        put_weights(weights + own_place, &product[(j) % BLOCKS_WALKED], logs, j, hidden, scale, lane);
 
-MATRIX_INLINE void put_slopes(__local ushort *slopes, __local const ushort *weights, const matrix_sums slope,
+MATRIX_INLINE void put_slopes(__local ushort *slopes, __local const ushort *weights, const matrix_sums *slope,
                               __local const float *deltas, const int n, const int lane)
 {
     MATRIX_UNROLLED for (int i = 0; i < MATRIX_SUMS; ++i) {
         const float delta = deltas[n * MATRIX_COLUMNS + matrix_column(lane, i)];
-        slopes[PLACE(n, i)] = operand_bits(operand_value(weights[PLACE(n, i)]) * (slope.at[i] - delta));
+        slopes[PLACE(n, i)] = operand_bits(operand_value(weights[PLACE(n, i)]) * (slope->at[i] - delta));
     }
 }
 #define PUT_SLOPES(j) \
     if ((j) < BLOCKS_WALKED) \
-        put_slopes(slopes + own_place, weights + own_place, product[(j) % BLOCKS_WALKED], deltas, j, lane);
+        put_slopes(slopes + own_place, weights + own_place, &product[(j) % BLOCKS_WALKED], deltas, j, lane);
 
 MATRIX_ATTRIBUTE __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 attention_matrix_backward_kv(TENSOR_OUT(X_STORE, dk), TENSOR_OUT(X_STORE, dv), TENSOR_IN(X_STORE, q),
