@@ -10,8 +10,7 @@
  * SPDX-License-Identifier: MIT */
 #undef VEC
 #define VEC 1 /* a lane looks at one key at a time */
-#include "attention.clh"
-#include "matrix.clh"
+#include "attention_matrix.clh"
 
 #ifndef UNITS
 #define UNITS 2
@@ -21,7 +20,6 @@
 #define KEYS 32
 #define LANES_OF_QUERY (MATRIX_LANES / MATRIX_ROWS)
 #define KEYS_OF_LANE (KEYS / LANES_OF_QUERY)
-#define HEAD_STRIDE MATRIX_STRIDE(HEAD)
 #define KEY_STRIDE MATRIX_STRIDE(KEYS)
 #define SCORE_STRIDE (KEYS + 1)
 
@@ -64,28 +62,6 @@
         matrix_multiply(&total[(n) % TOTALS], weight[c], b MATRIX_SCRATCH_ARGUMENT); \
     }
 
-/* Eight neighbours of a row of x, by packed place; zeros past the end. */
-typedef struct stream {
-    int length, text, block, step;
-    bool whole; /* eight are read at once */
-} stream;
-MATRIX_INLINE ushort8 eight(__global const ushort *x, const stream s, const int place, const int d)
-{
-    if (place >= s.length) return (ushort8)(0);
-    __global const ushort *from = x + (long)stream_place(place, s.text, s.block) * s.step + d;
-    return s.whole ? as_ushort8(*(__global const uint4 *)from) : vload8(0, from);
-}
-
-/* tile[row][d] of `rows` rows from place `first` on. */
-MATRIX_INLINE void load_rows(__local ushort *tile, __global const ushort *x, const stream s, const int first,
-                             const int rows)
-{
-    for (int i = (int)get_local_id(0); i < rows * (HEAD / 8); i += ITEMS) {
-        const int row = i / (HEAD / 8), d = i % (HEAD / 8) * 8;
-        *(__local uint4 *)(tile + row * HEAD_STRIDE + d) = as_uint4(eight(x, s, first + row, d));
-    }
-}
-
 /* tile[d][key] of KEYS rows: neighbours write neighbours. */
 MATRIX_INLINE void load_columns(__local ushort *tile, __global const ushort *x, const stream s, const int first)
 {
@@ -102,17 +78,6 @@ MATRIX_INLINE void load_columns(__local ushort *tile, __global const ushort *x, 
         to[6 * KEY_STRIDE] = e.s6;
         to[7 * KEY_STRIDE] = e.s7;
     }
-}
-
-MATRIX_INLINE ushort weight_bits(const float weight)
-{
-#if MATRIX_BF16
-    return bf16_store(weight);
-#else
-    ushort bits;
-    vstore_half_rte(weight, 0, (half *)&bits);
-    return bits;
-#endif
 }
 
 MATRIX_ATTRIBUTE __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
@@ -143,7 +108,7 @@ attention_matrix_forward(TENSOR_OUT(X_STORE, y), TENSOR_OUT(STORE_F32, lse), TEN
     TENSOR_BEGIN(lse);
 
     matrix_sums total[TOTALS];
-    load_rows(room + OF_QUERIES, from_q, of_queries, first, QUERIES);
+    load_rows(room + OF_QUERIES, from_q, of_queries, first, QUERIES, ITEMS);
     __local const ushort *of_unit = room + OF_QUERIES + unit * MATRIX_ROWS * HEAD_STRIDE;
 #if !QUERIES_STAY
     matrix_a query[HEAD / MATRIX_DEPTH];
@@ -163,7 +128,7 @@ attention_matrix_forward(TENSOR_OUT(X_STORE, y), TENSOR_OUT(STORE_F32, lse), TEN
         for (int at = max(next, range.x / KEYS); at <= end; ++at) {
             const int from = at * KEYS, to = from + KEYS - 1;
             barrier(CLK_LOCAL_MEM_FENCE);
-            load_rows(keys, from_k, of_keys, from, KEYS);
+            load_rows(keys, from_k, of_keys, from, KEYS, ITEMS);
             load_columns(room, from_v, of_keys, from);
             barrier(CLK_LOCAL_MEM_FENCE);
             MATRIX_UNROLLED for (int n = 0; n < KEYS / MATRIX_COLUMNS; ++n) {
@@ -196,7 +161,7 @@ attention_matrix_forward(TENSOR_OUT(X_STORE, y), TENSOR_OUT(STORE_F32, lse), TEN
             for (int j = 0; j < KEYS_OF_LANE; ++j) {
                 const float e = exp_below_one(score[j] - zero);
                 sum += e;
-                weights[own * KEY_STRIDE + part + j] = weight_bits(e);
+                weights[own * KEY_STRIDE + part + j] = operand_bits(e);
             }
             if (part == 0) factors[own] = correct;
             barrier(CLK_LOCAL_MEM_FENCE);

@@ -232,15 +232,17 @@ static backward_places places_of(const node *n, const device *d)
 static int64_t backward_workspace(const node *n, device *d, error *err)
 {
     (void)err;
+    if (attention_matrix_takes_gradient(n, d))
+        return tensor_count(n->in[ATTENTION_LSE]) * (int64_t)sizeof(float);
     if (attention_short_takes(n, d)) return attention_short_bytes(n, d);
     return places_of(n, d).end * (int64_t)sizeof(float);
 }
 
-static bool bind_delta(const node *n, binder *b, const backward_places *p)
+static bool bind_delta(const node *n, binder *b, int64_t delta)
 {
     const mask_bands bands = packed_bands(n);
     kernel_call c = begin(b, n, "attention_delta");
-    call_packed(&c, p->delta);
+    call_packed(&c, delta);
     call_tensor(&c, "DY", n->in[ATTENTION_DY]);
     call_tensor(&c, "Y", n->in[ATTENTION_Y]);
     call_sizes(&c, n->in[ATTENTION_QUERY]);
@@ -285,13 +287,17 @@ static bool bind_keys(const node *n, binder *b, const backward_places *p)
 
 static bool attention_backward_bind(const node *n, binder *b)
 {
+    if (attention_matrix_takes_gradient(n, binder_device(b))) {
+        const mask_bands bands = packed_bands(n);
+        return bind_delta(n, b, 0) && attention_matrix_gradient(n, b, &bands);
+    }
     if (attention_short_takes(n, binder_device(b))) return attention_short_backward(n, b);
     const attention_attributes *a = n->attributes;
     const backward_places p = places_of(n, binder_device(b));
     return pack(b, n, n->in[ATTENTION_QUERY], p.q_rows, p.q, a->scale) &&
            pack(b, n, n->in[ATTENTION_KEYS], p.k_rows, p.k, 1.0f) &&
            pack(b, n, n->in[ATTENTION_VALUES], p.v_rows, p.v, 1.0f) &&
-           pack(b, n, n->in[ATTENTION_DY], p.dy_rows, p.dy, 1.0f) && bind_delta(n, b, &p) &&
+           pack(b, n, n->in[ATTENTION_DY], p.dy_rows, p.dy, 1.0f) && bind_delta(n, b, p.delta) &&
            bind_queries(n, b, &p) && bind_keys(n, b, &p);
 }
 

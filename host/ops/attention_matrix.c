@@ -27,6 +27,14 @@ static int units_of(const node *n, device_matrix unit)
     return (UNITS[unit].rows == 8 ? 32 : 64) / UNITS[unit].rows;
 }
 
+/* Of a group whose units are two teams (attention_matrix_dkv.cl); AMD's have 256 work-items at most. */
+enum { TEAMS = 2 };
+static int units_of_keys(const node *n, device_matrix unit)
+{
+    const int units = units_of(n, unit);
+    return units * UNITS[unit].lanes * TEAMS > 256 ? units / 2 : units;
+}
+
 bool attention_matrix_takes(const node *n, const device *d)
 {
     const tensor *q = n->in[ATTENTION_QUERY];
@@ -37,30 +45,95 @@ bool attention_matrix_takes(const node *n, const device *d)
            UNITS[unit].lanes * units_of(n, unit) <= device_get_info(d)->max_group;
 }
 
-bool attention_matrix_forward(const node *n, binder *b, const struct mask_bands *bands)
+bool attention_matrix_takes_gradient(const node *n, const device *d)
+{
+    if (!attention_matrix_takes(n, d) || n->in[ATTENTION_DY]->type != n->in[ATTENTION_QUERY]->type)
+        return false;
+    const device_matrix unit = unit_of(n, d);
+    return UNITS[unit].lanes * units_of_keys(n, unit) * TEAMS <= device_get_info(d)->max_group;
+}
+
+static kernel_call begin(const node *n, binder *b, const char *file, const char *kernel, int units)
 {
     const attention_attributes *a = n->attributes;
     const tensor *q = n->in[ATTENTION_QUERY];
-    const device_matrix unit = unit_of(n, binder_device(b));
-    const int units = units_of(n, unit), rows = units * UNITS[unit].rows;
-    kernel_call c = call_begin_in(b, n, "ops/attention_matrix", "attention_matrix_forward");
+    kernel_call c = call_begin_in(b, n, file, kernel);
     call_define(&c, "HEAD=%lld", (long long)q->dim[3]);
     call_define(&c, "UNITS=%d", units);
-    call_define(&c, "MATRIX=%d", (int)unit);
+    call_define(&c, "MATRIX=%d", (int)unit_of(n, binder_device(b)));
     if (q->type == DTYPE_BF16) call_define(&c, "MATRIX_BF16=1");
     if (a->played != DEVICE_MATRIX_NONE) call_define(&c, "MATRIX_EMULATED");
+    return c;
+}
+
+static void call_streams(kernel_call *c, const node *n, const struct mask_bands *bands)
+{
+    const attention_attributes *a = n->attributes;
+    const tensor *q = n->in[ATTENTION_QUERY];
+    mask_call_valid(c, n->in[ATTENTION_VALID]);
+    call_int(c, q->dim[0] * q->dim[2]);
+    call_int(c, q->dim[2]);
+    call_int(c, q->dim[1]);
+    mask_call(c, bands);
+    call_float(c, a->scale);
+}
+
+/* A group of `items` for so many rows of each pair of x. */
+static bool run(kernel_call *c, const tensor *x, int rows, int items)
+{
+    const int64_t groups = x->dim[0] * x->dim[2] * ((x->dim[1] + rows - 1) / rows);
+    return call_grid(c, 1, (size_t[]){ (size_t)groups * (size_t)items }, (size_t[]){ (size_t)items });
+}
+
+bool attention_matrix_forward(const node *n, binder *b, const struct mask_bands *bands)
+{
+    const tensor *q = n->in[ATTENTION_QUERY];
+    const device_matrix unit = unit_of(n, binder_device(b));
+    const int units = units_of(n, unit);
+    kernel_call c = begin(n, b, "ops/attention_matrix", "attention_matrix_forward", units);
     call_tensor(&c, "Y", n->out[0]);
     call_tensor(&c, "LSE", n->out[1]);
     call_tensor(&c, "X", q);
     call_tensor(&c, "K", n->in[ATTENTION_KEYS]);
     call_tensor(&c, "V", n->in[ATTENTION_VALUES]);
-    mask_call_valid(&c, n->in[ATTENTION_VALID]);
-    call_int(&c, q->dim[0] * q->dim[2]);
-    call_int(&c, q->dim[2]);
-    call_int(&c, q->dim[1]);
-    mask_call(&c, bands);
-    call_float(&c, a->scale);
-    const size_t items = (size_t)(units * UNITS[unit].lanes);
-    const size_t groups = (size_t)(q->dim[0] * q->dim[2] * ((q->dim[1] + rows - 1) / rows));
-    return call_grid(&c, 1, (size_t[]){ groups * items }, (size_t[]){ items });
+    call_streams(&c, n, bands);
+    return run(&c, q, units * UNITS[unit].rows, units * UNITS[unit].lanes);
+}
+
+static void call_operands(kernel_call *c, const node *n)
+{
+    call_tensor(c, "X", n->in[ATTENTION_QUERY]);
+    call_tensor(c, "K", n->in[ATTENTION_KEYS]);
+    call_tensor(c, "V", n->in[ATTENTION_VALUES]);
+    call_tensor(c, "DY", n->in[ATTENTION_DY]);
+    call_tensor(c, "LSE", n->in[ATTENTION_LSE]);
+    call_workspace(c, "DELTA");
+}
+
+static bool gradient_of_queries(const node *n, binder *b, const struct mask_bands *bands)
+{
+    const device_matrix unit = unit_of(n, binder_device(b));
+    const int units = units_of(n, unit);
+    kernel_call c = begin(n, b, "ops/attention_matrix_dq", "attention_matrix_backward_q", units);
+    call_tensor(&c, "DQ", n->out[0]);
+    call_operands(&c, n);
+    call_streams(&c, n, bands);
+    return run(&c, n->in[ATTENTION_QUERY], units * UNITS[unit].rows, units * UNITS[unit].lanes);
+}
+
+static bool gradients_of_keys(const node *n, binder *b, const struct mask_bands *bands)
+{
+    const device_matrix unit = unit_of(n, binder_device(b));
+    const int units = units_of_keys(n, unit);
+    kernel_call c = begin(n, b, "ops/attention_matrix_dkv", "attention_matrix_backward_kv", units);
+    call_tensor(&c, "DK", n->out[1]);
+    call_tensor(&c, "DV", n->out[2]);
+    call_operands(&c, n);
+    call_streams(&c, n, bands);
+    return run(&c, n->in[ATTENTION_KEYS], units * UNITS[unit].rows, TEAMS * units * UNITS[unit].lanes);
+}
+
+bool attention_matrix_gradient(const node *n, binder *b, const struct mask_bands *bands)
+{
+    return gradient_of_queries(n, b, bands) && gradients_of_keys(n, b, bands);
 }

@@ -10,7 +10,7 @@
 typedef struct attention_attributes {
     mask pattern; /* its `valid` is an input */
     float scale;
-    device_matrix played; /* by which unit the forward pass is played (attention_matrix.h), or none */
+    device_matrix played; /* by which unit both passes are played (attention_matrix.h), or none */
 } attention_attributes;
 
 /* Of a node: those of the forward pass, and then those of the gradient. */

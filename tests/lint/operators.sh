@@ -9,7 +9,7 @@ complain() { echo "$1"; bad=1; }
 # No kernel: views, products on the GEMM plans, and copies that use another operator's kernel.
 NO_KERNEL="reshape permute slice stop_gradient straight_through matmul linear cast concat"
 # No operator: what operators share.
-HELPERS="attention_matrix attention_short expect sort_ids windowed"
+HELPERS="attention_matrix attention_matrix_dkv attention_matrix_dq attention_short expect sort_ids windowed"
 # No operator: what cases share.
 OTHER_CASES="cases op_case"
 # No operator: tests of several operators together.

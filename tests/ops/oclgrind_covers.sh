@@ -7,9 +7,9 @@ command -v oclgrind >/dev/null || { echo "skipped: oclgrind is not there (apt-ge
 ls "$2"/oclgrind_*.log.kernels >/dev/null 2>&1 || { echo "skipped: no test has run under Oclgrind"; exit 77; }
 
 # What a simulator of OpenCL C 1.2 cannot run: half arithmetic, subgroups, GPUs' matrix units; and joined launches, whose
-# groups wait for each other by reading what others count, which it calls a race.  attention_matrix_forward runs there,
-# but its names are not counted (oclgrind.sh).
-CANNOT="attention_matrix_forward probe_half_arithmetic probe_subgroups probe_matrix probe_join_count probe_join_sum join"
+# groups wait for each other by reading what others count, which it calls a race.  attention_matrix_forward
+# and its gradients run there, but the names are not counted (oclgrind.sh).
+CANNOT="attention_matrix_forward attention_matrix_backward_q attention_matrix_backward_kv probe_half_arithmetic probe_subgroups probe_matrix probe_join_count probe_join_sum join"
 # Not files of kernels: what is put before those that are joined, or made functions.
 HEADS="cl/device/join_stage.cl cl/device/apart.cl"
 sort -u "$2"/oclgrind_*.log.kernels | awk -v cannot="$CANNOT" -v heads="$HEADS" '
