@@ -9,6 +9,8 @@ ELSEWHERE='^(base|data|lint|kernels|faults|install|host|oclgrind|two|gpu|slow)$'
 TRAINED_LONG='^(nn_attention|ops_attention_matrix|models_dvae|models_training|models_own|models_text|models_accumulate|models_sampler_kept|api_dalle|api_contract|api_pack|api_calibrate|api_rank|api_score|models_clip|models_clip_step|models_clip_source|models_diffusion_prior|models_ar_prior|models_decoder|models_upsampler|models_precision|models_room|models_sampler|models_diffusion_sampler|models_workload|api_unclip|cli_program)$'
 # A minute and more of two models' training that says nothing of a stack: their operators are tried on each.
 TRAINED_ONCE='^(models_precision|models_ar_prior|models_room)$'
+# A GPU's matrix units, played: alike on every CPU, and seconds of compiling each.  PoCL and Oclgrind have them.
+PLAYED='^(ops_attention_matrix|device_matrix)$'
 # What the program says and writes, and files that are damaged, whatever computes: on PoCL alone.
 SCRIPTS='^(cli_(data|readme|outputs|signals|captions|home|kinds|plain|sets|kills|report|data_commands|index|eval|rank|search|unclip|upsampler|demo2|ranks|ranks_net|shards|shards_kinds|compress|plan|room)|train_(power|damage)|cuda_agree)$'
 
@@ -30,7 +32,7 @@ suite_stack() {
     case $1 in
         host) suite_run host on_stack host ctest -L "$ONCE" -LE '^slow$' ;;
         pocl) suite_run pocl on_stack pocl ctest -LE "$ELSEWHERE" ;;
-        intel) suite_run intel on_stack intel ctest -LE "$ELSEWHERE" -E "$TRAINED_ONCE|$SCRIPTS" ;;
+        intel) suite_run intel on_stack intel ctest -LE "$ELSEWHERE" -E "$TRAINED_ONCE|$SCRIPTS|$PLAYED" ;;
         rusticl)
             echo "left out, for they have no reduced size: $TRAINED_LONG; of device_program_cache one case," \
                 "for Mesa 22.3 ends a process that gives it a damaged binary" | tr -d '^()$' >$RESULTS/rusticl.note
