@@ -72,10 +72,10 @@ probe() {
     ! cuda_find || CUDA=yes
     drivers_find
     drivers_try
-    [ -z "$THROUGH_CUDA" ] || cuda_use
+    [ -z "$THROUGH_CUDA" ] || { cuda_use; [ -n "$CUDA" ] || wrong CUDA "$CUDA_WHY"; }
     devices || return 1
     program "$(share 6)" instructions "$KIT/bin/kit-probe" || row skipped "instructions" "$HOW: $(last_line instructions)"
-    cut -c 1-400 "$WORK/logs/instructions" >"$RESULTS/instructions.txt"
+    cut -c 1-400 "$WORK/logs/instructions" >"$RESULTS/instructions.txt" || true
 }
 
 # agree RECORDING...: what had too little time, as when a driver compiles for long, is done again if time is left over:
