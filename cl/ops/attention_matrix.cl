@@ -67,16 +67,7 @@ MATRIX_INLINE void load_columns(__local ushort *tile, __global const ushort *x, 
 {
     for (int i = (int)get_local_id(0); i < KEYS * (HEAD / 8); i += ITEMS) {
         const int key = i % KEYS, d = i / KEYS * 8;
-        const ushort8 e = eight(x, s, first + key, d);
-        __local ushort *to = tile + d * KEY_STRIDE + key;
-        to[0 * KEY_STRIDE] = e.s0;
-        to[1 * KEY_STRIDE] = e.s1;
-        to[2 * KEY_STRIDE] = e.s2;
-        to[3 * KEY_STRIDE] = e.s3;
-        to[4 * KEY_STRIDE] = e.s4;
-        to[5 * KEY_STRIDE] = e.s5;
-        to[6 * KEY_STRIDE] = e.s6;
-        to[7 * KEY_STRIDE] = e.s7;
+        put_turned(tile + d * KEY_STRIDE + key, KEY_STRIDE, eight(x, s, first + key, d));
     }
 }
 
