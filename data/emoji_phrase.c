@@ -285,6 +285,7 @@ void emoji_phrases(phrase_list *list, const emoji_entry *e, const char *colour)
     bool flag = strncmp(e->caption, "flag: ", 6) == 0;
     if (!flag) emoji_rule_add_each(list, CLAIM_GIVEN, "", e->names, "");
     if (strcmp(name, e->caption) != 0) emoji_phrase_add(list, CLAIM_GIVEN, "%s", name);
+    emoji_rule_seen(list, e->caption);
     const char *colon = strstr(name, ": ");
     if (!emoji_rule_named(list, e) && colon) {
         char who[64];
