@@ -40,6 +40,7 @@ struct device {
     int64_t library_planned, library_held; /* bytes of a library's scratch: device_library_bytes */
     char *cache_folder;                    /* NULL: nothing is kept on disk */
     bool units_barred;                     /* trying them ended a process */
+    bool building;                         /* program_store_announce has said that kernels are compiled */
     bool lost;        /* set by the backend where waiting failed: a transfer may still be under way */
     profile *profile; /* not NULL: the backend times each launch, and says so by profile_add */
     gemm_choices *choices;

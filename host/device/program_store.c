@@ -29,6 +29,15 @@ bool program_store_keeps(const device *d)
     return d->cache_folder != NULL;
 }
 
+void program_store_announce(device *d, const char *file)
+{
+    if (d->building || strncmp(file, "device/", 7) == 0) return;
+    d->building = true;
+    log_info("building kernels for '%s': %s", d->info.name,
+             program_store_keeps(d) ? "once for this device and driver, then they are kept"
+                                    : "each time, for there is no folder to keep them in");
+}
+
 static char *entry_path(const device *d, const char key[65])
 {
     char name[96];

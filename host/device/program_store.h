@@ -9,6 +9,9 @@
 
 #include "host/device/device.h"
 
+/* A driver may take a minute over a model's kernels: says once why nothing else happens, when a kernel of
+ * `file` is about to be compiled.  The probes' kernels are quick and nobody's concern. */
+void program_store_announce(device *d, const char *file);
 /* Whether binaries are worth keeping. */
 bool program_store_keeps(const device *d);
 /* A whole, undamaged one, to be freed; NULL: there is none.  A damaged entry is removed. */

@@ -18,7 +18,6 @@ typedef struct cuda_device {
     cu_stream stream[2]; /* by device_queue */
     int capability;      /* 90: compute capability 9.0 */
     cuda_program *programs;
-    bool announced;        /* that kernels are being built */
     const cuda_blas *blas; /* NULL: not asked for yet, or not there */
     bool blas_asked;
     lt_handle products;

@@ -169,15 +169,6 @@ static bool load(device *d, cuda_program *p, const void *image, error *err)
     return cuda_status_error(err, status, "cuModuleGetFunction(%s of %s.cl)", p->kernel, p->file);
 }
 
-/* A driver may take a minute over a model's kernels: say once why nothing else happens.  The probes' kernels
- * are quick and nobody's concern. */
-static void announce(device *d, const char *file)
-{
-    if (cuda(d)->announced || strncmp(file, "device/", 7) == 0) return;
-    cuda(d)->announced = true;
-    log_info("building kernels for '%s': once for this device and driver, then they are kept", d->info.name);
-}
-
 /* A kept one that the driver does not take is compiled again. */
 static bool build(device *d, cuda_program *p, const device_launch *l, error *err)
 {
@@ -189,7 +180,7 @@ static bool build(device *d, cuda_program *p, const device_launch *l, error *err
     if (image && !ok) program_store_drop(d, r.key);
     if (!ok) {
         free(image);
-        announce(d, l->file);
+        program_store_announce(d, l->file);
         image = compile(&r, l, &bytes, err);
         ok = image && load(d, p, image, err);
         if (ok) program_store_keep(d, r.key, image, bytes);

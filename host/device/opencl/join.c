@@ -4,6 +4,7 @@
  * Compiled apart, stages keep their own options and helpers.
  * SPDX-License-Identifier: MIT */
 #include "host/device/opencl/launches.h"
+#include "host/device/program_store.h"
 #include "host/device/source.h"
 #include "host/base/hash.h"
 #include "host/base/log.h"
@@ -283,7 +284,7 @@ static cl_program program_of(maker *m, error *err)
     device_key(d, content, STANDARD, key);
     built = program_cache_load(d, key, STANDARD);
     if (!built) {
-        program_announce(d, m->stages[0].like->file);
+        program_store_announce(d, m->stages[0].like->file);
         log_verbose("joining %d launches of %d kernels", m->count, m->stage_count);
         built = compile_all(m, err);
         if (built) program_cache_save(d, key, built);

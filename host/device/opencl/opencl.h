@@ -20,7 +20,6 @@ typedef struct opencl_device {
     size_t max_items[3];       /* work-items per axis of a work-group */
     program *programs;
     helpers *helpers;        /* NULL: kernels are built here, at once */
-    bool announced;          /* that kernels are being built */
     device_buffer *scratch;  /* clblast.c's, shared by its calls */
     bool clblast_parameters; /* clblast.c has overridden this device's parameters */
 } opencl_device;
@@ -125,10 +124,9 @@ cl_program program_get(device *d, const program_name *n, error *err);
 bool program_later(device *d, const program_name *n);
 void program_release_all(device *d);
 /* What is already there, or NULL; keeping one for the device, which owns it from now on: the same, or NULL
- * without memory; saying once that kernels are built; adding the compiler's words to an error. */
+ * without memory; adding the compiler's words to an error. */
 cl_program program_find(const device *d, const program_name *n);
 cl_program program_remember(device *d, const program_name *n, cl_program built, error *err);
-void program_announce(device *d, const char *file);
 void program_add_log(cl_program failed, cl_device_id id, error *err);
 
 /* All that the compiler gets: the source with its kernel alone, the options in full; and where the cache

@@ -111,15 +111,6 @@ cl_program program_remember(device *d, const program_name *n, cl_program built, 
     return built;
 }
 
-/* A driver may take a minute over a model's kernels: say once why nothing else happens.  The probes'
- * kernels are quick and nobody's concern. */
-void program_announce(device *d, const char *file)
-{
-    if (opencl(d)->announced || strncmp(file, "device/", 7) == 0) return;
-    opencl(d)->announced = true;
-    log_info("building kernels for '%s': once for this device and driver, then they are kept", d->info.name);
-}
-
 /* PoCL puts all that a kernel inlines three times into its program, and compiles it as often; a function only
  * once.  As for joined launches, it must be one of single work-items. */
 static bool worth_apart(const device *d, const program_name *n)
@@ -186,7 +177,7 @@ bool program_later(device *d, const program_name *n)
     if (!program_recipe_make(d, &r, n, NULL)) return false;
     cl_program kept = program_cache_load(d, r.key, r.full);
     if (kept) program_remember(d, n, kept, NULL);
-    if (!kept) program_announce(d, n->file);
+    if (!kept) program_store_announce(d, n->file);
     const bool later = !kept && helpers_ask(opencl(d)->helpers, &r);
     program_recipe_free(&r);
     return later;
@@ -203,7 +194,7 @@ cl_program program_get(device *d, const program_name *n, error *err)
     if (!built && why.code == ERROR_NONE) {
         built = program_cache_load(d, r.key, r.full);
         if (!built) {
-            program_announce(d, n->file);
+            program_store_announce(d, n->file);
             built = program_build(d, &r, &why);
         }
     }
