@@ -16,6 +16,9 @@
 typedef struct kind_need {
     const model_kind *kind;
     const char *help;
+    /* Where less than all of that part may be enough: the fingerprint of it, and its key in what is packed. */
+    const char *half;
+    bool (*half_fingerprint)(const model_part *needed, char hex[65], error *err);
 } kind_need;
 
 /* A number that a step's shapes need and the settings do not hold, for another part gives it: an option of

@@ -162,8 +162,11 @@ static bool note_needs(const part_list *list, const model_kind *k, checkpoint_me
 {
     char hex[65];
     for (const kind_need *n = k->needs; n && n->kind; ++n) {
-        if (!checkpoint_fingerprint(part_list_find(list, n->kind)->store, hex, err)) return false;
+        const model_part *needed = part_list_find(list, n->kind);
+        if (!checkpoint_fingerprint(needed->store, hex, err)) return false;
         if (!add_text(kept, n->kind->name, hex)) return no_memory(err);
+        if (n->half && !n->half_fingerprint(needed, hex, err)) return false;
+        if (n->half && !add_text(kept, n->half, hex)) return no_memory(err);
     }
     return true;
 }
@@ -173,7 +176,7 @@ static bool note_needs(const part_list *list, const model_kind *k, checkpoint_me
 static bool describe(const part_list *list, const model_part *p, checkpoint_metadata *kept, error *err)
 {
     const checkpoint_metadata *trained = p->metadata;
-    size_t room = (size_t)trained->count + PARTS_MAX + 1;
+    size_t room = (size_t)trained->count + 2 * PARTS_MAX + 1;
     *kept = (checkpoint_metadata){ .at = calloc(room, sizeof *kept->at) };
     if (!kept->at) return no_memory(err);
     if (!note_needs(list, p->kind, kept, err)) return false;

@@ -267,7 +267,7 @@ static bool take_vocabulary(const text_source *t, const train_request *r, const 
                          (long long)c->text_vocabulary, is);
     log_info("text_vocabulary is %d, not %lld: %s", is, (long long)c->text_vocabulary,
              r->resume || r->tokenizer || !t->own ? "so large is the tokenizer"
-             : from                    ? "the model's tokenizer, with pieces added for these captions"
+             : from ? "the model's tokenizer, with at most so many pieces added for these captions"
              : is < c->text_vocabulary ? "these captions allow no more"
                                        : "the characters of these captions need as many");
     c->text_vocabulary = is;

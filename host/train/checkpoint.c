@@ -164,14 +164,22 @@ static bool hash_entry(hash *h, store *s, const store_entry *e, float *values, u
 
 bool checkpoint_fingerprint(store *s, char hex[65], error *err)
 {
+    return checkpoint_fingerprint_of(s, "", hex, err);
+}
+
+bool checkpoint_fingerprint_of(store *s, const char *begin, char hex[65], error *err)
+{
     hash h;
     hash_start(&h);
     float *values = malloc(STORE_PIECE * sizeof *values);
     uint16_t *halves = malloc(STORE_PIECE * sizeof *halves);
     bool ok =
         values && halves ? true : error_set(err, ERROR_MEMORY, "out of memory for a model's fingerprint");
-    for (int i = 0; ok && i < store_count(s); ++i)
-        if (is_exported(store_at(s, i))) ok = hash_entry(&h, s, store_at(s, i), values, halves, err);
+    for (int i = 0; ok && i < store_count(s); ++i) {
+        const store_entry *e = store_at(s, i);
+        if (is_exported(e) && strncmp(e->name, begin, strlen(begin)) == 0)
+            ok = hash_entry(&h, s, e, values, halves, err);
+    }
     if (ok) hash_finish(&h, hex);
     free(values);
     free(halves);

@@ -41,6 +41,8 @@ bool checkpoint_export(store *s, const char *path, bool averages, dtype type, co
 /* SHA-256 of what an export holds: names, shapes and values, these rounded to 16 bits, so that a run and what
  * was packed of it in either storage are the same.  For stores whose parameters are imported. */
 bool checkpoint_fingerprint(store *s, char hex[65], error *err);
+/* The same of those alone whose names begin so. */
+bool checkpoint_fingerprint_of(store *s, const char *begin, char hex[65], error *err);
 /* Loads parameters (and exported state) of a file, which is compared with the checksum that it states, into
  * the store, converting storage types; tensors the
  * store lacks are an error unless `surplus_ok`, entries the file lacks always are.  With `surplus_ok` the

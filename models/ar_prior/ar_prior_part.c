@@ -46,7 +46,8 @@ ar_prior_part *ar_prior_part_read(device *d, const char *folder, clip_part *clip
 ar_prior_part *ar_prior_part_open(device *d, const char *folder, clip_part *clip, error *err)
 {
     ar_prior_part *p = ar_prior_part_read(d, folder, clip, err);
-    if (!p || clip_source_check(d, clip, folder, &p->metadata, ar_prior_kind.title, folder, err)) return p;
+    if (!p || clip_source_check(clip, folder, &p->metadata, false, ar_prior_kind.title, folder, err))
+        return p;
     ar_prior_part_close(p);
     return NULL;
 }

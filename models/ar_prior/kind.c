@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 static const kind_need needs[] = {
-    { &clip_kind, "run or model folder of the CLIP whose embeddings it learns" },
+    { .kind = &clip_kind, .help = "run or model folder of the CLIP whose embeddings it learns" },
     { .kind = NULL },
 };
 
@@ -81,8 +81,10 @@ static bool open_part(device *d, const char *folder, const part_list *beside, mo
 
 static bool belongs(device *d, const model_part *p, const part_list *beside, error *err)
 {
+    (void)d;
     const model_part *clip = part_list_find(beside, &clip_kind);
-    return clip_source_check(d, clip->self, clip->folder, p->metadata, ar_prior_kind.title, p->folder, err);
+    return clip_source_check(clip->self, clip->folder, p->metadata, false, ar_prior_kind.title, p->folder,
+                             err);
 }
 
 /* ---- What is said of it ---- */

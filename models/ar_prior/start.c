@@ -20,8 +20,7 @@ static bool check_clip(const safetensors *file, const clip_part *clip, const cha
         const char *value = safetensors_metadata(file, keys[i]);
         if (value) pairs[of_file.count++] = (checkpoint_text){ keys[i], value };
     }
-    return clip_source_check(store_device(clip->store), clip, clip_folder, &of_file, ar_prior_kind.title,
-                             folder, err);
+    return clip_source_check(clip, clip_folder, &of_file, false, ar_prior_kind.title, folder, err);
 }
 
 static bool start_entry(const start_file *o, store *s, store_entry *e, error *err)

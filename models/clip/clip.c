@@ -62,12 +62,27 @@ static void declare_text(graph *g, const clip_config *c, clip_weights *w)
     graph_pop(g);
 }
 
+static void declare_rest(graph *g, const clip_config *c, clip_weights *w)
+{
+    declare_text(g, c, w);
+    w->log_scale = nn_bias(g, "log_scale", 1); /* like a bias, it does not decay */
+}
+
 clip_weights clip_declare(graph *g, const clip_config *c)
 {
     clip_weights w = { 0 };
     declare_image(g, c, &w);
-    declare_text(g, c, &w);
-    w.log_scale = nn_bias(g, "log_scale", 1); /* like a bias, it does not decay */
+    declare_rest(g, c, &w);
+    return w;
+}
+
+clip_weights clip_declare_learning(graph *g, const clip_config *c)
+{
+    clip_weights w = { 0 };
+    graph_set_trainable(g, !c->locked_image);
+    declare_image(g, c, &w);
+    graph_set_trainable(g, true);
+    declare_rest(g, c, &w);
     return w;
 }
 

@@ -57,6 +57,8 @@ typedef struct clip_weights {
 } clip_weights;
 /* Declares every parameter. */
 clip_weights clip_declare(graph *g, const clip_config *c);
+/* The same for a training step: those of a locked image tower learn nothing. */
+clip_weights clip_declare_learning(graph *g, const clip_config *c);
 /* Gives the learned scale its start, 1 / 0.07: parameters that are allocated start at zero or at random. */
 bool clip_start_scale(store *s, error *err);
 

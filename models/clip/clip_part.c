@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/clip/clip_part.h"
 
+#include "host/base/hash.h"
 #include "models/clip/clip_features.h"
 #include "models/clip/clip_text.h"
 #include "models/clip/published.h"
@@ -82,6 +83,18 @@ static bool go_on(clip_progress *progress, void *context, int64_t done, int64_t 
 {
     return !progress || progress(context, done, total) ||
            error_set(err, ERROR_INTERRUPTED, "stopped after %lld of %lld", (long long)done, (long long)total);
+}
+
+bool clip_part_image_fingerprint(const clip_part *p, char hex[65], error *err)
+{
+    hash h;
+    char tower[65];
+    if (!checkpoint_fingerprint_of(p->store, "image.", tower, err)) return false;
+    hash_start(&h);
+    hash_text(&h, tower);
+    hash_text(&h, tokenizer_hash(p->tokenizer));
+    hash_finish(&h, hex);
+    return true;
 }
 
 bool clip_part_prepare(clip_part *p, error *err)

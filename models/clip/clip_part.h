@@ -26,6 +26,10 @@ void clip_part_close(clip_part *p); /* NULL is harmless */
  * is.  Otherwise the first use does that. */
 bool clip_part_prepare(clip_part *p, error *err);
 
+/* SHA-256 of the image tower's parameters (checkpoint_fingerprint) and of the tokenizer: all of a CLIP that
+ * one goes by who reads pictures' embeddings and captions' tokens. */
+bool clip_part_image_fingerprint(const clip_part *p, char hex[65], error *err);
+
 /* Called between batches with what is done so far; false stops with ERROR_INTERRUPTED.  May be NULL. */
 typedef bool clip_progress(void *context, int64_t done, int64_t total);
 

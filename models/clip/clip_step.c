@@ -23,8 +23,10 @@ static void towers(clip_step *s, const clip_config *c, const clip_weights *w, te
 {
     graph *g = s->graph;
     bool again = s->division.parts > 1;
+    tensor *random =
+        c->locked_image ? NULL : s->random; /* of a tower that does not learn nothing is dropped */
     if (again) graph_recompute_begin(g);
-    features[0] = clip_picture_features(g, c, w, &s->constants, s->pixels, s->random);
+    features[0] = clip_picture_features(g, c, w, &s->constants, s->pixels, random);
     if (again) graph_recompute_end(g);
     if (again) graph_recompute_begin(g);
     features[1] = clip_text_features(g, c, w, s->text, s->ends, s->random);
@@ -64,7 +66,7 @@ bool clip_step_build(clip_step *s, store *st, const clip_config *c, error *err)
     graph_set_half(s->graph, training_half_type(&c->training));
     graph *g = s->graph;
     make_inputs(s, c);
-    clip_weights w = clip_declare(g, c);
+    clip_weights w = clip_declare_learning(g, c);
     tensor *features[2];
     towers(s, c, &w, features);
     join(s, c, features);

@@ -286,6 +286,16 @@ static bool batch_is_enough(const clip_config *c, error *err)
                                      "at least 2");
 }
 
+static bool has_what_is_locked(const clip_config *c, const train_request *r, const part_files *from,
+                               error *err)
+{
+    return !c->locked_image || r->resume || from->weights ||
+           error_set(
+               err, ERROR_USAGE,
+               "clip: locked_image=yes keeps the image tower that --init gives; from nothing it would never "
+               "learn to see: name a model with --init, or leave locked_image at no");
+}
+
 static bool make_batch(clip_trainer *t, error *err)
 {
     const clip_config *c = &t->config;
@@ -311,7 +321,7 @@ static bool set_up(clip_trainer *t, const train_request *r, const char *data, er
     if (!trainer_open_device(&t->base, err) || !trainer_open_data(&t->base, data, c->image_size, true, err) ||
         !start_find(r, &clip_kind, &from, err))
         return false;
-    bool ok = fit(t, r, &from, err) && batch_is_enough(c, err) &&
+    bool ok = has_what_is_locked(c, r, &from, err) && fit(t, r, &from, err) && batch_is_enough(c, err) &&
               (r->resume || text_warn_cut(t->text, err)) && make_batch(t, err) && build(t, err) &&
               (!from.weights || clip_start_from_model(t->base.store, &from, text_tokenizer(t->text), err));
     part_files_free(&from);

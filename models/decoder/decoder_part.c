@@ -38,7 +38,9 @@ decoder_part *decoder_part_read(device *d, const char *folder, clip_part *clip, 
 decoder_part *decoder_part_open(device *d, const char *folder, clip_part *clip, error *err)
 {
     decoder_part *p = decoder_part_read(d, folder, clip, err);
-    if (!p || clip_source_check(d, clip, folder, &p->metadata, decoder_kind.title, folder, err)) return p;
+    if (!p ||
+        clip_source_check(clip, folder, &p->metadata, !p->config.clip_text, decoder_kind.title, folder, err))
+        return p;
     decoder_part_close(p);
     return NULL;
 }

@@ -218,6 +218,7 @@ static json_t *save_state(void *self)
     const decoder_trainer *t = self;
     json_t *state = trainer_save(&t->base);
     json_tree_put(&state, CLIP_ORIGIN_KEY, json_string(clip_source_fingerprint(t->clip)));
+    json_tree_put(&state, CLIP_IMAGE_KEY, json_string(clip_source_image_fingerprint(t->clip)));
     return state;
 }
 

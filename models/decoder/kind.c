@@ -11,8 +11,16 @@
 
 #include <stdio.h>
 
+static bool image_of(const model_part *clip, char hex[65], error *err)
+{
+    return clip_part_image_fingerprint(clip->self, hex, err);
+}
+
 static const kind_need needs[] = {
-    { &clip_kind, "run or model folder of the CLIP whose embeddings it makes pictures from" },
+    { .kind = &clip_kind,
+      .help = "run or model folder of the CLIP whose embeddings it makes pictures from",
+      .half = CLIP_IMAGE_KEY,
+      .half_fingerprint = image_of },
     { .kind = NULL },
 };
 
@@ -86,8 +94,11 @@ static bool open_part(device *d, const char *folder, const part_list *beside, mo
 
 static bool belongs(device *d, const model_part *p, const part_list *beside, error *err)
 {
+    (void)d;
     const model_part *clip = part_list_find(beside, &clip_kind);
-    return clip_source_check(d, clip->self, clip->folder, p->metadata, decoder_kind.title, p->folder, err);
+    const decoder_part *own = p->self;
+    return clip_source_check(clip->self, clip->folder, p->metadata, !own->config.clip_text,
+                             decoder_kind.title, p->folder, err);
 }
 
 /* ---- What is said of it ---- */

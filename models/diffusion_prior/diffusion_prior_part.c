@@ -36,7 +36,7 @@ diffusion_prior_part *diffusion_prior_part_read(device *d, const char *folder, c
 diffusion_prior_part *diffusion_prior_part_open(device *d, const char *folder, clip_part *clip, error *err)
 {
     diffusion_prior_part *p = diffusion_prior_part_read(d, folder, clip, err);
-    if (!p || clip_source_check(d, clip, folder, &p->metadata, diffusion_prior_kind.title, folder, err))
+    if (!p || clip_source_check(clip, folder, &p->metadata, false, diffusion_prior_kind.title, folder, err))
         return p;
     diffusion_prior_part_close(p);
     return NULL;

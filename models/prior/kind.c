@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 static const kind_need needs[] = {
-    { &dvae_kind, "run or model folder of the dVAE whose tokens it learns" },
+    { .kind = &dvae_kind, .help = "run or model folder of the dVAE whose tokens it learns" },
     { .kind = NULL },
 };
 

@@ -17,7 +17,7 @@ static const int64_t CACHE_BYTES = 512 << 20;
 struct clip_source {
     clip_part *part;
     clip_marks marks;
-    char fingerprint[65];
+    char fingerprint[65], image_fingerprint[65];
     bool fixed;
     int64_t samples; /* that there is room for */
     float *kept;     /* [samples][E] */
@@ -59,7 +59,8 @@ clip_source *clip_source_open(device *d, const char *folder, bool fixed, int64_t
     clip_source *s = calloc(1, sizeof *s);
     if (!s) return error_null(err, ERROR_MEMORY, "out of memory for a CLIP");
     bool ok = (s->part = clip_part_open(d, folder, err)) &&
-              checkpoint_fingerprint(s->part->store, s->fingerprint, err);
+              checkpoint_fingerprint(s->part->store, s->fingerprint, err) &&
+              clip_part_image_fingerprint(s->part, s->image_fingerprint, err);
     if (ok) {
         s->fixed = fixed;
         if (fixed) make_room(s, samples);
@@ -87,6 +88,11 @@ clip_part *clip_source_part(const clip_source *s)
 const char *clip_source_fingerprint(const clip_source *s)
 {
     return s->fingerprint;
+}
+
+const char *clip_source_image_fingerprint(const clip_source *s)
+{
+    return s->image_fingerprint;
 }
 
 /* ---- Pictures ---- */
@@ -192,17 +198,28 @@ bool clip_source_fits(const text_config *text, const clip_part *clip, const char
                      (long long)of->text_tokens, (long long)of->text_vocabulary);
 }
 
-bool clip_source_check(device *d, const clip_part *clip, const char *clip_folder,
-                       const checkpoint_metadata *of_part, const char *what, const char *part_folder,
-                       error *err)
+/* Whether the part's fingerprint under `key` is this one. */
+static bool has_fingerprint(const checkpoint_metadata *of_part, const char *part_folder, const char *key,
+                            const char *hex, bool *has, error *err)
 {
     trained_on t;
-    char hex[65];
-    (void)d;
-    if (!checkpoint_fingerprint(clip->store, hex, err) ||
+    if (!trained_on_find(of_part, part_folder, key, &t, err)) return false;
+    *has = strcmp(t.hex, hex) == 0;
+    trained_on_free(&t);
+    return true;
+}
+
+bool clip_source_check(const clip_part *clip, const char *clip_folder, const checkpoint_metadata *of_part,
+                       bool image_alone, const char *what, const char *part_folder, error *err)
+{
+    trained_on t;
+    char hex[65], tower[65];
+    bool same_image = false;
+    if (!checkpoint_fingerprint(clip->store, hex, err) || !clip_part_image_fingerprint(clip, tower, err) ||
+        (image_alone && !has_fingerprint(of_part, part_folder, CLIP_IMAGE_KEY, tower, &same_image, err)) ||
         !trained_on_find(of_part, part_folder, CLIP_ORIGIN_KEY, &t, err))
         return false;
-    bool ok = strcmp(t.hex, hex) == 0;
+    bool ok = strcmp(t.hex, hex) == 0 || same_image;
     if (!ok && !t.hex[0])
         error_set(err, ERROR_MODEL,
                   "nothing in '%s' says with which CLIP its %s was trained, so it cannot be said that '%s' "

@@ -11,6 +11,8 @@
 
 /* The key under which the metadata of a packed part, and a run's state, hold the fingerprint of its CLIP. */
 #define CLIP_ORIGIN_KEY "clip"
+/* And under this one that of its image tower and tokenizer, for parts that need no more of it. */
+#define CLIP_IMAGE_KEY "clip_image"
 
 typedef struct clip_source clip_source;
 /* Opens the CLIP in `folder` (a run's or a model's).  With `fixed` pictures look alike in every epoch, and
@@ -20,6 +22,7 @@ clip_source *clip_source_open(device *d, const char *folder, bool fixed, int64_t
 void clip_source_close(clip_source *s);                    /* NULL is harmless */
 clip_part *clip_source_part(const clip_source *s);         /* borrowed */
 const char *clip_source_fingerprint(const clip_source *s); /* 64 hexadecimal digits, of its parameters */
+const char *clip_source_image_fingerprint(const clip_source *s); /* clip_part_image_fingerprint */
 
 /* The view that batches hold for it: the very part of each picture that the view "picture" shows, of
  * `size` pixels a side, at the CLIP's size where that is not larger, else at `size`.  A kind of smaller
@@ -37,9 +40,9 @@ bool clip_source_caption(const clip_part *clip, const char *caption, int32_t *id
 /* Whether a part that reads the CLIP's tokens, as its settings of text say, can read those of this one. */
 bool clip_source_fits(const text_config *text, const clip_part *clip, const char *what,
                       const char *part_folder, error *err);
-/* Refuses a part that was trained with another CLIP than the one opened from `clip_folder`; names both. */
-bool clip_source_check(device *d, const clip_part *clip, const char *clip_folder,
-                       const checkpoint_metadata *of_part, const char *what, const char *part_folder,
-                       error *err);
+/* Refuses a part that was trained with another CLIP than the one opened from `clip_folder`; names both.  With
+ * `image_alone` one that has the same image tower and tokenizer will do. */
+bool clip_source_check(const clip_part *clip, const char *clip_folder, const checkpoint_metadata *of_part,
+                       bool image_alone, const char *what, const char *part_folder, error *err);
 
 #endif

@@ -203,6 +203,47 @@ static void started_from_a_model(void **state)
     clip_part_close(second);
 }
 
+static void train_texts_alone(const char *run)
+{
+    error err;
+    const char *const sets[] = { "steps=3",  "batch=8",          "sample_every=0",
+                                 "warmup=0", "locked_image=yes", "dropout=0.1" };
+    train_request r = { .preset = "tiny",
+                        .sets = sets,
+                        .set_count = 6,
+                        .data = path_of("data.tar"),
+                        .run = path_of(run),
+                        .init = path_of("run"),
+                        .tokenizer = path_of("run/tokenizer.model"),
+                        .seed = -1,
+                        .quiet = true };
+    good(clip_kind.train(&r, &err), &err);
+}
+
+/* Pictures' features to the last bit, also of what is packed; texts' move. */
+static void a_locked_image_tower(void **state)
+{
+    (void)state;
+    static float pictures[3][DRAWINGS * EMBEDDING], texts[3][DRAWINGS * EMBEDDING];
+    char hex[3][65];
+    error err;
+    train_texts_alone("locked");
+    good(pack_model(hardware, (const char *const[]){ path_of("locked"), NULL }, path_of("locked-model"),
+                    DTYPE_F32, &err),
+         &err);
+    const char *const folders[] = { "run", "locked", "locked-model" };
+    for (int i = 0; i < 3; ++i) {
+        clip_part *p = opened(folders[i]);
+        features(p, pictures[i], texts[i]);
+        good(clip_part_image_fingerprint(p, hex[i], &err), &err);
+        clip_part_close(p);
+        assert_memory_equal(pictures[i], pictures[0], sizeof pictures[0]);
+        assert_string_equal(hex[i], hex[0]);
+    }
+    assert_memory_not_equal(texts[1], texts[0], sizeof texts[0]);
+    assert_memory_equal(texts[2], texts[1], sizeof texts[0]);
+}
+
 static void what_is_refused(void **state)
 {
     (void)state;
@@ -215,6 +256,7 @@ static void what_is_refused(void **state)
         { "text_tokens=2", "leaves a caption no room beside its end" },
         { "parts=3", "batch 8 is not divisible by accumulate 3" },
         { "batch=1", "has no other pictures to tell its own from" },
+        { "locked_image=yes", "keeps the image tower that --init gives" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         error err;
@@ -259,9 +301,13 @@ int main(void)
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(learns_and_is_packed),       cmocka_unit_test(whatever_is_beside),
-        cmocka_unit_test(long_captions_and_stopping), cmocka_unit_test(not_a_number),
-        cmocka_unit_test(started_from_a_model),       cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(learns_and_is_packed),
+        cmocka_unit_test(whatever_is_beside),
+        cmocka_unit_test(long_captions_and_stopping),
+        cmocka_unit_test(not_a_number),
+        cmocka_unit_test(started_from_a_model),
+        cmocka_unit_test(a_locked_image_tower),
+        cmocka_unit_test(what_is_refused),
         cmocka_unit_test(where_ends_stand),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,8 +150,7 @@ static bool accepted(const clip_source *s, const char *key, const char *value, c
 {
     checkpoint_text text = { key, value };
     const checkpoint_metadata metadata = { 1, &text };
-    return clip_source_check(hardware, clip_source_part(s), "here/clip", &metadata, "toy", path_of(folder),
-                             err);
+    return clip_source_check(clip_source_part(s), "here/clip", &metadata, false, "toy", path_of(folder), err);
 }
 
 static void only_the_right_clip(void **state)

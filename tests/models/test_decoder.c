@@ -327,6 +327,49 @@ static void another_clip(void **state)
     assert_false(pack_model(hardware, parts, path_of("mixed"), DTYPE_F32, &err));
 }
 
+/* A CLIP whose texts alone were trained on suits a decoder that asks it for pictures' embeddings, and one that
+ * reads its texts' states not. */
+static void a_clip_of_other_texts(void **state)
+{
+    (void)state;
+    static float drawn[3][DRAWING_BYTES];
+    error err;
+    const char *const sets[] = { "steps=2", "sample_every=0", "warmup=0", "locked_image=yes" };
+    train_request r = { .preset = "tiny",
+                        .sets = sets,
+                        .set_count = 4,
+                        .data = path_of("data.tar"),
+                        .run = path_of("texts"),
+                        .init = path_of("clip"),
+                        .tokenizer = path_of("clip/tokenizer.model"),
+                        .seed = -1,
+                        .quiet = true };
+    good(clip_kind.train(&r, &err), &err);
+    const char *const first[] = { path_of("clip"), path_of("run"), NULL }, *const second[] = {
+        path_of("texts"), path_of("with-clip/decoder.safetensors"), NULL
+    };
+    good(pack_model(hardware, first, path_of("with-clip"), DTYPE_F32, &err) &&
+             pack_model(hardware, second, path_of("with-texts"), DTYPE_F32, &err),
+         &err);
+    const char *const clips[] = { "clip", "texts", "with-texts" }, *const folders[] = { "run", "run",
+                                                                                        "with-texts" };
+    for (int i = 0; i < 3; ++i) {
+        const decoder_request one = request_of(1, 1);
+        clip_part *c = clip_part_open(hardware, path_of(clips[i]), &err);
+        good(c != NULL, &err);
+        decoder_part *p = decoder_part_open(hardware, path_of(folders[i]), c, &err);
+        good(p && decoder_part_draw(p, &one, drawn[i], &err), &err);
+        assert_memory_equal(drawn[i], drawn[0], sizeof drawn[0]);
+        decoder_part_close(p);
+        clip_part_close(c);
+    }
+    clip_part *c = clip_part_open(hardware, path_of("texts"), &err);
+    assert_null(decoder_part_open(hardware, path_of("tower"), c, &err));
+    assert_int_equal(err.code, ERROR_MODEL);
+    assert_non_null(strstr(err.message, "was trained with another CLIP"));
+    clip_part_close(c);
+}
+
 static void what_is_refused(void **state)
 {
     (void)state;
@@ -411,6 +454,7 @@ int main(void)
         cmocka_unit_test(masks_are_drawn),
         cmocka_unit_test(captions_by_the_clip),
         cmocka_unit_test(another_clip),
+        cmocka_unit_test(a_clip_of_other_texts),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(other_settings),
     };
