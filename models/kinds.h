@@ -16,7 +16,7 @@
 typedef struct kind_need {
     const model_kind *kind;
     const char *help;
-    /* Where less than all of that part may be enough: the fingerprint of it, and its key in what is packed. */
+    /* Where a half of that part is enough: the half's fingerprint, and its key in what is packed. */
     const char *half;
     bool (*half_fingerprint)(const model_part *needed, char hex[65], error *err);
 } kind_need;

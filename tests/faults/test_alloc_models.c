@@ -98,16 +98,16 @@ COMMAND(info_run, "info", path_of("prior"), "--json", "--tensors")
 /* ---- All of it --------------------------------------------------------------------------------- */
 
 static const alloc_scene scenes[] = {
-    { "pack", empty_out, run_pack, check_pack, 250, draw_without },
-    { "draw", empty_out, run_draw, check_draw, 400, draw_without },
-    { "generate", empty_out, run_generate, check_draw, 200, draw_without },
-    { "rank", empty_out, run_rank, check_draw, 150, draw_without },
-    { "encode", empty_out, run_encode, NULL, 100, draw_without },
-    { "decode", empty_out, run_decode, check_draw, 100, draw_without },
-    { "reconstruct", empty_out, run_reconstruct, check_draw, 100, draw_without },
+    { "pack", empty_out, run_pack, check_pack, 120, draw_without },
+    { "draw", empty_out, run_draw, check_draw, 160, draw_without },
+    { "generate", empty_out, run_generate, check_draw, 100, draw_without },
+    { "rank", empty_out, run_rank, check_draw, 80, draw_without },
+    { "encode", empty_out, run_encode, NULL, 60, draw_without },
+    { "decode", empty_out, run_decode, check_draw, 60, draw_without },
+    { "reconstruct", empty_out, run_reconstruct, check_draw, 60, draw_without },
     { "devices", NULL, run_devices, NULL, 100, draw_without },
-    { "info of a model", NULL, run_info_model, NULL, 300, NULL },
-    { "info of a run", NULL, run_info_run, NULL, 300, NULL },
+    { "info of a model", NULL, run_info_model, NULL, 150, NULL },
+    { "info of a run", NULL, run_info_run, NULL, 150, NULL },
 };
 
 static void test_all(void **state)

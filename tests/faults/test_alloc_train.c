@@ -143,12 +143,12 @@ COMMAND(train, "train", "dvae", "--preset", "tiny", "--set", "steps=1", "--set",
 
 static const alloc_scene scenes[] = {
     { "device", NULL, run_device, NULL, 0, device_without },
-    { "dvae training", empty_out, run_dvae, check_dvae, 250, training_without },
-    { "prior training", empty_out, run_prior, check_prior, 400, training_without },
-    { "prior compressed", empty_out, run_compressed, check_prior, 40, training_without },
-    { "dvae resumed", prepare_resume_dvae, run_resume_dvae, check_dvae, 80, training_without },
-    { "prior resumed", prepare_resume_prior, run_resume_prior, check_prior, 80, training_without },
-    { "train", empty_out, run_train, check_dvae, 80, training_without },
+    { "dvae training", empty_out, run_dvae, check_dvae, 120, training_without },
+    { "prior training", empty_out, run_prior, check_prior, 160, training_without },
+    { "prior compressed", empty_out, run_compressed, check_prior, 24, training_without },
+    { "dvae resumed", prepare_resume_dvae, run_resume_dvae, check_dvae, 40, training_without },
+    { "prior resumed", prepare_resume_prior, run_resume_prior, check_prior, 40, training_without },
+    { "train", empty_out, run_train, check_dvae, 40, training_without },
 };
 
 static void test_all(void **state)

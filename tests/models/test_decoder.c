@@ -327,8 +327,8 @@ static void another_clip(void **state)
     assert_false(pack_model(hardware, parts, path_of("mixed"), DTYPE_F32, &err));
 }
 
-/* A CLIP whose texts alone were trained on suits a decoder that asks it for pictures' embeddings, and one that
- * reads its texts' states not. */
+/* A CLIP whose texts alone were trained on suits a decoder that asks it for pictures' embeddings, but not one
+ * that reads its texts' states. */
 static void a_clip_of_other_texts(void **state)
 {
     (void)state;
