@@ -54,6 +54,7 @@ typedef struct picture_coder {
 typedef struct calibration {
     int64_t drawn, right;
     double limit; /* nats a token */
+    double alike; /* the least that a drawing is alike to its caption; 0: no part compares them */
 } calibration;
 
 struct model_kind {
@@ -95,6 +96,10 @@ struct model_kind {
     void (*close)(void *self);
     /* Opens one whose pictures' tokens other kinds learn.  On success out->close is to be called. */
     bool (*coder)(device *d, const char *folder, int64_t at_once, picture_coder *out, error *err);
+    /* How alike a picture [side][side][3] and its caption are, a cosine of -1 to 1; of a kind that compares
+     * them. */
+    bool (*likeness)(const model_part *p, const uint8_t *rgb, int64_t side, const char *caption,
+                     double *alike, error *err);
     /* Refuses parts that were not trained together. */
     bool (*belongs)(device *d, const model_part *p, const part_list *beside, error *err);
     /* Writes the files that `files` names into a model's folder. */

@@ -116,6 +116,8 @@ typedef struct dalle_model_info {
     int decoder_side, upsamplers;
     int64_t decoder_parameters, upsampler_parameters, diffusion_prior_parameters, ar_prior_parameters;
     bool fills;
+    /* What drawings of known captions seldom have less of by the model's CLIP, a cosine; 0: not measured. */
+    double similarity_known;
 } dalle_model_info;
 /* Borrowed until the model is closed; NULL for NULL. */
 DALLE_API const dalle_model_info *dalle_get_info(const dalle_model *model);
@@ -198,12 +200,14 @@ typedef struct dalle_pictures {
      * and without guidance.  0 is certain. */
     float *entropy;
     double mean_entropy;
-    bool unsure; /* mean_entropy is above the model's entropy_known: expect mush */
+    bool unsure; /* mean_entropy is above the model's entropy_known, or mean_score below its similarity_known:
+                  * expect mush */
     int drawn;   /* so many were */
     int *number; /* [count]: each picture's own, by which it can be drawn again (`first`) */
     /* [count]: the similarity of picture and caption by the model's CLIP, the cosine of -1 to 1, highest
      * first, of two alike the lower number; NULL: they were not scored. */
     float *score;
+    double mean_score; /* of all that were drawn; 0: they were not scored */
 } dalle_pictures;
 /* To be freed with dalle_pictures_free; NULL with *err filled in on failure. */
 DALLE_API dalle_pictures *dalle_generate(dalle_model *model, const dalle_request *request, dalle_error *err);

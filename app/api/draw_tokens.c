@@ -138,15 +138,18 @@ static double entropy_of(const drawing *d, int64_t place)
     return sum;
 }
 
-/* How unsure the model was of all it drew, whatever is given back. */
-static void tell_entropy(const drawing *d, dalle_pictures *out)
+/* How unsure the model was of all it drew, whatever is given back, and how like the caption that is. */
+static void tell_unsure(const drawing *d, dalle_pictures *out)
 {
-    double all = 0, each = (double)(d->tokens_each - d->how.given_count),
-           known = d->model->prior->config.entropy_known;
+    const dalle_model_info *info = &d->model->info;
+    double all = 0, scores = 0, each = (double)(d->tokens_each - d->how.given_count);
     for (int64_t i = 0; i < d->how.count; ++i) all += entropy_of(d, i);
+    for (int64_t i = 0; d->ranks && i < d->how.count; ++i) scores += (double)d->scores[i];
     for (int i = 0; i < out->count; ++i) out->entropy[i] = (float)(entropy_of(d, d->places[i]) / each);
     out->mean_entropy = all / ((double)d->how.count * each);
-    out->unsure = known > 0 && out->mean_entropy > known;
+    out->mean_score = scores / (double)d->how.count;
+    out->unsure = (info->entropy_known > 0 && out->mean_entropy > info->entropy_known) ||
+                  (d->ranks && out->mean_score < info->similarity_known);
 }
 
 static bool give_back(const drawing *d, dalle_pictures *out, error *err)
@@ -158,7 +161,7 @@ static bool give_back(const drawing *d, dalle_pictures *out, error *err)
         out->number[i] = d->request->first + place;
         if (out->score) out->score[i] = d->scores[place];
     }
-    tell_entropy(d, out);
+    tell_unsure(d, out);
     out->drawn = (int)d->how.count;
     return dvae_codec_decode(d->model->dvae->codec, out->tokens, out->count, out->rgb, err);
 }

@@ -95,6 +95,8 @@ bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale 
 
 /* Makes the CLIP ready, as api_prepare_codec does. */
 bool api_rank_prepare(dalle_model *m, error *err);
+/* SHA-256 of the CLIP's file of parameters, as it states it. */
+bool api_clip_hash(const dalle_model *m, char hex[65], error *err);
 
 /* Who says how near the CLIP finds pictures to a caption. */
 typedef struct api_jury api_jury;

@@ -330,13 +330,19 @@ static bool hash_file(const char *path, char hex[65], error *err)
     return file && (known || request_hash_file(path, hex, err));
 }
 
+bool api_clip_hash(const dalle_model *m, char hex[65], error *err)
+{
+    part_files files = { 0 };
+    bool ok = part_files_find(m->folder, &clip_kind, &files, err) && hash_file(files.weights, hex, err);
+    part_files_free(&files);
+    return ok;
+}
+
 bool dalle_clip_hash(const dalle_model *m, char hex[65], dalle_error *failure)
 {
     PLAIN_LOCALE;
     error err = { 0 };
-    part_files files = { 0 };
-    bool ok = check_model(m, &err) && (hex ? true : api_missing("where the hash goes", &err)) &&
-              part_files_find(m->folder, &clip_kind, &files, &err) && hash_file(files.weights, hex, &err);
-    part_files_free(&files);
-    return ok || api_report(failure, &err);
+    return (check_model(m, &err) && (hex ? true : api_missing("where the hash goes", &err)) &&
+            api_clip_hash(m, hex, &err)) ||
+           api_report(failure, &err);
 }

@@ -49,8 +49,10 @@ static bool judge(easel *e, int place, int count, dalle_pictures *out, int *kept
     if (!api_jury_scores(e->jury, e->rgb, count, out->side, &watch, e->scores, err))
         return err->code == ERROR_INTERRUPTED ? error_prefix(err, "scoring %d drawings", d->count) : false;
     ++d->through;
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; ++i) {
         *kept = api_rank_keep(out, *kept, e->rgb + (size_t)i * e->bytes, e->scores[i], d->first + place + i);
+        out->mean_score += (double)e->scores[i] / d->count;
+    }
     return true;
 }
 

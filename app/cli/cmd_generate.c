@@ -60,14 +60,23 @@ static void warn_of_caption(const dalle_model *model, const dalle_request *r)
         warn_cut(dalle_lost_clip_words(model, r->caption), "its CLIP's", info->clip_text_tokens, "judged");
 }
 
-static void warn_unsure(const dalle_pictures *p, double known)
+static void warn_unsure(const dalle_pictures *p, const dalle_model_info *info)
 {
-    if (p->unsure)
-        fprintf(stderr,
-                "warning: the model is unsure of this caption: its tokens' mean entropy is %.2f nats, known "
-                "captions "
-                "seldom have more than %.2f; expect mush, or try words nearer to a training caption\n",
-                p->mean_entropy, known);
+    char why[200];
+    if (!p->unsure) return;
+    if (info->entropy_known > 0 && p->mean_entropy > info->entropy_known)
+        snprintf(why, sizeof why,
+                 "its tokens' mean entropy is %.2f nats, known captions seldom have more than %.2f",
+                 p->mean_entropy, info->entropy_known);
+    else
+        snprintf(why, sizeof why,
+                 "its CLIP finds the drawings %.2f like it, of known captions seldom less than %.2f",
+                 p->mean_score, info->similarity_known);
+    fprintf(
+        stderr,
+        "warning: the model is unsure of this caption: %s; expect mush, or try words nearer to a training "
+        "caption\n",
+        why);
 }
 
 /* What say_done adds to the JSON: how unsure the model was, and of what it would be. */
@@ -116,6 +125,11 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
                           "count", p->count, "first", r->first, "side", p->side, "seed", (json_int_t)r->seed,
                           "seconds", seconds, "device", info->device);
     if (p->entropy) json_tree_put(&o, "entropy", entropy_json(p, info->entropy_known));
+    if (p->score)
+        json_tree_put(
+            &o, "similarity",
+            json_pack("{s:f, s:o}", "mean", p->mean_score, "known",
+                      info->similarity_known > 0 ? json_real(info->similarity_known) : json_null()));
     choice_json(p, &o);
     if (r->start_rows) json_tree_put(&o, "start_rows", json_integer(r->start_rows));
     char *text = json_tree_text(o, JSON_COMPACT | JSON_REAL_PRECISION(6), "the result as JSON", err);
@@ -152,7 +166,7 @@ static bool draw_as(const cli_call *call, dalle_model *model, const dalle_reques
         return error_set(err, ERROR_INTERRUPTED, "stopped; nothing was written");
     if (!drawn) return pictures_error(&failure, err);
     const double seconds = before + timing_now() - begun; /* from the process's start on, kernels and all */
-    warn_unsure(drawn, info->entropy_known);
+    warn_unsure(drawn, info);
     choice_warn(call, r, drawn);
     bool ok = write_files(call, r, drawn, info, err) && say_done(call, r, drawn, info, seconds, err);
     dalle_pictures_free(drawn);

@@ -96,6 +96,16 @@ static bool of_files(const error *e)
     return e->code == ERROR_USAGE || e->code == ERROR_IO || e->code == ERROR_FORMAT;
 }
 
+static void print_limits(const calibration *known)
+{
+    char also[80] = "";
+    if (known->alike > 0)
+        snprintf(also, sizeof also, ", and of drawings less than %.3g like the caption", known->alike);
+    printf("drew %lld known captions, %lld of them right: above %.3g nats a token%s it will say that it is "
+           "unsure\n",
+           (long long)known->drawn, (long long)known->right, known->limit, also);
+}
+
 /* Measures how unsure the model is of captions that it knows.  The run's own data set, if it cannot be used
  * any more, costs the model only that. */
 static bool calibrate(const cli_call *call, device *d, const struct packed_part *p, const char *data,
@@ -115,10 +125,7 @@ static bool calibrate(const cli_call *call, device *d, const struct packed_part 
         return error_prefix(err, "'%s' is packed, but how unsure it is of known captions was not measured",
                             out);
     }
-    if (!cli_flag(call, "quiet") && !cli_flag(call, "json"))
-        printf("drew %lld known captions, %lld of them right: above %.3g nats a token it will say that it is "
-               "unsure\n",
-               (long long)known.drawn, (long long)known.right, known.limit);
+    if (!cli_flag(call, "quiet") && !cli_flag(call, "json")) print_limits(&known);
     return true;
 }
 

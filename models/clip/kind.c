@@ -68,6 +68,21 @@ static bool open_part(device *d, const char *folder, const part_list *beside, mo
     return p != NULL;
 }
 
+static bool likeness(const model_part *p, const uint8_t *rgb, int64_t side, const char *caption,
+                     double *alike, error *err)
+{
+    clip_part *clip = p->self;
+    int64_t size = clip->config.embedding;
+    float *both = malloc((size_t)(2 * size) * sizeof *both);
+    bool ok = both ? true : error_set(err, ERROR_MEMORY, "out of memory for a caption's embedding");
+    ok = ok && clip_part_pictures(clip, rgb, 1, side, both, NULL, NULL, err) &&
+         clip_part_texts(clip, &caption, 1, both + size, NULL, NULL, NULL, err);
+    *alike = 0;
+    for (int64_t i = 0; ok && i < size; ++i) *alike += (double)both[i] * (double)both[size + i];
+    free(both);
+    return ok;
+}
+
 static bool save_files(const model_part *p, const char *folder, error *err)
 {
     const clip_part *clip = p->self;
@@ -112,6 +127,7 @@ const model_kind clip_kind = {
     .files = files,
     .open = open_part,
     .close = close_part,
+    .likeness = likeness,
     .save_files = save_files,
     .figures = figures,
     .tell = tell,

@@ -3,6 +3,7 @@
 #include "models/prior/calibrate.h"
 
 #include "data/dataset_paths.h"
+#include "data/safetensors.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
@@ -11,6 +12,7 @@
 #include "models/prior/prior_part.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,11 +20,12 @@
 #define LEAST_LIMIT 0.01
 
 /* Pictures are compared as THUMB x THUMB means. */
-enum { THUMB = 16, THUMB_VALUES = THUMB * THUMB * 3, MOST_OTHERS = 500, ENOUGH_RIGHT = 20 };
+enum { THUMB = 16, THUMB_VALUES = THUMB * THUMB * 3, MOST_OTHERS = 500, ENOUGH_RIGHT = 20, ONE_IN = 20 };
 
 typedef struct calibrator {
     dvae_part *dvae;
     prior_part *prior;
+    model_part judge; /* that tells how alike drawing and caption are; its kind is NULL: there is none */
     training_data *data;
     int64_t others, size; /* pictures compared with; pixels a side */
     float *thumbs;        /* [others][THUMB_VALUES] */
@@ -31,6 +34,7 @@ typedef struct calibrator {
     int32_t *text, *tokens;
     float *entropy;      /* [N] */
     double *all, *right; /* mean entropies */
+    double *alike, *alike_right;
     int64_t drawn, well; /* how many of each */
 } calibrator;
 
@@ -145,6 +149,13 @@ static bool is_right(calibrator *k, int64_t index, bool *right, error *err)
     return true;
 }
 
+/* The drawing in `pixels`. */
+static bool compare(calibrator *k, const char *caption, double *alike, error *err)
+{
+    *alike = 0;
+    return !k->judge.kind || k->judge.kind->likeness(&k->judge, k->pixels, k->size, caption, alike, err);
+}
+
 static bool draw_known(calibrator *k, int64_t index, error *err)
 {
     const prior_config *c = &k->prior->config;
@@ -161,14 +172,17 @@ static bool draw_known(calibrator *k, int64_t index, error *err)
                        .top_p = c->top_p,
                        .guidance = c->guidance,
                        .entropy = k->entropy };
-    bool encoded = prior_part_tokens(k->prior, known.caption, k->text, &cut, err);
+    double mean = 0, alike;
+    bool ok = prior_part_tokens(k->prior, known.caption, k->text, &cut, err) &&
+              prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) &&
+              dvae_codec_decode(k->dvae->codec, k->tokens, 1, k->pixels, err) &&
+              compare(k, known.caption, &alike, err);
     dataset_sample_free(&known);
-    if (!encoded || !prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) ||
-        !dvae_codec_decode(k->dvae->codec, k->tokens, 1, k->pixels, err) || !is_right(k, index, &right, err))
-        return false;
-    double mean = 0;
+    if (!ok || !is_right(k, index, &right, err)) return false;
     for (int64_t i = 0; i < n; ++i) mean += (double)k->entropy[i] / (double)n;
+    k->alike[k->drawn] = alike;
     k->all[k->drawn++] = mean;
+    if (right) k->alike_right[k->well] = alike;
     if (right) k->right[k->well++] = mean;
     return true;
 }
@@ -188,11 +202,24 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* What one in twenty is above, rounded up. */
-static double limit_of(double *values, int64_t count)
+/* Which of `count` sorted values one in `share` is above. */
+static int64_t place_of(int64_t count, int64_t share)
+{
+    return (count * (share - 1) + share - 1) / share - 1;
+}
+
+/* What one in `share` is above, rounded up. */
+static double limit_of(double *values, int64_t count, int64_t share)
 {
     qsort(values, (size_t)count, sizeof *values, by_value);
-    return fmax(ceil(1e4 * values[(count * 19 + 19) / 20 - 1]) * 1e-4, LEAST_LIMIT);
+    return fmax(ceil(1e4 * values[place_of(count, share)]) * 1e-4, LEAST_LIMIT);
+}
+
+/* What one in `share` is below, rounded down. */
+static double floor_of(double *values, int64_t count, int64_t share)
+{
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return fmax(floor(1e4 * values[count - 1 - place_of(count, share)]) * 1e-4, 0);
 }
 
 static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
@@ -204,20 +231,40 @@ static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
     if (k->well < ENOUGH_RIGHT && learnt != aside && !draw_part(k, learnt, most, err)) return false;
     if (k->drawn == 0) return error_set(err, ERROR_USAGE, "the data set has no captions to draw");
     bool enough = k->well >= ENOUGH_RIGHT || 2 * k->well >= k->drawn;
+    /* With two limits each leaves out half as many, so that together they do what one does alone. */
+    const int64_t share = k->judge.kind ? 2 * ONE_IN : ONE_IN, count = enough ? k->well : k->drawn;
     *out = (calibration){ .drawn = k->drawn, .right = k->well };
-    out->limit = enough ? limit_of(k->right, k->well) : limit_of(k->all, k->drawn);
+    out->limit = limit_of(enough ? k->right : k->all, count, share);
+    if (k->judge.kind) out->alike = floor_of(enough ? k->alike_right : k->alike, count, share);
     return isfinite(out->limit) ? true
                                 : error_set(err, ERROR_MODEL, "the model's logits are not finite numbers");
 }
 
 /* ---- The model ---- */
 
+/* The first part of the model that compares pictures and captions. */
+static bool open_judge(calibrator *k, device *d, const char *folder, error *err)
+{
+    const part_list none = { 0 };
+    for (int i = 0; model_kinds[i]; ++i) {
+        error why = { 0 };
+        if (!model_kinds[i]->likeness) continue;
+        if (part_is_there(folder, model_kinds[i], &why))
+            return model_kinds[i]->open(d, folder, &none, &k->judge, err);
+        if (why.code) {
+            *err = why;
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool open_model(calibrator *k, device *d, const char *folder, error *err)
 {
     if (!(k->dvae = dvae_part_open(d, folder, CODEC_BOTH, 1, err))) return false;
     prior_shape shape = { dvae_tokens_side(&k->dvae->config), k->dvae->config.codes };
     k->size = k->dvae->config.image_size;
-    return (k->prior = prior_part_open(d, folder, &shape, err)) != NULL;
+    return (k->prior = prior_part_open(d, folder, &shape, err)) != NULL && open_judge(k, d, folder, err);
 }
 
 static bool make_room(calibrator *k, int64_t most, error *err)
@@ -229,13 +276,17 @@ static bool make_room(calibrator *k, int64_t most, error *err)
     k->entropy = malloc((size_t)n * sizeof *k->entropy);
     k->all = malloc((size_t)(2 * most) * sizeof *k->all);
     k->right = malloc((size_t)(2 * most) * sizeof *k->right);
-    if (k->pixels && k->text && k->tokens && k->entropy && k->all && k->right) return true;
+    k->alike = malloc((size_t)(2 * most) * sizeof *k->alike);
+    k->alike_right = malloc((size_t)(2 * most) * sizeof *k->alike_right);
+    if (k->pixels && k->text && k->tokens && k->entropy && k->all && k->right && k->alike && k->alike_right)
+        return true;
     return error_set(err, ERROR_MEMORY, "out of memory for %lld drawings", (long long)most);
 }
 
 static void clean_up(calibrator *k)
 {
     training_data_close(k->data);
+    if (k->judge.kind) part_close(&k->judge);
     prior_part_close(k->prior);
     dvae_part_close(k->dvae);
     free(k->thumbs);
@@ -246,11 +297,34 @@ static void clean_up(calibrator *k)
     free(k->entropy);
     free(k->all);
     free(k->right);
+    free(k->alike);
+    free(k->alike_right);
 }
 
-static bool write_limit(const char *folder, prior_config *c, double limit, error *err)
+/* SHA-256 of the judge's parameters, as its file states it; empty where there is no judge. */
+static bool sum_of_judge(const calibrator *k, const char *folder, char sum[65], error *err)
 {
-    c->entropy_known = limit;
+    part_files files = { 0 };
+    sum[0] = '\0';
+    if (!k->judge.kind) return true;
+    safetensors *file =
+        part_files_find(folder, k->judge.kind, &files, err) ? safetensors_open(files.weights, err) : NULL;
+    const char *stated = file ? safetensors_metadata(file, SAFETENSORS_SUM) : NULL;
+    if (stated) snprintf(sum, 65, "%s", stated);
+    bool ok = file != NULL;
+    safetensors_close(file);
+    part_files_free(&files);
+    return ok;
+}
+
+static bool write_limits(const char *folder, const calibrator *k, const calibration *found, error *err)
+{
+    prior_config *c = &k->prior->config;
+    char sum[65];
+    if (!sum_of_judge(k, folder, sum, err)) return false;
+    c->entropy_known = found->limit;
+    c->similarity_known = found->alike;
+    snprintf(c->similarity_by, sizeof c->similarity_by, "%s", sum);
     char *text = config_format(&prior_config_table, c), *path = file_join(folder, "prior.cfg");
     bool ok = text && path ? file_write(path, text, strlen(text), err)
                            : error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", folder);
@@ -266,8 +340,7 @@ bool calibrate_model(device *d, const char *folder, const char *data, int64_t ca
     bool ok = open_model(&k, d, folder, err) && open_data(&k, data, err) && make_room(&k, captions, err);
     if (ok)
         log_info("drawing known captions, up to %lld, to tell an unsure one from them", (long long)captions);
-    ok = ok && read_others(&k, err) && measure(&k, captions, out, err) &&
-         write_limit(folder, &k.prior->config, out->limit, err);
+    ok = ok && read_others(&k, err) && measure(&k, captions, out, err) && write_limits(folder, &k, out, err);
     clean_up(&k);
     return ok;
 }

@@ -5,7 +5,8 @@
  * with the model's own settings.  A drawing is right if no other picture of the set, of up to 500, is nearer
  * to it than its own. The limit is the 95 % quantile of the mean entropy of the right ones' tokens, in nats;
  * where hardly any is right, as with photographs, that of all.  So about one right drawing in twenty is above
- * it.
+ * it.  Beside a part that compares pictures with captions (a CLIP) there is a second limit, of how alike a
+ * drawing and its caption are at least, and each of the two leaves out one in forty.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PRIOR_CALIBRATE_H
 #define DALLE_CL_MODELS_PRIOR_CALIBRATE_H
@@ -17,7 +18,7 @@
 char *calibrate_recorded_data(const char *prior_run, error *err);
 
 /* Draws up to `captions` captions of each part of the data set with the packed model in `folder`, and writes
- * the limit into its prior.cfg as `entropy_known`. */
+ * the limits into its prior.cfg as `entropy_known` and `similarity_known`. */
 bool calibrate_model(device *d, const char *folder, const char *data, int64_t captions, calibration *out,
                      error *err);
 

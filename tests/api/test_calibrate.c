@@ -155,6 +155,67 @@ static void test_recorded_data(void **state)
     assert_says(&err, "prior");
 }
 
+/* `line` in judged/prior.cfg; whether the best of three is then called unsure, and the limit that is told. */
+static bool unsure_with(const char *line, double *limit, double *mean)
+{
+    char command[700];
+    dalle_error failure;
+    snprintf(command, sizeof command, "cd '%s' && sed 's/^%.*s.*/%s/' judged.cfg >judged/prior.cfg",
+             base.path, (int)strcspn(line, "="), line, line);
+    assert_int_equal(system(command), 0);
+    dalle_model *m = dalle_open(path_of("judged"), NULL, &failure);
+    if (!m) fail_msg("%s", failure.message);
+    *limit = dalle_get_info(m)->similarity_known;
+    dalle_request r = DALLE_REQUEST_DEFAULTS;
+    r.caption = "a red square";
+    r.of = 3;
+    dalle_pictures *p = dalle_generate(m, &r, &failure);
+    if (!p) fail_msg("%s", failure.message);
+    bool unsure = p->unsure;
+    *mean = p->mean_score;
+    assert_true(p->mean_score <= (double)p->score[0] && p->mean_score > -1);
+    dalle_pictures_free(p);
+    r.of = 0; /* nobody looks at what is drawn */
+    if (!(p = dalle_generate(m, &r, &failure))) fail_msg("%s", failure.message);
+    assert_false(p->unsure);
+    dalle_pictures_free(p);
+    dalle_close(m);
+    return unsure;
+}
+
+/* Beside a CLIP drawings are compared with their captions, too: by that CLIP alone. */
+static void test_likeness(void **state)
+{
+    (void)state;
+    static const char *const sets[] = { "steps=30", "text_vocabulary=288", "sample_every=0", NULL };
+    error err;
+    calibration c;
+    char line[100], command[600];
+    double limit, mean;
+    bool ok = train_tiny("clip", path_of("data.tar"), NULL, path_of("clip"), sets, &err) &&
+              pack_model(hardware,
+                         (const char *const[]){ path_of("model"), path_of("model"), path_of("clip"), NULL },
+                         path_of("judged"), DTYPE_F16, &err) &&
+              calibrate_model(hardware, path_of("judged"), path_of("data.tar"), 200, &c, &err);
+    if (!ok) fail_msg("%s", err.message);
+    assert_true(c.drawn == DRAWINGS && c.alike >= 0 && c.alike <= 1);
+    snprintf(command, sizeof command,
+             "cd '%s' && sed 's/^entropy_known.*/entropy_known=0/' judged/prior.cfg >judged.cfg", base.path);
+    assert_int_equal(system(command), 0);
+    unsure_with("seed=1", &limit, &mean);
+    assert_true(limit == c.alike && mean > 0);
+    for (int below = 0; below < 2; ++below) {
+        snprintf(line, sizeof line, "similarity_known=%.9g",
+                 below ? mean * 0.99 : fmin(mean * 1.01 + 0.01, 1));
+        double again;
+        bool unsure = unsure_with(line, &limit, &again);
+        assert_int_equal(unsure, again < limit);
+        assert_int_equal(unsure, !below);
+    }
+    unsure_with("similarity_by=another", &limit, &mean);
+    assert_true(limit == 0);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -174,10 +235,9 @@ int main(void)
 {
     hardware = device_or_skip();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_unsure),
-        cmocka_unit_test(test_kept_aside),
-        cmocka_unit_test(test_recorded_data),
+        cmocka_unit_test(test_limit),      cmocka_unit_test(test_unsure),
+        cmocka_unit_test(test_kept_aside), cmocka_unit_test(test_recorded_data),
+        cmocka_unit_test(test_likeness),
     };
     int failed = cmocka_run_group_tests(tests, set_up, tear_down);
     device_close(hardware);
