@@ -21,6 +21,7 @@ typedef struct outcome {
     int right, different;  /* drawings nearest to the right picture; drawings that no earlier one equals */
     double apart;          /* mean over pairs of drawings: root of the thumbnails' mean squared difference */
     bool noted;            /* the user would have been told that the model is unsure */
+    double entropy, score; /* of all that were drawn, the mean: nats a token, and the CLIP's similarity */
 } outcome;
 
 typedef struct scorer {
@@ -139,6 +140,8 @@ static bool draw_one(scorer *s, int64_t i, error *err)
                          request.caption, failure.message);
     const size_t side = (size_t)dalle_get_info(s->model)->tokens_side;
     s->outcomes[i].noted = is_noted(s, request.caption, drawn);
+    s->outcomes[i].entropy = drawn->mean_entropy;
+    s->outcomes[i].score = drawn->mean_score;
     s->outcomes[i].different = count_different(drawn, side * side);
     bool ok = judge_all(s, i, drawn, err);
     dalle_pictures_free(drawn);
@@ -205,15 +208,16 @@ static bool write_results(const scorer *s, error *err)
 {
     file_atomic file;
     if (!file_atomic_open(&file, s->options.results, err)) return false;
-    fprintf(file.stream,
-            "key\tname\tcaption\tplace\tnearest\tnearest_name\tdraws\tright\tdifferent\tapart\tnoted\n");
+    fprintf(file.stream, "key\tname\tcaption\tplace\tnearest\tnearest_"
+                         "name\tdraws\tright\tdifferent\tapart\tnoted\tentropy\tscore\n");
     for (int64_t i = 0; i < s->list.count; ++i) {
         const outcome *o = &s->outcomes[i];
         const wording *w = &s->list.items[i];
         const dataset_sample *nearest = dataset_at(s->set, o->nearest);
-        fprintf(file.stream, "%s\t%s\t%s\t%lld\t%s\t%s\t%lld\t%d\t%d\t%.2f\t%d\n", w->key, w->name, w->text,
-                (long long)o->rank + 1, nearest->key, nearest->caption, (long long)s->options.draws, o->right,
-                o->different, o->apart, o->noted);
+        fprintf(file.stream, "%s\t%s\t%s\t%lld\t%s\t%s\t%lld\t%d\t%d\t%.2f\t%d\t%.4f\t%.4f\n", w->key,
+                w->name, w->text, (long long)o->rank + 1, nearest->key, nearest->caption,
+                (long long)s->options.draws, o->right, o->different, o->apart, o->noted, o->entropy,
+                o->score);
     }
     return file_atomic_commit(&file, err);
 }

@@ -20,7 +20,7 @@
 #define LEAST_LIMIT 0.01
 
 /* Pictures are compared as THUMB x THUMB means. */
-enum { THUMB = 16, THUMB_VALUES = THUMB * THUMB * 3, MOST_OTHERS = 500, ENOUGH_RIGHT = 20, ONE_IN = 20 };
+enum { THUMB = 16, THUMB_VALUES = THUMB * THUMB * 3, MOST_OTHERS = 5000, ENOUGH_RIGHT = 20, JUDGED = 4 };
 
 typedef struct calibrator {
     dvae_part *dvae;
@@ -32,7 +32,7 @@ typedef struct calibrator {
     int64_t *other;       /* which samples they are */
     uint8_t *pixels;      /* one picture */
     int32_t *text, *tokens;
-    float *entropy;      /* [N] */
+    float *entropy;      /* [JUDGED][N], as tokens */
     double *all, *right; /* mean entropies */
     double *alike, *alike_right;
     int64_t drawn, well; /* how many of each */
@@ -149,24 +149,44 @@ static bool is_right(calibrator *k, int64_t index, bool *right, error *err)
     return true;
 }
 
-/* The drawing in `pixels`. */
-static bool compare(calibrator *k, const char *caption, double *alike, error *err)
+/* As `generate` draws: several where they are compared with the caption. */
+static int drawings(const calibrator *k)
 {
+    return k->judge.kind ? JUDGED : 1;
+}
+
+static bool decode(calibrator *k, int drawing, error *err)
+{
+    int64_t n = k->prior->shape.side * k->prior->shape.side;
+    return dvae_codec_decode(k->dvae->codec, k->tokens + drawing * n, 1, k->pixels, err);
+}
+
+/* Leaves the drawing in `pixels` that is most like the caption; *alike is what all are on the average. */
+static bool choose(calibrator *k, const char *caption, double *alike, error *err)
+{
+    int best = 0;
+    double most = -2, one;
     *alike = 0;
-    return !k->judge.kind || k->judge.kind->likeness(&k->judge, k->pixels, k->size, caption, alike, err);
+    for (int i = 0; k->judge.kind && i < JUDGED; ++i) {
+        if (!decode(k, i, err) || !k->judge.kind->likeness(&k->judge, k->pixels, k->size, caption, &one, err))
+            return false;
+        if (one > most) best = i, most = one;
+        *alike += one / JUDGED;
+    }
+    return decode(k, best, err);
 }
 
 static bool draw_known(calibrator *k, int64_t index, error *err)
 {
     const prior_config *c = &k->prior->config;
-    int64_t n = k->prior->shape.side * k->prior->shape.side;
+    int64_t numbers = k->prior->shape.side * k->prior->shape.side * drawings(k);
     int cut;
     bool right;
     dataset_sample known;
     if (!dataset_read(training_data_set(k->data), index, &known, err)) return false;
     prior_draw how = { .text = k->text,
                        .seed = 1,
-                       .count = 1,
+                       .count = drawings(k),
                        .temperature = c->temperature,
                        .top_k = c->top_k,
                        .top_p = c->top_p,
@@ -175,11 +195,10 @@ static bool draw_known(calibrator *k, int64_t index, error *err)
     double mean = 0, alike;
     bool ok = prior_part_tokens(k->prior, known.caption, k->text, &cut, err) &&
               prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) &&
-              dvae_codec_decode(k->dvae->codec, k->tokens, 1, k->pixels, err) &&
-              compare(k, known.caption, &alike, err);
+              choose(k, known.caption, &alike, err);
     dataset_sample_free(&known);
     if (!ok || !is_right(k, index, &right, err)) return false;
-    for (int64_t i = 0; i < n; ++i) mean += (double)k->entropy[i] / (double)n;
+    for (int64_t i = 0; i < numbers; ++i) mean += (double)k->entropy[i] / (double)numbers;
     k->alike[k->drawn] = alike;
     k->all[k->drawn++] = mean;
     if (right) k->alike_right[k->well] = alike;
@@ -202,24 +221,24 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Which of `count` sorted values one in `share` is above. */
-static int64_t place_of(int64_t count, int64_t share)
+/* Which of `count` sorted values one in twenty is above. */
+static int64_t place_of(int64_t count)
 {
-    return (count * (share - 1) + share - 1) / share - 1;
+    return (count * 19 + 19) / 20 - 1;
 }
 
-/* What one in `share` is above, rounded up. */
-static double limit_of(double *values, int64_t count, int64_t share)
+/* What one in twenty is above, rounded up. */
+static double limit_of(double *values, int64_t count)
 {
     qsort(values, (size_t)count, sizeof *values, by_value);
-    return fmax(ceil(1e4 * values[place_of(count, share)]) * 1e-4, LEAST_LIMIT);
+    return fmax(ceil(1e4 * values[place_of(count)]) / 1e4, LEAST_LIMIT);
 }
 
-/* What one in `share` is below, rounded down. */
-static double floor_of(double *values, int64_t count, int64_t share)
+/* What one in twenty is below, rounded down. */
+static double floor_of(double *values, int64_t count)
 {
     qsort(values, (size_t)count, sizeof *values, by_value);
-    return fmax(floor(1e4 * values[count - 1 - place_of(count, share)]) * 1e-4, 0);
+    return fmax(floor(1e4 * values[count - 1 - place_of(count)]) / 1e4, 0);
 }
 
 static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
@@ -231,11 +250,10 @@ static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
     if (k->well < ENOUGH_RIGHT && learnt != aside && !draw_part(k, learnt, most, err)) return false;
     if (k->drawn == 0) return error_set(err, ERROR_USAGE, "the data set has no captions to draw");
     bool enough = k->well >= ENOUGH_RIGHT || 2 * k->well >= k->drawn;
-    /* With two limits each leaves out half as many, so that together they do what one does alone. */
-    const int64_t share = k->judge.kind ? 2 * ONE_IN : ONE_IN, count = enough ? k->well : k->drawn;
+    const int64_t count = enough ? k->well : k->drawn;
     *out = (calibration){ .drawn = k->drawn, .right = k->well };
-    out->limit = limit_of(enough ? k->right : k->all, count, share);
-    if (k->judge.kind) out->alike = floor_of(enough ? k->alike_right : k->alike, count, share);
+    out->limit = limit_of(enough ? k->right : k->all, count);
+    if (k->judge.kind) out->alike = floor_of(enough ? k->alike_right : k->alike, count);
     return isfinite(out->limit) ? true
                                 : error_set(err, ERROR_MODEL, "the model's logits are not finite numbers");
 }
@@ -272,8 +290,8 @@ static bool make_room(calibrator *k, int64_t most, error *err)
     int64_t n = k->prior->shape.side * k->prior->shape.side;
     k->pixels = malloc((size_t)(k->size * k->size * 3));
     k->text = malloc((size_t)k->prior->config.text_tokens * sizeof *k->text);
-    k->tokens = malloc((size_t)n * sizeof *k->tokens);
-    k->entropy = malloc((size_t)n * sizeof *k->entropy);
+    k->tokens = malloc((size_t)(JUDGED * n) * sizeof *k->tokens);
+    k->entropy = malloc((size_t)(JUDGED * n) * sizeof *k->entropy);
     k->all = malloc((size_t)(2 * most) * sizeof *k->all);
     k->right = malloc((size_t)(2 * most) * sizeof *k->right);
     k->alike = malloc((size_t)(2 * most) * sizeof *k->alike);

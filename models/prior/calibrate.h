@@ -2,11 +2,12 @@
  * say of another caption that it is unsure.
  *
  * Captions that were kept aside (of the training part, where none were or too few come out right) are drawn
- * with the model's own settings.  A drawing is right if no other picture of the set, of up to 500, is nearer
+ * with the model's own settings.  A drawing is right if no other of up to 5,000 pictures of the set is nearer
  * to it than its own. The limit is the 95 % quantile of the mean entropy of the right ones' tokens, in nats;
  * where hardly any is right, as with photographs, that of all.  So about one right drawing in twenty is above
- * it.  Beside a part that compares pictures with captions (a CLIP) there is a second limit, of how alike a
- * drawing and its caption are at least, and each of the two leaves out one in forty.
+ * it.  Beside a part that compares pictures with captions (a CLIP) four are drawn, as `generate` ranks
+ * several, and there is a second limit: how like their caption they are at least, on the average, again with
+ * one right drawing in twenty beyond it.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PRIOR_CALIBRATE_H
 #define DALLE_CL_MODELS_PRIOR_CALIBRATE_H
