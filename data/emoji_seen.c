@@ -1,6 +1,7 @@
 /* emoji_seen.c -- what people see in an emoji, from a table of ours.
  * SPDX-License-Identifier: MIT */
 #include "data/emoji_rule.h"
+#include <stdio.h>
 #include <string.h>
 
 static const table_row seen[] = {
@@ -32,8 +33,8 @@ void emoji_rule_seen(phrase_list *list, const char *name)
     for (size_t i = 0; !row && i < sizeof people / sizeof *people; ++i) {
         char role[256];
         size_t length = strlen(people[i]);
-        if (strncmp(name, people[i], length) != 0 || strlen(name) > sizeof role - sizeof WHO - 1) continue;
-        strcat(strcpy(role, WHO " "), name + length);
+        if (strncmp(name, people[i], length) != 0) continue;
+        snprintf(role, sizeof role, WHO " %s", name + length); /* one that is cut is in no table */
         row = EMOJI_RULE_FIND(seen, role);
         who = (int)length - 1;
     }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/kinds.h"
 
+#include "data/safetensors.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 
@@ -210,6 +211,16 @@ const char *part_files_role(const part_files *f, const char *role)
     for (int i = 0; roles && roles[i].role; ++i)
         if (strcmp(roles[i].role, role) == 0) return f->further[i];
     return NULL;
+}
+
+bool part_files_hash(const part_files *files, char hex[65], error *err)
+{
+    safetensors *file = safetensors_open(files->weights, err);
+    const char *stated = file ? safetensors_metadata(file, SAFETENSORS_SUM) : NULL;
+    bool known = stated && strlen(stated) == 64;
+    if (known) memcpy(hex, stated, 65);
+    safetensors_close(file);
+    return file && (known || request_hash_file(files->weights, hex, err));
 }
 
 bool part_files_config(const part_files *f, void *config, error *err)

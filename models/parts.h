@@ -53,6 +53,9 @@ enum { PART_NAME = 80 };
 const char *part_name(const model_kind *kind, int number, char name[PART_NAME]);
 void part_files_free(part_files *files);
 const char *part_files_role(const part_files *files, const char *role); /* a path, or NULL */
+/* SHA-256 of the file of parameters: what it states, which was found true when it was opened, or, where it
+ * states nothing, of all of it. */
+bool part_files_hash(const part_files *files, char hex[65], error *err);
 /* The settings: those of the file, over the defaults. */
 bool part_files_config(const part_files *files, void *config, error *err);
 /* A store for parameters that a file will give. */

@@ -3,7 +3,6 @@
 #include "app/api/internal.h"
 
 #include "data/augment.h"
-#include "data/safetensors.h"
 #include "host/base/utf8.h"
 #include "models/trainer.h"
 
@@ -319,21 +318,10 @@ char *dalle_lost_clip_words(const dalle_model *m, const char *text)
     return lost;
 }
 
-/* What a file states was found true when it was opened; one that states nothing is read again. */
-static bool hash_file(const char *path, char hex[65], error *err)
-{
-    safetensors *file = safetensors_open(path, err);
-    const char *stated = file ? safetensors_metadata(file, SAFETENSORS_SUM) : NULL;
-    bool known = stated && strlen(stated) == 64;
-    if (known) memcpy(hex, stated, 65);
-    safetensors_close(file);
-    return file && (known || request_hash_file(path, hex, err));
-}
-
 bool api_clip_hash(const dalle_model *m, char hex[65], error *err)
 {
     part_files files = { 0 };
-    bool ok = part_files_find(m->folder, &clip_kind, &files, err) && hash_file(files.weights, hex, err);
+    bool ok = part_files_find(m->folder, &clip_kind, &files, err) && part_files_hash(&files, hex, err);
     part_files_free(&files);
     return ok;
 }

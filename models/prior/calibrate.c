@@ -3,7 +3,6 @@
 #include "models/prior/calibrate.h"
 
 #include "data/dataset_paths.h"
-#include "data/safetensors.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
@@ -319,18 +318,13 @@ static void clean_up(calibrator *k)
     free(k->alike_right);
 }
 
-/* SHA-256 of the judge's parameters, as its file states it; empty where there is no judge. */
-static bool sum_of_judge(const calibrator *k, const char *folder, char sum[65], error *err)
+/* Empty where there is no judge. */
+static bool hash_of_judge(const calibrator *k, const char *folder, char hex[65], error *err)
 {
     part_files files = { 0 };
-    sum[0] = '\0';
+    hex[0] = '\0';
     if (!k->judge.kind) return true;
-    safetensors *file =
-        part_files_find(folder, k->judge.kind, &files, err) ? safetensors_open(files.weights, err) : NULL;
-    const char *stated = file ? safetensors_metadata(file, SAFETENSORS_SUM) : NULL;
-    if (stated) snprintf(sum, 65, "%s", stated);
-    bool ok = file != NULL;
-    safetensors_close(file);
+    bool ok = part_files_find(folder, k->judge.kind, &files, err) && part_files_hash(&files, hex, err);
     part_files_free(&files);
     return ok;
 }
@@ -338,11 +332,11 @@ static bool sum_of_judge(const calibrator *k, const char *folder, char sum[65], 
 static bool write_limits(const char *folder, const calibrator *k, const calibration *found, error *err)
 {
     prior_config *c = &k->prior->config;
-    char sum[65];
-    if (!sum_of_judge(k, folder, sum, err)) return false;
+    char hex[65];
+    if (!hash_of_judge(k, folder, hex, err)) return false;
     c->entropy_known = found->limit;
     c->similarity_known = found->alike;
-    snprintf(c->similarity_by, sizeof c->similarity_by, "%s", sum);
+    snprintf(c->similarity_by, sizeof c->similarity_by, "%s", hex);
     char *text = config_format(&prior_config_table, c), *path = file_join(folder, "prior.cfg");
     bool ok = text && path ? file_write(path, text, strlen(text), err)
                            : error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", folder);
