@@ -51,6 +51,15 @@ static void explain_interrupts(const cli_call *call, bool first)
     if (!resume && first) forget_half_run(folder, cli_call_command(call)->kind);
 }
 
+/* The other part that training needs: named, or beside what it starts from in one model.  NULL without an
+ * error: neither. */
+static const char *needed_part(const cli_call *call, const model_kind *needed, error *err)
+{
+    const char *named = cli_text(call, needed->name), *from = cli_text(call, "init");
+    if (named || !from || cli_flag(call, "resume")) return named;
+    return part_is_there(from, needed, err) ? from : NULL;
+}
+
 static train_request request_of(const cli_call *call, const job *j, const char *data)
 {
     train_request r = {
@@ -77,7 +86,7 @@ static train_request request_of(const cli_call *call, const job *j, const char *
     r.sets = cli_list(call, "set", &r.set_count);
     if (k->captions && kinds_has_tokenizer(k)) r.tokenizer = cli_text(call, "tokenizer");
     for (const kind_need *n = k->needs; n && n->kind; ++n)
-        r.parts[parts++] = (train_part){ n->kind, cli_text(call, n->kind->name) };
+        r.parts[parts++] = (train_part){ n->kind, needed_part(call, n->kind, NULL) };
     return r;
 }
 
@@ -87,7 +96,8 @@ static bool check(const cli_call *call, error *err)
     bool resume = cli_flag(call, "resume");
     if (!cli_require(call, "run", err) || (!resume && !cli_require(call, "data", err))) return false;
     for (const kind_need *n = cli_call_command(call)->kind->needs; !resume && n && n->kind; ++n)
-        if (!cli_require(call, n->kind->name, err)) return false;
+        if (!needed_part(call, n->kind, err) && (err->code || !cli_require(call, n->kind->name, err)))
+            return false;
     return true;
 }
 
@@ -145,7 +155,8 @@ static void fill(cli_command *c)
     int count = 0;
     for (const kind_need *n = k->needs; n && n->kind; ++n) {
         CHECK(count < TRAIN_PARTS, "a %s needs more than %d other parts", k->name, TRAIN_PARTS);
-        own[count++] = (cli_option){ n->kind->name, 0, CLI_TEXT, "FOLDER", NULL, 0, 0, n->help };
+        const char *help = cli_lasting_text("%s (default: that of --init, if it has one)", n->help);
+        own[count++] = (cli_option){ n->kind->name, 0, CLI_TEXT, "FOLDER", NULL, 0, 0, help };
     }
     if (k->captions && kinds_has_tokenizer(k)) own[count++] = tokenizer_option;
     c->name = cli_lasting_text("train %s", k->name);

@@ -106,6 +106,10 @@ static void test_training(void **state)
     SUCCEEDS("pack", path_of("quick"), path_of("quick"), "-o", path_of("again"), "--data",
              path_of("set.tar"));
     same_files(path_of("model/prior.cfg"), path_of("again/prior.cfg"));
+    SUCCEEDS("train", "prior", "--init", path_of("model"), "--data", path_of("set"), "--run",
+             path_of("further"), "-s", "steps=1", "--quiet"); /* the model's own dVAE */
+    FAILS(2, "--dvae FOLDER is needed", "train", "prior", "--init", path_of("prior"), "--data",
+          path_of("set"), "--run", path_of("none"));
     FAILS(2, "nowhere", "pack", path_of("model"), path_of("model"), "-o", path_of("again"), "--data",
           "nowhere");
     FAILS(2, "no trained prior", "pack", path_of("dvae"), path_of("dvae"), "-o", path_of("wrong"));
