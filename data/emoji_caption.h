@@ -6,7 +6,7 @@
 #include "data/emoji_colour.h"
 #include "data/emoji_list.h"
 
-#define EMOJI_MOST_CAPTIONS 32 /* further ones of one picture */
+#define EMOJI_MOST_CAPTIONS 64 /* further ones of one picture */
 
 /* Fills in `captions` of every entry.  Where several would have the same (articles, commas and case aside),
  * it is that one's whose exact name it is, else that one's with the best claim to it, else nobody's.

@@ -1,5 +1,5 @@
 /* emoji_phrase.h -- what people would call an emoji, made from its name, its place in the list, CLDR's
- * words and tables of ours (emoji_names.def, emoji_seen.def, emoji_country.def).
+ * words and tables of ours (emoji_names.def, emoji_seen.def, emoji_parts.def, emoji_country.def).
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_DATA_EMOJI_PHRASE_H
 #define DALLE_CL_DATA_EMOJI_PHRASE_H

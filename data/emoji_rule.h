@@ -16,7 +16,8 @@ const table_row *emoji_rule_find(const table_row *rows, size_t count, const char
 void emoji_rule_add_each(phrase_list *list, phrase_claim claim, const char *before, const char *words,
                          const char *after);
 
-/* What people see in the emoji of that name: its colours, parts and use (emoji_seen.def). */
+/* What people see in the emoji of that name: its colours, parts and use (emoji_seen.def,
+ * emoji_parts.def). */
 void emoji_rule_seen(phrase_list *list, const char *name);
 
 /* Names with a form of their own: flags, keycaps, families, couples, clocks.  False if it is none. */

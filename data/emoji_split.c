@@ -21,6 +21,13 @@ bool emoji_split_holds_out(const char *name, const char *colour)
     return false;
 }
 
+bool emoji_split_may_say(const char *text)
+{
+    for (size_t i = 0; i < sizeof combinations / sizeof *combinations; ++i)
+        if (strstr(text, combinations[i][0]) && strstr(text, combinations[i][1])) return false;
+    return true;
+}
+
 typedef struct variant {
     uint32_t base[EMOJI_MAX_POINTS]; /* without skin tones, zeros behind */
     uint32_t sum;

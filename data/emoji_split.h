@@ -13,5 +13,7 @@ bool emoji_split(emoji_list *list, error *err);
 bool emoji_is_skin_tone(uint32_t point);
 /* Whether a thing of this name in this colour is one of the eight, or might be taken for one. */
 bool emoji_split_holds_out(const char *name, const char *colour);
+/* False of a text that names such a thing and such a colour, of whatever. */
+bool emoji_split_may_say(const char *text);
 
 #endif

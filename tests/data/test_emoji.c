@@ -150,6 +150,52 @@ static void captions_are_what_people_type(void **state)
             fail_msg("'%s' may not be called '%s'", cases[i][0], cases[i][1]);
 }
 
+/* The emoji of a table's row; {who} is a woman, or women. */
+static const dataset_sample *of_row(const char *name)
+{
+    static const char *const people[] = { "woman", "women", "person", "man", "people", "men" };
+    const char *place = strstr(name, "{who}");
+    for (size_t i = 0; place && i < sizeof people / sizeof *people; ++i) {
+        char whole[256];
+        snprintf(whole, sizeof whole, "%.*s%s%s", (int)(place - name), name, people[i],
+                 place + strlen("{who}"));
+        for (int64_t k = 0; k < dataset_count(full); ++k)
+            if (strcmp(dataset_at(full, k)->caption, whole) == 0) return dataset_at(full, k);
+    }
+    return named(name);
+}
+
+static int captions_with(const dataset_sample *s, const char *text)
+{
+    int count = 0;
+    for (int k = 1; k < s->caption_count; ++k) count += strstr(s->captions[k], text) != NULL;
+    return count;
+}
+
+/* Each row of words to put together is an emoji's, and its tails stand behind different nouns. */
+static void parts_make_captions(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+#define PARTS(name, nouns, adjectives, tails) { name, tails },
+#include "data/emoji_parts.def"
+#undef PARTS
+    };
+    size_t count = sizeof rows / sizeof *rows;
+    int rich = 0;
+    assert_true(count > 1600);
+    for (size_t i = 0; i < count; ++i) {
+        char tail[128];
+        snprintf(tail, sizeof tail, "%.*s", (int)strcspn(rows[i][1], "|"), rows[i][1]);
+        const dataset_sample *s = of_row(rows[i][0]);
+        if (strcmp(s->split, "train") == 0 && captions_with(s, "{"))
+            fail_msg("'%s' has a place left", s->caption);
+        rich += captions_with(s, tail) >= 2;
+    }
+    assert_true(rich > (int)count * 9 / 10);
+    assert_true(may_be_called(named("hot dog"), "sausage in a bun"));
+}
+
 static void known_mistakes_are_not_made(void **state)
 {
     (void)state;
@@ -288,10 +334,15 @@ int main(void)
 {
     if (!file_exists(EMOJI_FONT) || !file_exists(EMOJI_LIST) || !file_exists(EMOJI_WORDS)) return 77;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(builds_the_plain_set),           cmocka_unit_test(captions_are_what_people_type),
-        cmocka_unit_test(known_mistakes_are_not_made),    cmocka_unit_test(no_caption_is_of_two_pictures),
-        cmocka_unit_test(single_objects_come_more_often), cmocka_unit_test(held_out_colours_stay_held_out),
-        cmocka_unit_test(things_get_other_colours),       cmocka_unit_test(wrong_files_are_named),
+        cmocka_unit_test(builds_the_plain_set),
+        cmocka_unit_test(captions_are_what_people_type),
+        cmocka_unit_test(known_mistakes_are_not_made),
+        cmocka_unit_test(no_caption_is_of_two_pictures),
+        cmocka_unit_test(single_objects_come_more_often),
+        cmocka_unit_test(held_out_colours_stay_held_out),
+        cmocka_unit_test(things_get_other_colours),
+        cmocka_unit_test(wrong_files_are_named),
+        cmocka_unit_test(parts_make_captions),
     };
     return cmocka_run_group_tests(tests, build_full, close_full);
 }
