@@ -90,14 +90,26 @@ static train_request request_of(const cli_call *call, const job *j, const char *
     return r;
 }
 
+/* Whether a part is there, or else what is missing: the option, or what --init names. */
+static bool check_part(const cli_call *call, const model_kind *needed, error *err)
+{
+    const char *from = cli_text(call, "init");
+    file_kind kind;
+    if (needed_part(call, needed, err)) return true;
+    if (err->code || !from) return err->code == 0 && cli_require(call, needed->name, err);
+    if (!file_look(from, &kind, err)) return false;
+    if (kind == FILE_ABSENT) return error_set(err, ERROR_USAGE, "--init: there is no '%s'", from);
+    return error_set(err, ERROR_USAGE, "%s: --%s FOLDER is needed: '%s', from which --init starts, has no %s",
+                     cli_call_command(call)->name, needed->name, from, needed->title);
+}
+
 /* What a new run needs, a resumed one remembers. */
 static bool check(const cli_call *call, error *err)
 {
     bool resume = cli_flag(call, "resume");
     if (!cli_require(call, "run", err) || (!resume && !cli_require(call, "data", err))) return false;
     for (const kind_need *n = cli_call_command(call)->kind->needs; !resume && n && n->kind; ++n)
-        if (!needed_part(call, n->kind, err) && (err->code || !cli_require(call, n->kind->name, err)))
-            return false;
+        if (!check_part(call, n->kind, err)) return false;
     return true;
 }
 

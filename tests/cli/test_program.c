@@ -108,7 +108,9 @@ static void test_training(void **state)
     same_files(path_of("model/prior.cfg"), path_of("again/prior.cfg"));
     SUCCEEDS("train", "prior", "--init", path_of("model"), "--data", path_of("set"), "--run",
              path_of("further"), "-s", "steps=1", "--quiet"); /* the model's own dVAE */
-    FAILS(2, "--dvae FOLDER is needed", "train", "prior", "--init", path_of("prior"), "--data",
+    FAILS(2, "--dvae FOLDER is needed: ", "train", "prior", "--init", path_of("prior"), "--data",
+          path_of("set"), "--run", path_of("none"));
+    FAILS(2, "--init: there is no '", "train", "prior", "--init", path_of("nowhere"), "--data",
           path_of("set"), "--run", path_of("none"));
     FAILS(2, "nowhere", "pack", path_of("model"), path_of("model"), "-o", path_of("again"), "--data",
           "nowhere");
