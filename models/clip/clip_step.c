@@ -9,12 +9,15 @@ static void make_inputs(clip_step *s, const clip_config *c)
 {
     graph *g = s->graph;
     int64_t samples = training_samples(&c->training), size = c->image_size, batch = c->batch;
-    s->pixels = graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ samples, size, size, 3 });
+    if (s->known)
+        s->features = graph_input(g, "features", DTYPE_F32, 2, (int64_t[]){ samples, c->embedding });
+    else
+        s->pixels = graph_input(g, "pixels", DTYPE_U8, 4, (int64_t[]){ samples, size, size, 3 });
     s->text = graph_input(g, "text", DTYPE_I32, 2, (int64_t[]){ samples, c->text_tokens });
     s->ends = clip_ends_input(g, samples);
     s->random = graph_input(g, "random", DTYPE_I32, 1, (int64_t[]){ 4 });
     s->targets = graph_input(g, "targets", DTYPE_I32, 1, &batch);
-    s->constants = clip_constants_input(g, samples);
+    if (!s->known) s->constants = clip_constants_input(g, samples);
     s->division = training_division(&c->training, s->random);
 }
 
@@ -25,9 +28,9 @@ static void towers(clip_step *s, const clip_config *c, const clip_weights *w, te
     bool again = s->division.parts > 1;
     tensor *random =
         c->locked_image ? NULL : s->random; /* of a tower that does not learn nothing is dropped */
-    if (again) graph_recompute_begin(g);
-    features[0] = clip_picture_features(g, c, w, &s->constants, s->pixels, random);
-    if (again) graph_recompute_end(g);
+    if (again && !s->known) graph_recompute_begin(g);
+    features[0] = s->known ? s->features : clip_picture_features(g, c, w, &s->constants, s->pixels, random);
+    if (again && !s->known) graph_recompute_end(g);
     if (again) graph_recompute_begin(g);
     features[1] = clip_text_features(g, c, w, s->text, s->ends, s->random);
     if (again) graph_recompute_end(g);
@@ -85,7 +88,7 @@ bool clip_step_ready(const clip_step *s, error *err)
     int32_t *own = malloc((size_t)batch * sizeof *own);
     if (!own) return error_set(err, ERROR_MEMORY, "out of memory for %lld targets", (long long)batch);
     for (int64_t i = 0; i < batch; ++i) own[i] = (int32_t)i;
-    bool ok = clip_write_constants(&s->constants, err) && graph_write(s->targets, own, err);
+    bool ok = (s->known || clip_write_constants(&s->constants, err)) && graph_write(s->targets, own, err);
     free(own);
     return ok;
 }

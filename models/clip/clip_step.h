@@ -11,9 +11,11 @@
 
 typedef struct clip_step {
     graph *graph;
-    tensor *pixels, *text, *ends; /* inputs, of a part: U8 [b,S,S,3], I32 [b,T], I32 [2,b] (clip.h) */
-    tensor *random;               /* I32 [4] */
-    tensor *targets;              /* I32 [B] */
+    bool known; /* given before clip_step_build: the step is told pictures' features, and computes none */
+    /* Inputs, of a part: U8 [b,S,S,3], I32 [b,T], I32 [2,b] (clip.h); or F32 [b,E] instead of pixels. */
+    tensor *pixels, *text, *ends, *features;
+    tensor *random;  /* I32 [4] */
+    tensor *targets; /* I32 [B] */
     clip_constants constants;
     clip_losses losses; /* of the whole batch */
     division division;

@@ -6,7 +6,7 @@
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
 #include "models/announce.h"
-#include "models/clip/clip_features.h"
+#include "models/clip/clip_known.h"
 #include "models/clip/clip_step.h"
 #include "models/clip/clip_text.h"
 #include "models/clip/clip_workload.h"
@@ -28,8 +28,10 @@ typedef struct clip_trainer {
     text_source *text;
     clip_marks marks;
     text_batch batch;
-    const uint8_t *pixels; /* the step's batch, of the loader */
-    int32_t *ids, *ends;   /* and its captions: [B,T], [B] */
+    const uint8_t *pixels; /* the step's batch, of the loader, */
+    clip_known known;      /* or what is known of its pictures, */
+    const float *chosen;
+    int32_t *ids, *ends; /* and its captions: [B,T], [B] */
     clip_step train;
     clip_features *check;
 } clip_trainer;
@@ -46,8 +48,9 @@ static bool write_part(void *self, int64_t first, error *err)
 {
     clip_trainer *t = self;
     const clip_config *c = &t->config;
-    return graph_write(t->train.pixels, t->pixels + first * picture_bytes(c), err) &&
-           graph_write(t->train.text, t->ids + first * c->text_tokens, err) &&
+    bool ok = t->train.known ? graph_write(t->train.features, t->chosen + first * c->embedding, err)
+                             : graph_write(t->train.pixels, t->pixels + first * picture_bytes(c), err);
+    return ok && graph_write(t->train.text, t->ids + first * c->text_tokens, err) &&
            clip_write_ends(t->train.ends, t->ends + first, c->text_tokens, err);
 }
 
@@ -76,13 +79,33 @@ static bool read_begin(const clip_losses *l, error *err)
     return ok;
 }
 
+static bool need_check(clip_trainer *t, error *err)
+{
+    if (!t->check) t->check = clip_features_create(t->base.store, &t->config, t->config.ema > 0, err);
+    return t->check != NULL;
+}
+
+/* Where they are known, the features of the batch's pictures; they are made at the first step, when the tower
+ * is as it will stay. */
+static bool take_pictures(clip_trainer *t, const loader_batch *b, error *err)
+{
+    const clip_config *c = &t->config;
+    t->pixels = b->pixels;
+    if (!t->train.known) return true;
+    if (!t->known.all &&
+        (!need_check(t, err) || !clip_known_make(&t->known, t->check, t->base.data, c->embedding,
+                                                 training_batch(&c->training), err)))
+        return false;
+    t->chosen = clip_known_choose(&t->known, b);
+    return true;
+}
+
 static bool begin(void *self, int64_t step, error *err)
 {
     clip_trainer *t = self;
     const trainer_graph g = { t->train.graph, &t->train.division, t->train.optimizer, write_part };
     const loader_batch *b = training_data_next(t->base.data, step, err);
-    if (!b || !fill_captions(t, b, step, err)) return false;
-    t->pixels = b->pixels;
+    if (!b || !fill_captions(t, b, step, err) || !take_pictures(t, b, err)) return false;
     return trainer_step(&t->base, &g, step, trainer_rate(&t->base, step), t, err) &&
            read_begin(&t->train.losses, err);
 }
@@ -119,12 +142,6 @@ static bool end(void *self, int64_t step, train_metrics *out, error *err)
 }
 
 /* ---- Validation and grids, with the averaged parameters ---- */
-
-static bool need_check(clip_trainer *t, error *err)
-{
-    if (!t->check) t->check = clip_features_create(t->base.store, &t->config, t->config.ema > 0, err);
-    return t->check != NULL;
-}
 
 /* The features of validation captions first .. first + count - 1. */
 static bool caption_features(clip_trainer *t, int64_t first, int64_t count, float *out, error *err)
@@ -307,6 +324,8 @@ static bool make_batch(clip_trainer *t, error *err)
 
 static bool build(clip_trainer *t, error *err)
 {
+    t->train.known = clip_known_can(&t->config, training_data_set(t->base.data));
+    if (t->train.known) training_data_blind(t->base.data);
     return trainer_open_store(&t->base, err) && clip_step_build(&t->train, t->base.store, &t->config, err) &&
            trainer_compile(&t->base, t->train.graph, CLIP_STEP_KNOB, err) &&
            clip_step_ready(&t->train, err) && clip_start_scale(t->base.store, err);
@@ -331,6 +350,7 @@ static bool set_up(clip_trainer *t, const train_request *r, const char *data, er
 static void clean_up(clip_trainer *t)
 {
     clip_features_destroy(t->check);
+    clip_known_free(&t->known);
     graph_destroy(t->train.graph);
     text_close(t->text);
     trainer_close(&t->base);

@@ -2,6 +2,7 @@
  * all of it together; in the memory of a part; similarities piece by piece are the whole ones; the scale is
  * kept within its limit.
  * SPDX-License-Identifier: MIT */
+#include "models/clip/clip_features.h"
 #include "models/clip/clip_step.h"
 #include "models/clip/clip_workload.h"
 #include "models/trainer.h"
@@ -10,7 +11,7 @@
 
 #include <math.h>
 
-enum { BATCH = 8, STEPS = 3, FIGURES = 3, TEXT = 7 };
+enum { BATCH = 8, STEPS = 3, FIGURES = 3, TEXT = 7, EMBEDDING = 24 };
 
 static device *hardware;
 
@@ -31,6 +32,7 @@ typedef struct clip_run {
     clip_config config;
     clip_step step;
     uint8_t pixels[BATCH * DRAWING_BYTES];
+    float features[BATCH * EMBEDDING]; /* of these */
     int32_t text[BATCH * TEXT];
 } clip_run;
 
@@ -51,8 +53,9 @@ static bool write_part(void *self, int64_t first, error *err)
     clip_run *r = self;
     int32_t ends[BATCH];
     for (int i = 0; i < r->step.division.samples; ++i) ends[i] = (int32_t)((first + i) * 5 % TEXT);
-    return graph_write(r->step.pixels, r->pixels + first * DRAWING_BYTES, err) &&
-           graph_write(r->step.text, r->text + first * TEXT, err) &&
+    bool ok = r->step.known ? graph_write(r->step.features, r->features + first * EMBEDDING, err)
+                            : graph_write(r->step.pixels, r->pixels + first * DRAWING_BYTES, err);
+    return ok && graph_write(r->step.text, r->text + first * TEXT, err) &&
            clip_write_ends(r->step.ends, ends, TEXT, err);
 }
 
@@ -62,11 +65,20 @@ static void fill(clip_run *r)
     for (int i = 0; i < BATCH * TEXT; ++i) r->text[i] = i * 37 % 300;
 }
 
-static outcome run(const char *const *sets, double rate)
+/* What the tower says of the pictures before the first step. */
+static void look(clip_run *r)
+{
+    error err;
+    clip_features *f = clip_features_create(r->base.store, &r->config, false, &err);
+    good(f && clip_features_pictures(f, r->pixels, BATCH, r->features, &err), &err);
+    clip_features_destroy(f);
+}
+
+static outcome run_of(const char *const *sets, double rate, bool known)
 {
     const train_request request = { .run = "none" };
     error err;
-    clip_run r = { .config = config_of(sets) };
+    clip_run r = { .config = config_of(sets), .step.known = known };
     trainer_init(&r.base, &request, &r.config.training, &r.config.pace);
     r.base.device = hardware;
     good(trainer_open_store(&r.base, &err) && clip_step_build(&r.step, r.base.store, &r.config, &err) &&
@@ -75,6 +87,7 @@ static outcome run(const char *const *sets, double rate)
          &err);
     graph_poison_memory(r.step.graph, true);
     fill(&r);
+    if (known) look(&r);
     outcome o = { .store = r.base.store };
     const trainer_graph g = { r.step.graph, &r.step.division, r.step.optimizer, write_part };
     const clip_losses *l = &r.step.losses;
@@ -91,6 +104,11 @@ static outcome run(const char *const *sets, double rate)
     }
     graph_destroy(r.step.graph);
     return o;
+}
+
+static outcome run(const char *const *sets, double rate)
+{
+    return run_of(sets, rate, false);
 }
 
 /* Largest difference by the largest value. */
@@ -170,6 +188,24 @@ static void the_update(void **state)
     same_entries(&whole, &divided, STORE_PARAMETER, 2e-4);
     same_entries(&whole, &divided, STORE_AVERAGE, 2e-4);
     store_destroy(whole.store);
+    store_destroy(divided.store);
+}
+
+/* A locked tower's features, computed once, teach what the tower teaches that computes them at every step. */
+static void known_features(void **state)
+{
+    (void)state;
+    const char *const sets[] = { "locked_image=yes", "adam_epsilon=1e-3", NULL }, *const parts[] = {
+        "locked_image=yes", "adam_epsilon=1e-3", "parts=4", NULL
+    };
+    outcome computed = run(sets, 1e-3), known = run_of(sets, 1e-3, true), divided = run_of(parts, 1e-3, true);
+    const outcome *const others[] = { &known, &divided };
+    for (int i = 0; i < 2; ++i) {
+        same_figures(&computed, others[i], 2e-5);
+        same_entries(&computed, others[i], STORE_PARAMETER, 1e-3);
+    }
+    store_destroy(computed.store);
+    store_destroy(known.store);
     store_destroy(divided.store);
 }
 
@@ -333,9 +369,9 @@ int main(void)
     hardware = device_or_skip();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_gradient),         cmocka_unit_test(the_update),
-        cmocka_unit_test(recomputed_blocks),    cmocka_unit_test(pieces_are_the_whole),
-        cmocka_unit_test(the_scale_has_limits), cmocka_unit_test(memory_of_one_part),
-        cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(known_features),       cmocka_unit_test(recomputed_blocks),
+        cmocka_unit_test(pieces_are_the_whole), cmocka_unit_test(the_scale_has_limits),
+        cmocka_unit_test(memory_of_one_part),   cmocka_unit_test(what_cannot_be),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     device_close(hardware);
