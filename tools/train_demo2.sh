@@ -22,7 +22,7 @@ mkdir -p "$folder"
 [ -f "$folder/emoji128.tar" ] || "$program" data emoji --size 128 -o "$folder/emoji128.tar"
 part prior diffusion-prior --preset emoji --set steps=5000 --data "$folder/emoji.tar" --clip models/demo
 part up64 upsampler --preset emoji-64 --set steps=4000 --data "$folder/emoji.tar"
-part up128 upsampler --preset emoji-128 --set steps=4000 --data "$folder/emoji128.tar"
+part up128 upsampler --preset emoji-128 --data "$folder/emoji128.tar"
 part decoder decoder --preset emoji --data "$folder/emoji.tar" --clip models/demo --set caption_others=0.4 \
     --set keyword_captions=0.1 --set caption_stray_words=0.1 --set caption_drop_words=0.04
 "$program" pack models/demo/clip.safetensors "$folder/prior" "$folder/decoder" "$folder/up64" "$folder/up128" -o models/demo2
