@@ -81,7 +81,7 @@ static bool prepare_sampler(const drawing *d, error *err)
 {
     prior_sampler *s = d->model->prior->sampler;
     int64_t rows = at_once(d->how.count);
-    while (!prior_sampler_prepare_for(s, rows, d->how.guidance, d->how.given_count, err)) {
+    while (!prior_sampler_prepare_for(s, rows, 1, d->how.guidance, d->how.given_count, err)) {
         if (err->code != ERROR_ROOM) return false;
         if (rows == 1) return api_too_small(err);
         rows = at_once(rows / 4);

@@ -110,11 +110,14 @@ static bool build_reader(drawer_reader *r, const drawer_model *m, error *err)
     return finish(g, r->memory, err) && (!r->given || prior_write_places(&places, &m->shape, err));
 }
 
-drawer_reader *drawer_reader_create(const drawer_model *m, int64_t captions, int64_t given, error *err)
+drawer_reader *drawer_reader_create(const drawer_model *m, int64_t texts, int64_t each, int64_t given,
+                                    error *err)
 {
     drawer_reader *r = calloc(1, sizeof *r);
     if (!r) return error_null(err, ERROR_MEMORY, "out of memory for reading captions");
-    r->captions = captions;
+    r->texts = texts;
+    r->each = each;
+    r->captions = texts * each;
     r->given = given;
     if ((r->memory = store_create(store_device(m->store), err)) && build_reader(r, m, err)) return r;
     drawer_reader_destroy(r);
@@ -177,7 +180,7 @@ static bool build_first(drawer *d, error *err)
         graph_update(op_cache_write(whole_cache(g, d, "values"), read_cache(g, m, r, "values"), zero));
         graph_pop(g);
     }
-    /* Every picture draws its first token from the same logits. */
+    /* Every picture of a caption draws its first token from the same logits. */
     tensor *logits = op_reshape(reader_logits(g, m, r, NULL), 2, (int64_t[]){ r->captions, m->shape.codes });
     draw_token(g, d, op_embedding(logits, d->which), d->first_settings, d->first_random, d->first_at);
     return finish(g, d->memory, err);
@@ -227,7 +230,7 @@ drawer *drawer_create(const drawer_model *m, const drawer_reader *r, int64_t bat
 {
     drawer *d = calloc(1, sizeof *d);
     if (!d) return error_null(err, ERROR_MEMORY, "out of memory for drawing");
-    *d = (drawer){ .model = m, .reader = r, .batch = batch, .rows = r->captions * batch };
+    *d = (drawer){ .model = m, .reader = r, .batch = batch, .rows = r->each * batch };
     if ((d->memory = store_create(store_device(m->store), err)) && build_first(d, err) &&
         build_step(d, err) && write_which(d, err))
         return d;

@@ -107,15 +107,19 @@ prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior
 void prior_sampler_destroy(prior_sampler *p);
 /* From now on so many pictures at once, if that succeeds; free of cost where the graphs are kept. */
 bool prior_sampler_prepare(prior_sampler *p, int64_t batch, error *err);
-/* The same for drawings with this guidance, of which so many tokens are given. */
-bool prior_sampler_prepare_for(prior_sampler *p, int64_t batch, double guidance, int64_t given, error *err);
+/* The same for drawings of so many captions in turn, with this guidance, of which so many tokens are given. */
+bool prior_sampler_prepare_for(prior_sampler *p, int64_t batch, int64_t texts, double guidance, int64_t given,
+                               error *err);
 /* Gives back the device memory of all that is kept; what is needed next is built anew. */
 void prior_sampler_drop(prior_sampler *p);
 int prior_sampler_built(const prior_sampler *p);   /* how often graphs for a number of pictures were built */
 bool prior_sampler_joined(const prior_sampler *p); /* whether a token is one launch (device.h, joining) */
 
 typedef struct prior_draw {
-    const int32_t *text; /* [text_tokens], -1 where no token is */
+    /* [texts][text_tokens], -1 where no token is: picture i reads number i mod texts.  0 is one.  Of several
+     * as many as are drawn at once divide that number, or are divided by it. */
+    const int32_t *text;
+    int64_t texts;
     /* What every picture starts with, [given_count], fewer than it has; read with the text, in one pass. */
     const int32_t *given;
     int64_t given_count;

@@ -123,6 +123,45 @@ static void test_dropping_gives_memory_back(void **state)
     rig_close(&r);
 }
 
+static void draw_of(prior_sampler *p, const int32_t *text, int64_t texts, bool guided, int64_t first,
+                    int64_t count, int32_t *tokens)
+{
+    error err;
+    const prior_draw how = { .text = text,
+                             .texts = texts,
+                             .seed = 5,
+                             .first = first,
+                             .count = count,
+                             .temperature = 1,
+                             .top_p = 1,
+                             .guidance = guided ? 2 : 1 };
+    if (!prior_sampler_draw(p, &how, tokens, &err)) fail_msg("%s", err.message);
+}
+
+/* Picture i is what its own caption, number i mod 4, gives alone, however many are drawn at once. */
+static void test_captions_in_turn(void **state)
+{
+    (void)state;
+    enum { TEXTS = 4, FIRST = 3, DRAWN = 7 };
+    error err;
+    rig r = rig_open();
+    int32_t text[TEXTS * TEXT], alone[DRAWN * TOKENS], tokens[DRAWN * TOKENS];
+    for (int i = 0; i < TEXTS; ++i) small_text(3 + i, text + i * TEXT);
+    for (int guided = 0; guided < 2; ++guided) {
+        assert_true(prior_sampler_prepare(r.sampler, 1, &err));
+        for (int i = 0; i < DRAWN; ++i)
+            draw_of(r.sampler, text + (FIRST + i) % TEXTS * TEXT, 0, guided, FIRST + i, 1,
+                    alone + i * TOKENS);
+        for (int64_t batch = 1; batch <= 16; batch *= 2) {
+            assert_true(prior_sampler_prepare(r.sampler, batch, &err));
+            draw_of(r.sampler, text, TEXTS, guided, FIRST, DRAWN, tokens);
+            assert_memory_equal(tokens, alone, sizeof alone);
+        }
+    }
+    assert_memory_not_equal(alone, alone + TEXTS * TOKENS, TOKENS * sizeof *alone);
+    rig_close(&r);
+}
+
 /* Readers of ever other numbers of given tokens: those not used for longest go, with what draws from them. */
 static void test_readers_are_bounded(void **state)
 {
@@ -132,14 +171,14 @@ static void test_readers_are_bounded(void **state)
     rig r = rig_open();
     int64_t bytes = 0;
     for (int64_t given = 1; given < 3 * READERS; ++given) {
-        assert_true(prior_sampler_prepare_for(r.sampler, 2, 1, given, &err));
-        assert_true(prior_sampler_prepare_for(r.sampler, 1, 1, given, &err));
+        assert_true(prior_sampler_prepare_for(r.sampler, 2, 1, 1, given, &err));
+        assert_true(prior_sampler_prepare_for(r.sampler, 1, 1, 1, given, &err));
         if (given == 2 * READERS) bytes = device_allocated_bytes(hardware);
     }
     /* Of each given token more, what was read grows; nothing else is kept. */
     assert_true(device_allocated_bytes(hardware) < bytes + bytes / 4);
     int built = prior_sampler_built(r.sampler);
-    assert_true(prior_sampler_prepare_for(r.sampler, 2, 1, 3 * READERS - 1, &err));
+    assert_true(prior_sampler_prepare_for(r.sampler, 2, 1, 1, 3 * READERS - 1, &err));
     assert_int_equal(prior_sampler_built(r.sampler), built);
     assert_draws(&r, 1, false);
     assert_draws(&r, 2, true);
@@ -202,11 +241,9 @@ int main(void)
 {
     hardware = device_or_skip();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_going_back_builds_nothing),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_readers_are_bounded),
-        cmocka_unit_test(test_dropping_gives_memory_back),
-        cmocka_unit_test(test_memory_decides),
+        cmocka_unit_test(test_going_back_builds_nothing),  cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_captions_in_turn),           cmocka_unit_test(test_readers_are_bounded),
+        cmocka_unit_test(test_dropping_gives_memory_back), cmocka_unit_test(test_memory_decides),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     device_close(hardware);
