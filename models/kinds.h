@@ -100,6 +100,10 @@ struct model_kind {
      * them. */
     bool (*likeness)(const model_part *p, const uint8_t *rgb, int64_t side, const char *caption,
                      double *alike, error *err);
+    /* Pictures [count][side][side][3] as vectors [count][*size], each 1 long, to be freed; of such a kind,
+     * too. */
+    float *(*embed)(const model_part *p, const uint8_t *rgb, int64_t count, int64_t side, int64_t *size,
+                    error *err);
     /* Refuses parts that were not trained together. */
     bool (*belongs)(device *d, const model_part *p, const part_list *beside, error *err);
     /* Writes the files that `files` names into a model's folder. */

@@ -39,6 +39,8 @@ static const option options[] = {
     { "draws", OPTION_INT64, AT(draws), 1, MOST_DRAWS, "N        pictures a caption (1)" },
     { "of", OPTION_INT, AT(request.of), 0, 4096,
       "N        those that the model's CLIP ranks first of N; 0, without it (default)" },
+    { "near", OPTION_INT, AT(request.near), -1, 4,
+      "N        near captions drawn beside each; -1, as generate does (default)" },
     { "temperature", OPTION_REAL, AT(request.temperature), -1, 100,
       "T        0, likeliest token (default); -1, the model's" },
     { "top-k", OPTION_INT, AT(request.top_k), -1, 1e9, "K        0 = all; -1, the model's (default)" },

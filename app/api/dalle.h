@@ -118,6 +118,7 @@ typedef struct dalle_model_info {
     bool fills;
     /* What drawings of known captions seldom have less of by the model's CLIP, a cosine; 0: not measured. */
     double similarity_known;
+    int known_captions; /* that drawings can be made of beside a request's: see `near` */
 } dalle_model_info;
 /* Borrowed until the model is closed; NULL for NULL. */
 DALLE_API const dalle_model_info *dalle_get_info(const dalle_model *model);
@@ -183,10 +184,16 @@ typedef struct dalle_request {
      * `progress`, what it is at. */
     const dalle_sampling *sampling;
     dalle_stages *stages;
+    /* Of a model that has known captions: so many of them, 0 to 4, those whose pictures its CLIP finds
+     * nearest to the caption, are drawn beside it, for a CLIP understands wordings that the prior was never
+     * told.  Pictures of even numbers are the caption's, of every eight the odd ones are those captions' in
+     * turn, and again the caption's where there are fewer.  0: none; < 0: 4 where the best of many are
+     * wanted, else none. */
+    int near;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
     { \
-        sizeof(dalle_request), 0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0, 0, 0, 0, 0, 0, 0 \
+        sizeof(dalle_request), 0, 1, 0, 1, -1.0, -1, -1.0, -1.0, 0, 0, 0, 0, 0, 0, 0, 0, -1 \
     }
 /* The same where a macro cannot be used; `size` is sizeof(dalle_request).  NULL is harmless. */
 DALLE_API void dalle_request_init(dalle_request *request, size_t size);
@@ -208,6 +215,12 @@ typedef struct dalle_pictures {
      * first, of two alike the lower number; NULL: they were not scored. */
     float *score;
     double mean_score; /* of all that were drawn; 0: they were not scored */
+    /* The near captions that were drawn, nearest first, and [count]: what each picture is of, 0 the caption,
+     * else the number of a near one, from 1; NULL where none was drawn.  mean_entropy and mean_score are of
+     * the caption's. */
+    int near_count;
+    char **near;
+    int *phrase;
 } dalle_pictures;
 /* To be freed with dalle_pictures_free; NULL with *err filled in on failure. */
 DALLE_API dalle_pictures *dalle_generate(dalle_model *model, const dalle_request *request, dalle_error *err);

@@ -12,6 +12,8 @@ typedef struct drawing {
     const plain_locale *locale;
     prior_draw how;
     bool ranks;
+    int near, found;              /* near captions that are wanted, and that there are */
+    int64_t known[API_MOST_NEAR]; /* which of the model's */
     int64_t tokens_each;
     int32_t *text, *given; /* given: all tokens of the picture to start with */
     int32_t *tokens;       /* [drawn][tokens_each] */
@@ -50,13 +52,15 @@ static void settle(drawing *d)
                            .top_p = r->top_p < 0 ? c->top_p : r->top_p,
                            .guidance = r->guidance < 0 ? c->guidance : r->guidance };
     d->ranks = r->of > 0 && !is_certain(&d->how);
+    d->near = api_near_wanted(d->model, r, d->ranks);
+    d->how.texts = d->near ? API_PHRASES : 1;
     d->how.count = d->ranks ? r->of : r->count;
 }
 
 static bool drawing_allocate(drawing *d, error *err)
 {
     size_t count = (size_t)d->how.count, all = count * (size_t)d->tokens_each;
-    d->text = calloc((size_t)d->model->prior->config.text_tokens, sizeof *d->text);
+    d->text = calloc((size_t)(d->how.texts * d->model->prior->config.text_tokens), sizeof *d->text);
     d->given = calloc((size_t)d->tokens_each, sizeof *d->given);
     d->tokens = malloc(all * sizeof *d->tokens);
     d->entropy = malloc(all * sizeof *d->entropy);
@@ -81,7 +85,7 @@ static bool prepare_sampler(const drawing *d, error *err)
 {
     prior_sampler *s = d->model->prior->sampler;
     int64_t rows = at_once(d->how.count);
-    while (!prior_sampler_prepare_for(s, rows, 1, d->how.guidance, d->how.given_count, err)) {
+    while (!prior_sampler_prepare_for(s, rows, d->how.texts, d->how.guidance, d->how.given_count, err)) {
         if (err->code != ERROR_ROOM) return false;
         if (rows == 1) return api_too_small(err);
         rows = at_once(rows / 4);
@@ -95,13 +99,25 @@ static bool prepare(const drawing *d, error *err)
     dalle_model *m = d->model;
     bool starts = d->how.given_count > 0;
     return (!starts || api_prepare_codec(m, CODEC_ENCODE, err)) && api_prepare_codec(m, CODEC_DECODE, err) &&
-           (!d->ranks || api_rank_prepare(m, err)) && prepare_sampler(d, err);
+           (!(d->ranks || d->near) || api_rank_prepare(m, err)) && prepare_sampler(d, err);
+}
+
+/* The tokens of what pictures show in turn. */
+static bool read_phrases(drawing *d, error *err)
+{
+    const dalle_model *m = d->model;
+    bool ok = api_near_find(d->model, d->request->caption, d->near, d->known, &d->found, err);
+    for (int i = 0; ok && i < d->how.texts; ++i) {
+        int cut, near = api_near_of(i, d->found);
+        const char *caption = near ? m->known.texts[d->known[near - 1]] : d->request->caption;
+        ok = prior_part_tokens(m->prior, caption, d->text + i * m->prior->config.text_tokens, &cut, err);
+    }
+    return ok;
 }
 
 static bool read_start(drawing *d, error *err)
 {
-    int cut = 0;
-    return prior_part_tokens(d->model->prior, d->request->caption, d->text, &cut, err) &&
+    return read_phrases(d, err) &&
            (d->how.given_count == 0 ||
             dvae_codec_encode(d->model->dvae->codec, d->request->start_rgb, 1, d->given, err));
 }
@@ -138,18 +154,42 @@ static double entropy_of(const drawing *d, int64_t place)
     return sum;
 }
 
-/* How unsure the model was of all it drew, whatever is given back, and how like the caption that is. */
+static int phrase_of(const drawing *d, int64_t place)
+{
+    return api_near_of(d->request->first + (int)place, d->found);
+}
+
+/* How unsure the model was of all it drew of the caption, whatever is given back, and how like it that is. */
 static void tell_unsure(const drawing *d, dalle_pictures *out)
 {
     const dalle_model_info *info = &d->model->info;
-    double all = 0, scores = 0, each = (double)(d->tokens_each - d->how.given_count);
-    for (int64_t i = 0; i < d->how.count; ++i) all += entropy_of(d, i);
-    for (int64_t i = 0; d->ranks && i < d->how.count; ++i) scores += (double)d->scores[i];
+    double all = 0, scores = 0, each = (double)(d->tokens_each - d->how.given_count), own = 0;
+    for (int64_t i = 0; i < d->how.count; ++i) {
+        if (phrase_of(d, i)) continue;
+        own += 1;
+        all += entropy_of(d, i);
+        if (d->ranks) scores += (double)d->scores[i];
+    }
     for (int i = 0; i < out->count; ++i) out->entropy[i] = (float)(entropy_of(d, d->places[i]) / each);
-    out->mean_entropy = all / ((double)d->how.count * each);
-    out->mean_score = scores / (double)d->how.count;
+    if (own == 0) return; /* one picture, of a near caption */
+    out->mean_entropy = all / (own * each);
+    out->mean_score = scores / own;
     out->unsure = (info->entropy_known > 0 && out->mean_entropy > info->entropy_known) ||
                   (d->ranks && out->mean_score < info->similarity_known);
+}
+
+/* What was drawn beside the caption. */
+static bool tell_near(const drawing *d, dalle_pictures *out, error *err)
+{
+    if (!d->found) return true;
+    out->near = calloc((size_t)d->found, sizeof *out->near);
+    out->phrase = calloc((size_t)out->count, sizeof *out->phrase);
+    bool ok = out->near && out->phrase;
+    if (ok) out->near_count = d->found;
+    for (int i = 0; ok && i < d->found; ++i)
+        ok = (out->near[i] = strdup(d->model->known.texts[d->known[i]])) != NULL;
+    for (int i = 0; ok && i < out->count; ++i) out->phrase[i] = phrase_of(d, d->places[i]);
+    return ok || error_set(err, ERROR_MEMORY, "out of memory for near captions");
 }
 
 static bool give_back(const drawing *d, dalle_pictures *out, error *err)
@@ -162,6 +202,7 @@ static bool give_back(const drawing *d, dalle_pictures *out, error *err)
         if (out->score) out->score[i] = d->scores[place];
     }
     tell_unsure(d, out);
+    if (!tell_near(d, out, err)) return false;
     out->drawn = (int)d->how.count;
     return dvae_codec_decode(d->model->dvae->codec, out->tokens, out->count, out->rgb, err);
 }

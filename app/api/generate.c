@@ -49,5 +49,8 @@ void dalle_pictures_free(dalle_pictures *p)
     free(p->entropy);
     free(p->number);
     free(p->score);
+    for (int i = 0; p->near && i < p->near_count; ++i) free(p->near[i]);
+    free(p->near);
+    free(p->phrase);
     free(p);
 }

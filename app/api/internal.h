@@ -12,6 +12,7 @@
 #include "models/diffusion_prior/diffusion_prior_part.h"
 #include "models/dvae/dvae_part.h"
 #include "models/kinds.h"
+#include "models/prior/known.h"
 #include "models/prior/prior_part.h"
 #include "models/upsampler/upsampler_part.h"
 
@@ -29,6 +30,7 @@ struct dalle_model {
     dvae_part *dvae;
     prior_part *prior; /* only beside a dVAE */
     clip_part *clip;
+    known_captions known; /* only beside both, and seen by that CLIP */
     /* Of DALL-E 2, only beside a CLIP, and upsamplers only behind a decoder. */
     diffusion_prior_part *diffusion;
     ar_prior_part *ar;
@@ -90,6 +92,20 @@ bool api_pictures_make(dalle_pictures *out, int count, int side, int64_t tokens_
 
 bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale *locale, dalle_pictures *out,
                      error *err);
+
+/* ---- near.c: captions that the model knows ---- */
+
+enum { API_MOST_NEAR = 4, API_PHRASES = 2 * API_MOST_NEAR };
+/* Reads them where the model's CLIP is the one that saw them. */
+bool api_near_open(dalle_model *m, error *err);
+/* How many a request has drawn beside its caption: its own number, or what is usual. */
+int api_near_wanted(const dalle_model *m, const dalle_request *r, bool ranks);
+/* What picture number i draws is phrase i mod API_PHRASES: 0, the caption, for all even ones; the odd ones
+ * have the near captions in turn, of which there are up to `most`, found by the CLIP, and the caption again
+ * where there are fewer. */
+bool api_near_find(dalle_model *m, const char *caption, int most, int64_t places[API_MOST_NEAR], int *count,
+                   error *err);
+int api_near_of(int number, int near); /* 0, or 1 + which of the near captions */
 
 /* ---- rank.c: the best of many drawings ---- */
 

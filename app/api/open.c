@@ -170,6 +170,7 @@ static void describe(dalle_model *m)
         i->clip_text_tokens = (int)m->clip->config.text_tokens;
         i->clip_parameters = store_elements(m->clip->store, STORE_PARAMETER);
         i->clip_scale = (double)m->clip->scale;
+        i->known_captions = (int)m->known.count;
     }
     unclip_describe(m); /* which draws where both families could */
 }
@@ -180,7 +181,8 @@ dalle_model *dalle_open_parts(const char *folder, const char *selector, unsigned
     error err = { 0 };
     dalle_model *m = calloc(1, sizeof *m);
     bool ok = m ? true : error_set(&err, ERROR_MEMORY, "out of memory for a model");
-    if (ok && open_parts(m, folder, selector, parts, &err) && find_similarity(m, &err)) {
+    if (ok && open_parts(m, folder, selector, parts, &err) && find_similarity(m, &err) &&
+        api_near_open(m, &err)) {
         describe(m);
         return m;
     }
@@ -213,6 +215,7 @@ void dalle_close(dalle_model *m)
     prior_part_close(m->prior);
     dvae_part_close(m->dvae);
     device_close(m->device);
+    known_captions_free(&m->known);
     free(m->folder);
     free(m);
 }

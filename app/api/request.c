@@ -143,6 +143,19 @@ static bool check_start(const dalle_model *m, const dalle_request *r, error *err
     return r->start_rgb || api_missing("the picture to start with", err);
 }
 
+static bool check_near(const dalle_model *m, const dalle_request *r, error *err)
+{
+    if (r->near <= 0) return true;
+    if (r->near > API_MOST_NEAR)
+        return error_set(err, ERROR_USAGE, "%d near captions; 0 to %d can be drawn beside the caption",
+                         r->near, API_MOST_NEAR);
+    return m->known.count ||
+           error_set(err, ERROR_USAGE,
+                     "'%s' has no known captions that could be near: 'dalle-cl pack' writes them beside a %s "
+                     "and a %s, from --data",
+                     m->folder, prior_kind.title, clip_kind.title);
+}
+
 static bool check_tokens(const dalle_model *m, const dalle_request *r, error *err)
 {
     if (r->sampling)
@@ -150,7 +163,7 @@ static bool check_tokens(const dalle_model *m, const dalle_request *r, error *er
                          "the request says how diffusion draws, and '%s' draws tokens one by one: it has no "
                          "use for a sampling",
                          m->folder);
-    return check_start(m, r, err);
+    return check_near(m, r, err) && check_start(m, r, err);
 }
 
 /* ---- Models that draw by diffusion ---- */
@@ -240,6 +253,12 @@ static bool check_diffusion(const dalle_model *m, const dalle_request *r, error 
     if (r->top_k > 0 || (r->top_p >= 0 && r->top_p < 1))
         return error_set(err, ERROR_USAGE, "top-k and top-p choose among tokens, and '%s' draws by diffusion",
                          m->folder);
+    if (r->near > 0)
+        return error_set(
+            err, ERROR_USAGE,
+            "near captions are drawn by models that draw tokens; '%s' draws by diffusion, and goes by the "
+            "CLIP's embedding of the caption",
+            m->folder);
     return r->temperature < 0 || draws_numbers(m, r) ||
            error_set(err, ERROR_USAGE, "temperature %g: of '%s' only an %s has one, and a %s draws",
                      r->temperature, m->folder, ar_prior_kind.title, diffusion_prior_kind.title);

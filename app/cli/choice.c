@@ -134,8 +134,42 @@ const char *choice_said(const dalle_pictures *p, char text[100])
     return text;
 }
 
+static int shown_of(const dalle_pictures *p, int phrase)
+{
+    int count = 0;
+    for (int i = 0; i < p->count; ++i) count += p->phrase[i] == phrase;
+    return count;
+}
+
+void choice_tell_near(const dalle_pictures *p, FILE *to)
+{
+    int own = p->phrase ? shown_of(p, 0) : p->count, told = 0;
+    if (own == p->count) return;
+    if (p->count == 1)
+        fprintf(to, "it is of a caption near it that the model knows:");
+    else
+        fprintf(to, "%d of the %d are of captions near it that the model knows:", p->count - own, p->count);
+    for (int k = 0; k < p->near_count; ++k) {
+        int count = shown_of(p, k + 1);
+        if (!count) continue;
+        fprintf(to, "%s %s", told++ ? "," : "", p->near[k]);
+        if (p->count > 1) fprintf(to, " (%d)", count);
+    }
+    fprintf(to, "\n");
+}
+
+static void near_json(const dalle_pictures *p, json_t **to)
+{
+    json_t *near = json_array(), *phrases = json_array();
+    for (int k = 0; k < p->near_count; ++k) json_tree_add(&near, json_string(p->near[k]));
+    for (int i = 0; i < p->count; ++i) json_tree_add(&phrases, json_integer(p->phrase[i]));
+    json_tree_put(to, "near", near);
+    json_tree_put(to, "phrases", phrases);
+}
+
 void choice_json(const dalle_pictures *p, json_t **to)
 {
+    if (p->phrase) near_json(p, to);
     if (!p->score) return;
     json_t *numbers = json_array(), *scores = json_array();
     for (int i = 0; i < p->count; ++i) {
@@ -186,6 +220,18 @@ static char *lines_of(const dalle_pictures *p, bool scores)
     return text;
 }
 
+/* What each picture is of, a line each; "" where all are of the caption itself. */
+static char *phrases_of(const dalle_pictures *p, const char *caption)
+{
+    size_t room = 1;
+    for (int i = 0; p->phrase && i < p->count; ++i)
+        room += strlen(p->phrase[i] ? p->near[p->phrase[i] - 1] : caption) + 1;
+    char *text = calloc(room, 1), *at = text;
+    for (int i = 0; text && p->phrase && i < p->count; ++i)
+        at += sprintf(at, "%s%s", i ? "\n" : "", p->phrase[i] ? p->near[p->phrase[i] - 1] : caption);
+    return text;
+}
+
 static void note(choice_notes *n, const char *keyword, const char *text)
 {
     n->texts[n->count++] = (dalle_png_text){ keyword, text };
@@ -199,8 +245,9 @@ bool choice_note(const cli_call *call, const dalle_request *r, const dalle_pictu
     if (!p->score) return true;
     bool named = choice_model_name(cli_text(call, "model"), &out->owned[0]);
     char *numbers = out->owned[1] = lines_of(p, false), *scores = out->owned[2] = lines_of(p, true),
-         *seed = out->owned[3] = malloc(2 * SHORT), *model = out->owned[0];
-    if (!named || !numbers || !scores || !seed) {
+         *seed = out->owned[3] = malloc(2 * SHORT), *model = out->owned[0],
+         *phrases = out->owned[4] = phrases_of(p, r->caption);
+    if (!named || !numbers || !scores || !seed || !phrases) {
         choice_notes_free(out);
         return error_set(err, ERROR_MEMORY, "out of memory for the texts of a picture");
     }
@@ -213,6 +260,7 @@ bool choice_note(const cli_call *call, const dalle_request *r, const dalle_pictu
     note(out, "of", seed + SHORT);
     note(out, "number", numbers);
     note(out, "score", scores);
+    if (*phrases) note(out, "drawn", phrases);
     return true;
 }
 

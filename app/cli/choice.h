@@ -20,14 +20,16 @@ bool choice_start(const cli_call *call, const dalle_model_info *info, dalle_requ
 /* ", the best of 64 by CLIP (0.312 to 0.287)"; nothing where they were not ranked. */
 const char *choice_said(const dalle_pictures *p, char text[100]);
 void choice_json(const dalle_pictures *p, json_t **to);
+/* Which of those shown are of captions near the one asked for: a line, where there are some. */
+void choice_tell_near(const dalle_pictures *p, FILE *to);
 /* That nothing was ranked although it was asked for. */
 void choice_warn(const cli_call *call, const dalle_request *r, const dalle_pictures *p);
 
 /* The texts of a file of ranked pictures; without a path, whatever the model was called by. */
 typedef struct choice_notes {
     int count;
-    dalle_png_text texts[7];
-    char *owned[4];
+    dalle_png_text texts[8];
+    char *owned[5];
 } choice_notes;
 bool choice_note(const cli_call *call, const dalle_request *r, const dalle_pictures *p, choice_notes *out,
                  error *err);

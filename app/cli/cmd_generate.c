@@ -98,6 +98,7 @@ static dalle_request request_of(const cli_call *call, meter *m, const dalle_samp
     if (cli_given(call, "top-k")) r.top_k = (int)cli_int(call, "top-k");
     if (cli_given(call, "top-p")) r.top_p = cli_real(call, "top-p");
     if (cli_given(call, "guidance")) r.guidance = cli_real(call, "guidance");
+    if (cli_given(call, "near")) r.near = (int)cli_int(call, "near");
     r.sampling = sampling;
     r.progress = meter_tokens;
     r.judging = meter_judging;
@@ -112,10 +113,11 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
     const char *path = cli_text(call, "output");
     if (!cli_flag(call, "json")) {
         char chosen[100];
-        if (!cli_flag(call, "quiet"))
-            fprintf(output_talk(path), "%s: %d picture%s of %d x %d%s, seed %llu, %.1f s on %s\n",
-                    output_name(path), p->count, p->count == 1 ? "" : "s", p->side, p->side,
-                    choice_said(p, chosen), (unsigned long long)r->seed, seconds, info->device);
+        if (cli_flag(call, "quiet")) return true;
+        fprintf(output_talk(path), "%s: %d picture%s of %d x %d%s, seed %llu, %.1f s on %s\n",
+                output_name(path), p->count, p->count == 1 ? "" : "s", p->side, p->side,
+                choice_said(p, chosen), (unsigned long long)r->seed, seconds, info->device);
+        choice_tell_near(p, output_talk(path));
         return true;
     }
     if (utf8_check(path) >= 0 || utf8_check(r->caption) >= 0)
@@ -205,6 +207,7 @@ static bool check_use(const cli_call *call, bool diffusion, const char *sampling
         { "top-k", "has no tokens to choose among" },
         { "top-p", "has no tokens to choose among" },
         { "tokens", "has no tokens" },
+        { "near", "goes by the CLIP's embedding of the caption" },
         { "start", "has no rows to start with; 'dalle-cl inpaint' draws what a mask covers" },
     };
     const char *folder = cli_text(call, "model");
@@ -252,6 +255,10 @@ static const cli_option options[] = {
       "the K that the model's CLIP finds nearest to the caption, nearest first, of 16 times as many, up to "
       "512" },
     { "of", 0, CLI_INT, "N", NULL, 1, 4096, "draw N, of which the best are kept, as --best or --count says" },
+    { "near", 0, CLI_INT, "N", NULL, 0, 4,
+      "draw also N captions that the model knows and its CLIP finds near, every second picture; otherwise 4 "
+      "where "
+      "drawings are ranked, none where not" },
     { "no-rank", 0, CLI_FLAG, NULL, NULL, 0, 0, "take the drawings as they come, in their order" },
     { "start", 0, CLI_TEXT, "FILE", NULL, 0, 0,
       "a picture whose first rows of tokens are given; the rest is drawn" },
@@ -289,7 +296,14 @@ const cli_command cmd_generate = {
         "the number shown take the drawings as they come. Ranked pictures say in the PNG's text fields what "
         "they "
         "are:\n"
-        "caption, seed, each one's number (--first draws it again) and score, model and program.\n"
+        "caption, seed, each one's number (--first draws it again, of a near caption with --near) and score, "
+        "what it\n"
+        "is of, model and program.\n"
+        "Every second one of those drawn is of a caption that the model knows and that its CLIP finds near "
+        "the one\n"
+        "asked for (--near): the CLIP understands wordings that what draws was never told. What is shown of "
+        "them is\n"
+        "said.\n"
         "--start gives the first rows of a picture; the model draws row by row, so it must be the first "
         "ones.\n"
         "Words of the caption that no training caption had are named, and those that the model has no room\n"

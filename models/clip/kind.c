@@ -83,6 +83,18 @@ static bool likeness(const model_part *p, const uint8_t *rgb, int64_t side, cons
     return ok;
 }
 
+static float *embed(const model_part *p, const uint8_t *rgb, int64_t count, int64_t side, int64_t *size,
+                    error *err)
+{
+    clip_part *clip = p->self;
+    *size = clip->config.embedding;
+    float *out = malloc((size_t)(count * *size) * sizeof *out);
+    if (!out) return error_null(err, ERROR_MEMORY, "out of memory for pictures' embeddings");
+    if (clip_part_pictures(clip, rgb, count, side, out, NULL, NULL, err)) return out;
+    free(out);
+    return NULL;
+}
+
 static bool save_files(const model_part *p, const char *folder, error *err)
 {
     const clip_part *clip = p->self;
@@ -128,6 +140,7 @@ const model_kind clip_kind = {
     .open = open_part,
     .close = close_part,
     .likeness = likeness,
+    .embed = embed,
     .save_files = save_files,
     .figures = figures,
     .tell = tell,

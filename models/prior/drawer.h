@@ -1,6 +1,6 @@
 /* drawer.h -- the graphs of drawing.  A reader runs a caption, or a few that pictures take in turn, and the
- * tokens that they are to start with, for any number of pictures; a drawer makes the tokens of so many pictures at once.  The caches and
- * tokens between their graphs are theirs and go with them.
+ * tokens that they are to start with, for any number of pictures; a drawer makes the tokens of so many
+ * pictures at once.  The caches and tokens between their graphs are theirs and go with them.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PRIOR_DRAWER_H
 #define DALLE_CL_MODELS_PRIOR_DRAWER_H

@@ -107,7 +107,8 @@ prior_sampler *prior_sampler_create(store *s, const prior_config *c, const prior
 void prior_sampler_destroy(prior_sampler *p);
 /* From now on so many pictures at once, if that succeeds; free of cost where the graphs are kept. */
 bool prior_sampler_prepare(prior_sampler *p, int64_t batch, error *err);
-/* The same for drawings of so many captions in turn, with this guidance, of which so many tokens are given. */
+/* The same for drawings of so many captions in turn, with this guidance, of which so many tokens are
+ * given. */
 bool prior_sampler_prepare_for(prior_sampler *p, int64_t batch, int64_t texts, double guidance, int64_t given,
                                error *err);
 /* Gives back the device memory of all that is kept; what is needed next is built anew. */

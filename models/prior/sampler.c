@@ -1,14 +1,15 @@
 /* sampler.c -- drawing: the text is read once, then a replayed graph makes one token at a time.
  *
- * A reader runs one caption, or some that pictures take in turn, and the tokens that are given, in one pass, and leaves every layer's keys and
- * values of these positions, and the next image token's logits: once, however many pictures are drawn.  A
- * drawer puts them into the caches of all its pictures and draws the first token; its step graph takes the
- * token drawn last, which never leaves the device, and draws the next.  Readers and drawers are kept, those
- * used last first, so that who goes back to a number of pictures builds nothing.
+ * A reader runs one caption, or some that pictures take in turn, and the tokens that are given, in one pass,
+ * and leaves every layer's keys and values of these positions, and the next image token's logits: once,
+ * however many pictures are drawn.  A drawer puts them into the caches of all its pictures and draws the
+ * first token; its step graph takes the token drawn last, which never leaves the device, and draws the next.
+ * Readers and drawers are kept, those used last first, so that who goes back to a number of pictures builds
+ * nothing.
  *
  * Guidance on the logits (Ho and Salimans, arXiv 2207.12598, said of tokens; ours): every picture has a
- * second row that reads the empty caption and is fed the same tokens, and is drawn from
- * without + g (with - without).
+ * second row that reads the empty caption and is fed the same tokens, and is drawn from without + g (with -
+ * without).
  * SPDX-License-Identifier: MIT */
 #include "models/prior/drawer.h"
 

@@ -1,0 +1,204 @@
+/* test_near.c -- captions that a model knows and its CLIP finds near are drawn beside the one asked for:
+ * which, by which numbers, that nothing else changes, and what is refused.
+ * SPDX-License-Identifier: MIT */
+#include "models/kinds.h"
+#include "models/prior/calibrate.h"
+#include "models/prior/known.h"
+#include "tests/api/trained.h"
+
+enum { DRAWN = 16, NEAR = 4 };
+
+static dalle_model *judged;
+
+static const char *const asked = "a square that is red";
+
+static dalle_pictures *draw(int count, int of, int near)
+{
+    dalle_request r = request_for(asked, count);
+    r.of = of;
+    r.near = near;
+    return drawn_by(judged, &r);
+}
+
+/* Those that the CLIP finds nearest, by their pictures; none is the caption itself. */
+static void what_is_near(void **state)
+{
+    (void)state;
+    dalle_error err;
+    uint8_t pixels[DRAWINGS * DRAWING_BYTES];
+    float similar[DRAWINGS];
+    dalle_pictures *p = draw(DRAWN, DRAWN, -1);
+    assert_int_equal(dalle_get_info(judged)->known_captions, DRAWINGS);
+    assert_int_equal(p->near_count, NEAR);
+    for (int i = 0; i < DRAWINGS; ++i) drawing_pixels(i, pixels + i * DRAWING_BYTES);
+    assert_true(
+        dalle_score(judged, pixels, DRAWINGS, DRAWING_SIDE, &asked, 1, NULL, NULL, similar, NULL, &err));
+    float last = 2, least = 2;
+    for (int k = 0; k < NEAR; ++k) {
+        int which = 0;
+        while (strcmp(drawing_captions[which], p->near[k]) != 0) ++which;
+        assert_true(which < DRAWINGS && similar[which] < last + 0.02f);
+        last = similar[which];
+        least = fminf(least, last);
+    }
+    int nearer = 0;
+    for (int i = 0; i < DRAWINGS; ++i) nearer += similar[i] > least + 0.02f;
+    assert_true(nearer < NEAR);
+    dalle_pictures_free(p);
+    dalle_request own = request_for(drawing_captions[2], 1);
+    own.of = DRAWN;
+    p = drawn_by(judged, &own);
+    for (int k = 0; k < p->near_count; ++k) assert_string_not_equal(p->near[k], drawing_captions[2]);
+    dalle_pictures_free(p);
+}
+
+/* Picture `number` of `caption` and nothing beside it. */
+static void same_as_alone(const char *caption, int number, const int32_t *tokens)
+{
+    dalle_request r = request_for(caption, 1);
+    r.first = number;
+    r.near = 0;
+    dalle_pictures *p = drawn_by(judged, &r);
+    assert_memory_equal(p->tokens, tokens, TOKENS * sizeof *tokens);
+    assert_null(p->phrase);
+    dalle_pictures_free(p);
+}
+
+/* In their order: even numbers are the caption's, odd ones the near captions' in turn, each as if it were
+ * drawn alone. */
+static void which_numbers(void **state)
+{
+    (void)state;
+    for (int near = 1; near <= NEAR; near += 3) {
+        dalle_pictures *p = draw(DRAWN, 0, near);
+        assert_int_equal(p->near_count, near);
+        for (int i = 0; i < DRAWN; ++i) {
+            int which = i % 2 ? i / 2 % NEAR : NEAR, phrase = which < near ? which + 1 : 0;
+            assert_int_equal(p->phrase[i], phrase);
+            same_as_alone(phrase ? p->near[phrase - 1] : asked, i, p->tokens + i * TOKENS);
+        }
+        dalle_pictures_free(p);
+    }
+    dalle_pictures *four = draw(4, 0, 2); /* fewer at once than there are phrases */
+    assert_true(four->phrase[0] == 0 && four->phrase[1] == 1 && four->phrase[2] == 0 && four->phrase[3] == 2);
+    for (int i = 0; i < 4; ++i)
+        same_as_alone(four->phrase[i] ? four->near[four->phrase[i] - 1] : asked, i,
+                      four->tokens + i * TOKENS);
+    dalle_pictures_free(four);
+}
+
+/* All are ranked by the caption that was asked for; what is said of the model's sureness is said of that
+ * one. */
+static void the_best_of_them(void **state)
+{
+    (void)state;
+    dalle_error err;
+    dalle_pictures *all = draw(DRAWN, 0, NEAR), *best = draw(DRAWN, DRAWN, NEAR), *few = draw(3, DRAWN, NEAR);
+    float similar[DRAWN];
+    double sum = 0;
+    assert_true(dalle_score(judged, all->rgb, DRAWN, SIDE, &asked, 1, NULL, NULL, similar, NULL, &err));
+    for (int i = 0; i < DRAWN; ++i) {
+        int number = best->number[i];
+        assert_true(fabsf(best->score[i] - similar[number]) < 1e-5f);
+        assert_true(i == 0 || best->score[i] <= best->score[i - 1]);
+        assert_int_equal(best->phrase[i], all->phrase[number]);
+        if (!all->phrase[i]) sum += (double)similar[i];
+    }
+    assert_true(fabs(best->mean_score - sum / (DRAWN / 2)) < 1e-5);
+    for (int i = 0; i < 3; ++i) assert_int_equal(few->number[i], best->number[i]);
+    assert_true(few->mean_score == best->mean_score);
+    dalle_pictures_free(all);
+    dalle_pictures_free(best);
+    dalle_pictures_free(few);
+}
+
+static void when_none_is(void **state)
+{
+    (void)state;
+    dalle_pictures *p = draw(2, 0, -1); /* nothing is ranked */
+    assert_true(p->near_count == 0 && !p->near && !p->phrase);
+    dalle_pictures_free(p);
+    dalle_request r = request_for(asked, 1); /* nothing is left to chance */
+    r.of = DRAWN;
+    r.temperature = 0;
+    p = drawn_by(judged, &r);
+    assert_int_equal(p->near_count, 0);
+    dalle_pictures_free(p);
+    r = request_for(asked, 1); /* a program that does not know of them */
+    r.of = DRAWN;
+    r.near = -1;
+    r.size = offsetof(dalle_request, near);
+    p = drawn_by(judged, &r);
+    assert_int_equal(p->near_count, 0);
+    dalle_pictures_free(p);
+}
+
+static void refused(dalle_model *m, int near, const char *says)
+{
+    dalle_error err;
+    dalle_request r = request_for(asked, 1);
+    r.near = near;
+    assert_null(dalle_generate(m, &r, &err));
+    assert_int_equal(err.kind, DALLE_USAGE);
+    if (!strstr(err.message, says)) fail_msg("%s", err.message);
+}
+
+static void what_is_refused(void **state)
+{
+    (void)state;
+    char command[600];
+    dalle_error err;
+    refused(judged, 5, "0 to 4");
+    refused(model, 1, "no known captions");
+    /* Another CLIP than the one that saw their pictures. */
+    snprintf(command, sizeof command,
+             "cd '%s' && rm -rf bad && cp -r judged bad && cp clip2/*.safetensors bad/", base.path);
+    assert_int_equal(system(command), 0);
+    dalle_model *m = dalle_open(path_of("bad"), NULL, &err);
+    if (!m) fail_msg("%s", err.message);
+    assert_int_equal(dalle_get_info(m)->known_captions, 0);
+    dalle_close(m);
+    snprintf(command, sizeof command,
+             "cd '%s' && rm -rf bad && cp -r judged bad && truncate -s -1 bad/" KNOWN_FILE, base.path);
+    assert_int_equal(system(command), 0);
+    assert_null(dalle_open(path_of("bad"), NULL, &err));
+    if (!strstr(err.message, KNOWN_FILE)) fail_msg("%s", err.message);
+}
+
+static int judge(void **state)
+{
+    static const char *const sets[] = { "steps=30", "text_vocabulary=288", "sample_every=0", NULL },
+                             *const more[] = { "steps=2", "text_vocabulary=288", "sample_every=0", "seed=2",
+                                               NULL };
+    error err;
+    dalle_error failure;
+    calibration c;
+    if (set_up(state)) return -1;
+    device *d = device_open(NULL, &err);
+    bool ok =
+        d && train_tiny("clip", path_of("data.tar"), NULL, path_of("clip"), sets, &err) &&
+        train_tiny("clip", path_of("data.tar"), NULL, path_of("other"), more, &err) &&
+        pack_model(d, (const char *const[]){ path_of("model"), path_of("model"), path_of("clip"), NULL },
+                   path_of("judged"), DTYPE_F16, &err) &&
+        pack_model(d, (const char *const[]){ path_of("other"), NULL }, path_of("clip2"), DTYPE_F16, &err) &&
+        calibrate_model(d, path_of("judged"), path_of("data.tar"), 8, &c, &err);
+    device_close(d);
+    if (!ok) fprintf(stderr, "%s\n", err.message);
+    judged = ok ? dalle_open(path_of("judged"), NULL, &failure) : NULL;
+    return judged ? 0 : -1;
+}
+
+static int close_all(void **state)
+{
+    dalle_close(judged);
+    return tear_down(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_near), cmocka_unit_test(which_numbers),   cmocka_unit_test(the_best_of_them),
+        cmocka_unit_test(when_none_is), cmocka_unit_test(what_is_refused),
+    };
+    return cmocka_run_group_tests(tests, judge, close_all);
+}
