@@ -116,7 +116,8 @@ typedef struct dalle_model_info {
     int decoder_side, upsamplers;
     int64_t decoder_parameters, upsampler_parameters, diffusion_prior_parameters, ar_prior_parameters;
     bool fills;
-    /* What drawings of known captions seldom have less of by the model's CLIP, a cosine; 0: not measured. */
+    /* What the best drawing of a known caption seldom has less of by the model's CLIP, a cosine; 0: not
+     * measured. */
     double similarity_known;
     int known_captions; /* that drawings can be made of beside a request's: see `near` */
 } dalle_model_info;
@@ -184,11 +185,9 @@ typedef struct dalle_request {
      * `progress`, what it is at. */
     const dalle_sampling *sampling;
     dalle_stages *stages;
-    /* Of a model that has known captions: so many of them, 0 to 4, those whose pictures its CLIP finds
-     * nearest to the caption, are drawn beside it, for a CLIP understands wordings that the prior was never
-     * told.  Pictures of even numbers are the caption's, of every eight the odd ones are those captions' in
-     * turn, and again the caption's where there are fewer.  0: none; < 0: 4 where the best of many are
-     * wanted, else none. */
+    /* Of the best of many, where the model has known captions: so many of these, 1 to 4, those whose pictures
+     * its CLIP finds nearest to the caption, are drawn too, `of` pictures in turn, for a CLIP understands
+     * wordings that the prior was never told.  0: none; < 0: 4, where the model is unsure of the caption. */
     int near;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
@@ -207,17 +206,18 @@ typedef struct dalle_pictures {
      * and without guidance.  0 is certain. */
     float *entropy;
     double mean_entropy;
-    bool unsure; /* mean_entropy is above the model's entropy_known, or mean_score below its similarity_known:
-                  * expect mush */
+    /* Expect mush: of pictures that were scored even the best is below the model's similarity_known, where it
+     * has one; of others mean_entropy is above its entropy_known. */
+    bool unsure;
     int drawn;   /* so many were */
     int *number; /* [count]: each picture's own, by which it can be drawn again (`first`) */
     /* [count]: the similarity of picture and caption by the model's CLIP, the cosine of -1 to 1, highest
      * first, of two alike the lower number; NULL: they were not scored. */
     float *score;
-    double mean_score; /* of all that were drawn; 0: they were not scored */
+    double mean_score; /* of all that were drawn of the caption; 0: they were not scored */
     /* The near captions that were drawn, nearest first, and [count]: what each picture is of, 0 the caption,
-     * else the number of a near one, from 1; NULL where none was drawn.  mean_entropy and mean_score are of
-     * the caption's. */
+     * else the number of a near one, from 1; NULL where none was drawn.  Its number is among the pictures of
+     * what it is of. */
     int near_count;
     char **near;
     int *phrase;

@@ -1,8 +1,10 @@
 /* draw_tokens.c -- libdalle draws by tokens: the prior draws them, the dVAE makes them pictures, and where
- * the best of many are wanted the CLIP chooses (rank.c).
+ * the best of many are wanted the CLIP chooses (rank.c), of captions that the model is unsure of also among
+ * pictures of captions that it knows and that are near (near.c).
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,13 +14,14 @@ typedef struct drawing {
     const plain_locale *locale;
     prior_draw how;
     bool ranks;
-    int near, found;              /* near captions that are wanted, and that there are */
-    int64_t known[API_MOST_NEAR]; /* which of the model's */
+    int near;        /* near captions that may be drawn; 0: none */
+    near_list found; /* and those that were */
     int64_t tokens_each;
+    int64_t own, all;      /* pictures drawn of the caption, from place 0 on, and in all */
     int32_t *text, *given; /* given: all tokens of the picture to start with */
-    int32_t *tokens;       /* [drawn][tokens_each] */
+    int32_t *tokens;       /* [room][tokens_each] */
     float *entropy;        /* the same */
-    float *scores;         /* [drawn] */
+    float *scores;         /* [room] */
     int *places;           /* [count]: of those that are given back, among the drawn */
 } drawing;
 
@@ -38,6 +41,8 @@ static bool is_certain(const prior_draw *how)
     return how->temperature == 0 || how->top_k == 1 || how->top_p == 0;
 }
 
+/* Near captions are read in turn; the caption itself then stands in all of their places, so that the same
+ * graphs draw both. */
 static void settle(drawing *d)
 {
     const dalle_request *r = d->request;
@@ -52,25 +57,24 @@ static void settle(drawing *d)
                            .top_p = r->top_p < 0 ? c->top_p : r->top_p,
                            .guidance = r->guidance < 0 ? c->guidance : r->guidance };
     d->ranks = r->of > 0 && !is_certain(&d->how);
-    d->near = api_near_wanted(d->model, r, d->ranks);
-    d->how.texts = d->near ? API_PHRASES : 1;
-    d->how.count = d->ranks ? r->of : r->count;
+    d->near = d->ranks && d->model->known.count ? (r->near < 0 ? API_MOST_NEAR : r->near) : 0;
+    d->how.texts = d->near ? API_MOST_NEAR : 1;
+    d->how.count = d->own = d->all = d->ranks ? r->of : r->count;
 }
 
 static bool drawing_allocate(drawing *d, error *err)
 {
-    size_t count = (size_t)d->how.count, all = count * (size_t)d->tokens_each;
+    size_t room = (size_t)d->own * (d->near ? 2 : 1), all = room * (size_t)d->tokens_each;
     d->text = calloc((size_t)(d->how.texts * d->model->prior->config.text_tokens), sizeof *d->text);
     d->given = calloc((size_t)d->tokens_each, sizeof *d->given);
     d->tokens = malloc(all * sizeof *d->tokens);
     d->entropy = malloc(all * sizeof *d->entropy);
-    d->scores = malloc(count * sizeof *d->scores);
-    d->places = malloc(count * sizeof *d->places);
+    d->scores = malloc(room * sizeof *d->scores);
+    d->places = malloc(room * sizeof *d->places);
     if (!d->text || !d->given || !d->tokens || !d->entropy || !d->scores || !d->places)
-        return error_set(err, ERROR_MEMORY, "out of memory for the tokens of %zu pictures", count);
+        return error_set(err, ERROR_MEMORY, "out of memory for the tokens of %zu pictures", room);
     d->how.text = d->text;
     d->how.given = d->given;
-    d->how.entropy = d->entropy;
     return true;
 }
 
@@ -99,52 +103,64 @@ static bool prepare(const drawing *d, error *err)
     dalle_model *m = d->model;
     bool starts = d->how.given_count > 0;
     return (!starts || api_prepare_codec(m, CODEC_ENCODE, err)) && api_prepare_codec(m, CODEC_DECODE, err) &&
-           (!(d->ranks || d->near) || api_rank_prepare(m, err)) && prepare_sampler(d, err);
+           (!d->ranks || api_rank_prepare(m, err)) && prepare_sampler(d, err);
 }
 
-/* The tokens of what pictures show in turn. */
-static bool read_phrases(drawing *d, error *err)
+/* The caption that a picture of this number is read with, of those in turn. */
+static const char *caption_of(const drawing *d, int64_t number)
 {
-    const dalle_model *m = d->model;
-    bool ok = api_near_find(d->model, d->request->caption, d->near, d->known, &d->found, err);
-    for (int i = 0; ok && i < d->how.texts; ++i) {
-        int cut, near = api_near_of(i, d->found);
-        const char *caption = near ? m->known.texts[d->known[near - 1]] : d->request->caption;
-        ok = prior_part_tokens(m->prior, caption, d->text + i * m->prior->config.text_tokens, &cut, err);
+    return d->found.count ? near_caption(d->model, &d->found, near_turn(&d->found, number))
+                          : d->request->caption;
+}
+
+static bool read_captions(drawing *d, error *err)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < d->how.texts; ++i) {
+        int cut;
+        ok = prior_part_tokens(d->model->prior, caption_of(d, i),
+                               d->text + i * d->model->prior->config.text_tokens, &cut, err);
     }
     return ok;
 }
 
 static bool read_start(drawing *d, error *err)
 {
-    return read_phrases(d, err) &&
+    return read_captions(d, err) &&
            (d->how.given_count == 0 ||
             dvae_codec_encode(d->model->dvae->codec, d->request->start_rgb, 1, d->given, err));
 }
 
-static bool draw_tokens(drawing *d, error *err)
+/* how.count pictures, from place `from` on. */
+static bool draw_tokens(drawing *d, int64_t from, error *err)
 {
     api_counter w = { d->request->progress, d->request->context };
     api_watch watch = { .progress = api_counter_tell, .context = &w, .locale = d->locale };
     d->how.progress = w.tell ? api_watch_tell : NULL;
     d->how.context = &watch;
-    return prior_sampler_draw(d->model->prior->sampler, &d->how, d->tokens, err);
+    d->how.entropy = d->entropy + from * d->tokens_each;
+    return prior_sampler_draw(d->model->prior->sampler, &d->how, d->tokens + from * d->tokens_each, err);
 }
 
-static bool choose(drawing *d, error *err)
+/* All are judged by the caption that was asked for. */
+static bool judge(drawing *d, int64_t from, error *err)
 {
     api_counter w = { d->request->judging, d->request->context };
     api_watch watch = { .progress = w.tell ? api_counter_tell : NULL,
                         .context = &w,
                         .locale = d->locale,
                         .total = d->how.count };
-    for (int i = 0; i < d->request->count; ++i) d->places[i] = i;
-    return !d->ranks || (api_rank_scores(d->model, d->request->caption, d->tokens, (int)d->how.count, &watch,
-                                         d->scores, err) &&
-                         api_rank_order(d->scores, (int)d->how.count, d->request->count, d->places, err));
+    return !d->ranks || api_rank_scores(d->model, d->request->caption, d->tokens + from * d->tokens_each,
+                                        (int)d->how.count, &watch, d->scores + from, err);
 }
 
-/* ---- The pictures ---- */
+static bool choose(drawing *d, error *err)
+{
+    for (int i = 0; i < d->request->count; ++i) d->places[i] = i;
+    return !d->ranks || api_rank_order(d->scores, (int)d->all, d->request->count, d->places, err);
+}
+
+/* ---- How sure it is ---- */
 
 /* The sum of a drawing's entropies; those of given tokens are 0. */
 static double entropy_of(const drawing *d, int64_t place)
@@ -154,41 +170,75 @@ static double entropy_of(const drawing *d, int64_t place)
     return sum;
 }
 
-static int phrase_of(const drawing *d, int64_t place)
+static double tokens_drawn(const drawing *d)
 {
-    return api_near_of(d->request->first + (int)place, d->found);
+    return (double)(d->tokens_each - d->how.given_count);
 }
 
-/* How unsure the model was of all it drew of the caption, whatever is given back, and how like it that is. */
-static void tell_unsure(const drawing *d, dalle_pictures *out)
+/* Of all that was drawn of the caption, whatever is given back. */
+static double mean_entropy(const drawing *d)
+{
+    double all = 0;
+    for (int64_t i = 0; i < d->own; ++i) all += entropy_of(d, i);
+    return all / ((double)d->own * tokens_drawn(d));
+}
+
+/* How like the caption that is; 0: nobody looked. */
+static double mean_score(const drawing *d)
+{
+    double all = 0;
+    for (int64_t i = 0; d->ranks && i < d->own; ++i) all += (double)d->scores[i];
+    return all / (double)d->own;
+}
+
+static double best_score(const drawing *d)
+{
+    float best = d->scores[0];
+    for (int64_t i = 1; i < d->all; ++i) best = fmaxf(best, d->scores[i]);
+    return (double)best;
+}
+
+/* Who looks at the pictures knows better than the entropy that they were drawn with. */
+static bool is_unsure(const drawing *d)
 {
     const dalle_model_info *info = &d->model->info;
-    double all = 0, scores = 0, each = (double)(d->tokens_each - d->how.given_count), own = 0;
-    for (int64_t i = 0; i < d->how.count; ++i) {
-        if (phrase_of(d, i)) continue;
-        own += 1;
-        all += entropy_of(d, i);
-        if (d->ranks) scores += (double)d->scores[i];
-    }
-    for (int i = 0; i < out->count; ++i) out->entropy[i] = (float)(entropy_of(d, d->places[i]) / each);
-    if (own == 0) return; /* one picture, of a near caption */
-    out->mean_entropy = all / (own * each);
-    out->mean_score = scores / own;
-    out->unsure = (info->entropy_known > 0 && out->mean_entropy > info->entropy_known) ||
-                  (d->ranks && out->mean_score < info->similarity_known);
+    if (d->ranks && info->similarity_known > 0) return best_score(d) < info->similarity_known;
+    return info->entropy_known > 0 && mean_entropy(d) > info->entropy_known;
+}
+
+/* As many pictures again, of near captions: unless a number is asked for, where the model is unsure. */
+static bool draw_near(drawing *d, error *err)
+{
+    if (!d->near || (d->request->near < 0 && !is_unsure(d))) return true;
+    if (!near_find(d->model, d->request->caption, d->near, &d->found, err)) return false;
+    if (!d->found.count) return true;
+    d->all = d->own + d->how.count;
+    return read_captions(d, err) && draw_tokens(d, d->own, err) && judge(d, d->own, err);
+}
+
+/* ---- The pictures ---- */
+
+static void tell_unsure(const drawing *d, dalle_pictures *out)
+{
+    for (int i = 0; i < out->count; ++i)
+        out->entropy[i] = (float)(entropy_of(d, d->places[i]) / tokens_drawn(d));
+    out->mean_entropy = mean_entropy(d);
+    out->mean_score = mean_score(d);
+    out->unsure = is_unsure(d);
 }
 
 /* What was drawn beside the caption. */
 static bool tell_near(const drawing *d, dalle_pictures *out, error *err)
 {
-    if (!d->found) return true;
-    out->near = calloc((size_t)d->found, sizeof *out->near);
+    if (!d->found.count) return true;
+    out->near = calloc((size_t)d->found.count, sizeof *out->near);
     out->phrase = calloc((size_t)out->count, sizeof *out->phrase);
     bool ok = out->near && out->phrase;
-    if (ok) out->near_count = d->found;
-    for (int i = 0; ok && i < d->found; ++i)
-        ok = (out->near[i] = strdup(d->model->known.texts[d->known[i]])) != NULL;
-    for (int i = 0; ok && i < out->count; ++i) out->phrase[i] = phrase_of(d, d->places[i]);
+    if (ok) out->near_count = d->found.count;
+    for (int k = 0; ok && k < d->found.count; ++k)
+        ok = (out->near[k] = strdup(near_caption(d->model, &d->found, k))) != NULL;
+    for (int i = 0; ok && i < out->count; ++i)
+        if (d->places[i] >= d->own) out->phrase[i] = 1 + near_turn(&d->found, out->number[i]);
     return ok || error_set(err, ERROR_MEMORY, "out of memory for near captions");
 }
 
@@ -198,13 +248,13 @@ static bool give_back(const drawing *d, dalle_pictures *out, error *err)
     for (int64_t i = 0; i < out->count; ++i) {
         int place = d->places[i];
         memcpy(out->tokens + i * n, d->tokens + place * n, (size_t)n * sizeof *out->tokens);
-        out->number[i] = d->request->first + place;
+        out->number[i] = d->request->first + place % (int)d->own;
         if (out->score) out->score[i] = d->scores[place];
     }
     tell_unsure(d, out);
-    if (!tell_near(d, out, err)) return false;
-    out->drawn = (int)d->how.count;
-    return dvae_codec_decode(d->model->dvae->codec, out->tokens, out->count, out->rgb, err);
+    out->drawn = (int)d->all;
+    return tell_near(d, out, err) &&
+           dvae_codec_decode(d->model->dvae->codec, out->tokens, out->count, out->rgb, err);
 }
 
 bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale *locale, dalle_pictures *out,
@@ -214,8 +264,8 @@ bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale 
     settle(&d);
     bool ok = drawing_allocate(&d, err) &&
               api_pictures_make(out, r->count, m->info.side, d.tokens_each, d.ranks, err) &&
-              prepare(&d, err) && read_start(&d, err) && draw_tokens(&d, err) && choose(&d, err) &&
-              give_back(&d, out, err);
+              prepare(&d, err) && read_start(&d, err) && draw_tokens(&d, 0, err) && judge(&d, 0, err) &&
+              draw_near(&d, err) && choose(&d, err) && give_back(&d, out, err);
     drawing_free(&d);
     return ok;
 }

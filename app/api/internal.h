@@ -95,17 +95,18 @@ bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale 
 
 /* ---- near.c: captions that the model knows ---- */
 
-enum { API_MOST_NEAR = 4, API_PHRASES = 2 * API_MOST_NEAR };
-/* Reads them where the model's CLIP is the one that saw them. */
-bool api_near_open(dalle_model *m, error *err);
-/* How many a request has drawn beside its caption: its own number, or what is usual. */
-int api_near_wanted(const dalle_model *m, const dalle_request *r, bool ranks);
-/* What picture number i draws is phrase i mod API_PHRASES: 0, the caption, for all even ones; the odd ones
- * have the near captions in turn, of which there are up to `most`, found by the CLIP, and the caption again
- * where there are fewer. */
-bool api_near_find(dalle_model *m, const char *caption, int most, int64_t places[API_MOST_NEAR], int *count,
-                   error *err);
-int api_near_of(int number, int near); /* 0, or 1 + which of the near captions */
+enum { API_MOST_NEAR = 4 };
+typedef struct near_list {
+    int count;
+    int64_t known[API_MOST_NEAR]; /* which of the model's known captions, nearest first */
+} near_list;
+/* Reads those that the model knows, where its CLIP is the one that saw their pictures. */
+bool near_open(dalle_model *m, error *err);
+/* Up to `most` of them; the caption itself is none. */
+bool near_find(dalle_model *m, const char *caption, int most, near_list *out, error *err);
+/* Which of them the picture with this number is of. */
+int near_turn(const near_list *l, int64_t number);
+const char *near_caption(const dalle_model *m, const near_list *l, int which);
 
 /* ---- rank.c: the best of many drawings ---- */
 

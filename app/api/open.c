@@ -182,7 +182,7 @@ dalle_model *dalle_open_parts(const char *folder, const char *selector, unsigned
     dalle_model *m = calloc(1, sizeof *m);
     bool ok = m ? true : error_set(&err, ERROR_MEMORY, "out of memory for a model");
     if (ok && open_parts(m, folder, selector, parts, &err) && find_similarity(m, &err) &&
-        api_near_open(m, &err)) {
+        near_open(m, &err)) {
         describe(m);
         return m;
     }

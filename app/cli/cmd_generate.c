@@ -64,14 +64,14 @@ static void warn_unsure(const dalle_pictures *p, const dalle_model_info *info)
 {
     char why[200];
     if (!p->unsure) return;
-    if (info->entropy_known > 0 && p->mean_entropy > info->entropy_known)
+    if (p->score && info->similarity_known > 0)
+        snprintf(why, sizeof why,
+                 "its CLIP finds the best drawing %.2f like it, of known captions seldom less than %.2f",
+                 (double)p->score[0], info->similarity_known);
+    else
         snprintf(why, sizeof why,
                  "its tokens' mean entropy is %.2f nats, known captions seldom have more than %.2f",
                  p->mean_entropy, info->entropy_known);
-    else
-        snprintf(why, sizeof why,
-                 "its CLIP finds the drawings %.2f like it, of known captions seldom less than %.2f",
-                 p->mean_score, info->similarity_known);
     fprintf(
         stderr,
         "warning: the model is unsure of this caption: %s; expect mush, or try words nearer to a training "
@@ -256,9 +256,9 @@ static const cli_option options[] = {
       "512" },
     { "of", 0, CLI_INT, "N", NULL, 1, 4096, "draw N, of which the best are kept, as --best or --count says" },
     { "near", 0, CLI_INT, "N", NULL, 0, 4,
-      "draw also N captions that the model knows and its CLIP finds near, every second picture; otherwise 4 "
-      "where "
-      "drawings are ranked, none where not" },
+      "draw as many again of the N captions that the model knows and its CLIP finds nearest; otherwise of 4, "
+      "where it is "
+      "unsure of the caption" },
     { "no-rank", 0, CLI_FLAG, NULL, NULL, 0, 0, "take the drawings as they come, in their order" },
     { "start", 0, CLI_TEXT, "FILE", NULL, 0, 0,
       "a picture whose first rows of tokens are given; the rest is drawn" },
@@ -296,12 +296,12 @@ const cli_command cmd_generate = {
         "the number shown take the drawings as they come. Ranked pictures say in the PNG's text fields what "
         "they "
         "are:\n"
-        "caption, seed, each one's number (--first draws it again, of a near caption with --near) and score, "
+        "caption, seed, each one's number (--first draws it again) and score, "
         "what it\n"
         "is of, model and program.\n"
-        "Every second one of those drawn is of a caption that the model knows and that its CLIP finds near "
-        "the one\n"
-        "asked for (--near): the CLIP understands wordings that what draws was never told. What is shown of "
+        "Of a caption that the model is unsure of as many are drawn again of captions that it knows and that "
+        "its CLIP\n"
+        "finds near (--near): that understands wordings which what draws was never told. What is shown of "
         "them is\n"
         "said.\n"
         "--start gives the first rows of a picture; the model draws row by row, so it must be the first "

@@ -161,17 +161,16 @@ static bool decode(calibrator *k, int drawing, error *err)
     return dvae_codec_decode(k->dvae->codec, k->tokens + drawing * n, 1, k->pixels, err);
 }
 
-/* Leaves the drawing in `pixels` that is most like the caption; *alike is what all are on the average. */
+/* Leaves the drawing in `pixels` that is most like the caption; *alike says how much. */
 static bool choose(calibrator *k, const char *caption, double *alike, error *err)
 {
     int best = 0;
-    double most = -2, one;
-    *alike = 0;
+    double one;
+    *alike = k->judge.kind ? -2 : 0;
     for (int i = 0; k->judge.kind && i < JUDGED; ++i) {
         if (!decode(k, i, err) || !k->judge.kind->likeness(&k->judge, k->pixels, k->size, caption, &one, err))
             return false;
-        if (one > most) best = i, most = one;
-        *alike += one / JUDGED;
+        if (one > *alike) best = i, *alike = one;
     }
     return decode(k, best, err);
 }

@@ -156,7 +156,7 @@ static void test_recorded_data(void **state)
 }
 
 /* `line` in judged/prior.cfg; whether the best of three is then called unsure, and the limit that is told. */
-static bool unsure_with(const char *line, double *limit, double *mean)
+static bool unsure_with(const char *line, double *limit, double *best)
 {
     char command[700];
     dalle_error failure;
@@ -172,7 +172,7 @@ static bool unsure_with(const char *line, double *limit, double *mean)
     dalle_pictures *p = dalle_generate(m, &r, &failure);
     if (!p) fail_msg("%s", failure.message);
     bool unsure = p->unsure;
-    *mean = p->mean_score;
+    *best = (double)p->score[0];
     assert_true(p->mean_score <= (double)p->score[0] && p->mean_score > -1);
     dalle_pictures_free(p);
     r.of = 0; /* nobody looks at what is drawn */
@@ -191,7 +191,7 @@ static void test_likeness(void **state)
     error err;
     calibration c;
     char line[100], command[600];
-    double limit, mean;
+    double limit, best;
     bool ok = train_tiny("clip", path_of("data.tar"), NULL, path_of("clip"), sets, &err) &&
               pack_model(hardware,
                          (const char *const[]){ path_of("model"), path_of("model"), path_of("clip"), NULL },
@@ -202,17 +202,17 @@ static void test_likeness(void **state)
     snprintf(command, sizeof command,
              "cd '%s' && sed 's/^entropy_known.*/entropy_known=0/' judged/prior.cfg >judged.cfg", base.path);
     assert_int_equal(system(command), 0);
-    unsure_with("seed=1", &limit, &mean);
-    assert_true(limit == c.alike && mean > 0);
+    unsure_with("seed=1", &limit, &best);
+    assert_true(limit == c.alike && best > 0);
     for (int below = 0; below < 2; ++below) {
         snprintf(line, sizeof line, "similarity_known=%.9g",
-                 below ? mean * 0.99 : fmin(mean * 1.01 + 0.01, 1));
+                 below ? best * 0.99 : fmin(best * 1.01 + 0.01, 1));
         double again;
         bool unsure = unsure_with(line, &limit, &again);
         assert_int_equal(unsure, again < limit);
         assert_int_equal(unsure, !below);
     }
-    unsure_with("similarity_by=another", &limit, &mean);
+    unsure_with("similarity_by=another", &limit, &best);
     assert_true(limit == 0);
 }
 

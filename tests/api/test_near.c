@@ -27,7 +27,7 @@ static void what_is_near(void **state)
     dalle_error err;
     uint8_t pixels[DRAWINGS * DRAWING_BYTES];
     float similar[DRAWINGS];
-    dalle_pictures *p = draw(DRAWN, DRAWN, -1);
+    dalle_pictures *p = draw(DRAWN, DRAWN, NEAR);
     assert_int_equal(dalle_get_info(judged)->known_captions, DRAWINGS);
     assert_int_equal(p->near_count, NEAR);
     for (int i = 0; i < DRAWINGS; ++i) drawing_pixels(i, pixels + i * DRAWING_BYTES);
@@ -47,6 +47,7 @@ static void what_is_near(void **state)
     dalle_pictures_free(p);
     dalle_request own = request_for(drawing_captions[2], 1);
     own.of = DRAWN;
+    own.near = NEAR;
     p = drawn_by(judged, &own);
     for (int k = 0; k < p->near_count; ++k) assert_string_not_equal(p->near[k], drawing_captions[2]);
     dalle_pictures_free(p);
@@ -57,87 +58,125 @@ static void same_as_alone(const char *caption, int number, const int32_t *tokens
 {
     dalle_request r = request_for(caption, 1);
     r.first = number;
-    r.near = 0;
     dalle_pictures *p = drawn_by(judged, &r);
     assert_memory_equal(p->tokens, tokens, TOKENS * sizeof *tokens);
     assert_null(p->phrase);
     dalle_pictures_free(p);
 }
 
-/* In their order: even numbers are the caption's, odd ones the near captions' in turn, each as if it were
- * drawn alone. */
-static void which_numbers(void **state)
+/* As many pictures of the near captions in turn as of the caption, each as if it were drawn alone. */
+static void which_pictures(void **state)
 {
     (void)state;
-    for (int near = 1; near <= NEAR; near += 3) {
-        dalle_pictures *p = draw(DRAWN, 0, near);
+    for (int near = 1; near <= NEAR; ++near) {
+        dalle_pictures *p = draw(DRAWN, DRAWN, near);
+        assert_int_equal(p->drawn, 2 * DRAWN);
         assert_int_equal(p->near_count, near);
         for (int i = 0; i < DRAWN; ++i) {
-            int which = i % 2 ? i / 2 % NEAR : NEAR, phrase = which < near ? which + 1 : 0;
-            assert_int_equal(p->phrase[i], phrase);
-            same_as_alone(phrase ? p->near[phrase - 1] : asked, i, p->tokens + i * TOKENS);
+            int phrase = p->phrase[i];
+            if (phrase) assert_int_equal(phrase, 1 + p->number[i] % NEAR % near);
+            same_as_alone(phrase ? p->near[phrase - 1] : asked, p->number[i], p->tokens + i * TOKENS);
         }
         dalle_pictures_free(p);
     }
-    dalle_pictures *four = draw(4, 0, 2); /* fewer at once than there are phrases */
-    assert_true(four->phrase[0] == 0 && four->phrase[1] == 1 && four->phrase[2] == 0 && four->phrase[3] == 2);
-    for (int i = 0; i < 4; ++i)
-        same_as_alone(four->phrase[i] ? four->near[four->phrase[i] - 1] : asked, i,
-                      four->tokens + i * TOKENS);
-    dalle_pictures_free(four);
+    dalle_pictures *few = draw(2, 3, 2); /* fewer at once than there are captions */
+    for (int i = 0; i < 2; ++i)
+        same_as_alone(few->phrase[i] ? few->near[few->phrase[i] - 1] : asked, few->number[i],
+                      few->tokens + i * TOKENS);
+    dalle_pictures_free(few);
 }
 
-/* All are ranked by the caption that was asked for; what is said of the model's sureness is said of that
- * one. */
+static int by_score(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* All are ranked by the caption that was asked for; what is said of the model's sureness is of that one's. */
 static void the_best_of_them(void **state)
 {
     (void)state;
     dalle_error err;
-    dalle_pictures *all = draw(DRAWN, 0, NEAR), *best = draw(DRAWN, DRAWN, NEAR), *few = draw(3, DRAWN, NEAR);
-    float similar[DRAWN];
+    float similar[2 * DRAWN];
     double sum = 0;
-    assert_true(dalle_score(judged, all->rgb, DRAWN, SIDE, &asked, 1, NULL, NULL, similar, NULL, &err));
-    for (int i = 0; i < DRAWN; ++i) {
-        int number = best->number[i];
-        assert_true(fabsf(best->score[i] - similar[number]) < 1e-5f);
-        assert_true(i == 0 || best->score[i] <= best->score[i - 1]);
-        assert_int_equal(best->phrase[i], all->phrase[number]);
-        if (!all->phrase[i]) sum += (double)similar[i];
+    dalle_pictures *best = draw(DRAWN, DRAWN, NEAR), *few = draw(3, DRAWN, NEAR), *own = draw(DRAWN, 0, 0);
+    assert_true(dalle_score(judged, own->rgb, DRAWN, SIDE, &asked, 1, NULL, NULL, similar, NULL, &err));
+    for (int i = 0; i < DRAWN; ++i) sum += (double)similar[i];
+    for (int k = 0; k < NEAR; ++k) {
+        dalle_request r = request_for(best->near[k], DRAWN);
+        dalle_pictures *p = drawn_by(judged, &r);
+        float scores[DRAWN];
+        assert_true(dalle_score(judged, p->rgb, DRAWN, SIDE, &asked, 1, NULL, NULL, scores, NULL, &err));
+        for (int i = k; i < DRAWN; i += NEAR) similar[DRAWN + i] = scores[i];
+        dalle_pictures_free(p);
     }
-    assert_true(fabs(best->mean_score - sum / (DRAWN / 2)) < 1e-5);
+    qsort(similar, 2 * DRAWN, sizeof *similar, by_score);
+    for (int i = 0; i < DRAWN; ++i) assert_true(fabsf(best->score[i] - similar[i]) < 1e-5f);
     for (int i = 0; i < 3; ++i) assert_int_equal(few->number[i], best->number[i]);
-    assert_true(few->mean_score == best->mean_score);
-    dalle_pictures_free(all);
+    assert_true(fabs(best->mean_score - sum / DRAWN) < 1e-5 && few->mean_score == best->mean_score);
+    assert_true(fabs(best->mean_entropy - own->mean_entropy) < 1e-6);
     dalle_pictures_free(best);
     dalle_pictures_free(few);
+    dalle_pictures_free(own);
 }
 
-static void when_none_is(void **state)
+/* Whether near captions are drawn by a model with such a limit where none are asked for. */
+static int near_with(const char *limit)
+{
+    char command[700];
+    dalle_error err;
+    snprintf(command, sizeof command,
+             "cd '%s' && rm -rf bad && cp -r judged bad && sed -e 's/^entropy_known.*/entropy_known=0/' "
+             "-e 's/^similarity_known.*/similarity_known=%s/' judged/prior.cfg >bad/prior.cfg",
+             base.path, limit);
+    assert_int_equal(system(command), 0);
+    dalle_model *m = dalle_open(path_of("bad"), NULL, &err);
+    if (!m) fail_msg("%s", err.message);
+    dalle_request r = request_for(asked, 1);
+    r.of = DRAWN;
+    dalle_pictures *p = drawn_by(m, &r);
+    int found = p->near_count;
+    assert_int_equal(p->drawn, found ? 2 * DRAWN : DRAWN);
+    assert_int_equal(p->unsure, found > 0);
+    dalle_pictures_free(p);
+    r.near = 0;
+    p = drawn_by(m, &r);
+    assert_int_equal(p->near_count, 0);
+    dalle_pictures_free(p);
+    dalle_close(m);
+    return found;
+}
+
+static void when_they_are(void **state)
 {
     (void)state;
+    assert_int_equal(near_with("1"), NEAR);
+    assert_int_equal(near_with("1e-9"), 0);
     dalle_pictures *p = draw(2, 0, -1); /* nothing is ranked */
     assert_true(p->near_count == 0 && !p->near && !p->phrase);
     dalle_pictures_free(p);
     dalle_request r = request_for(asked, 1); /* nothing is left to chance */
     r.of = DRAWN;
+    r.near = NEAR;
     r.temperature = 0;
     p = drawn_by(judged, &r);
     assert_int_equal(p->near_count, 0);
     dalle_pictures_free(p);
     r = request_for(asked, 1); /* a program that does not know of them */
     r.of = DRAWN;
-    r.near = -1;
+    r.near = NEAR;
     r.size = offsetof(dalle_request, near);
     p = drawn_by(judged, &r);
     assert_int_equal(p->near_count, 0);
     dalle_pictures_free(p);
 }
 
-static void refused(dalle_model *m, int near, const char *says)
+static void refused(dalle_model *m, int of, int near, const char *says)
 {
     dalle_error err;
     dalle_request r = request_for(asked, 1);
     r.near = near;
+    r.of = of;
     assert_null(dalle_generate(m, &r, &err));
     assert_int_equal(err.kind, DALLE_USAGE);
     if (!strstr(err.message, says)) fail_msg("%s", err.message);
@@ -148,8 +187,8 @@ static void what_is_refused(void **state)
     (void)state;
     char command[600];
     dalle_error err;
-    refused(judged, 5, "0 to 4");
-    refused(model, 1, "no known captions");
+    refused(judged, 4, 5, "0 to 4");
+    refused(judged, 0, 2, "the best of many");
     /* Another CLIP than the one that saw their pictures. */
     snprintf(command, sizeof command,
              "cd '%s' && rm -rf bad && cp -r judged bad && cp clip2/*.safetensors bad/", base.path);
@@ -157,6 +196,7 @@ static void what_is_refused(void **state)
     dalle_model *m = dalle_open(path_of("bad"), NULL, &err);
     if (!m) fail_msg("%s", err.message);
     assert_int_equal(dalle_get_info(m)->known_captions, 0);
+    refused(m, 4, 1, "no known captions");
     dalle_close(m);
     snprintf(command, sizeof command,
              "cd '%s' && rm -rf bad && cp -r judged bad && truncate -s -1 bad/" KNOWN_FILE, base.path);
@@ -197,8 +237,9 @@ static int close_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_near), cmocka_unit_test(which_numbers),   cmocka_unit_test(the_best_of_them),
-        cmocka_unit_test(when_none_is), cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(what_is_near),     cmocka_unit_test(which_pictures),
+        cmocka_unit_test(the_best_of_them), cmocka_unit_test(when_they_are),
+        cmocka_unit_test(what_is_refused),
     };
     return cmocka_run_group_tests(tests, judge, close_all);
 }
