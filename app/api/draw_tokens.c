@@ -191,10 +191,11 @@ static double mean_score(const drawing *d)
     return all / (double)d->own;
 }
 
-static double best_score(const drawing *d)
+/* Of places from .. to - 1. */
+static double best_score(const drawing *d, int64_t from, int64_t to)
 {
-    float best = d->scores[0];
-    for (int64_t i = 1; i < d->all; ++i) best = fmaxf(best, d->scores[i]);
+    float best = d->scores[from];
+    for (int64_t i = from + 1; i < to; ++i) best = fmaxf(best, d->scores[i]);
     return (double)best;
 }
 
@@ -202,8 +203,20 @@ static double best_score(const drawing *d)
 static bool is_unsure(const drawing *d)
 {
     const dalle_model_info *info = &d->model->info;
-    if (d->ranks && info->similarity_known > 0) return best_score(d) < info->similarity_known;
+    if (d->ranks && info->similarity_known > 0) return best_score(d, 0, d->all) < info->similarity_known;
     return info->entropy_known > 0 && mean_entropy(d) > info->entropy_known;
+}
+
+/* Without being asked, pictures of near captions are shown only where they are clearly liker: what the prior
+ * knows by heart looks cleaner than a right picture that it never saw. */
+#define CLEARLY_LIKER 0.05
+
+static void keep_or_drop(drawing *d)
+{
+    if (d->request->near >= 0) return;
+    if (best_score(d, d->own, d->all) >= best_score(d, 0, d->own) + CLEARLY_LIKER) return;
+    d->all = d->own;
+    d->found.count = 0;
 }
 
 /* As many pictures again, of near captions: unless a number is asked for, where the model is unsure. */
@@ -213,7 +226,9 @@ static bool draw_near(drawing *d, error *err)
     if (!near_find(d->model, d->request->caption, d->near, &d->found, err)) return false;
     if (!d->found.count) return true;
     d->all = d->own + d->how.count;
-    return read_captions(d, err) && draw_tokens(d, d->own, err) && judge(d, d->own, err);
+    if (!read_captions(d, err) || !draw_tokens(d, d->own, err) || !judge(d, d->own, err)) return false;
+    keep_or_drop(d);
+    return true;
 }
 
 /* ---- The pictures ---- */
