@@ -149,15 +149,16 @@ static bool check_near(const dalle_model *m, const dalle_request *r, error *err)
     if (r->near > API_MOST_NEAR)
         return error_set(err, ERROR_USAGE, "%d near captions; 0 to %d can be drawn beside the caption",
                          r->near, API_MOST_NEAR);
-    if (r->of == 0)
+    if (!m->known.count)
         return error_set(
             err, ERROR_USAGE,
-            "near captions are drawn where the best of many are chosen, and none are: say of how many");
-    return m->known.count ||
-           error_set(err, ERROR_USAGE,
-                     "'%s' has no known captions that could be near: 'dalle-cl pack' writes them beside a %s "
-                     "and a %s, from --data",
-                     m->folder, prior_kind.title, clip_kind.title);
+            "'%s' has no known captions that could be near: 'dalle-cl pack' writes them beside a %s "
+            "and a %s, from --data",
+            m->folder, prior_kind.title, clip_kind.title);
+    return r->of > 0 ||
+           error_set(
+               err, ERROR_USAGE,
+               "near captions are drawn where the best of many are chosen, and none are: say of how many");
 }
 
 static bool check_tokens(const dalle_model *m, const dalle_request *r, error *err)

@@ -34,6 +34,11 @@ bool choice_check(const cli_call *call, error *err)
         return error_set(err, ERROR_USAGE,
                          "generate: --no-rank takes drawings as they come, --%s the best of them",
                          best ? "best" : "of");
+    if (cli_given(call, "near") && cli_int(call, "near") && cli_flag(call, "no-rank"))
+        return error_set(
+            err, ERROR_USAGE,
+            "generate: --no-rank takes drawings as they come; near captions (--near) are drawn to "
+            "choose among");
     if (of && cli_int(call, "of") < kept)
         return error_set(err, ERROR_USAGE,
                          "generate: --%s %d is more than --of %d, and only what is drawn can be kept",

@@ -25,6 +25,8 @@ refused "--no-rank" --best 4 --no-rank
 refused "--no-rank" --of 4 --no-rank
 refused "range" --best 513
 refused "range" --of 4097
+refused "range" --near 5
+refused "--no-rank" --near 1 --no-rank
 refused "--rows needs --start" --rows 2
 refused "--inpaint needs --start" --inpaint 0,8,16,8
 refused "--rows and --inpaint" --start set/reda.png --rows 2 --inpaint 0,8,16,8
@@ -91,6 +93,34 @@ grep -qaF -e "$PWD" elsewhere.png && failed "the file says where the model lies"
 grep -qa model elsewhere.png && same one.png elsewhere.png
 runs 0 generate -m model "$(printf 'caf\303\251')" -o cafe.png
 grep -qa "iTXtDescription" cafe.png || failed "a caption that is no ASCII is not written as UTF-8"
+
+# Captions that the model knows and its CLIP finds near.
+for folder in bare model; do
+    runs 2 generate -m $folder "a red square" --near 2 -o no.png
+    warns "'$folder' has no known captions"
+    [ ! -e no.png ] || failed "a picture is there all the same"
+done
+runs 0 pack bare bare clip -o knows --data set -q
+[ -s knows/known.safetensors ] || failed "no known captions are packed"
+runs 2 generate -m knows "a red square" --near 2 -n 4 --of 4 -o no.png
+warns "say of how many"
+runs 0 generate -m knows "something that is red" --near 2 -n 16 --of 17 -o near.png --json
+says '"of":34,' && says '"near":["' && says '"phrases":['
+cp out near
+runs 0 generate -m knows "something that is red" --near 2 -n 16 --of 17 -o near.png
+says "the best of 34 by CLIP" && says "are of captions near it that the model knows:"
+grep -qa "tEXtdrawn" near.png || failed "the file does not say what its pictures are of"
+sed -n 's/.*"near":\["\([^"]*\)".*/\1/p' near >nearest
+grep -qaF -f nearest near.png && grep -qF -f nearest out || failed "the nearest caption is not named"
+place=$(sed 's/.*"phrases":\[\([^]]*\)\].*/\1/' near | tr , '\n' | grep -n '^1$' | head -n 1 | cut -d : -f 1)
+number=$(sed 's/.*"numbers":\[\([^]]*\)\].*/\1/' near | tr , '\n' | sed -n "${place}p")
+runs 0 generate -m knows "something that is red" --near 2 -n 16 --of 17 -o near.png --tokens near.json -q
+runs 0 generate -m knows "$(cat nearest)" --first "$number" --no-rank -o alone.png --tokens alone.json -q
+sed 's/.*"pictures":\[\(\[[^]]*\]\).*/\1/' alone.json >alone
+grep -qF -f alone near.json || failed "a near caption's picture is not the one that is drawn of it alone"
+runs 0 generate -m knows "something that is red" --near 0 -n 16 -o same.png --tokens same.json
+runs 0 generate -m model "something that is red" -n 16 -o other.png --tokens other.json
+same same.json other.json
 
 # The best is the one of its number, drawn alone.
 number=$(head -n 1 numbers)
