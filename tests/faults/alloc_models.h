@@ -8,6 +8,7 @@
 
 #include "app/api/dalle.h"
 #include "models/kinds.h"
+#include "models/prior/calibrate.h"
 
 static UNUSED const char *const dvae_sets[] = { "steps=2",      "batch=2",        "log_every=1",
                                                 "save_every=1", "eval_every=1",   "holdout=0.25",
@@ -43,6 +44,7 @@ static UNUSED bool pass(const dalle_error *failure, error *err)
 static UNUSED bool make_all(error *err)
 {
     dalle_error failure;
+    calibration measured;
     device *d = device_open(NULL, err);
     bool ok =
         d && train_tiny("dvae", path_of("data.tar"), NULL, path_of("dvae"), dvae_sets, err) &&
@@ -51,7 +53,8 @@ static UNUSED bool make_all(error *err)
                    DTYPE_F16, err) &&
         train_tiny("clip", path_of("data.tar"), NULL, path_of("clip"), clip_sets, err) &&
         pack_model(d, (const char *const[]){ path_of("model"), path_of("model"), path_of("clip"), NULL },
-                   path_of("judged"), DTYPE_F16, err);
+                   path_of("judged"), DTYPE_F16, err) &&
+        calibrate_model(d, path_of("judged"), path_of("data.tar"), 2, &measured, err);
     device_close(d);
     dalle_model *m = ok ? dalle_open(path_of("model"), NULL, &failure) : NULL;
     if (ok && !m) pass(&failure, err);

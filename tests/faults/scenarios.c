@@ -276,7 +276,7 @@ const scenario scenarios[] = {
     { "probe", true, 200, NULL, open_unknown, still_opens, NULL },
     { "list", true, 120, NULL, list_all, still_opens, NULL },
     { "build", true, 200, NULL, build_from_source, NULL, NULL },
-    { "join", true, 150, NULL, join_from_source, NULL, NULL },
+    { "join", true, 70, NULL, join_from_source, NULL, NULL },
     { "device", false, 4000, open_once, use_device, NULL, close_once },
     { "gemm", false, 2000, open_once, multiply_all, NULL, close_once },
     { "gemm_first", false, 200, NULL, multiply_first, NULL, NULL },

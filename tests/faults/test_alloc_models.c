@@ -86,8 +86,8 @@ static const char *const draw_without[] = {
 
 COMMAND(generate, "generate", "-m", path_of("model"), "a red square", "-n", "2", "-o",
         path_of("out/drawn.png"), "--tokens", path_of("out/tokens.json"), "--json")
-COMMAND(rank, "generate", "-m", path_of("judged"), "a red square", "--best", "2", "--of", "3", "--start",
-        path_of("a.png"), "--rows", "5", "-o", path_of("out/drawn.png"), "--json")
+COMMAND(rank, "generate", "-m", path_of("judged"), "a red square", "--best", "2", "--of", "3", "--near", "2",
+        "--start", path_of("a.png"), "--rows", "5", "-o", path_of("out/drawn.png"), "--json")
 COMMAND(encode, "encode", "-m", path_of("model"), path_of("a.png"), "-o", path_of("out/tokens.json"))
 COMMAND(decode, "decode", "-m", path_of("model"), path_of("tokens.json"), "-o", path_of("out/drawn.png"))
 COMMAND(reconstruct, "reconstruct", "-m", path_of("model"), path_of("a.png"), "--json", "-o",
