@@ -54,7 +54,8 @@ typedef struct picture_coder {
 typedef struct calibration {
     int64_t drawn, right;
     double limit; /* nats a token */
-    double alike; /* the least that a drawing is alike to its caption; 0: no part compares them */
+    double alike; /* the least that the best drawing is alike to its caption; 0: no part compares them */
+    int64_t known, bytes; /* captions that were kept with the model, and what they take */
 } calibration;
 
 struct model_kind {

@@ -98,18 +98,21 @@ static bool of_files(const error *e)
 
 static void print_limits(const calibration *known)
 {
-    char also[80] = "";
-    if (known->alike > 0)
-        snprintf(also, sizeof also, ", and of drawings less than %.3g like the caption", known->alike);
-    printf("drew %lld known captions, %lld of them right: above %.3g nats a token%s it will say that it is "
+    printf("drew %lld known captions, %lld of them right: above %.3g nats a token it will say that it is "
            "unsure\n",
-           (long long)known->drawn, (long long)known->right, known->limit, also);
+           (long long)known->drawn, (long long)known->right, known->limit);
+    if (known->alike > 0)
+        printf("  and of those that are ranked where even the best is less than %.3g like the caption\n",
+               known->alike);
+    if (known->known > 0)
+        printf("  kept %lld captions, of which it draws those that are near one that it is unsure of\n",
+               (long long)known->known);
 }
 
 /* Measures how unsure the model is of captions that it knows.  The run's own data set, if it cannot be used
  * any more, costs the model only that. */
 static bool calibrate(const cli_call *call, device *d, const struct packed_part *p, const char *data,
-                      error *err)
+                      int64_t *bytes, error *err)
 {
     const char *out = cli_text(call, "output");
     int64_t captions = cli_int(call, "known-captions");
@@ -125,6 +128,7 @@ static bool calibrate(const cli_call *call, device *d, const struct packed_part 
         return error_prefix(err, "'%s' is packed, but how unsure it is of known captions was not measured",
                             out);
     }
+    *bytes += known.bytes;
     if (!cli_flag(call, "quiet") && !cli_flag(call, "json")) print_limits(&known);
     return true;
 }
@@ -134,7 +138,7 @@ static bool pack(const cli_call *call, device *d, const pack_request *r, const c
     pack_report made;
     if (!pack_parts(d, r, &made, err)) return false;
     bool ok = true;
-    for (int i = 0; ok && i < made.count; ++i) ok = calibrate(call, d, &made.at[i], data, err);
+    for (int i = 0; ok && i < made.count; ++i) ok = calibrate(call, d, &made.at[i], data, &made.bytes, err);
     if (ok && cli_flag(call, "json"))
         ok = print_json(r->out, &made, err);
     else if (ok && !cli_flag(call, "quiet"))

@@ -330,22 +330,25 @@ static bool hash_of_judge(const calibrator *k, const char *folder, char hex[65],
 }
 
 /* What the prior knows, for who can compare pictures and captions. */
-static bool write_known(const char *folder, const calibrator *k, const char *hex, error *err)
+static bool write_known(const char *folder, const calibrator *k, const char *hex, calibration *out,
+                        error *err)
 {
     known_captions known;
     if (!k->judge.kind) return true;
     if (!known_captions_collect(&known, k->data, &k->judge, err)) return false;
     snprintf(known.clip, sizeof known.clip, "%s", hex);
     bool ok = known_captions_write(&known, folder, err);
+    out->known = known.count;
+    out->bytes = known_captions_bytes(&known);
     known_captions_free(&known);
     return ok;
 }
 
-static bool write_limits(const char *folder, const calibrator *k, const calibration *found, error *err)
+static bool write_limits(const char *folder, const calibrator *k, calibration *found, error *err)
 {
     prior_config *c = &k->prior->config;
     char hex[65];
-    if (!hash_of_judge(k, folder, hex, err) || !write_known(folder, k, hex, err)) return false;
+    if (!hash_of_judge(k, folder, hex, err) || !write_known(folder, k, hex, found, err)) return false;
     c->entropy_known = found->limit;
     c->similarity_known = found->alike;
     snprintf(c->similarity_by, sizeof c->similarity_by, "%s", hex);

@@ -6,6 +6,7 @@
 #include "host/base/json_tree.h"
 #include "models/fit.h"
 #include "models/prior/calibrate.h"
+#include "models/prior/known.h"
 #include "models/prior/origin.h"
 #include "models/prior/prior_train.h"
 #include "models/prior/prior_workload.h"
@@ -122,13 +123,23 @@ static bool belongs(device *d, const model_part *p, const part_list *beside, err
     return origin_check(d, dvae->self, dvae->folder, p->self, p->folder, err);
 }
 
+/* Of a packed model what it knows; a run has no such file yet. */
+static bool copy_known(const char *from, const char *to, error *err)
+{
+    known_captions known;
+    if (!known_captions_read(&known, from, err)) return false;
+    bool ok = !known.count || known_captions_write(&known, to, err);
+    known_captions_free(&known);
+    return ok;
+}
+
 static bool save_files(const model_part *p, const char *folder, error *err)
 {
     const prior_part *prior = p->self;
     char *path = file_join(folder, "tokenizer.model"), *list = file_join(folder, "words.txt");
     bool ok = path && list ? true : error_set(err, ERROR_MEMORY, "out of memory for a path in '%s'", folder);
     ok = ok && tokenizer_save(prior->tokenizer, path, err) &&
-         (!prior->words || words_save(prior->words, list, err));
+         (!prior->words || words_save(prior->words, list, err)) && copy_known(p->folder, folder, err);
     free(path);
     free(list);
     return ok;
@@ -182,7 +193,10 @@ const model_kind prior_kind = {
         "the\n"
         "one whose tokens it learned.\n"
         "Then captions that the prior knows are drawn, those kept aside first, to learn how unsure it is of\n"
-        "what it draws right: `generate` says when a caption is above that.",
+        "what it draws right: `generate` says when a caption is above that. Beside a CLIP captions of the\n"
+        "training part are kept with the model, of which `generate` draws those that are near one that it "
+        "is\n"
+        "unsure of.",
     .settings = &prior_config_table,
     .needs = needs,
     .captions = true,

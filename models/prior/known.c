@@ -70,6 +70,11 @@ static bool write_file(const known_captions *k, const uint8_t *rows, const char 
     return ok;
 }
 
+int64_t known_captions_bytes(const known_captions *k)
+{
+    return pack_texts(k, NULL) + k->count * k->size;
+}
+
 bool known_captions_write(const known_captions *k, const char *folder, error *err)
 {
     int64_t bytes = pack_texts(k, NULL);

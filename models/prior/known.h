@@ -26,6 +26,7 @@ bool known_captions_make(known_captions *k, int64_t count, int64_t size, error *
 /* Up to KNOWN_MOST first captions of the set's training part, and their pictures as `judge` sees them; its
  * file's SHA-256 is to be put in. */
 bool known_captions_collect(known_captions *k, training_data *data, const model_part *judge, error *err);
+int64_t known_captions_bytes(const known_captions *k); /* of a file, but for its heading */
 bool known_captions_write(const known_captions *k, const char *folder, error *err);
 /* A folder without the file has none: count 0. */
 bool known_captions_read(known_captions *k, const char *folder, error *err);
