@@ -187,8 +187,8 @@ typedef struct dalle_request {
     dalle_stages *stages;
     /* Of the best of many, where the model has known captions: so many of these, 1 to 4, those whose pictures
      * its CLIP finds nearest to the caption, are drawn too, `of` pictures in turn, for a CLIP understands
-     * wordings that the prior was never told.  0: none; < 0: 4, where the model is unsure of the caption, and
-     * if then the best of them is by 0.05 liker to it than the best of its own. */
+     * wordings that the prior was never told.  0: none; < 0: 4, where the caption is not itself known, and
+     * they are kept if the best of them is by 0.06 liker to it than the best of its own. */
     int near;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \

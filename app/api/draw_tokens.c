@@ -209,7 +209,7 @@ static bool is_unsure(const drawing *d)
 
 /* Without being asked, pictures of near captions are shown only where they are clearly liker: what the prior
  * knows by heart looks cleaner than a right picture that it never saw. */
-#define CLEARLY_LIKER 0.05
+#define CLEARLY_LIKER 0.06
 
 static void keep_or_drop(drawing *d)
 {
@@ -219,10 +219,11 @@ static void keep_or_drop(drawing *d)
     d->found.count = 0;
 }
 
-/* As many pictures again, of near captions: unless a number is asked for, where the model is unsure. */
+/* As many pictures again, of near captions: where the caption itself is known only if that is asked for. */
 static bool draw_near(drawing *d, error *err)
 {
-    if (!d->near || (d->request->near < 0 && !is_unsure(d))) return true;
+    if (!d->near || (d->request->near < 0 && known_captions_has(&d->model->known, d->request->caption)))
+        return true;
     if (!near_find(d->model, d->request->caption, d->near, &d->found, err)) return false;
     if (!d->found.count) return true;
     d->all = d->own + d->how.count;

@@ -257,8 +257,8 @@ static const cli_option options[] = {
     { "of", 0, CLI_INT, "N", NULL, 1, 4096, "draw N, of which the best are kept, as --best or --count says" },
     { "near", 0, CLI_INT, "N", NULL, 0, 4,
       "draw as many again of the N captions that the model knows and its CLIP finds nearest; otherwise of 4, "
-      "where it is "
-      "unsure of the caption" },
+      "unless "
+      "it knows the caption itself, and they are shown where they are clearly liker" },
     { "no-rank", 0, CLI_FLAG, NULL, NULL, 0, 0, "take the drawings as they come, in their order" },
     { "start", 0, CLI_TEXT, "FILE", NULL, 0, 0,
       "a picture whose first rows of tokens are given; the rest is drawn" },
@@ -299,11 +299,11 @@ const cli_command cmd_generate = {
         "caption, seed, each one's number (--first draws it again) and score, "
         "what it\n"
         "is of, model and program.\n"
-        "Of a caption that the model is unsure of as many are drawn again of captions that it knows and that "
-        "its CLIP\n"
-        "finds near (--near): that understands wordings which what draws was never told. What is shown of "
-        "them is\n"
-        "said.\n"
+        "Of a caption that it does not know itself as many are drawn again of captions that it knows and "
+        "that its\n"
+        "CLIP finds near (--near), for that understands wordings which what draws was never told; they are "
+        "shown\n"
+        "where they are clearly liker, and that is said.\n"
         "--start gives the first rows of a picture; the model draws row by row, so it must be the first "
         "ones.\n"
         "Words of the caption that no training caption had are named, and those that the model has no room\n"

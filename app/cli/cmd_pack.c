@@ -105,7 +105,7 @@ static void print_limits(const calibration *known)
         printf("  and of those that are ranked where even the best is less than %.3g like the caption\n",
                known->alike);
     if (known->known > 0)
-        printf("  kept %lld captions, of which it draws those that are near one that it is unsure of\n",
+        printf("  kept %lld captions, to draw those that are near one that it does not know\n",
                (long long)known->known);
 }
 

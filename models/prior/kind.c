@@ -194,9 +194,8 @@ const model_kind prior_kind = {
         "one whose tokens it learned.\n"
         "Then captions that the prior knows are drawn, those kept aside first, to learn how unsure it is of\n"
         "what it draws right: `generate` says when a caption is above that. Beside a CLIP captions of the\n"
-        "training part are kept with the model, of which `generate` draws those that are near one that it "
-        "is\n"
-        "unsure of.",
+        "training part are kept with the model, of which `generate` draws those near one that it does not\n"
+        "know.",
     .settings = &prior_config_table,
     .needs = needs,
     .captions = true,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FORMAT "dalle-cl known captions 1"
 
@@ -162,12 +163,19 @@ static double similarity(const known_captions *k, const float *embedding, int64_
     return sum;
 }
 
+bool known_captions_has(const known_captions *k, const char *caption)
+{
+    for (int64_t i = 0; i < k->count; ++i)
+        if (strcasecmp(k->texts[i], caption) == 0) return true;
+    return false;
+}
+
 int known_captions_near(const known_captions *k, const float *embedding, const char *but, int most,
                         int64_t *places)
 {
     int found = 0;
     for (int64_t i = 0; i < k->count; ++i) {
-        if (strcmp(k->texts[i], but) == 0) continue;
+        if (strcasecmp(k->texts[i], but) == 0) continue;
         double own = similarity(k, embedding, i);
         int at = found;
         while (at > 0 && similarity(k, embedding, places[at - 1]) < own) --at;

@@ -30,6 +30,8 @@ int64_t known_captions_bytes(const known_captions *k); /* of a file, but for its
 bool known_captions_write(const known_captions *k, const char *folder, error *err);
 /* A folder without the file has none: count 0. */
 bool known_captions_read(known_captions *k, const char *folder, error *err);
+/* Whether the caption is one of them, whatever its case in ASCII. */
+bool known_captions_has(const known_captions *k, const char *caption);
 /* The places of up to `most` that are nearest to an embedding [size], nearest first, none of them `but`
  * itself; of two alike the first.  Returns how many there are. */
 int known_captions_near(const known_captions *k, const float *embedding, const char *but, int most,
