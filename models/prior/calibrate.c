@@ -246,27 +246,24 @@ static bool are_enough(int64_t well, int64_t drawn)
     return well >= ENOUGH_RIGHT || 2 * well >= drawn;
 }
 
-/* The entropy's limit is of captions kept aside, for others are known by heart; how like its caption a
- * picture can be is seen in those that were learnt. */
+/* The entropy's limit is of captions kept aside, for others are known by heart; how like its caption a right
+ * picture can be is seen in both parts. */
 static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
 {
     const dataset_selection *aside = training_data_selection(k->data, true),
                             *learnt =
                                 training_data_selection(k->data, false); /* the same if none is kept aside */
     if (!draw_part(k, aside, most, err)) return false;
-    int64_t drawn = k->drawn, well = k->well; /* that entropies are of */
-    if (learnt != aside && (well < ENOUGH_RIGHT || k->judge.kind) && !draw_part(k, learnt, most, err))
-        return false;
+    int64_t drawn = k->drawn, well = k->well;
+    bool few = well < ENOUGH_RIGHT;
+    if (learnt != aside && (few || k->judge.kind) && !draw_part(k, learnt, most, err)) return false;
     if (k->drawn == 0) return error_set(err, ERROR_USAGE, "the data set has no captions to draw");
-    bool both = k->drawn > drawn;
-    int64_t from = both ? drawn : 0, right_from = both ? well : 0; /* likenesses are of the last part */
-    if (well < ENOUGH_RIGHT) drawn = k->drawn, well = k->well;
+    if (few) drawn = k->drawn, well = k->well;
     *out = (calibration){ .drawn = k->drawn, .right = k->well };
-    if (k->judge.kind)
-        out->alike = are_enough(k->well - right_from, k->drawn - from)
-                         ? floor_of(k->alike_right + right_from, k->well - right_from)
-                         : floor_of(k->alike + from, k->drawn - from);
     out->limit = are_enough(well, drawn) ? limit_of(k->right, well) : limit_of(k->all, drawn);
+    if (k->judge.kind)
+        out->alike =
+            are_enough(k->well, k->drawn) ? floor_of(k->alike_right, k->well) : floor_of(k->alike, k->drawn);
     return isfinite(out->limit) ? true
                                 : error_set(err, ERROR_MODEL, "the model's logits are not finite numbers");
 }

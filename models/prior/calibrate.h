@@ -7,8 +7,8 @@
  * where hardly any is right, as with photographs, that of all.  So about one right drawing in twenty is above
  * it.  Beside a part that compares pictures with captions (a CLIP) four are drawn, as `generate` ranks
  * several, captions of the training part, too, and there is a second limit: how like its caption the best of
- * them is at least, again with one right caption in twenty beyond it.  And the captions of the training part
- * are kept (known.h), for `generate` to find some near what it is asked for.
+ * them is at least, again with one right caption in twenty, of either part, beyond it.  And the captions of
+ * the training part are kept (known.h), for `generate` to find some near what it is asked for.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PRIOR_CALIBRATE_H
 #define DALLE_CL_MODELS_PRIOR_CALIBRATE_H
