@@ -188,11 +188,12 @@ void choice_json(const dalle_pictures *p, json_t **to)
 
 void choice_warn(const cli_call *call, const dalle_request *r, const dalle_pictures *p)
 {
-    if (!r->of || p->score || !(cli_given(call, "best") || cli_given(call, "of"))) return;
-    fprintf(stderr,
-            "warning: nothing is left to chance, so that all drawings are alike, and none is the best: "
-            "--best and --of need a temperature above 0, more than one token to draw among, and --top-p "
-            "above 0\n");
+    if (!r->of || p->score || !(cli_given(call, "best") || cli_given(call, "of") || r->near > 0)) return;
+    fprintf(
+        stderr,
+        "warning: nothing is left to chance, so that all drawings are alike, and none is the best: "
+        "--best, --of and --near need a temperature above 0, more than one token to draw among, and --top-p "
+        "above 0\n");
 }
 
 /* ---- What stands in the file ---- */
