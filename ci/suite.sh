@@ -6,7 +6,7 @@ RESULTS=build/results
 ONCE='^(base|data|lint|kernels|faults|install|host)$'
 ELSEWHERE='^(base|data|lint|kernels|faults|install|host|oclgrind|two|gpu|slow)$'
 # Minutes on llvmpipe: many training steps or drawings, or units that are played.  agree_* train and draw there.
-TRAINED_LONG='^(nn_attention|ops_attention_matrix|models_dvae|models_training|models_own|models_text|models_accumulate|models_sampler_kept|api_dalle|api_contract|api_pack|api_calibrate|api_rank|api_score|models_clip|models_clip_step|models_clip_source|models_diffusion_prior|models_ar_prior|models_decoder|models_upsampler|models_precision|models_room|models_sampler|models_diffusion_sampler|models_workload|api_unclip|cli_program)$'
+TRAINED_LONG='^(nn_attention|ops_attention_matrix|models_dvae|models_training|models_own|models_text|models_accumulate|models_sampler_kept|api_dalle|api_contract|api_near|api_pack|api_calibrate|api_rank|api_score|models_clip|models_clip_step|models_clip_source|models_diffusion_prior|models_ar_prior|models_decoder|models_upsampler|models_precision|models_room|models_sampler|models_diffusion_sampler|models_workload|api_unclip|cli_program)$'
 # A minute and more of two models' training that says nothing of a stack: their operators are tried on each.
 TRAINED_ONCE='^(models_precision|models_ar_prior|models_room)$'
 # A GPU's matrix units, played: alike on every CPU, and seconds of compiling each.  PoCL and Oclgrind have them.
