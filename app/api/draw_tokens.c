@@ -1,6 +1,6 @@
 /* draw_tokens.c -- libdalle draws by tokens: the prior draws them, the dVAE makes them pictures, and where
- * the best of many are wanted the CLIP chooses (rank.c), of captions that the model is unsure of also among
- * pictures of captions that it knows and that are near (near.c).
+ * the best of many are wanted the CLIP chooses (rank.c), also among pictures of captions that the model knows
+ * and that are near one that it does not (near.c).
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 

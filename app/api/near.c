@@ -1,6 +1,6 @@
 /* near.c -- captions that the model knows and that its CLIP finds near what is asked for.  A CLIP understands
- * wordings that the prior was never told: where drawings of the caption itself do not please it, as many are
- * drawn of those, and ranking chooses.  Ours; the papers draw the caption alone.
+ * wordings that the prior was never told: of a caption that is not known itself as many pictures are drawn of
+ * those, and ranking chooses.  Ours; the papers draw the caption alone.
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 
