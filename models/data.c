@@ -261,6 +261,14 @@ bool training_data_captioned(const training_data *d)
     return d->captions;
 }
 
+static const int64_t KEPT_BYTES = 512 << 20;
+
+bool training_data_keeps(const training_data *d, bool fixed, int64_t size)
+{
+    return fixed && !dataset_is_large(d->set) &&
+           dataset_count(d->set) <= KEPT_BYTES / (size * (int64_t)sizeof(float));
+}
+
 bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, bool *good, error *err)
 {
     image picture = { 0 };

@@ -61,6 +61,10 @@ const times_feed *training_data_feed(const training_data *d);
 int64_t training_data_size(const training_data *d);   /* pixels a side */
 bool training_data_captioned(const training_data *d); /* whether every sample of its parts has a caption */
 
+/* Whether `size` numbers of each of the set's pictures have room in memory, where the pictures are known to
+ * look alike in every epoch (`fixed`): then they need computing once. */
+bool training_data_keeps(const training_data *d, bool fixed, int64_t size);
+
 /* Reads picture `index` of the set, made size x size without augmentation.  One that cannot be read and may
  * be skipped is no failure: then *good is false, and the pixels are black. */
 bool training_data_picture(training_data *d, int64_t index, uint8_t *pixels, bool *good, error *err);

@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t MOST_BYTES = 512 << 20;
-
-bool clip_known_can(const clip_config *c, const dataset *set)
+bool clip_known_can(const clip_config *c, const training_data *data)
 {
-    return c->locked_image && c->crop >= 1 && training_is_fixed(&c->training) && !dataset_is_large(set) &&
-           dataset_count(set) <= MOST_BYTES / (c->embedding * (int64_t)sizeof(float));
+    bool fixed = c->crop >= 1 && training_is_fixed(&c->training);
+    return c->locked_image && training_data_keeps(data, fixed, c->embedding);
 }
 
 /* Pictures first .. first + count - 1 of the set; `pixels` is room for them. */

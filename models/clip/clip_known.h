@@ -15,7 +15,7 @@ typedef struct clip_known {
 
 /* Whether a run's pictures have such features: its image tower is locked, nothing is varied in a picture, and
  * those of all of them fit. */
-bool clip_known_can(const clip_config *c, const dataset *set);
+bool clip_known_can(const clip_config *c, const training_data *data);
 /* By the tower that `f` has now; one that cannot be read has what a black one has.  `batch`: the most that
  * clip_known_choose will be asked for. */
 bool clip_known_make(clip_known *k, clip_features *f, training_data *data, int64_t size, int64_t batch,

@@ -324,7 +324,7 @@ static bool make_batch(clip_trainer *t, error *err)
 
 static bool build(clip_trainer *t, error *err)
 {
-    t->train.known = clip_known_can(&t->config, training_data_set(t->base.data));
+    t->train.known = clip_known_can(&t->config, t->base.data);
     if (t->train.known) training_data_blind(t->base.data);
     return trainer_open_store(&t->base, err) && clip_step_build(&t->train, t->base.store, &t->config, err) &&
            trainer_compile(&t->base, t->train.graph, CLIP_STEP_KNOB, err) &&

@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum { AT_ONCE = 32, LOOKED_AT = 2048 };
-static const int64_t ALL_BYTES = 512 << 20;
 
 /* ---- Pictures ---- */
 
@@ -57,8 +56,7 @@ bool embedding_data_open(embedding_data *d, training_data *data, clip_source *cl
     d->clip = clip;
     d->size = clip_source_part(clip)->config.embedding;
     d->tokens = clip_source_part(clip)->config.text_tokens;
-    if (!fixed || dataset_is_large(set) || count > ALL_BYTES / (d->size * (int64_t)sizeof *d->all))
-        return true;
+    if (!training_data_keeps(data, fixed, d->size)) return true;
     training_data_blind(data);
     return embed_all(d, count, err);
 }
