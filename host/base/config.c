@@ -176,7 +176,7 @@ static bool is_word(span key, const char *word)
 static const config_field *find_span(const config_table *table, span key)
 {
     for (const config_alias *a = table->aliases; a && a->name; ++a)
-        if (is_word(key, a->name)) key = (span){ a->key, strlen(a->key) };
+        if (a->key && is_word(key, a->name)) key = (span){ a->key, strlen(a->key) };
     for (int i = 0; i < table->count; ++i)
         if (is_word(key, table->fields[i].key)) return &table->fields[i];
     return NULL;
@@ -215,6 +215,16 @@ static bool read_pair(const config_table *table, void *config, span line, bool c
            store(*field, config, value, where, err);
 }
 
+/* Whether the line sets what is no setting any more. */
+static bool is_retired(const config_table *table, span line)
+{
+    const char *equals = memchr(line.at, '=', line.length);
+    span key = trim(line.at, equals ? equals : line.at);
+    for (const config_alias *a = table->aliases; a && a->name; ++a)
+        if (!a->key && is_word(key, a->name)) return true;
+    return false;
+}
+
 void config_defaults(const config_table *table, void *config)
 {
     memset(config, 0, table->size);
@@ -234,7 +244,7 @@ static bool parse_lines(const config_table *table, void *config, const char *tex
         next = *end ? end + 1 : NULL;
         ++number;
         span content = trim(line, end);
-        if (content.length == 0 || *content.at == '#') continue;
+        if (content.length == 0 || *content.at == '#' || is_retired(table, content)) continue;
         char where[512];
         snprintf(where, sizeof where, "%s:%d", name, number);
         const config_field *field = NULL;

@@ -44,7 +44,8 @@ typedef struct config_field {
     const char *help;
 } config_field;
 
-/* Another name by which a setting may be given; it is printed under its own. */
+/* Another name by which a setting may be given; it is printed under its own.  Key NULL: a setting that older
+ * files have, and that says nothing any more. */
 typedef struct config_alias {
     const char *name, *key;
 } config_alias;

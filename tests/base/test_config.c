@@ -315,13 +315,35 @@ static void other_names(void **state)
     assert_non_null(strstr(err.message, "repeated"));
 }
 
+/* In a file, whatever their value, but not where someone sets them now. */
+static void former_settings(void **state)
+{
+    (void)state;
+    static const config_alias aliases[] = { { "gait", NULL }, { "pace", "speed" }, { NULL, NULL } };
+    config_table named = kind_table;
+    kind k;
+    error err;
+    named.aliases = aliases;
+    config_defaults(&named, &k);
+    assert_true(config_parse(&named, &k, "gait = 3\ngait=\n gait = \"\nspeed = fast # gait\n", "text", &err));
+    assert_int_equal(k.all.speed, speed_fast);
+    char *text = config_format(&named, &k);
+    assert_null(strstr(text, "gait"));
+    free(text);
+    assert_null(config_find(&named, "gait"));
+    assert_false(config_parse(&named, &k, "gaits = 3\n", "text", &err));
+    assert_false(config_parse(&named, &k, "gait\n", "text", &err));
+    assert_false(config_assign(&named, &k, "gait=3", "test", &err));
+    assert_non_null(strstr(err.message, "unknown key 'gait'"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),        cmocka_unit_test(good_text),   cmocka_unit_test(mistakes),
         cmocka_unit_test(numbers),         cmocka_unit_test(nearest),     cmocka_unit_test(too_long_value),
         cmocka_unit_test(round_trip),      cmocka_unit_test(files),       cmocka_unit_test(choices),
-        cmocka_unit_test(shared_settings), cmocka_unit_test(other_names),
+        cmocka_unit_test(shared_settings), cmocka_unit_test(other_names), cmocka_unit_test(former_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
