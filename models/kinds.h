@@ -54,7 +54,7 @@ typedef struct picture_coder {
 typedef struct calibration {
     int64_t drawn, right;
     double limit; /* nats a token */
-    double alike; /* the least that the best drawing is alike to its caption; 0: no part compares them */
+    double sure;  /* how sure the part that compares them is of the best drawing at least; 0: there is none */
     int64_t known, bytes; /* captions that were kept with the model, and what they take */
 } calibration;
 
@@ -97,14 +97,13 @@ struct model_kind {
     void (*close)(void *self);
     /* Opens one whose pictures' tokens other kinds learn.  On success out->close is to be called. */
     bool (*coder)(device *d, const char *folder, int64_t at_once, picture_coder *out, error *err);
-    /* How alike a picture [side][side][3] and its caption are, a cosine of -1 to 1; of a kind that compares
-     * them. */
-    bool (*likeness)(const model_part *p, const uint8_t *rgb, int64_t side, const char *caption,
-                     double *alike, error *err);
-    /* Pictures [count][side][side][3] as vectors [count][*size], each 1 long, to be freed; of such a kind,
-     * too. */
+    /* Of a kind that compares pictures with captions: pictures [count][side][side][3] as vectors
+     * [count][*size], each 1 long, to be freed. */
     float *(*embed)(const model_part *p, const uint8_t *rgb, int64_t count, int64_t side, int64_t *size,
                     error *err);
+    /* A caption as such a vector, to be freed, and what its products with pictures' are multiplied by to be
+     * logits of which picture is meant. */
+    float *(*embed_caption)(const model_part *p, const char *caption, double *scale, error *err);
     /* Refuses parts that were not trained together. */
     bool (*belongs)(device *d, const model_part *p, const part_list *beside, error *err);
     /* Writes the files that `files` names into a model's folder. */

@@ -22,9 +22,10 @@ typedef struct outcome {
     double apart;          /* mean over pairs of drawings: root of the thumbnails' mean squared difference */
     bool noted;            /* the user would have been told that the model is unsure */
     double entropy,
-        score;   /* of all drawn of the caption, the mean: nats a token, and the CLIP's similarity */
-    double best; /* the similarity of the first that is given back */
-    int phrase;  /* what that is of: 0 the caption, else a near one */
+        score;       /* of all drawn of the caption, the mean: nats a token, and the CLIP's similarity */
+    double best;     /* the similarity of the first that is given back */
+    double sureness; /* dalle.h's */
+    int phrase;      /* what that is of: 0 the caption, else a near one */
 } outcome;
 
 typedef struct scorer {
@@ -146,6 +147,7 @@ static bool draw_one(scorer *s, int64_t i, error *err)
     s->outcomes[i].entropy = drawn->mean_entropy;
     s->outcomes[i].score = drawn->mean_score;
     s->outcomes[i].best = drawn->score ? (double)drawn->score[0] : 0;
+    s->outcomes[i].sureness = drawn->sureness;
     s->outcomes[i].phrase = drawn->phrase ? drawn->phrase[0] : 0;
     s->outcomes[i].different = count_different(drawn, side * side);
     bool ok = judge_all(s, i, drawn, err);
@@ -213,16 +215,17 @@ static bool write_results(const scorer *s, error *err)
 {
     file_atomic file;
     if (!file_atomic_open(&file, s->options.results, err)) return false;
-    fprintf(file.stream, "key\tname\tcaption\tplace\tnearest\tnearest_"
-                         "name\tdraws\tright\tdifferent\tapart\tnoted\tentropy\tscore\tbest\tphrase\n");
+    fprintf(file.stream,
+            "key\tname\tcaption\tplace\tnearest\tnearest_"
+            "name\tdraws\tright\tdifferent\tapart\tnoted\tentropy\tscore\tbest\tphrase\tsureness\n");
     for (int64_t i = 0; i < s->list.count; ++i) {
         const outcome *o = &s->outcomes[i];
         const wording *w = &s->list.items[i];
         const dataset_sample *nearest = dataset_at(s->set, o->nearest);
-        fprintf(file.stream, "%s\t%s\t%s\t%lld\t%s\t%s\t%lld\t%d\t%d\t%.2f\t%d\t%.4f\t%.4f\t%.4f\t%d\n",
+        fprintf(file.stream, "%s\t%s\t%s\t%lld\t%s\t%s\t%lld\t%d\t%d\t%.2f\t%d\t%.4f\t%.4f\t%.4f\t%d\t%.4f\n",
                 w->key, w->name, w->text, (long long)o->rank + 1, nearest->key, nearest->caption,
                 (long long)s->options.draws, o->right, o->different, o->apart, o->noted, o->entropy, o->score,
-                o->best, o->phrase);
+                o->best, o->phrase, o->sureness);
     }
     return file_atomic_commit(&file, err);
 }

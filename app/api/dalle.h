@@ -116,10 +116,9 @@ typedef struct dalle_model_info {
     int decoder_side, upsamplers;
     int64_t decoder_parameters, upsampler_parameters, diffusion_prior_parameters, ar_prior_parameters;
     bool fills;
-    /* What the best drawing of a known caption seldom has less of by the model's CLIP, a cosine; 0: not
-     * measured. */
-    double similarity_known;
-    int known_captions; /* that drawings can be made of beside a request's: see `near` */
+    double sureness_known; /* what dalle_pictures.sureness of known captions is seldom less than; 0: not
+                            * measured */
+    int known_captions;    /* that drawings can be made of beside a request's: see `near` */
 } dalle_model_info;
 /* Borrowed until the model is closed; NULL for NULL. */
 DALLE_API const dalle_model_info *dalle_get_info(const dalle_model *model);
@@ -207,8 +206,8 @@ typedef struct dalle_pictures {
      * and without guidance.  0 is certain. */
     float *entropy;
     double mean_entropy;
-    /* Expect mush: of pictures that were scored even the best is below the model's similarity_known, where it
-     * has one; of others mean_entropy is above its entropy_known. */
+    /* Expect mush: of pictures that were scored sureness is below the model's sureness_known, where it has
+     * one; of others mean_entropy is above its entropy_known. */
     bool unsure;
     int drawn;   /* so many were */
     int *number; /* [count]: each picture's own, by which it can be drawn again (`first`) */
@@ -222,6 +221,10 @@ typedef struct dalle_pictures {
     int near_count;
     char **near;
     int *phrase;
+    /* Where the model has known captions: the best score of all that were drawn less how many known pictures
+     * its CLIP could take the caption for: the entropy, in nats, of the softmax of clip_scale times their
+     * similarities to it, over clip_scale.  Else that score; 0: they were not scored.  (Ours.) */
+    double sureness;
 } dalle_pictures;
 /* To be freed with dalle_pictures_free; NULL with *err filled in on failure. */
 DALLE_API dalle_pictures *dalle_generate(dalle_model *model, const dalle_request *request, dalle_error *err);

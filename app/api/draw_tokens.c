@@ -22,6 +22,7 @@ typedef struct drawing {
     int32_t *tokens;       /* [room][tokens_each] */
     float *entropy;        /* the same */
     float *scores;         /* [room] */
+    float *embedding;      /* of the caption, by the CLIP that ranks */
     int *places;           /* [count]: of those that are given back, among the drawn */
 } drawing;
 
@@ -32,6 +33,7 @@ static void drawing_free(drawing *d)
     free(d->tokens);
     free(d->entropy);
     free(d->scores);
+    free(d->embedding);
     free(d->places);
 }
 
@@ -154,6 +156,11 @@ static bool judge(drawing *d, int64_t from, error *err)
                                         (int)d->how.count, &watch, d->scores + from, err);
 }
 
+static bool read_for_ranking(drawing *d, error *err)
+{
+    return !d->ranks || (d->embedding = near_embed(d->model, d->request->caption, err)) != NULL;
+}
+
 static bool choose(drawing *d, error *err)
 {
     for (int i = 0; i < d->request->count; ++i) d->places[i] = i;
@@ -199,11 +206,16 @@ static double best_score(const drawing *d, int64_t from, int64_t to)
     return (double)best;
 }
 
+static double sureness(const drawing *d)
+{
+    return d->ranks ? near_sureness(d->model, d->embedding, best_score(d, 0, d->all)) : 0;
+}
+
 /* Who looks at the pictures knows better than the entropy that they were drawn with. */
 static bool is_unsure(const drawing *d)
 {
     const dalle_model_info *info = &d->model->info;
-    if (d->ranks && info->similarity_known > 0) return best_score(d, 0, d->all) < info->similarity_known;
+    if (d->ranks && info->sureness_known != 0) return sureness(d) < info->sureness_known;
     return info->entropy_known > 0 && mean_entropy(d) > info->entropy_known;
 }
 
@@ -224,7 +236,7 @@ static bool draw_near(drawing *d, error *err)
 {
     if (!d->near || (d->request->near < 0 && known_captions_has(&d->model->known, d->request->caption)))
         return true;
-    if (!near_find(d->model, d->request->caption, d->near, &d->found, err)) return false;
+    near_find(d->model, d->request->caption, d->embedding, d->near, &d->found);
     if (!d->found.count) return true;
     d->all = d->own + d->how.count;
     if (!read_captions(d, err) || !draw_tokens(d, d->own, err) || !judge(d, d->own, err)) return false;
@@ -240,6 +252,7 @@ static void tell_unsure(const drawing *d, dalle_pictures *out)
         out->entropy[i] = (float)(entropy_of(d, d->places[i]) / tokens_drawn(d));
     out->mean_entropy = mean_entropy(d);
     out->mean_score = mean_score(d);
+    out->sureness = sureness(d);
     out->unsure = is_unsure(d);
 }
 
@@ -280,8 +293,9 @@ bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale 
     settle(&d);
     bool ok = drawing_allocate(&d, err) &&
               api_pictures_make(out, r->count, m->info.side, d.tokens_each, d.ranks, err) &&
-              prepare(&d, err) && read_start(&d, err) && draw_tokens(&d, 0, err) && judge(&d, 0, err) &&
-              draw_near(&d, err) && choose(&d, err) && give_back(&d, out, err);
+              prepare(&d, err) && read_start(&d, err) && read_for_ranking(&d, err) &&
+              draw_tokens(&d, 0, err) && judge(&d, 0, err) && draw_near(&d, err) && choose(&d, err) &&
+              give_back(&d, out, err);
     drawing_free(&d);
     return ok;
 }

@@ -102,8 +102,12 @@ typedef struct near_list {
 } near_list;
 /* Reads those that the model knows, where its CLIP is the one that saw their pictures. */
 bool near_open(dalle_model *m, error *err);
+/* A caption as the CLIP reads it, to be freed. */
+float *near_embed(dalle_model *m, const char *caption, error *err);
 /* Up to `most` of them; the caption itself is none. */
-bool near_find(dalle_model *m, const char *caption, int most, near_list *out, error *err);
+void near_find(const dalle_model *m, const char *caption, const float *embedding, int most, near_list *out);
+/* dalle_pictures.sureness, of the best score. */
+double near_sureness(const dalle_model *m, const float *embedding, double score);
 /* Which of them the picture with this number is of. */
 int near_turn(const near_list *l, int64_t number);
 const char *near_caption(const dalle_model *m, const near_list *l, int which);

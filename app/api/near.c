@@ -19,14 +19,23 @@ bool near_open(dalle_model *m, error *err)
     return true;
 }
 
-bool near_find(dalle_model *m, const char *caption, int most, near_list *out, error *err)
+float *near_embed(dalle_model *m, const char *caption, error *err)
 {
-    float *embedding = malloc((size_t)m->known.size * sizeof *embedding);
-    if (!embedding) return error_set(err, ERROR_MEMORY, "out of memory for a caption's embedding");
-    bool ok = clip_part_texts(m->clip, &caption, 1, embedding, NULL, NULL, NULL, err);
-    out->count = ok ? known_captions_near(&m->known, embedding, caption, most, out->known) : 0;
+    float *embedding = malloc((size_t)m->clip->config.embedding * sizeof *embedding);
+    if (!embedding) return error_null(err, ERROR_MEMORY, "out of memory for a caption's embedding");
+    if (clip_part_texts(m->clip, &caption, 1, embedding, NULL, NULL, NULL, err)) return embedding;
     free(embedding);
-    return ok;
+    return NULL;
+}
+
+void near_find(const dalle_model *m, const char *caption, const float *embedding, int most, near_list *out)
+{
+    out->count = known_captions_near(&m->known, embedding, caption, most, out->known);
+}
+
+double near_sureness(const dalle_model *m, const float *embedding, double score)
+{
+    return known_captions_sureness(&m->known, embedding, (double)m->clip->scale, score);
 }
 
 int near_turn(const near_list *l, int64_t number)

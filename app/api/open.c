@@ -136,13 +136,13 @@ static bool open_parts(dalle_model *m, const char *folder, const char *selector,
 }
 
 /* What the prior was told by the very CLIP that is beside it. */
-static bool find_similarity(dalle_model *m, error *err)
+static bool find_sureness(dalle_model *m, error *err)
 {
     char sum[65];
     const prior_config *c = m->prior ? &m->prior->config : NULL;
-    if (!c || !m->clip || c->similarity_known == 0) return true;
+    if (!c || !m->known.count || c->sureness_known == 0) return true;
     if (!api_clip_hash(m, sum, err)) return false;
-    if (strcmp(sum, c->similarity_by) == 0) m->info.similarity_known = c->similarity_known;
+    if (strcmp(sum, c->sureness_by) == 0) m->info.sureness_known = c->sureness_known;
     return true;
 }
 
@@ -181,8 +181,7 @@ dalle_model *dalle_open_parts(const char *folder, const char *selector, unsigned
     error err = { 0 };
     dalle_model *m = calloc(1, sizeof *m);
     bool ok = m ? true : error_set(&err, ERROR_MEMORY, "out of memory for a model");
-    if (ok && open_parts(m, folder, selector, parts, &err) && find_similarity(m, &err) &&
-        near_open(m, &err)) {
+    if (ok && open_parts(m, folder, selector, parts, &err) && near_open(m, &err) && find_sureness(m, &err)) {
         describe(m);
         return m;
     }

@@ -101,9 +101,9 @@ static void print_limits(const calibration *known)
     printf("drew %lld known captions, %lld of them right: above %.3g nats a token it will say that it is "
            "unsure\n",
            (long long)known->drawn, (long long)known->right, known->limit);
-    if (known->alike > 0)
-        printf("  and of those that are ranked where even the best is less than %.3g like the caption\n",
-               known->alike);
+    if (known->sure != 0)
+        printf("  and of those that are ranked where the CLIP is less than %.3g sure even of the best\n",
+               known->sure);
     if (known->known > 0)
         printf("  kept %lld captions, to draw those that are near one that it does not know\n",
                (long long)known->known);

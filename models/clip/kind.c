@@ -68,21 +68,6 @@ static bool open_part(device *d, const char *folder, const part_list *beside, mo
     return p != NULL;
 }
 
-static bool likeness(const model_part *p, const uint8_t *rgb, int64_t side, const char *caption,
-                     double *alike, error *err)
-{
-    clip_part *clip = p->self;
-    int64_t size = clip->config.embedding;
-    float *both = malloc((size_t)(2 * size) * sizeof *both);
-    bool ok = both ? true : error_set(err, ERROR_MEMORY, "out of memory for a caption's embedding");
-    ok = ok && clip_part_pictures(clip, rgb, 1, side, both, NULL, NULL, err) &&
-         clip_part_texts(clip, &caption, 1, both + size, NULL, NULL, NULL, err);
-    *alike = 0;
-    for (int64_t i = 0; ok && i < size; ++i) *alike += (double)both[i] * (double)both[size + i];
-    free(both);
-    return ok;
-}
-
 static float *embed(const model_part *p, const uint8_t *rgb, int64_t count, int64_t side, int64_t *size,
                     error *err)
 {
@@ -91,6 +76,17 @@ static float *embed(const model_part *p, const uint8_t *rgb, int64_t count, int6
     float *out = malloc((size_t)(count * *size) * sizeof *out);
     if (!out) return error_null(err, ERROR_MEMORY, "out of memory for pictures' embeddings");
     if (clip_part_pictures(clip, rgb, count, side, out, NULL, NULL, err)) return out;
+    free(out);
+    return NULL;
+}
+
+static float *embed_caption(const model_part *p, const char *caption, double *scale, error *err)
+{
+    clip_part *clip = p->self;
+    *scale = (double)clip->scale;
+    float *out = malloc((size_t)clip->config.embedding * sizeof *out);
+    if (!out) return error_null(err, ERROR_MEMORY, "out of memory for a caption's embedding");
+    if (clip_part_texts(clip, &caption, 1, out, NULL, NULL, NULL, err)) return out;
     free(out);
     return NULL;
 }
@@ -139,8 +135,8 @@ const model_kind clip_kind = {
     .files = files,
     .open = open_part,
     .close = close_part,
-    .likeness = likeness,
     .embed = embed,
+    .embed_caption = embed_caption,
     .save_files = save_files,
     .figures = figures,
     .tell = tell,

@@ -25,7 +25,8 @@ enum { THUMB = 16, THUMB_VALUES = THUMB * THUMB * 3, MOST_OTHERS = 5000, ENOUGH_
 typedef struct calibrator {
     dvae_part *dvae;
     prior_part *prior;
-    model_part judge; /* that tells how alike drawing and caption are; its kind is NULL: there is none */
+    model_part judge; /* that compares drawings with captions; its kind is NULL: there is none */
+    known_captions known;
     training_data *data;
     int64_t others, size; /* pictures compared with; pixels a side */
     float *thumbs;        /* [others][THUMB_VALUES] */
@@ -34,7 +35,7 @@ typedef struct calibrator {
     int32_t *text, *tokens;
     float *entropy;      /* [JUDGED][N], as tokens */
     double *all, *right; /* mean entropies */
-    double *alike, *alike_right;
+    double *sure, *sure_right;
     int64_t drawn, well; /* how many of each */
 } calibrator;
 
@@ -161,18 +162,37 @@ static bool decode(calibrator *k, int drawing, error *err)
     return dvae_codec_decode(k->dvae->codec, k->tokens + drawing * n, 1, k->pixels, err);
 }
 
-/* Leaves the drawing in `pixels` that is most like the caption; *alike says how much. */
-static bool choose(calibrator *k, const char *caption, double *alike, error *err)
+/* How like the caption's vector the drawing in `pixels` is. */
+static bool compare(const calibrator *k, const float *caption, double *alike, error *err)
+{
+    int64_t size;
+    float *drawn = k->judge.kind->embed(&k->judge, k->pixels, 1, k->size, &size, err);
+    *alike = 0;
+    for (int64_t i = 0; drawn && i < size; ++i) *alike += (double)drawn[i] * (double)caption[i];
+    free(drawn);
+    return drawn != NULL;
+}
+
+/* Leaves the drawing in `pixels` that is most like the caption; *sure says how surely it is that. */
+static bool choose_judged(calibrator *k, const char *caption, double *sure, error *err)
 {
     int best = 0;
-    double one;
-    *alike = k->judge.kind ? -2 : 0;
-    for (int i = 0; k->judge.kind && i < JUDGED; ++i) {
-        if (!decode(k, i, err) || !k->judge.kind->likeness(&k->judge, k->pixels, k->size, caption, &one, err))
-            return false;
-        if (one > *alike) best = i, *alike = one;
+    double most = -2, one, scale;
+    float *asked = k->judge.kind->embed_caption(&k->judge, caption, &scale, err);
+    bool ok = asked != NULL;
+    for (int i = 0; ok && i < JUDGED; ++i) {
+        ok = decode(k, i, err) && compare(k, asked, &one, err);
+        if (ok && one > most) best = i, most = one;
     }
-    return decode(k, best, err);
+    if (ok) *sure = known_captions_sureness(&k->known, asked, scale, most);
+    free(asked);
+    return ok && decode(k, best, err);
+}
+
+static bool choose(calibrator *k, const char *caption, double *sure, error *err)
+{
+    *sure = 0;
+    return k->judge.kind ? choose_judged(k, caption, sure, err) : decode(k, 0, err);
 }
 
 static bool draw_known(calibrator *k, int64_t index, error *err)
@@ -191,16 +211,16 @@ static bool draw_known(calibrator *k, int64_t index, error *err)
                        .top_p = c->top_p,
                        .guidance = c->guidance,
                        .entropy = k->entropy };
-    double mean = 0, alike;
+    double mean = 0, sure;
     bool ok = prior_part_tokens(k->prior, known.caption, k->text, &cut, err) &&
               prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) &&
-              choose(k, known.caption, &alike, err);
+              choose(k, known.caption, &sure, err);
     dataset_sample_free(&known);
     if (!ok || !is_right(k, index, &right, err)) return false;
     for (int64_t i = 0; i < numbers; ++i) mean += (double)k->entropy[i] / (double)numbers;
-    k->alike[k->drawn] = alike;
+    k->sure[k->drawn] = sure;
     k->all[k->drawn++] = mean;
-    if (right) k->alike_right[k->well] = alike;
+    if (right) k->sure_right[k->well] = sure;
     if (right) k->right[k->well++] = mean;
     return true;
 }
@@ -237,7 +257,7 @@ static double limit_of(double *values, int64_t count)
 static double floor_of(double *values, int64_t count)
 {
     qsort(values, (size_t)count, sizeof *values, by_value);
-    return fmax(floor(1e4 * values[count - 1 - place_of(count)]) / 1e4, 0);
+    return floor(1e4 * values[count - 1 - place_of(count)]) / 1e4;
 }
 
 /* Of `drawn` drawings, of which `well` are right: whether those are enough to go by them alone. */
@@ -246,8 +266,8 @@ static bool are_enough(int64_t well, int64_t drawn)
     return well >= ENOUGH_RIGHT || 2 * well >= drawn;
 }
 
-/* The entropy's limit is of captions kept aside, for others are known by heart; how like its caption a right
- * picture can be is seen in both parts. */
+/* The entropy's limit is of captions kept aside, for others are known by heart; how sure one can be of
+ * a right picture is seen in both parts. */
 static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
 {
     const dataset_selection *aside = training_data_selection(k->data, true),
@@ -262,8 +282,8 @@ static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
     *out = (calibration){ .drawn = k->drawn, .right = k->well };
     out->limit = are_enough(well, drawn) ? limit_of(k->right, well) : limit_of(k->all, drawn);
     if (k->judge.kind)
-        out->alike =
-            are_enough(k->well, k->drawn) ? floor_of(k->alike_right, k->well) : floor_of(k->alike, k->drawn);
+        out->sure =
+            are_enough(k->well, k->drawn) ? floor_of(k->sure_right, k->well) : floor_of(k->sure, k->drawn);
     return isfinite(out->limit) ? true
                                 : error_set(err, ERROR_MODEL, "the model's logits are not finite numbers");
 }
@@ -276,7 +296,7 @@ static bool open_judge(calibrator *k, device *d, const char *folder, error *err)
     const part_list none = { 0 };
     for (int i = 0; model_kinds[i]; ++i) {
         error why = { 0 };
-        if (!model_kinds[i]->likeness) continue;
+        if (!model_kinds[i]->embed_caption) continue;
         if (part_is_there(folder, model_kinds[i], &why))
             return model_kinds[i]->open(d, folder, &none, &k->judge, err);
         if (why.code) {
@@ -304,9 +324,9 @@ static bool make_room(calibrator *k, int64_t most, error *err)
     k->entropy = malloc((size_t)(JUDGED * n) * sizeof *k->entropy);
     k->all = malloc((size_t)(2 * most) * sizeof *k->all);
     k->right = malloc((size_t)(2 * most) * sizeof *k->right);
-    k->alike = malloc((size_t)(2 * most) * sizeof *k->alike);
-    k->alike_right = malloc((size_t)(2 * most) * sizeof *k->alike_right);
-    if (k->pixels && k->text && k->tokens && k->entropy && k->all && k->right && k->alike && k->alike_right)
+    k->sure = malloc((size_t)(2 * most) * sizeof *k->sure);
+    k->sure_right = malloc((size_t)(2 * most) * sizeof *k->sure_right);
+    if (k->pixels && k->text && k->tokens && k->entropy && k->all && k->right && k->sure && k->sure_right)
         return true;
     return error_set(err, ERROR_MEMORY, "out of memory for %lld drawings", (long long)most);
 }
@@ -314,6 +334,7 @@ static bool make_room(calibrator *k, int64_t most, error *err)
 static void clean_up(calibrator *k)
 {
     training_data_close(k->data);
+    known_captions_free(&k->known);
     if (k->judge.kind) part_close(&k->judge);
     prior_part_close(k->prior);
     dvae_part_close(k->dvae);
@@ -325,44 +346,40 @@ static void clean_up(calibrator *k)
     free(k->entropy);
     free(k->all);
     free(k->right);
-    free(k->alike);
-    free(k->alike_right);
+    free(k->sure);
+    free(k->sure_right);
 }
 
-/* Empty where there is no judge. */
 static bool hash_of_judge(const calibrator *k, const char *folder, char hex[65], error *err)
 {
     part_files files = { 0 };
-    hex[0] = '\0';
-    if (!k->judge.kind) return true;
     bool ok = part_files_find(folder, k->judge.kind, &files, err) && part_files_hash(&files, hex, err);
     part_files_free(&files);
     return ok;
 }
 
 /* What the prior knows, for who can compare pictures and captions. */
-static bool write_known(const char *folder, const calibrator *k, const char *hex, calibration *out,
-                        error *err)
+static bool collect_known(calibrator *k, const char *folder, error *err)
 {
-    known_captions known;
+    return !k->judge.kind || (known_captions_collect(&k->known, k->data, &k->judge, err) &&
+                              hash_of_judge(k, folder, k->known.clip, err));
+}
+
+static bool write_known(const char *folder, const calibrator *k, calibration *out, error *err)
+{
     if (!k->judge.kind) return true;
-    if (!known_captions_collect(&known, k->data, &k->judge, err)) return false;
-    snprintf(known.clip, sizeof known.clip, "%s", hex);
-    bool ok = known_captions_write(&known, folder, err);
-    out->known = known.count;
-    out->bytes = known_captions_bytes(&known);
-    known_captions_free(&known);
-    return ok;
+    out->known = k->known.count;
+    out->bytes = known_captions_bytes(&k->known);
+    return known_captions_write(&k->known, folder, err);
 }
 
 static bool write_limits(const char *folder, const calibrator *k, calibration *found, error *err)
 {
     prior_config *c = &k->prior->config;
-    char hex[65];
-    if (!hash_of_judge(k, folder, hex, err) || !write_known(folder, k, hex, found, err)) return false;
+    if (!write_known(folder, k, found, err)) return false;
     c->entropy_known = found->limit;
-    c->similarity_known = found->alike;
-    snprintf(c->similarity_by, sizeof c->similarity_by, "%s", hex);
+    c->sureness_known = found->sure;
+    snprintf(c->sureness_by, sizeof c->sureness_by, "%s", k->known.clip);
     char *text = config_format(&prior_config_table, c), *path = file_join(folder, "prior.cfg");
     bool ok = text && path ? file_write(path, text, strlen(text), err)
                            : error_set(err, ERROR_MEMORY, "out of memory for the settings of '%s'", folder);
@@ -378,7 +395,8 @@ bool calibrate_model(device *d, const char *folder, const char *data, int64_t ca
     bool ok = open_model(&k, d, folder, err) && open_data(&k, data, err) && make_room(&k, captions, err);
     if (ok)
         log_info("drawing known captions, up to %lld, to tell an unsure one from them", (long long)captions);
-    ok = ok && read_others(&k, err) && measure(&k, captions, out, err) && write_limits(folder, &k, out, err);
+    ok = ok && read_others(&k, err) && collect_known(&k, folder, err) && measure(&k, captions, out, err) &&
+         write_limits(folder, &k, out, err);
     clean_up(&k);
     return ok;
 }

@@ -12,8 +12,12 @@ static const config_field fields[] = {
 #include "host/base/config_undef.h"
 };
 
+static const config_alias aliases[] = { { "similarity_known", NULL },
+                                        { "similarity_by", NULL },
+                                        { NULL, NULL } };
+
 const config_table prior_config_table = { "prior", fields, (int)(sizeof fields / sizeof *fields),
-                                          sizeof(prior_config), NULL };
+                                          sizeof(prior_config), aliases };
 
 const char *const prior_sizes[] = { "layers",         "size", "heads",     "mlp_factor", "attention",
                                     "tie_embeddings", "",     "row_reach", "window",     NULL };

@@ -166,7 +166,7 @@ static void describe(const void *config, json_t **to)
     json_tree_put(to, "drawing",
                   json_pack("{s:f, s:I, s:f, s:f, s:f, s:f}", "temperature", c->temperature, "top_k",
                             (json_int_t)c->top_k, "top_p", c->top_p, "guidance", c->guidance, "entropy_known",
-                            c->entropy_known, "similarity_known", c->similarity_known));
+                            c->entropy_known, "sureness_known", c->sureness_known));
 }
 
 static bool calibrate(device *d, const char *run, const char *folder, const char *data, int64_t captions,

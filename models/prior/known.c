@@ -163,6 +163,18 @@ static double similarity(const known_captions *k, const float *embedding, int64_
     return sum;
 }
 
+double known_captions_sureness(const known_captions *k, const float *embedding, double scale, double alike)
+{
+    double most = -1, sum = 0, mean = 0;
+    for (int64_t i = 0; i < k->count; ++i) most = fmax(most, similarity(k, embedding, i));
+    for (int64_t i = 0; i < k->count; ++i) {
+        double logit = scale * (similarity(k, embedding, i) - most);
+        sum += exp(logit);
+        mean += logit * exp(logit);
+    }
+    return k->count ? alike - (log(sum) - mean / sum) / scale : alike;
+}
+
 bool known_captions_has(const known_captions *k, const char *caption)
 {
     for (int64_t i = 0; i < k->count; ++i)

@@ -156,7 +156,7 @@ static void test_recorded_data(void **state)
 }
 
 /* `line` in judged/prior.cfg; whether the best of three is then called unsure, and the limit that is told. */
-static bool unsure_with(const char *line, double *limit, double *best)
+static bool unsure_with(const char *line, double *limit, double *sure)
 {
     char command[700];
     dalle_error failure;
@@ -165,54 +165,54 @@ static bool unsure_with(const char *line, double *limit, double *best)
     assert_int_equal(system(command), 0);
     dalle_model *m = dalle_open(path_of("judged"), NULL, &failure);
     if (!m) fail_msg("%s", failure.message);
-    *limit = dalle_get_info(m)->similarity_known;
+    *limit = dalle_get_info(m)->sureness_known;
     dalle_request r = DALLE_REQUEST_DEFAULTS;
     r.caption = "a red square";
     r.of = 3;
     dalle_pictures *p = dalle_generate(m, &r, &failure);
     if (!p) fail_msg("%s", failure.message);
     bool unsure = p->unsure;
-    *best = (double)p->score[0];
+    *sure = p->sureness;
+    assert_true(p->sureness < (double)p->score[0]);
     assert_true(p->mean_score <= (double)p->score[0] && p->mean_score > -1);
     dalle_pictures_free(p);
     r.of = 0; /* nobody looks at what is drawn */
     if (!(p = dalle_generate(m, &r, &failure))) fail_msg("%s", failure.message);
-    assert_false(p->unsure);
+    assert_true(!p->unsure && p->sureness == 0);
     dalle_pictures_free(p);
     dalle_close(m);
     return unsure;
 }
 
 /* Beside a CLIP drawings are compared with their captions, too: by that CLIP alone. */
-static void test_likeness(void **state)
+static void test_sureness(void **state)
 {
     (void)state;
     static const char *const sets[] = { "steps=30", "text_vocabulary=288", "sample_every=0", NULL };
     error err;
     calibration c;
     char line[100], command[600];
-    double limit, best;
+    double limit, sure;
     bool ok = train_tiny("clip", path_of("data.tar"), NULL, path_of("clip"), sets, &err) &&
               pack_model(hardware,
                          (const char *const[]){ path_of("model"), path_of("model"), path_of("clip"), NULL },
                          path_of("judged"), DTYPE_F16, &err) &&
               calibrate_model(hardware, path_of("judged"), path_of("data.tar"), 200, &c, &err);
     if (!ok) fail_msg("%s", err.message);
-    assert_true(c.drawn == DRAWINGS && c.alike >= 0 && c.alike <= 1);
+    assert_true(c.drawn == DRAWINGS && c.sure != 0 && c.sure <= 1);
     snprintf(command, sizeof command,
              "cd '%s' && sed 's/^entropy_known.*/entropy_known=0/' judged/prior.cfg >judged.cfg", base.path);
     assert_int_equal(system(command), 0);
-    unsure_with("seed=1", &limit, &best);
-    assert_true(limit == c.alike && best > 0);
+    unsure_with("seed=1", &limit, &sure);
+    assert_true(limit == c.sure && sure != 0);
     for (int below = 0; below < 2; ++below) {
-        snprintf(line, sizeof line, "similarity_known=%.9g",
-                 below ? best * 0.99 : fmin(best * 1.01 + 0.01, 1));
+        snprintf(line, sizeof line, "sureness_known=%.9g", below ? sure - 0.01 : fmin(sure + 0.01, 1));
         double again;
         bool unsure = unsure_with(line, &limit, &again);
         assert_int_equal(unsure, again < limit);
         assert_int_equal(unsure, !below);
     }
-    unsure_with("similarity_by=another", &limit, &best);
+    unsure_with("sureness_by=another", &limit, &sure);
     assert_true(limit == 0);
 }
 
@@ -237,7 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit),      cmocka_unit_test(test_unsure),
         cmocka_unit_test(test_kept_aside), cmocka_unit_test(test_recorded_data),
-        cmocka_unit_test(test_likeness),
+        cmocka_unit_test(test_sureness),
     };
     int failed = cmocka_run_group_tests(tests, set_up, tear_down);
     device_close(hardware);

@@ -86,6 +86,31 @@ static void which_pictures(void **state)
     dalle_pictures_free(few);
 }
 
+/* The best score less the entropy of which of the known pictures the caption could mean. */
+static void how_sure(void **state)
+{
+    (void)state;
+    dalle_error err;
+    uint8_t pixels[DRAWINGS * DRAWING_BYTES];
+    float similar[DRAWINGS];
+    double scale = dalle_get_info(judged)->clip_scale, sum = 0, entropy = 0;
+    for (int i = 0; i < DRAWINGS; ++i) drawing_pixels(i, pixels + i * DRAWING_BYTES);
+    assert_true(
+        dalle_score(judged, pixels, DRAWINGS, DRAWING_SIDE, &asked, 1, NULL, NULL, similar, NULL, &err));
+    for (int i = 0; i < DRAWINGS; ++i) sum += exp(scale * (double)similar[i]);
+    for (int i = 0; i < DRAWINGS; ++i) {
+        double share = exp(scale * (double)similar[i]) / sum;
+        entropy -= share * log(share);
+    }
+    for (int near = 0; near <= NEAR; near += NEAR) {
+        dalle_pictures *p = draw(2, DRAWN, near);
+        double doubt = (double)p->score[0] - p->sureness;
+        print_message("%.4f nats of %.4f\n", doubt * scale, log(DRAWINGS));
+        assert_true(fabs(doubt * scale - entropy) < 0.05);
+        dalle_pictures_free(p);
+    }
+}
+
 static int by_score(const void *a, const void *b)
 {
     float x = *(const float *)a, y = *(const float *)b;
@@ -252,9 +277,9 @@ static int close_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_near),     cmocka_unit_test(which_pictures),
-        cmocka_unit_test(the_best_of_them), cmocka_unit_test(when_they_are),
-        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(what_is_near),   cmocka_unit_test(how_sure),
+        cmocka_unit_test(which_pictures), cmocka_unit_test(the_best_of_them),
+        cmocka_unit_test(when_they_are),  cmocka_unit_test(what_is_refused),
     };
     return cmocka_run_group_tests(tests, judge, close_all);
 }

@@ -83,6 +83,32 @@ static void the_nearest(void **state)
     known_captions_free(&k);
 }
 
+/* Against shares that are added up as they are; where one picture is meant for certain nothing is taken off,
+ * and where all could be, the logarithm of their number. */
+static void how_sure(void **state)
+{
+    (void)state;
+    const double scales[] = { 1e-9, 0.5, 14, 49.6, 100, 1e6 };
+    known_captions k = made(), none = { 0 };
+    const float *asked = k.embeddings + SIZE;
+    for (int s = 0; s < 6; ++s) {
+        double logits[CAPTIONS] = { 0 }, sum = 0, entropy = 0;
+        for (int i = 0; i < CAPTIONS; ++i) {
+            for (int j = 0; j < SIZE; ++j)
+                logits[i] += scales[s] * (double)k.embeddings[i * SIZE + j] * (double)asked[j];
+            logits[i] = fmax(logits[i] - scales[s], -700); /* its own is the largest */
+            sum += exp(logits[i]);
+        }
+        for (int i = 0; i < CAPTIONS; ++i) entropy -= exp(logits[i]) / sum * (logits[i] - log(sum));
+        double less = 0.7 - known_captions_sureness(&k, asked, scales[s], 0.7);
+        assert_true(fabs(less * scales[s] - entropy) < 1e-4);
+        if (s == 0) assert_true(fabs(less * scales[s] - log(CAPTIONS)) < 1e-4);
+        if (s == 5) assert_true(fabs(less) < 1e-9);
+    }
+    assert_true(known_captions_sureness(&none, NULL, 14, 0.7) == 0.7);
+    known_captions_free(&k);
+}
+
 static void a_folder_without(void **state)
 {
     (void)state;
@@ -142,10 +168,8 @@ static void damaged_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written_and_read),
-        cmocka_unit_test(the_nearest),
-        cmocka_unit_test(a_folder_without),
-        cmocka_unit_test(damaged_files),
+        cmocka_unit_test(written_and_read), cmocka_unit_test(the_nearest),   cmocka_unit_test(how_sure),
+        cmocka_unit_test(a_folder_without), cmocka_unit_test(damaged_files),
     };
     base = room_create();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
