@@ -186,8 +186,9 @@ typedef struct dalle_request {
     dalle_stages *stages;
     /* Of the best of many, where the model has known captions: so many of these, 1 to 4, those whose pictures
      * its CLIP finds nearest to the caption, are drawn too, `of` pictures in turn, for a CLIP understands
-     * wordings that the prior was never told.  0: none; < 0: 4, where the caption is not itself known, and
-     * they are kept if the best of them is by 0.06 liker to it than the best of its own. */
+     * wordings that the prior was never told.  0: none; < 0: 4, unless the caption is itself known or could
+     * mean more than ten pictures (`doubt` below is above log 10), and they are kept if the best of them is
+     * by 0.06 liker to it than the best of its own. */
     int near;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
@@ -221,9 +222,10 @@ typedef struct dalle_pictures {
     int near_count;
     char **near;
     int *phrase;
-    /* Where the model has known captions: the best score of all that were drawn less how many known pictures
-     * its CLIP could take the caption for: the entropy, in nats, of the softmax of clip_scale times their
-     * similarities to it, over clip_scale.  Else that score; 0: they were not scored.  (Ours.) */
+    /* How many of the model's known captions' pictures its CLIP could take the caption for: the entropy, in
+     * nats, of the softmax of clip_scale times their similarities to it; and how sure it is of what was
+     * drawn: the best score of all, less doubt over clip_scale.  0: they were not scored.  (Ours.) */
+    double doubt;
     double sureness;
 } dalle_pictures;
 /* To be freed with dalle_pictures_free; NULL with *err filled in on failure. */

@@ -23,6 +23,7 @@ typedef struct drawing {
     float *entropy;        /* the same */
     float *scores;         /* [room] */
     float *embedding;      /* of the caption, by the CLIP that ranks */
+    double doubt;          /* dalle_pictures.doubt */
     int *places;           /* [count]: of those that are given back, among the drawn */
 } drawing;
 
@@ -158,7 +159,10 @@ static bool judge(drawing *d, int64_t from, error *err)
 
 static bool read_for_ranking(drawing *d, error *err)
 {
-    return !d->ranks || (d->embedding = near_embed(d->model, d->request->caption, err)) != NULL;
+    if (!d->ranks) return true;
+    if (!(d->embedding = near_embed(d->model, d->request->caption, err))) return false;
+    d->doubt = near_doubt(d->model, d->embedding);
+    return true;
 }
 
 static bool choose(drawing *d, error *err)
@@ -208,7 +212,7 @@ static double best_score(const drawing *d, int64_t from, int64_t to)
 
 static double sureness(const drawing *d)
 {
-    return d->ranks ? near_sureness(d->model, d->embedding, best_score(d, 0, d->all)) : 0;
+    return d->ranks ? best_score(d, 0, d->all) - d->doubt / (double)d->model->clip->scale : 0;
 }
 
 /* Who looks at the pictures knows better than the entropy that they were drawn with. */
@@ -231,11 +235,19 @@ static void keep_or_drop(drawing *d)
     d->found.count = 0;
 }
 
-/* As many pictures again, of near captions: where the caption itself is known only if that is asked for. */
+/* What could mean more pictures than these the CLIP does not understand. */
+#define MOST_MEANT 10
+
+/* Whether near captions would help one that is not known itself. */
+static bool may_help(const drawing *d)
+{
+    return !known_captions_has(&d->model->known, d->request->caption) && d->doubt <= log(MOST_MEANT);
+}
+
+/* As many pictures again, of near captions: where that was not asked for if they may help. */
 static bool draw_near(drawing *d, error *err)
 {
-    if (!d->near || (d->request->near < 0 && known_captions_has(&d->model->known, d->request->caption)))
-        return true;
+    if (!d->near || (d->request->near < 0 && !may_help(d))) return true;
     near_find(d->model, d->request->caption, d->embedding, d->near, &d->found);
     if (!d->found.count) return true;
     d->all = d->own + d->how.count;
@@ -252,6 +264,7 @@ static void tell_unsure(const drawing *d, dalle_pictures *out)
         out->entropy[i] = (float)(entropy_of(d, d->places[i]) / tokens_drawn(d));
     out->mean_entropy = mean_entropy(d);
     out->mean_score = mean_score(d);
+    out->doubt = d->doubt;
     out->sureness = sureness(d);
     out->unsure = is_unsure(d);
 }

@@ -106,8 +106,8 @@ bool near_open(dalle_model *m, error *err);
 float *near_embed(dalle_model *m, const char *caption, error *err);
 /* Up to `most` of them; the caption itself is none. */
 void near_find(const dalle_model *m, const char *caption, const float *embedding, int most, near_list *out);
-/* dalle_pictures.sureness, of the best score. */
-double near_sureness(const dalle_model *m, const float *embedding, double score);
+/* dalle_pictures.doubt */
+double near_doubt(const dalle_model *m, const float *embedding);
 /* Which of them the picture with this number is of. */
 int near_turn(const near_list *l, int64_t number);
 const char *near_caption(const dalle_model *m, const near_list *l, int which);

@@ -33,9 +33,9 @@ void near_find(const dalle_model *m, const char *caption, const float *embedding
     out->count = known_captions_near(&m->known, embedding, caption, most, out->known);
 }
 
-double near_sureness(const dalle_model *m, const float *embedding, double score)
+double near_doubt(const dalle_model *m, const float *embedding)
 {
-    return known_captions_sureness(&m->known, embedding, (double)m->clip->scale, score);
+    return known_captions_doubt(&m->known, embedding, (double)m->clip->scale);
 }
 
 int near_turn(const near_list *l, int64_t number)

@@ -184,7 +184,7 @@ static bool choose_judged(calibrator *k, const char *caption, double *sure, erro
         ok = decode(k, i, err) && compare(k, asked, &one, err);
         if (ok && one > most) best = i, most = one;
     }
-    if (ok) *sure = known_captions_sureness(&k->known, asked, scale, most);
+    if (ok) *sure = most - known_captions_doubt(&k->known, asked, scale) / scale;
     free(asked);
     return ok && decode(k, best, err);
 }

@@ -163,7 +163,7 @@ static double similarity(const known_captions *k, const float *embedding, int64_
     return sum;
 }
 
-double known_captions_sureness(const known_captions *k, const float *embedding, double scale, double alike)
+double known_captions_doubt(const known_captions *k, const float *embedding, double scale)
 {
     double most = -1, sum = 0, mean = 0;
     for (int64_t i = 0; i < k->count; ++i) most = fmax(most, similarity(k, embedding, i));
@@ -172,7 +172,7 @@ double known_captions_sureness(const known_captions *k, const float *embedding, 
         sum += exp(logit);
         mean += logit * exp(logit);
     }
-    return k->count ? alike - (log(sum) - mean / sum) / scale : alike;
+    return k->count ? log(sum) - mean / sum : 0;
 }
 
 bool known_captions_has(const known_captions *k, const char *caption)

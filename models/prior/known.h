@@ -36,10 +36,9 @@ bool known_captions_has(const known_captions *k, const char *caption);
  * itself; of two alike the first.  Returns how many there are. */
 int known_captions_near(const known_captions *k, const float *embedding, const char *but, int most,
                         int64_t *places);
-/* How surely a drawing is what was asked for, from what a CLIP says: how like the caption [size] it is, a
- * cosine, less how many of the known pictures the caption could mean: the entropy, in nats, of the softmax of
- * `scale` times their similarities, over that scale. */
-double known_captions_sureness(const known_captions *k, const float *embedding, double scale, double alike);
+/* How many of the known pictures a CLIP could take the caption [size] for: the entropy, in nats, of the
+ * softmax of `scale` times their similarities.  Without any, 0. */
+double known_captions_doubt(const known_captions *k, const float *embedding, double scale);
 void known_captions_free(known_captions *k);
 
 #endif

@@ -104,9 +104,9 @@ static void how_sure(void **state)
     }
     for (int near = 0; near <= NEAR; near += NEAR) {
         dalle_pictures *p = draw(2, DRAWN, near);
-        double doubt = (double)p->score[0] - p->sureness;
-        print_message("%.4f nats of %.4f\n", doubt * scale, log(DRAWINGS));
-        assert_true(fabs(doubt * scale - entropy) < 0.05);
+        print_message("%.4f nats of %.4f\n", p->doubt, log(DRAWINGS));
+        assert_true(fabs(p->doubt - entropy) < 0.05);
+        assert_true(fabs(p->sureness - ((double)p->score[0] - p->doubt / scale)) < 1e-6);
         dalle_pictures_free(p);
     }
 }
@@ -194,6 +194,52 @@ static void when_they_are(void **state)
     dalle_pictures_free(p);
 }
 
+/* Each known picture under several names: the caption could mean any of them. */
+static void known_by_many_names(const char *folder)
+{
+    enum { NAMES = 16 };
+    error why;
+    char text[100];
+    known_captions one, many;
+    if (!known_captions_read(&one, folder, &why) ||
+        !known_captions_make(&many, NAMES * one.count, one.size, &why))
+        fail_msg("%s", why.message);
+    memcpy(many.clip, one.clip, sizeof many.clip);
+    for (int64_t i = 0; i < many.count; ++i) {
+        snprintf(text, sizeof text, "%s, %d", one.texts[i % one.count], (int)i);
+        many.texts[i] = strdup(text);
+        memcpy(many.embeddings + i * one.size, one.embeddings + i % one.count * one.size,
+               (size_t)one.size * sizeof *one.embeddings);
+    }
+    if (!known_captions_write(&many, folder, &why)) fail_msg("%s", why.message);
+    known_captions_free(&one);
+    known_captions_free(&many);
+}
+
+/* A caption that could mean more than ten pictures: none near it is drawn without being asked for. */
+static void not_understood(void **state)
+{
+    (void)state;
+    char command[600];
+    dalle_error err;
+    snprintf(command, sizeof command, "cd '%s' && rm -rf many && cp -r judged many", base.path);
+    assert_int_equal(system(command), 0);
+    known_by_many_names(path_of("many"));
+    dalle_model *m = dalle_open(path_of("many"), NULL, &err);
+    if (!m) fail_msg("%s", err.message);
+    dalle_request r = request_for(asked, 1);
+    r.of = DRAWN;
+    dalle_pictures *p = drawn_by(m, &r);
+    assert_true(p->doubt > log(10));
+    assert_true(p->drawn == DRAWN && p->near_count == 0);
+    dalle_pictures_free(p);
+    r.near = NEAR;
+    p = drawn_by(m, &r);
+    assert_true(p->drawn == 2 * DRAWN && p->near_count == NEAR);
+    dalle_pictures_free(p);
+    dalle_close(m);
+}
+
 static void refused(dalle_model *m, int of, int near, const char *says)
 {
     dalle_error err;
@@ -277,9 +323,9 @@ static int close_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_near),   cmocka_unit_test(how_sure),
-        cmocka_unit_test(which_pictures), cmocka_unit_test(the_best_of_them),
-        cmocka_unit_test(when_they_are),  cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(what_is_near),     cmocka_unit_test(how_sure),      cmocka_unit_test(which_pictures),
+        cmocka_unit_test(the_best_of_them), cmocka_unit_test(when_they_are), cmocka_unit_test(not_understood),
+        cmocka_unit_test(what_is_refused),
     };
     return cmocka_run_group_tests(tests, judge, close_all);
 }

@@ -83,9 +83,9 @@ static void the_nearest(void **state)
     known_captions_free(&k);
 }
 
-/* Against shares that are added up as they are; where one picture is meant for certain nothing is taken off,
- * and where all could be, the logarithm of their number. */
-static void how_sure(void **state)
+/* Against shares that are added up as they are; none where one picture is meant for certain, and where all
+ * could be, the logarithm of their number. */
+static void how_doubtful(void **state)
 {
     (void)state;
     const double scales[] = { 1e-9, 0.5, 14, 49.6, 100, 1e6 };
@@ -100,12 +100,12 @@ static void how_sure(void **state)
             sum += exp(logits[i]);
         }
         for (int i = 0; i < CAPTIONS; ++i) entropy -= exp(logits[i]) / sum * (logits[i] - log(sum));
-        double less = 0.7 - known_captions_sureness(&k, asked, scales[s], 0.7);
-        assert_true(fabs(less * scales[s] - entropy) < 1e-4);
-        if (s == 0) assert_true(fabs(less * scales[s] - log(CAPTIONS)) < 1e-4);
-        if (s == 5) assert_true(fabs(less) < 1e-9);
+        double doubt = known_captions_doubt(&k, asked, scales[s]);
+        assert_true(fabs(doubt - entropy) < 1e-6);
+        if (s == 0) assert_true(fabs(doubt - log(CAPTIONS)) < 1e-6);
+        if (s == 5) assert_true(doubt < 1e-9);
     }
-    assert_true(known_captions_sureness(&none, NULL, 14, 0.7) == 0.7);
+    assert_true(known_captions_doubt(&none, NULL, 14) == 0);
     known_captions_free(&k);
 }
 
@@ -168,7 +168,7 @@ static void damaged_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written_and_read), cmocka_unit_test(the_nearest),   cmocka_unit_test(how_sure),
+        cmocka_unit_test(written_and_read), cmocka_unit_test(the_nearest),   cmocka_unit_test(how_doubtful),
         cmocka_unit_test(a_folder_without), cmocka_unit_test(damaged_files),
     };
     base = room_create();
