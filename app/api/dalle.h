@@ -186,9 +186,9 @@ typedef struct dalle_request {
     dalle_stages *stages;
     /* Of the best of many, where the model has known captions: so many of these, 1 to 4, those whose pictures
      * its CLIP finds nearest to the caption, are drawn too, `of` pictures in turn, for a CLIP understands
-     * wordings that the prior was never told.  0: none; < 0: 4, unless the caption is itself known or could
-     * mean more than ten pictures (`doubt` below is above log 10), and they are kept if the best of them is
-     * by 0.06 liker to it than the best of its own. */
+     * wordings that the prior was never told.  0: none; < 0: up to 4, where the caption is not itself known,
+     * whose own words the CLIP finds alike (0.7), too, and they are kept if the best of them is by 0.06 liker
+     * to it than the best of its own and the CLIP as sure of it as the model's sureness_known. */
     int near;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \
@@ -222,10 +222,10 @@ typedef struct dalle_pictures {
     int near_count;
     char **near;
     int *phrase;
-    /* How many of the model's known captions' pictures its CLIP could take the caption for: the entropy, in
-     * nats, of the softmax of clip_scale times their similarities to it; and how sure it is of what was
-     * drawn: the best score of all, less doubt over clip_scale.  0: they were not scored.  (Ours.) */
-    double doubt;
+    /* How sure the CLIP is of the best of all that were drawn: a third of its score, and two of the mean of
+     * its similarities to the known captions' pictures, each weighed by how probably that one is meant, the
+     * softmax of 0.75 clip_scale times its similarity to the caption.  0: they were not scored, or none is
+     * known.  (Ours.) */
     double sureness;
 } dalle_pictures;
 /* To be freed with dalle_pictures_free; NULL with *err filled in on failure. */

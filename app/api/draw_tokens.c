@@ -21,9 +21,8 @@ typedef struct drawing {
     int32_t *text, *given; /* given: all tokens of the picture to start with */
     int32_t *tokens;       /* [room][tokens_each] */
     float *entropy;        /* the same */
-    float *scores;         /* [room] */
-    float *embedding;      /* of the caption, by the CLIP that ranks */
-    double doubt;          /* dalle_pictures.doubt */
+    api_jury *jury;        /* NULL: nobody ranks them */
+    float *scores, *sure;  /* [room] */
     int *places;           /* [count]: of those that are given back, among the drawn */
 } drawing;
 
@@ -34,7 +33,8 @@ static void drawing_free(drawing *d)
     free(d->tokens);
     free(d->entropy);
     free(d->scores);
-    free(d->embedding);
+    free(d->sure);
+    api_jury_close(d->jury);
     free(d->places);
 }
 
@@ -73,8 +73,9 @@ static bool drawing_allocate(drawing *d, error *err)
     d->tokens = malloc(all * sizeof *d->tokens);
     d->entropy = malloc(all * sizeof *d->entropy);
     d->scores = malloc(room * sizeof *d->scores);
+    d->sure = malloc(room * sizeof *d->sure);
     d->places = malloc(room * sizeof *d->places);
-    if (!d->text || !d->given || !d->tokens || !d->entropy || !d->scores || !d->places)
+    if (!d->text || !d->given || !d->tokens || !d->entropy || !d->scores || !d->sure || !d->places)
         return error_set(err, ERROR_MEMORY, "out of memory for the tokens of %zu pictures", room);
     d->how.text = d->text;
     d->how.given = d->given;
@@ -153,16 +154,13 @@ static bool judge(drawing *d, int64_t from, error *err)
                         .context = &w,
                         .locale = d->locale,
                         .total = d->how.count };
-    return !d->ranks || api_rank_scores(d->model, d->request->caption, d->tokens + from * d->tokens_each,
-                                        (int)d->how.count, &watch, d->scores + from, err);
+    return !d->ranks || api_rank_scores(d->jury, d->tokens + from * d->tokens_each, (int)d->how.count, &watch,
+                                        d->scores + from, d->sure + from, err);
 }
 
-static bool read_for_ranking(drawing *d, error *err)
+static bool seat_jury(drawing *d, error *err)
 {
-    if (!d->ranks) return true;
-    if (!(d->embedding = near_embed(d->model, d->request->caption, err))) return false;
-    d->doubt = near_doubt(d->model, d->embedding);
-    return true;
+    return !d->ranks || (d->jury = api_jury_open(d->model, d->request->caption, err)) != NULL;
 }
 
 static bool choose(drawing *d, error *err)
@@ -202,17 +200,18 @@ static double mean_score(const drawing *d)
     return all / (double)d->own;
 }
 
-/* Of places from .. to - 1. */
-static double best_score(const drawing *d, int64_t from, int64_t to)
+/* Of places from .. to - 1 that of the best. */
+static int64_t best_place(const drawing *d, int64_t from, int64_t to)
 {
-    float best = d->scores[from];
-    for (int64_t i = from + 1; i < to; ++i) best = fmaxf(best, d->scores[i]);
-    return (double)best;
+    int64_t best = from;
+    for (int64_t i = from + 1; i < to; ++i)
+        if (d->scores[i] > d->scores[best]) best = i;
+    return best;
 }
 
 static double sureness(const drawing *d)
 {
-    return d->ranks ? best_score(d, 0, d->all) - d->doubt / (double)d->model->clip->scale : 0;
+    return d->ranks ? (double)d->sure[best_place(d, 0, d->all)] : 0;
 }
 
 /* Who looks at the pictures knows better than the entropy that they were drawn with. */
@@ -223,32 +222,30 @@ static bool is_unsure(const drawing *d)
     return info->entropy_known > 0 && mean_entropy(d) > info->entropy_known;
 }
 
-/* Without being asked, pictures of near captions are shown only where they are clearly liker: what the prior
- * knows by heart looks cleaner than a right picture that it never saw. */
+/* Without being asked, pictures of near captions are shown only where the CLIP is as sure of them as of known
+ * captions, and they are clearly liker: what the prior knows by heart looks cleaner than a right picture that
+ * it never saw. */
 #define CLEARLY_LIKER 0.06
 
 static void keep_or_drop(drawing *d)
 {
     if (d->request->near >= 0) return;
-    if (best_score(d, d->own, d->all) >= best_score(d, 0, d->own) + CLEARLY_LIKER) return;
+    int64_t own = best_place(d, 0, d->own), near = best_place(d, d->own, d->all);
+    double limit = d->model->info.sureness_known;
+    bool sure = limit == 0 || (double)d->sure[near] >= limit;
+    if (sure && (double)d->scores[near] >= (double)d->scores[own] + CLEARLY_LIKER) return;
     d->all = d->own;
     d->found.count = 0;
 }
 
-/* What could mean more pictures than these the CLIP does not understand. */
-#define MOST_MEANT 10
-
-/* Whether near captions would help one that is not known itself. */
-static bool may_help(const drawing *d)
-{
-    return !known_captions_has(&d->model->known, d->request->caption) && d->doubt <= log(MOST_MEANT);
-}
-
-/* As many pictures again, of near captions: where that was not asked for if they may help. */
+/* As many pictures again, of near captions: where the caption itself is known only if that is asked for. */
 static bool draw_near(drawing *d, error *err)
 {
-    if (!d->near || (d->request->near < 0 && !may_help(d))) return true;
-    near_find(d->model, d->request->caption, d->embedding, d->near, &d->found);
+    if (!d->near || (d->request->near < 0 && known_captions_has(&d->model->known, d->request->caption)))
+        return true;
+    if (!near_find(d->model, d->request->caption, api_jury_caption(d->jury), d->near, d->request->near < 0,
+                   &d->found, err))
+        return false;
     if (!d->found.count) return true;
     d->all = d->own + d->how.count;
     if (!read_captions(d, err) || !draw_tokens(d, d->own, err) || !judge(d, d->own, err)) return false;
@@ -264,7 +261,6 @@ static void tell_unsure(const drawing *d, dalle_pictures *out)
         out->entropy[i] = (float)(entropy_of(d, d->places[i]) / tokens_drawn(d));
     out->mean_entropy = mean_entropy(d);
     out->mean_score = mean_score(d);
-    out->doubt = d->doubt;
     out->sureness = sureness(d);
     out->unsure = is_unsure(d);
 }
@@ -306,9 +302,8 @@ bool api_draw_tokens(dalle_model *m, const dalle_request *r, const plain_locale 
     settle(&d);
     bool ok = drawing_allocate(&d, err) &&
               api_pictures_make(out, r->count, m->info.side, d.tokens_each, d.ranks, err) &&
-              prepare(&d, err) && read_start(&d, err) && read_for_ranking(&d, err) &&
-              draw_tokens(&d, 0, err) && judge(&d, 0, err) && draw_near(&d, err) && choose(&d, err) &&
-              give_back(&d, out, err);
+              prepare(&d, err) && read_start(&d, err) && seat_jury(&d, err) && draw_tokens(&d, 0, err) &&
+              judge(&d, 0, err) && draw_near(&d, err) && choose(&d, err) && give_back(&d, out, err);
     drawing_free(&d);
     return ok;
 }

@@ -102,12 +102,10 @@ typedef struct near_list {
 } near_list;
 /* Reads those that the model knows, where its CLIP is the one that saw their pictures. */
 bool near_open(dalle_model *m, error *err);
-/* A caption as the CLIP reads it, to be freed. */
-float *near_embed(dalle_model *m, const char *caption, error *err);
-/* Up to `most` of them; the caption itself is none. */
-void near_find(const dalle_model *m, const char *caption, const float *embedding, int most, near_list *out);
-/* dalle_pictures.doubt */
-double near_doubt(const dalle_model *m, const float *embedding);
+/* Up to `most` of them, of which the CLIP finds the pictures near, and if `alike` their own words, too; the
+ * caption, of which `embedding` is the CLIP's, is none itself. */
+bool near_find(dalle_model *m, const char *caption, const float *embedding, int most, bool alike,
+               near_list *out, error *err);
 /* Which of them the picture with this number is of. */
 int near_turn(const near_list *l, int64_t number);
 const char *near_caption(const dalle_model *m, const near_list *l, int which);
@@ -119,17 +117,19 @@ bool api_rank_prepare(dalle_model *m, error *err);
 /* SHA-256 of the CLIP's file of parameters, as it states it. */
 bool api_clip_hash(const dalle_model *m, char hex[65], error *err);
 
-/* Who says how near the CLIP finds pictures to a caption. */
+/* Who says how near the CLIP finds pictures to a caption, and, unless `sureness` is NULL, how sure it is of
+ * each (dalle.h's); 0 without known captions. */
 typedef struct api_jury api_jury;
 api_jury *api_jury_open(dalle_model *m, const char *caption, error *err);
+const float *api_jury_caption(const api_jury *j); /* its embedding */
 bool api_jury_scores(api_jury *j, const uint8_t *rgb, int count, int64_t side, api_watch *watch,
-                     float *scores, error *err);
+                     float *scores, float *sureness, error *err);
 void api_jury_close(api_jury *j); /* NULL is harmless */
 
 /* Tokens [count][N] of drawings, decoded a few at a time -> how near the CLIP finds each to the caption.  The
  * progress is in pictures. */
-bool api_rank_scores(dalle_model *m, const char *caption, const int32_t *tokens, int count, api_watch *watch,
-                     float *scores, error *err);
+bool api_rank_scores(api_jury *j, const int32_t *tokens, int count, api_watch *watch, float *scores,
+                     float *sureness, error *err);
 /* The places of the `best` highest of `count` scores, highest first; of two alike the first. */
 bool api_rank_order(const float *scores, int count, int best, int *places, error *err);
 /* Puts a picture into its place among the `kept` best so far of out->count, which are in that order; they

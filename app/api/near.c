@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Pictures may be near for another reason than what they are of: to "a bottle of wine" a man who swings a
+ * golf club.  Of the nearest pictures only those are taken whose captions are near, too; of the emoji's names
+ * one pair in a hundred is so near. */
+enum { LOOKED_AT = 16 };
+#define ALIKE 0.7
+
 bool near_open(dalle_model *m, error *err)
 {
     char sum[65];
@@ -19,23 +25,35 @@ bool near_open(dalle_model *m, error *err)
     return true;
 }
 
-float *near_embed(dalle_model *m, const char *caption, error *err)
+/* Of `found` the first `most` whose own words are alike to the caption's, too. */
+static bool keep_alike(dalle_model *m, const float *embedding, const int64_t *found, int count, int most,
+                       near_list *out, error *err)
 {
-    float *embedding = malloc((size_t)m->clip->config.embedding * sizeof *embedding);
-    if (!embedding) return error_null(err, ERROR_MEMORY, "out of memory for a caption's embedding");
-    if (clip_part_texts(m->clip, &caption, 1, embedding, NULL, NULL, NULL, err)) return embedding;
-    free(embedding);
-    return NULL;
+    const char *texts[LOOKED_AT];
+    int64_t size = m->known.size;
+    float *rows = malloc((size_t)(LOOKED_AT * size) * sizeof *rows);
+    if (!rows) return error_set(err, ERROR_MEMORY, "out of memory for captions' embeddings");
+    for (int i = 0; i < count; ++i) texts[i] = m->known.texts[found[i]];
+    bool ok = clip_part_texts(m->clip, texts, count, rows, NULL, NULL, NULL, err);
+    out->count = 0;
+    for (int i = 0; ok && i < count && out->count < most; ++i) {
+        double alike = 0;
+        for (int64_t j = 0; j < size; ++j) alike += (double)rows[i * size + j] * (double)embedding[j];
+        if (alike >= ALIKE) out->known[out->count++] = found[i];
+    }
+    free(rows);
+    return ok;
 }
 
-void near_find(const dalle_model *m, const char *caption, const float *embedding, int most, near_list *out)
+bool near_find(dalle_model *m, const char *caption, const float *embedding, int most, bool alike,
+               near_list *out, error *err)
 {
-    out->count = known_captions_near(&m->known, embedding, caption, most, out->known);
-}
-
-double near_doubt(const dalle_model *m, const float *embedding)
-{
-    return known_captions_doubt(&m->known, embedding, (double)m->clip->scale);
+    int64_t found[LOOKED_AT];
+    int count = known_captions_near(&m->known, embedding, caption, alike ? LOOKED_AT : most, found);
+    if (alike) return keep_alike(m, embedding, found, count, most, out, err);
+    memcpy(out->known, found, (size_t)count * sizeof *found);
+    out->count = count;
+    return true;
 }
 
 int near_turn(const near_list *l, int64_t number)

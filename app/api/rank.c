@@ -22,25 +22,32 @@ bool api_rank_prepare(dalle_model *m, error *err)
 
 struct api_jury {
     dalle_model *model;
-    int64_t dimensions;          /* of an embedding */
-    float *caption, *embeddings; /* [dimensions], [JUDGED_AT_ONCE][dimensions] */
+    int64_t dimensions;     /* of an embedding */
+    float *caption, *meant; /* [dimensions]: the caption's, and what it could mean; NULL: nobody knows */
+    float *embeddings;      /* [JUDGED_AT_ONCE][dimensions] */
 };
 
 void api_jury_close(api_jury *j)
 {
     if (!j) return;
     free(j->caption);
+    free(j->meant);
     free(j->embeddings);
     free(j);
 }
 
 static bool seat(api_jury *j, const char *caption, error *err)
 {
-    j->caption = malloc((size_t)j->dimensions * sizeof *j->caption);
-    j->embeddings = malloc((size_t)(JUDGED_AT_ONCE * j->dimensions) * sizeof *j->embeddings);
-    if (!j->caption || !j->embeddings)
+    const dalle_model *m = j->model;
+    size_t bytes = (size_t)j->dimensions * sizeof *j->caption;
+    j->caption = malloc(bytes);
+    j->embeddings = malloc(JUDGED_AT_ONCE * bytes);
+    j->meant = m->known.count ? malloc(bytes) : NULL;
+    if (!j->caption || !j->embeddings || (m->known.count && !j->meant))
         return error_set(err, ERROR_MEMORY, "out of memory for scoring %d pictures at once", JUDGED_AT_ONCE);
-    return clip_part_texts(j->model->clip, &caption, 1, j->caption, NULL, NULL, NULL, err);
+    if (!clip_part_texts(m->clip, &caption, 1, j->caption, NULL, NULL, NULL, err)) return false;
+    if (j->meant) known_captions_meant(&m->known, j->caption, (double)m->clip->scale, j->meant);
+    return true;
 }
 
 api_jury *api_jury_open(dalle_model *m, const char *caption, error *err)
@@ -53,41 +60,50 @@ api_jury *api_jury_open(dalle_model *m, const char *caption, error *err)
     return NULL;
 }
 
+const float *api_jury_caption(const api_jury *j)
+{
+    return j->caption;
+}
+
 /* In double precision and one order: the same bits whatever else is scored. */
-static float score_of(const api_jury *j, const float *embedding)
+static float product(const api_jury *j, const float *a, const float *b)
 {
     double sum = 0;
-    for (int64_t i = 0; i < j->dimensions; ++i) sum += (double)j->caption[i] * (double)embedding[i];
+    for (int64_t i = 0; i < j->dimensions; ++i) sum += (double)a[i] * (double)b[i];
     return (float)sum;
 }
 
 bool api_jury_scores(api_jury *j, const uint8_t *rgb, int count, int64_t side, api_watch *watch,
-                     float *scores, error *err)
+                     float *scores, float *sureness, error *err)
 {
     clip_progress *progress = watch->progress ? api_watch_tell : NULL;
     CHECK(count <= JUDGED_AT_ONCE, "%d pictures are scored at once", count);
     if (!clip_part_pictures(j->model->clip, rgb, count, side, j->embeddings, progress, watch, err))
         return false;
-    for (int i = 0; i < count; ++i) scores[i] = score_of(j, j->embeddings + i * j->dimensions);
+    for (int i = 0; i < count; ++i) {
+        const float *picture = j->embeddings + i * j->dimensions;
+        scores[i] = product(j, j->caption, picture);
+        if (sureness) sureness[i] = j->meant ? product(j, j->meant, picture) : 0;
+    }
     return true;
 }
 
-bool api_rank_scores(dalle_model *m, const char *caption, const int32_t *tokens, int count, api_watch *watch,
-                     float *scores, error *err)
+bool api_rank_scores(api_jury *j, const int32_t *tokens, int count, api_watch *watch, float *scores,
+                     float *sureness, error *err)
 {
+    dalle_model *m = j->model;
     int64_t side = m->dvae->config.image_size, each = m->prior->shape.side * m->prior->shape.side;
     uint8_t *rgb = malloc((size_t)(JUDGED_AT_ONCE * side * side * 3));
-    api_jury *j = rgb ? api_jury_open(m, caption, err) : NULL;
-    if (!rgb) error_set(err, ERROR_MEMORY, "out of memory for scoring %d pictures at once", JUDGED_AT_ONCE);
-    bool ok = j != NULL;
+    bool ok =
+        rgb ? true
+            : error_set(err, ERROR_MEMORY, "out of memory for scoring %d pictures at once", JUDGED_AT_ONCE);
     for (int done = 0; ok && done < count; done += JUDGED_AT_ONCE) {
         int now = count - done < JUDGED_AT_ONCE ? count - done : JUDGED_AT_ONCE;
         watch->before = done;
         ok = dvae_codec_decode(m->dvae->codec, tokens + done * each, now, rgb, err) &&
-             api_jury_scores(j, rgb, now, side, watch, scores + done, err);
+             api_jury_scores(j, rgb, now, side, watch, scores + done, sureness + done, err);
     }
     if (!ok && err->code == ERROR_INTERRUPTED) error_prefix(err, "scoring %d drawings", count);
-    api_jury_close(j);
     free(rgb);
     return ok;
 }

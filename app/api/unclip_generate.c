@@ -46,7 +46,7 @@ static bool judge(easel *e, int place, int count, dalle_pictures *out, int *kept
                         .locale = d->locale,
                         .before = place,
                         .total = d->count };
-    if (!api_jury_scores(e->jury, e->rgb, count, out->side, &watch, e->scores, err))
+    if (!api_jury_scores(e->jury, e->rgb, count, out->side, &watch, e->scores, NULL, err))
         return err->code == ERROR_INTERRUPTED ? error_prefix(err, "scoring %d drawings", d->count) : false;
     ++d->through;
     for (int i = 0; i < count; ++i) {

@@ -65,11 +65,9 @@ static void warn_unsure(const dalle_pictures *p, const dalle_model_info *info)
     char why[200];
     if (!p->unsure) return;
     if (p->score && info->sureness_known != 0)
-        snprintf(
-            why, sizeof why,
-            "its CLIP finds the best drawing %.2f like it and could take it for some %.0f known pictures, "
-            "so that it is %.2f sure, of known captions seldom less than %.2f",
-            (double)p->score[0], ceil(exp(p->doubt)), p->sureness, info->sureness_known);
+        snprintf(why, sizeof why,
+                 "its CLIP is %.2f sure of the best drawing, of known captions seldom less than %.2f",
+                 p->sureness, info->sureness_known);
     else
         snprintf(why, sizeof why,
                  "its tokens' mean entropy is %.2f nats, known captions seldom have more than %.2f",
@@ -131,8 +129,7 @@ static bool say_done(const cli_call *call, const dalle_request *r, const dalle_p
     if (p->entropy) json_tree_put(&o, "entropy", entropy_json(p, info->entropy_known));
     if (p->score)
         json_tree_put(&o, "similarity",
-                      json_pack("{s:f, s:f, s:f, s:o}", "mean", p->mean_score, "doubt", p->doubt, "sureness",
-                                p->sureness, "known",
+                      json_pack("{s:f, s:f, s:o}", "mean", p->mean_score, "sureness", p->sureness, "known",
                                 info->sureness_known != 0 ? json_real(info->sureness_known) : json_null()));
     choice_json(p, &o);
     if (r->start_rows) json_tree_put(&o, "start_rows", json_integer(r->start_rows));

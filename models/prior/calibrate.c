@@ -162,30 +162,41 @@ static bool decode(calibrator *k, int drawing, error *err)
     return dvae_codec_decode(k->dvae->codec, k->tokens + drawing * n, 1, k->pixels, err);
 }
 
-/* How like the caption's vector the drawing in `pixels` is. */
-static bool compare(const calibrator *k, const float *caption, double *alike, error *err)
+static double product(const float *a, const float *b, int64_t size)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* How like the caption the drawing in `pixels` is, and how like what it could mean. */
+static bool compare(const calibrator *k, const float *caption, const float *meant, double *alike,
+                    double *sure, error *err)
 {
     int64_t size;
     float *drawn = k->judge.kind->embed(&k->judge, k->pixels, 1, k->size, &size, err);
-    *alike = 0;
-    for (int64_t i = 0; drawn && i < size; ++i) *alike += (double)drawn[i] * (double)caption[i];
+    if (!drawn) return false;
+    *alike = product(drawn, caption, size);
+    *sure = product(drawn, meant, size);
     free(drawn);
-    return drawn != NULL;
+    return true;
 }
 
-/* Leaves the drawing in `pixels` that is most like the caption; *sure says how surely it is that. */
+/* Leaves the drawing in `pixels` that is most like the caption; *sure says how sure the judge is of it. */
 static bool choose_judged(calibrator *k, const char *caption, double *sure, error *err)
 {
     int best = 0;
-    double most = -2, one, scale;
+    double most = -2, alike, this_sure, scale;
     float *asked = k->judge.kind->embed_caption(&k->judge, caption, &scale, err);
-    bool ok = asked != NULL;
+    float *meant = malloc((size_t)k->known.size * sizeof *meant + 1);
+    bool ok = asked && (meant || error_set(err, ERROR_MEMORY, "out of memory for an embedding"));
+    if (ok) known_captions_meant(&k->known, asked, scale, meant);
     for (int i = 0; ok && i < JUDGED; ++i) {
-        ok = decode(k, i, err) && compare(k, asked, &one, err);
-        if (ok && one > most) best = i, most = one;
+        ok = decode(k, i, err) && compare(k, asked, meant, &alike, &this_sure, err);
+        if (ok && alike > most) best = i, most = alike, *sure = this_sure;
     }
-    if (ok) *sure = most - known_captions_doubt(&k->known, asked, scale) / scale;
     free(asked);
+    free(meant);
     return ok && decode(k, best, err);
 }
 
@@ -195,7 +206,13 @@ static bool choose(calibrator *k, const char *caption, double *sure, error *err)
     return k->judge.kind ? choose_judged(k, caption, sure, err) : decode(k, 0, err);
 }
 
-static bool draw_known(calibrator *k, int64_t index, error *err)
+/* The picture's first caption, or of those that it has the one of that number, counted round. */
+static const char *caption_of(const dataset_sample *known, int64_t number)
+{
+    return known->caption_count ? known->captions[number % known->caption_count] : known->caption;
+}
+
+static bool draw_known(calibrator *k, int64_t index, int64_t number, error *err)
 {
     const prior_config *c = &k->prior->config;
     int64_t numbers = k->prior->shape.side * k->prior->shape.side * drawings(k);
@@ -212,9 +229,9 @@ static bool draw_known(calibrator *k, int64_t index, error *err)
                        .guidance = c->guidance,
                        .entropy = k->entropy };
     double mean = 0, sure;
-    bool ok = prior_part_tokens(k->prior, known.caption, k->text, &cut, err) &&
-              prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) &&
-              choose(k, known.caption, &sure, err);
+    const char *caption = caption_of(&known, number);
+    bool ok = prior_part_tokens(k->prior, caption, k->text, &cut, err) &&
+              prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) && choose(k, caption, &sure, err);
     dataset_sample_free(&known);
     if (!ok || !is_right(k, index, &right, err)) return false;
     for (int64_t i = 0; i < numbers; ++i) mean += (double)k->entropy[i] / (double)numbers;
@@ -225,12 +242,15 @@ static bool draw_known(calibrator *k, int64_t index, error *err)
     return true;
 }
 
-/* Up to `most` captions of a part, evenly spaced. */
-static bool draw_part(calibrator *k, const dataset_selection *part, int64_t most, error *err)
+/* A caption each of up to `most` pictures of a part, evenly spaced: for a share of `others` any of those that
+ * the picture has, for the rest the first. */
+static bool draw_part(calibrator *k, const dataset_selection *part, int64_t most, double others, error *err)
 {
     int64_t count = part->count < most ? part->count : most;
     for (int64_t i = 0; i < count; ++i)
-        if (!draw_known(k, dataset_selected(part, i * part->count / count), err)) return false;
+        if (!draw_known(k, dataset_selected(part, i * part->count / count),
+                        floor((double)(i + 1) * others) > floor((double)i * others) ? i : 0, err))
+            return false;
     return true;
 }
 
@@ -273,10 +293,12 @@ static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
     const dataset_selection *aside = training_data_selection(k->data, true),
                             *learnt =
                                 training_data_selection(k->data, false); /* the same if none is kept aside */
-    if (!draw_part(k, aside, most, err)) return false;
+    if (!draw_part(k, aside, most, 0, err)) return false;
     int64_t drawn = k->drawn, well = k->well;
     bool few = well < ENOUGH_RIGHT;
-    if (learnt != aside && (few || k->judge.kind) && !draw_part(k, learnt, most, err)) return false;
+    if (learnt != aside && (few || k->judge.kind) &&
+        !draw_part(k, learnt, most, k->judge.kind ? k->prior->config.caption_others : 0, err))
+        return false;
     if (k->drawn == 0) return error_set(err, ERROR_USAGE, "the data set has no captions to draw");
     if (few) drawn = k->drawn, well = k->well;
     *out = (calibration){ .drawn = k->drawn, .right = k->well };

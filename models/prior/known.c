@@ -163,16 +163,17 @@ static double similarity(const known_captions *k, const float *embedding, int64_
     return sum;
 }
 
-double known_captions_doubt(const known_captions *k, const float *embedding, double scale)
+void known_captions_meant(const known_captions *k, const float *embedding, double scale, float *meant)
 {
-    double most = -1, sum = 0, mean = 0;
+    double most = -1, sum = 0, softer = KNOWN_MEANT_SHARE * scale;
     for (int64_t i = 0; i < k->count; ++i) most = fmax(most, similarity(k, embedding, i));
+    for (int64_t i = 0; i < k->count; ++i) sum += exp(softer * (similarity(k, embedding, i) - most));
+    for (int64_t j = 0; j < k->size; ++j) meant[j] = embedding[j] / 3;
     for (int64_t i = 0; i < k->count; ++i) {
-        double logit = scale * (similarity(k, embedding, i) - most);
-        sum += exp(logit);
-        mean += logit * exp(logit);
+        double share = exp(softer * (similarity(k, embedding, i) - most)) / sum;
+        for (int64_t j = 0; j < k->size; ++j)
+            meant[j] += (float)(2 * share / 3 * (double)k->embeddings[i * k->size + j]);
     }
-    return k->count ? log(sum) - mean / sum : 0;
 }
 
 bool known_captions_has(const known_captions *k, const char *caption)

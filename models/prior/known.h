@@ -11,7 +11,8 @@
 #include "models/data.h"
 #include "models/kinds.h"
 
-#define KNOWN_FILE "known.safetensors"
+#define KNOWN_FILE        "known.safetensors"
+#define KNOWN_MEANT_SHARE 0.75
 enum { KNOWN_MOST = 4096 }; /* captions, spread over the training part, that a model keeps */
 
 typedef struct known_captions {
@@ -36,9 +37,12 @@ bool known_captions_has(const known_captions *k, const char *caption);
  * itself; of two alike the first.  Returns how many there are. */
 int known_captions_near(const known_captions *k, const float *embedding, const char *but, int most,
                         int64_t *places);
-/* How many of the known pictures a CLIP could take the caption [size] for: the entropy, in nats, of the
- * softmax of `scale` times their similarities.  Without any, 0. */
-double known_captions_doubt(const known_captions *k, const float *embedding, double scale);
+/* What is asked for with a caption [size], as a vector [size] of which a picture's product says how sure a
+ * CLIP is of it: a third of how like the caption it is, two of the mean of its similarities to the known
+ * pictures, each weighed by how probably that one is meant, the softmax of KNOWN_MEANT_SHARE of `scale` times
+ * their similarities to the caption.  Of captions that it never saw a CLIP is surer than it should be; hence
+ * less than its own scale. */
+void known_captions_meant(const known_captions *k, const float *embedding, double scale, float *meant);
 void known_captions_free(known_captions *k);
 
 #endif

@@ -103,3 +103,8 @@ set_tests_properties(cli_kills PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT
 add_test(NAME cli_demo2 COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/demo2.sh $<TARGET_FILE:dalle-cl> ${PROJECT_SOURCE_DIR}
     ${PROJECT_BINARY_DIR}/demo2)
 set_tests_properties(cli_demo2 PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")
+
+# What the shipped model draws of captions that it was never told.
+add_test(NAME cli_near COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/cli/near.sh $<TARGET_FILE:dalle-cl> ${PROJECT_SOURCE_DIR}
+    ${PROJECT_BINARY_DIR}/near)
+set_tests_properties(cli_near PROPERTIES LABELS cli SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT "${ENV_COMMON}")

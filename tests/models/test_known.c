@@ -83,29 +83,37 @@ static void the_nearest(void **state)
     known_captions_free(&k);
 }
 
-/* Against shares that are added up as they are; none where one picture is meant for certain, and where all
- * could be, the logarithm of their number. */
-static void how_doubtful(void **state)
+/* Against shares that are added up as they are; its own picture, which is like the caption itself, where
+ * that is meant for certain, and where all could be, their mean. */
+static void what_is_meant(void **state)
 {
     (void)state;
     const double scales[] = { 1e-9, 0.5, 14, 49.6, 100, 1e6 };
-    known_captions k = made(), none = { 0 };
+    known_captions k = made();
     const float *asked = k.embeddings + SIZE;
     for (int s = 0; s < 6; ++s) {
-        double logits[CAPTIONS] = { 0 }, sum = 0, entropy = 0;
+        double shares[CAPTIONS], sum = 0;
+        float meant[SIZE];
         for (int i = 0; i < CAPTIONS; ++i) {
+            double softer = KNOWN_MEANT_SHARE * scales[s],
+                   logit = -softer; /* its own, the largest, is then 0 */
             for (int j = 0; j < SIZE; ++j)
-                logits[i] += scales[s] * (double)k.embeddings[i * SIZE + j] * (double)asked[j];
-            logits[i] = fmax(logits[i] - scales[s], -700); /* its own is the largest */
-            sum += exp(logits[i]);
+                logit += softer * (double)k.embeddings[i * SIZE + j] * (double)asked[j];
+            sum += shares[i] = exp(fmax(logit, -700));
         }
-        for (int i = 0; i < CAPTIONS; ++i) entropy -= exp(logits[i]) / sum * (logits[i] - log(sum));
-        double doubt = known_captions_doubt(&k, asked, scales[s]);
-        assert_true(fabs(doubt - entropy) < 1e-6);
-        if (s == 0) assert_true(fabs(doubt - log(CAPTIONS)) < 1e-6);
-        if (s == 5) assert_true(doubt < 1e-9);
+        known_captions_meant(&k, asked, scales[s], meant);
+        for (int j = 0; j < SIZE; ++j) {
+            double mean = 0, plain = 0;
+            for (int i = 0; i < CAPTIONS; ++i) {
+                mean += shares[i] / sum * (double)k.embeddings[i * SIZE + j];
+                plain += (double)k.embeddings[i * SIZE + j] / CAPTIONS;
+            }
+            double own = (double)asked[j];
+            assert_true(fabs((double)meant[j] - (own + 2 * mean) / 3) < 1e-5);
+            if (s == 0) assert_true(fabs((double)meant[j] - (own + 2 * plain) / 3) < 1e-5);
+            if (s == 5) assert_true(fabsf(meant[j] - asked[j]) < 1e-5f);
+        }
     }
-    assert_true(known_captions_doubt(&none, NULL, 14) == 0);
     known_captions_free(&k);
 }
 
@@ -168,7 +176,7 @@ static void damaged_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written_and_read), cmocka_unit_test(the_nearest),   cmocka_unit_test(how_doubtful),
+        cmocka_unit_test(written_and_read), cmocka_unit_test(the_nearest),   cmocka_unit_test(what_is_meant),
         cmocka_unit_test(a_folder_without), cmocka_unit_test(damaged_files),
     };
     base = room_create();

@@ -1,0 +1,28 @@
+#!/bin/sh
+# near.sh PROGRAM SOURCE FOLDER -- captions that the shipped model was never told: drawn of a known one near it
+# where its CLIP is sure which is meant, alone where it is not, and what it is unsure of is said.
+# SPDX-License-Identifier: MIT
+program=$1 model=$2/models/demo
+. "$(dirname "$0")/said.inc.sh"
+[ -f "$model/known.safetensors" ] || { echo "skipped: models/demo is not there"; exit 77; }
+rm -rf "$3" && mkdir -p "$3" && cd "$3" || exit 1
+statue="the statue in New York"
+
+runs 0 generate -m "$model" "$statue" -n 1 -o statue.png
+says "it is of a caption near it that the model knows: Statue of Liberty"
+! grep -q unsure err || failed "is unsure of it"
+runs 0 generate -m "$model" "$statue" -n 1 -o statue.png --near 0
+! grep -q "near it" out || failed "draws near captions that nobody wants"
+
+# The same, of a model that has to be surer than a CLIP can be.
+cp -r "$model" wary && sed 's/^sureness_known.*/sureness_known = 1/' "$model/prior.cfg" >wary/prior.cfg || exit 1
+runs 0 generate -m wary "$statue" -n 1 -o statue.png
+! grep -q "near it" out || failed "shows near captions that it is not sure of"
+warns "unsure of this caption: its CLIP is"
+
+# No heart that it knows is green: what is near it would be some other green thing.
+runs 0 generate -m "$model" "a green heart" -n 1 -o heart.png
+! grep -q "near it" out || failed "draws another green thing"
+runs 0 generate -m "$model" "something nice for the whole family" -n 1 -o nice.png
+warns "unsure of this caption"
+echo "ok"
