@@ -184,11 +184,11 @@ typedef struct dalle_request {
      * `progress`, what it is at. */
     const dalle_sampling *sampling;
     dalle_stages *stages;
-    /* Of the best of many, where the model has known captions: so many of these, 1 to 4, those whose pictures
-     * its CLIP finds nearest to the caption, are drawn too, `of` pictures in turn, for a CLIP understands
-     * wordings that the prior was never told.  0: none; < 0: up to 4, where the caption is not itself known,
-     * whose own words the CLIP finds alike (0.7), too, and they are kept if the best of them is by 0.06 liker
-     * to it than the best of its own and the CLIP as sure of it as the model's sureness_known. */
+    /* Of the best of many, where the model has known captions: so many of these, 1 to 4, those of whose
+     * pictures and words its CLIP finds most near to the caption, are drawn too, `of` pictures in turn, for a
+     * CLIP understands wordings that the prior was never told.  0: none; < 0: one, where the caption is not
+     * itself known and the CLIP finds its words near (0.6), and it is kept if the best of it is by 0.06 liker
+     * to what was asked for than the best of its own, and the CLIP as sure of it as sureness_known. */
     int near;
 } dalle_request;
 #define DALLE_REQUEST_DEFAULTS \

@@ -14,7 +14,7 @@ typedef struct drawing {
     const plain_locale *locale;
     prior_draw how;
     bool ranks;
-    int near;        /* near captions that may be drawn; 0: none */
+    bool near;       /* near captions may be drawn */
     near_list found; /* and those that were */
     int64_t tokens_each;
     int64_t own, all;      /* pictures drawn of the caption, from place 0 on, and in all */
@@ -60,7 +60,7 @@ static void settle(drawing *d)
                            .top_p = r->top_p < 0 ? c->top_p : r->top_p,
                            .guidance = r->guidance < 0 ? c->guidance : r->guidance };
     d->ranks = r->of > 0 && !is_certain(&d->how);
-    d->near = d->ranks && d->model->known.count ? (r->near < 0 ? API_MOST_NEAR : r->near) : 0;
+    d->near = d->ranks && d->model->known.count && r->near != 0;
     d->how.texts = d->near ? API_MOST_NEAR : 1;
     d->how.count = d->own = d->all = d->ranks ? r->of : r->count;
 }
@@ -243,8 +243,8 @@ static bool draw_near(drawing *d, error *err)
 {
     if (!d->near || (d->request->near < 0 && known_captions_has(&d->model->known, d->request->caption)))
         return true;
-    if (!near_find(d->model, d->request->caption, api_jury_caption(d->jury), d->near, d->request->near < 0,
-                   &d->found, err))
+    if (!near_find(d->model, d->request->caption, api_jury_caption(d->jury), d->request->near, &d->found,
+                   err))
         return false;
     if (!d->found.count) return true;
     d->all = d->own + d->how.count;

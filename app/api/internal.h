@@ -102,10 +102,10 @@ typedef struct near_list {
 } near_list;
 /* Reads those that the model knows, where its CLIP is the one that saw their pictures. */
 bool near_open(dalle_model *m, error *err);
-/* Up to `most` of them, of which the CLIP finds the pictures near, and if `alike` their own words, too; the
- * caption, of which `embedding` is the CLIP's, is none itself. */
-bool near_find(dalle_model *m, const char *caption, const float *embedding, int most, bool alike,
-               near_list *out, error *err);
+/* Those `most` of them of which the CLIP finds picture and words nearest, or, below 0, the nearest one if its
+ * words are near enough; the caption, of which `embedding` is the CLIP's, is none itself. */
+bool near_find(dalle_model *m, const char *caption, const float *embedding, int most, near_list *out,
+               error *err);
 /* Which of them the picture with this number is of. */
 int near_turn(const near_list *l, int64_t number);
 const char *near_caption(const dalle_model *m, const near_list *l, int which);

@@ -8,10 +8,16 @@
 #include <string.h>
 
 /* Pictures may be near for another reason than what they are of: to "a bottle of wine" a man who swings a
- * golf club.  Of the nearest pictures only those are taken whose captions are near, too; of the emoji's names
- * one pair in a hundred is so near. */
+ * golf club.  So of the nearest pictures the order is that of their own words, too, and where nobody asked
+ * for any those whose words are far are left out: of the emoji's names one pair in thirty is so near. */
 enum { LOOKED_AT = 16 };
-#define ALIKE 0.7
+#define WORDS_COUNT 0.2
+#define ALIKE       0.6
+
+typedef struct candidate {
+    int64_t place;
+    double alike, order; /* its words, and all */
+} candidate;
 
 bool near_open(dalle_model *m, error *err)
 {
@@ -25,34 +31,51 @@ bool near_open(dalle_model *m, error *err)
     return true;
 }
 
-/* Of `found` the first `most` whose own words are alike to the caption's, too. */
-static bool keep_alike(dalle_model *m, const float *embedding, const int64_t *found, int count, int most,
-                       near_list *out, error *err)
+static double product(const float *a, const float *b, int64_t size)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+    if (x->order != y->order) return x->order > y->order ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* How near the words of `found` are, in order of those and their pictures. */
+static bool put_in_order(dalle_model *m, const float *embedding, const int64_t *found, int count,
+                         candidate *all, error *err)
 {
     const char *texts[LOOKED_AT];
     int64_t size = m->known.size;
     float *rows = malloc((size_t)(LOOKED_AT * size) * sizeof *rows);
     if (!rows) return error_set(err, ERROR_MEMORY, "out of memory for captions' embeddings");
     for (int i = 0; i < count; ++i) texts[i] = m->known.texts[found[i]];
-    bool ok = clip_part_texts(m->clip, texts, count, rows, NULL, NULL, NULL, err);
-    out->count = 0;
-    for (int i = 0; ok && i < count && out->count < most; ++i) {
-        double alike = 0;
-        for (int64_t j = 0; j < size; ++j) alike += (double)rows[i * size + j] * (double)embedding[j];
-        if (alike >= ALIKE) out->known[out->count++] = found[i];
+    bool ok = count == 0 || clip_part_texts(m->clip, texts, count, rows, NULL, NULL, NULL, err);
+    for (int i = 0; ok && i < count; ++i) {
+        double seen = product(m->known.embeddings + found[i] * size, embedding, size),
+               alike = product(rows + i * size, embedding, size);
+        all[i] = (candidate){ found[i], alike, seen + WORDS_COUNT * alike };
     }
+    if (ok) qsort(all, (size_t)count, sizeof *all, by_order);
     free(rows);
     return ok;
 }
 
-bool near_find(dalle_model *m, const char *caption, const float *embedding, int most, bool alike,
-               near_list *out, error *err)
+bool near_find(dalle_model *m, const char *caption, const float *embedding, int most, near_list *out,
+               error *err)
 {
     int64_t found[LOOKED_AT];
-    int count = known_captions_near(&m->known, embedding, caption, alike ? LOOKED_AT : most, found);
-    if (alike) return keep_alike(m, embedding, found, count, most, out, err);
-    memcpy(out->known, found, (size_t)count * sizeof *found);
-    out->count = count;
+    candidate all[LOOKED_AT];
+    bool asked = most > 0;
+    int count = known_captions_near(&m->known, embedding, caption, LOOKED_AT, found);
+    out->count = 0;
+    if (!put_in_order(m, embedding, found, count, all, err)) return false;
+    for (int i = 0; i < count && out->count < (asked ? most : 1); ++i)
+        if (asked || all[i].alike >= ALIKE) out->known[out->count++] = all[i].place;
     return true;
 }
 

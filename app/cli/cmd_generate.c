@@ -255,9 +255,9 @@ static const cli_option options[] = {
       "512" },
     { "of", 0, CLI_INT, "N", NULL, 1, 4096, "draw N, of which the best are kept, as --best or --count says" },
     { "near", 0, CLI_INT, "N", NULL, 0, 4,
-      "draw as many again of the N captions that the model knows and its CLIP finds nearest; otherwise of 4, "
-      "unless "
-      "it knows the caption itself, and they are shown where they are clearly liker" },
+      "draw as many again of the N captions that the model knows and its CLIP finds nearest; otherwise of "
+      "one, "
+      "unless it knows the caption itself, which is shown where it is clearly liker" },
     { "no-rank", 0, CLI_FLAG, NULL, NULL, 0, 0, "take the drawings as they come, in their order" },
     { "start", 0, CLI_TEXT, "FILE", NULL, 0, 0,
       "a picture whose first rows of tokens are given; the rest is drawn" },
@@ -298,10 +298,9 @@ const cli_command cmd_generate = {
         "caption, seed, each one's number (--first draws it again) and score, "
         "what it\n"
         "is of, model and program.\n"
-        "Of a caption that it does not know itself as many are drawn again of captions that it knows and "
-        "that its\n"
-        "CLIP finds near (--near), for that understands wordings which what draws was never told; they are "
-        "shown\n"
+        "Of a caption that it does not know itself as many are drawn again of one that it knows and that "
+        "its CLIP\n"
+        "finds near (--near), for that understands wordings which what draws was never told; they are shown\n"
         "where they are clearly liker, and that is said.\n"
         "--start gives the first rows of a picture; the model draws row by row, so it must be the first "
         "ones.\n"

@@ -206,13 +206,7 @@ static bool choose(calibrator *k, const char *caption, double *sure, error *err)
     return k->judge.kind ? choose_judged(k, caption, sure, err) : decode(k, 0, err);
 }
 
-/* The picture's first caption, or of those that it has the one of that number, counted round. */
-static const char *caption_of(const dataset_sample *known, int64_t number)
-{
-    return known->caption_count ? known->captions[number % known->caption_count] : known->caption;
-}
-
-static bool draw_known(calibrator *k, int64_t index, int64_t number, error *err)
+static bool draw_known(calibrator *k, int64_t index, error *err)
 {
     const prior_config *c = &k->prior->config;
     int64_t numbers = k->prior->shape.side * k->prior->shape.side * drawings(k);
@@ -229,9 +223,9 @@ static bool draw_known(calibrator *k, int64_t index, int64_t number, error *err)
                        .guidance = c->guidance,
                        .entropy = k->entropy };
     double mean = 0, sure;
-    const char *caption = caption_of(&known, number);
-    bool ok = prior_part_tokens(k->prior, caption, k->text, &cut, err) &&
-              prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) && choose(k, caption, &sure, err);
+    bool ok = prior_part_tokens(k->prior, known.caption, k->text, &cut, err) &&
+              prior_sampler_draw(k->prior->sampler, &how, k->tokens, err) &&
+              choose(k, known.caption, &sure, err);
     dataset_sample_free(&known);
     if (!ok || !is_right(k, index, &right, err)) return false;
     for (int64_t i = 0; i < numbers; ++i) mean += (double)k->entropy[i] / (double)numbers;
@@ -242,15 +236,12 @@ static bool draw_known(calibrator *k, int64_t index, int64_t number, error *err)
     return true;
 }
 
-/* A caption each of up to `most` pictures of a part, evenly spaced: for a share of `others` any of those that
- * the picture has, for the rest the first. */
-static bool draw_part(calibrator *k, const dataset_selection *part, int64_t most, double others, error *err)
+/* Up to `most` captions of a part, evenly spaced. */
+static bool draw_part(calibrator *k, const dataset_selection *part, int64_t most, error *err)
 {
     int64_t count = part->count < most ? part->count : most;
     for (int64_t i = 0; i < count; ++i)
-        if (!draw_known(k, dataset_selected(part, i * part->count / count),
-                        floor((double)(i + 1) * others) > floor((double)i * others) ? i : 0, err))
-            return false;
+        if (!draw_known(k, dataset_selected(part, i * part->count / count), err)) return false;
     return true;
 }
 
@@ -293,12 +284,10 @@ static bool measure(calibrator *k, int64_t most, calibration *out, error *err)
     const dataset_selection *aside = training_data_selection(k->data, true),
                             *learnt =
                                 training_data_selection(k->data, false); /* the same if none is kept aside */
-    if (!draw_part(k, aside, most, 0, err)) return false;
+    if (!draw_part(k, aside, most, err)) return false;
     int64_t drawn = k->drawn, well = k->well;
     bool few = well < ENOUGH_RIGHT;
-    if (learnt != aside && (few || k->judge.kind) &&
-        !draw_part(k, learnt, most, k->judge.kind ? k->prior->config.caption_others : 0, err))
-        return false;
+    if (learnt != aside && (few || k->judge.kind) && !draw_part(k, learnt, most, err)) return false;
     if (k->drawn == 0) return error_set(err, ERROR_USAGE, "the data set has no captions to draw");
     if (few) drawn = k->drawn, well = k->well;
     *out = (calibration){ .drawn = k->drawn, .right = k->well };

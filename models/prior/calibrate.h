@@ -6,10 +6,10 @@
  * is nearer to it than its own. The limit is the 95 % quantile of the mean entropy of the right ones'
  * tokens, in nats; where hardly any is right, as with photographs, that of all. So about one right drawing
  * in twenty is above it. Beside a part that compares pictures with captions (a CLIP) four are drawn, as
- * `generate` ranks several, captions of the training part, too, as often a further one of a picture as in
- * training, and there is a second limit: how sure the CLIP is of the best of them at least (known.h),
- * again with one right caption in twenty, of either part, beyond it. And the captions of the training part
- * are kept (known.h), for `generate` to find some near what it is asked for.
+ * `generate` ranks several, captions of the training part, too, and there is a second limit: how sure the
+ * CLIP is of the best of them at least (known.h), again with one right caption in twenty, of either part,
+ * beyond it. And the captions of the training part are kept (known.h), for `generate` to find some near
+ * what it is asked for.
  * SPDX-License-Identifier: MIT */
 #ifndef DALLE_CL_MODELS_PRIOR_CALIBRATE_H
 #define DALLE_CL_MODELS_PRIOR_CALIBRATE_H
