@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 
+#include "host/base/dot.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,13 +33,6 @@ bool near_open(dalle_model *m, error *err)
     return true;
 }
 
-static double product(const float *a, const float *b, int64_t size)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 static int by_order(const void *a, const void *b)
 {
     const candidate *x = a, *y = b;
@@ -56,8 +51,8 @@ static bool put_in_order(dalle_model *m, const float *embedding, const int64_t *
     for (int i = 0; i < count; ++i) texts[i] = m->known.texts[found[i]];
     bool ok = count == 0 || clip_part_texts(m->clip, texts, count, rows, NULL, NULL, NULL, err);
     for (int i = 0; ok && i < count; ++i) {
-        double seen = product(m->known.embeddings + found[i] * size, embedding, size),
-               alike = product(rows + i * size, embedding, size);
+        double seen = dot(m->known.embeddings + found[i] * size, embedding, size),
+               alike = dot(rows + i * size, embedding, size);
         all[i] = (candidate){ found[i], alike, seen + WORDS_COUNT * alike };
     }
     if (ok) qsort(all, (size_t)count, sizeof *all, by_order);

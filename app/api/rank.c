@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "app/api/internal.h"
 
+#include "host/base/dot.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,14 +67,6 @@ const float *api_jury_caption(const api_jury *j)
     return j->caption;
 }
 
-/* In double precision and one order: the same bits whatever else is scored. */
-static float product(const api_jury *j, const float *a, const float *b)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < j->dimensions; ++i) sum += (double)a[i] * (double)b[i];
-    return (float)sum;
-}
-
 bool api_jury_scores(api_jury *j, const uint8_t *rgb, int count, int64_t side, api_watch *watch,
                      float *scores, float *sureness, error *err)
 {
@@ -82,8 +76,8 @@ bool api_jury_scores(api_jury *j, const uint8_t *rgb, int count, int64_t side, a
         return false;
     for (int i = 0; i < count; ++i) {
         const float *picture = j->embeddings + i * j->dimensions;
-        scores[i] = product(j, j->caption, picture);
-        if (sureness) sureness[i] = j->meant ? product(j, j->meant, picture) : 0;
+        scores[i] = (float)dot(j->caption, picture, j->dimensions);
+        if (sureness) sureness[i] = j->meant ? (float)dot(j->meant, picture, j->dimensions) : 0;
     }
     return true;
 }

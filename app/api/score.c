@@ -3,6 +3,7 @@
 #include "app/api/internal.h"
 
 #include "data/augment.h"
+#include "host/base/dot.h"
 #include "host/base/utf8.h"
 #include "models/trainer.h"
 
@@ -173,13 +174,6 @@ bool dalle_embed_texts(dalle_model *m, const char *const *texts, int count, dall
 }
 
 /* ---- Comparing ---- */
-
-static double dot(const float *a, const float *b, int count)
-{
-    double sum = 0;
-    for (int i = 0; i < count; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
 
 /* Infinities show as products that are none; so do numbers that are none. */
 static bool check_numbers(const float *embeddings, int count, int dimensions, const char *what, error *err)

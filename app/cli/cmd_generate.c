@@ -255,9 +255,8 @@ static const cli_option options[] = {
       "512" },
     { "of", 0, CLI_INT, "N", NULL, 1, 4096, "draw N, of which the best are kept, as --best or --count says" },
     { "near", 0, CLI_INT, "N", NULL, 0, 4,
-      "draw as many again of the N captions that the model knows and its CLIP finds nearest; otherwise of "
-      "one, "
-      "unless it knows the caption itself, which is shown where it is clearly liker" },
+      "draw as many again of the N known captions that the CLIP finds nearest; otherwise of one, unless the "
+      "caption itself is known, shown where it is clearly liker" },
     { "no-rank", 0, CLI_FLAG, NULL, NULL, 0, 0, "take the drawings as they come, in their order" },
     { "start", 0, CLI_TEXT, "FILE", NULL, 0, 0,
       "a picture whose first rows of tokens are given; the rest is drawn" },

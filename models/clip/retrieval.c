@@ -2,15 +2,10 @@
  * SPDX-License-Identifier: MIT */
 #include "models/clip/retrieval.h"
 
+#include "host/base/dot.h"
+
 #include <math.h>
 #include <stdlib.h>
-
-static double dot(const float *a, const float *b, int64_t size)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
 
 int64_t retrieval_nearest(const float *rows, int64_t count, const float *to, int64_t size)
 {

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "models/diffusion_prior/diffusion_prior_draw.h"
 
+#include "host/base/dot.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,13 +204,6 @@ static void fill_batch(const diffusion_prior_drawer *d, const diffusion_prior_dr
     }
     for (int64_t i = 0; i < rows * tokens; ++i) d->tokens[rows * tokens + i] = -1;
     memset(d->captions + rows * size, 0, (size_t)(rows * size) * sizeof *d->captions);
-}
-
-static double dot(const float *a, const float *b, int64_t size)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
 }
 
 /* Makes a drawing an embedding of length 1. */

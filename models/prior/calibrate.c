@@ -3,6 +3,7 @@
 #include "models/prior/calibrate.h"
 
 #include "data/dataset_paths.h"
+#include "host/base/dot.h"
 #include "host/base/file.h"
 #include "host/base/json_tree.h"
 #include "host/base/log.h"
@@ -162,13 +163,6 @@ static bool decode(calibrator *k, int drawing, error *err)
     return dvae_codec_decode(k->dvae->codec, k->tokens + drawing * n, 1, k->pixels, err);
 }
 
-static double product(const float *a, const float *b, int64_t size)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 /* How like the caption the drawing in `pixels` is, and how like what it could mean. */
 static bool compare(const calibrator *k, const float *caption, const float *meant, double *alike,
                     double *sure, error *err)
@@ -176,8 +170,8 @@ static bool compare(const calibrator *k, const float *caption, const float *mean
     int64_t size;
     float *drawn = k->judge.kind->embed(&k->judge, k->pixels, 1, k->size, &size, err);
     if (!drawn) return false;
-    *alike = product(drawn, caption, size);
-    *sure = product(drawn, meant, size);
+    *alike = dot(drawn, caption, size);
+    *sure = dot(drawn, meant, size);
     free(drawn);
     return true;
 }
@@ -186,14 +180,14 @@ static bool compare(const calibrator *k, const float *caption, const float *mean
 static bool choose_judged(calibrator *k, const char *caption, double *sure, error *err)
 {
     int best = 0;
-    double most = -2, alike, this_sure, scale;
+    double most = -2, alike, surely, scale;
     float *asked = k->judge.kind->embed_caption(&k->judge, caption, &scale, err);
     float *meant = malloc((size_t)k->known.size * sizeof *meant + 1);
     bool ok = asked && (meant || error_set(err, ERROR_MEMORY, "out of memory for an embedding"));
     if (ok) known_captions_meant(&k->known, asked, scale, meant);
     for (int i = 0; ok && i < JUDGED; ++i) {
-        ok = decode(k, i, err) && compare(k, asked, meant, &alike, &this_sure, err);
-        if (ok && alike > most) best = i, most = alike, *sure = this_sure;
+        ok = decode(k, i, err) && compare(k, asked, meant, &alike, &surely, err);
+        if (ok && alike > most) best = i, most = alike, *sure = surely;
     }
     free(asked);
     free(meant);

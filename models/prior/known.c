@@ -3,6 +3,7 @@
 #include "models/prior/known.h"
 
 #include "data/safetensors.h"
+#include "host/base/dot.h"
 #include "host/base/file.h"
 #include "host/base/utf8.h"
 
@@ -157,10 +158,7 @@ bool known_captions_read(known_captions *k, const char *folder, error *err)
 
 static double similarity(const known_captions *k, const float *embedding, int64_t place)
 {
-    double sum = 0;
-    for (int64_t j = 0; j < k->size; ++j)
-        sum += (double)embedding[j] * (double)k->embeddings[place * k->size + j];
-    return sum;
+    return dot(embedding, k->embeddings + place * k->size, k->size);
 }
 
 void known_captions_meant(const known_captions *k, const float *embedding, double scale, float *meant)

@@ -2,19 +2,14 @@
  * SPDX-License-Identifier: MIT */
 #include "models/unclip/embedding.h"
 
+#include "host/base/dot.h"
+
 #include <math.h>
 #include <string.h>
 
 /* Below this sine of the angle the circle's formula is lost in rounding; the straight line is the circle
  * then. */
 #define FLAT 1e-6
-
-static double dot(const float *a, const float *b, int64_t size)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
 
 static void add(const float *a, double p, const float *b, double q, int64_t size, float *out)
 {

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/unclip/embedding_check.h"
 
+#include "host/base/dot.h"
 #include "models/clip/retrieval.h"
 
 #include <stdlib.h>
@@ -11,9 +12,7 @@ enum { DRAWN = 128 };
 
 double embedding_cosine(const float *a, const float *b, int64_t size)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
+    return dot(a, b, size);
 }
 
 /* To be freed; NULL with an error. */

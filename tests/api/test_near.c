@@ -2,6 +2,7 @@
  * which, by which numbers, that nothing else changes, and what is refused.
  * SPDX-License-Identifier: MIT */
 #include "models/kinds.h"
+#include "host/base/dot.h"
 #include "models/prior/calibrate.h"
 #include "models/prior/known.h"
 #include "tests/api/trained.h"
@@ -18,13 +19,6 @@ static dalle_pictures *draw(int count, int of, int near)
     r.of = of;
     r.near = near;
     return drawn_by(judged, &r);
-}
-
-static double dot(const float *a, const float *b, int size)
-{
-    double sum = 0;
-    for (int i = 0; i < size; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
 }
 
 /* How near the known captions are to the one asked for: their pictures, and a fifth of their words. */

@@ -1,6 +1,7 @@
 /* test_basics.c -- errors, the arena, SHA-256, the log and the clock.
  * SPDX-License-Identifier: MIT */
 #include "host/base/arena.h"
+#include "host/base/dot.h"
 #include "host/base/error.h"
 #include "host/base/hash.h"
 #include "host/base/log.h"
@@ -81,6 +82,16 @@ static void hashes(void **state)
     assert_string_not_equal(hex, other);
 }
 
+/* In double precision, from the first number on: 2^60 swallows what comes before the last two. */
+static void dots(void **state)
+{
+    (void)state;
+    const float a[] = { 3, 1e9f, 0.5f, -1e9f, 2 }, b[] = { 1, 1e9f, 1, 1e9f, 0.25f },
+                tiny[] = { 1e8f, 1, -1e8f }, ones[] = { 1, 1, 1 };
+    assert_true(dot(tiny, ones, 3) == 1); /* floats would give 0 */
+    assert_true(dot(a, b, 5) == 0.5 && dot(a, b, 1) == 3 && dot(a, b, 0) == 0);
+}
+
 static void log_levels(void **state)
 {
     (void)state;
@@ -107,8 +118,8 @@ static void clock_and_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors),     cmocka_unit_test(arenas),          cmocka_unit_test(hashes),
-        cmocka_unit_test(log_levels), cmocka_unit_test(clock_and_order),
+        cmocka_unit_test(errors), cmocka_unit_test(arenas),     cmocka_unit_test(hashes),
+        cmocka_unit_test(dots),   cmocka_unit_test(log_levels), cmocka_unit_test(clock_and_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
