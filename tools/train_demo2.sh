@@ -25,4 +25,8 @@ part up64 upsampler --preset emoji-64 --set steps=4000 --data "$folder/emoji.tar
 part up128 upsampler --preset emoji-128 --data "$folder/emoji128.tar"
 part decoder decoder --preset emoji --data "$folder/emoji.tar" --clip models/demo --set caption_others=0.4 \
     --set keyword_captions=0.1 --set caption_stray_words=0.1 --set caption_drop_words=0.04
-"$program" pack models/demo/clip.safetensors "$folder/prior" "$folder/decoder" "$folder/up64" "$folder/up128" -o models/demo2
+# Single things, which it had not learnt, with little noise.
+part decoder-last decoder --preset emoji --init "$folder/decoder" --data "$folder/emoji.tar" --clip models/demo --set steps=1600 \
+    --set dropout=0 --set caption_others=0.3 --set keyword_captions=0.05 --set caption_stray_words=0.03 \
+    --set caption_drop_words=0.02 --set caption_shuffle=0.05 --set caption_template_odds=0.3
+"$program" pack models/demo/clip.safetensors "$folder/prior" "$folder/decoder-last" "$folder/up64" "$folder/up128" -o models/demo2

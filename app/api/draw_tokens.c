@@ -44,8 +44,8 @@ static bool is_certain(const prior_draw *how)
     return how->temperature == 0 || how->top_k == 1 || how->top_p == 0;
 }
 
-/* Near captions are read in turn; the caption itself then stands in all of their places, so that the same
- * graphs draw both. */
+/* Several near captions are read in turn; the caption itself then stands in all of their places, so that the
+ * same graphs draw both. */
 static void settle(drawing *d)
 {
     const dalle_request *r = d->request;
@@ -61,7 +61,7 @@ static void settle(drawing *d)
                            .guidance = r->guidance < 0 ? c->guidance : r->guidance };
     d->ranks = r->of > 0 && !is_certain(&d->how);
     d->near = d->ranks && d->model->known.count && r->near != 0;
-    d->how.texts = d->near ? API_MOST_NEAR : 1;
+    d->how.texts = d->near && r->near > 0 ? API_MOST_NEAR : 1;
     d->how.count = d->own = d->all = d->ranks ? r->of : r->count;
 }
 

@@ -11,7 +11,7 @@
 
 /* Pictures may be near for another reason than what they are of: to "a bottle of wine" a man who swings a
  * golf club.  So of the nearest pictures the order is that of their own words, too, and where nobody asked
- * for any those whose words are far are left out: of the emoji's names one pair in thirty is so near. */
+ * for any those whose words are far are left out: of the emoji's names one pair in 160 is so near. */
 enum { LOOKED_AT = 16 };
 #define WORDS_COUNT 0.2
 #define ALIKE       0.6
