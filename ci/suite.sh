@@ -12,7 +12,7 @@ TRAINED_ONCE='^(models_precision|models_ar_prior|models_room)$'
 # A GPU's matrix units, played: alike on every CPU, and seconds of compiling each.  PoCL and Oclgrind have them.
 PLAYED='^(ops_attention_matrix|device_matrix)$'
 # What the program says and writes, and files that are damaged, whatever computes: on PoCL alone.
-SCRIPTS='^(cli_(data|readme|outputs|signals|captions|home|kinds|plain|sets|kills|report|data_commands|index|eval|rank|search|unclip|upsampler|demo2|ranks|ranks_net|shards|shards_kinds|compress|plan|room)|train_(power|damage)|cuda_agree)$'
+SCRIPTS='^(cli_(data|readme|outputs|signals|captions|home|kinds|plain|sets|kills|report|data_commands|index|eval|rank|search|unclip|upsampler|demo2|ranks|ranks_net|shards|shards_kinds|compress|plan|room|near)|train_(power|damage)|cuda_agree)$'
 
 # suite_run COLUMN COMMAND...: ctest, with its results and how long it took in files.
 suite_run() {
