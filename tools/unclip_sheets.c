@@ -1,8 +1,8 @@
 /* unclip_sheets.c -- what a DALL-E 2 makes of a data set's pictures, as contact sheets and figures:
  * variations and how sharp their edges are, mixtures, edits of skin tones, fillings.
- *     unclip_sheets MODEL SET SPLIT FOLDER NUMBER
+ *     unclip_sheets MODEL SET SPLIT FOLDER NUMBER [SHEET...]
  * MODEL is a packed model, SET a tar or a folder with captions, SPLIT as for score_drawings; NUMBER sources
- * of each. Sheets are FOLDER/variations.png and so on, a row for each source.
+ * of each. Sheets are FOLDER/variations.png and so on, a row for each source; all four unless some are named.
  * SPDX-License-Identifier: MIT */
 #include "app/api/dalle.h"
 #include "app/eval/spectrum.h"
@@ -364,6 +364,33 @@ static bool fill_all(studio *s, error *err)
 
 /* ---- All ---- */
 
+static const struct {
+    const char *name;
+    bool (*make)(studio *s, error *err);
+} sheets[] = {
+    { "variations", vary_all }, { "mixtures", mix_all }, { "edits", edit_all }, { "fillings", fill_all }
+};
+enum { SHEETS = sizeof sheets / sizeof *sheets };
+
+static bool names_sheets(char **names, int count, error *err)
+{
+    for (int i = 0; i < count; ++i) {
+        bool known = false;
+        for (int j = 0; j < SHEETS; ++j) known |= strcmp(names[i], sheets[j].name) == 0;
+        if (!known)
+            return error_set(err, ERROR_USAGE, "'%s' is no sheet: variations, mixtures, edits, fillings",
+                             names[i]);
+    }
+    return true;
+}
+
+static bool is_wanted(const char *name, char **names, int count)
+{
+    for (int i = 0; i < count; ++i)
+        if (strcmp(names[i], name) == 0) return true;
+    return count == 0;
+}
+
 static bool begin(studio *s, char **argv, error *err)
 {
     dalle_error failure;
@@ -389,9 +416,10 @@ int main(int argc, char **argv)
 {
     error err = { 0 };
     studio s = { 0 };
-    bool ok = argc == 6 || error_set(&err, ERROR_USAGE, "MODEL SET SPLIT FOLDER NUMBER are needed");
-    ok = ok && begin(&s, argv, &err) && vary_all(&s, &err) && mix_all(&s, &err) && edit_all(&s, &err) &&
-         fill_all(&s, &err);
+    bool ok = argc >= 6 || error_set(&err, ERROR_USAGE, "MODEL SET SPLIT FOLDER NUMBER are needed");
+    ok = ok && names_sheets(argv + 6, argc - 6, &err) && begin(&s, argv, &err);
+    for (int i = 0; ok && i < SHEETS; ++i)
+        if (is_wanted(sheets[i].name, argv + 6, argc - 6)) ok = sheets[i].make(&s, &err);
     if (!ok) fprintf(stderr, "unclip_sheets: %s\n", err.message);
     free(s.cells);
     spectrum_destroy(s.real);
