@@ -19,7 +19,7 @@ typedef struct builder {
     tar_writer *tar;
     uint32_t *glyphs; /* of the real emoji */
     emoji_colour *colours;
-    int size, pairs;
+    int size;
     bool plain;
     const char *path, *english;
     error *err;
@@ -42,24 +42,6 @@ static json_t *further_captions(const emoji_entry *e)
     return captions;
 }
 
-/* Two people of two skin tones are rare, and only who stands where tells one from another. */
-static bool is_pair(const emoji_entry *e)
-{
-    uint32_t first = 0;
-    for (int i = 0; i < e->point_count; ++i) {
-        if (!emoji_is_skin_tone(e->points[i])) continue;
-        if (first && e->points[i] != first) return true;
-        first = e->points[i];
-    }
-    return false;
-}
-
-static int repeat_of(const builder *b, const emoji_entry *e)
-{
-    if (is_pair(e)) return b->pairs;
-    return b->plain || e->skin_tone || e->recolour ? 1 : REPEAT_SINGLE;
-}
-
 static char *describe(const builder *b, const emoji_entry *e)
 {
     json_t *keywords = json_array();
@@ -71,10 +53,11 @@ static char *describe(const builder *b, const emoji_entry *e)
     json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:b, s:s}", "codepoints", e->codepoints, "group",
                                e->group, "subgroup", e->subgroup, "keywords", keywords, "skin_tone",
                                (int)e->skin_tone, "split", e->held_out ? "val" : "train");
-    int repeat = repeat_of(b, e);
-    if (!b->plain) json_tree_put(&object, "captions", further_captions(e));
-    if (!b->plain || repeat > 1) json_tree_put(&object, "repeat", json_integer(repeat));
-    if (e->recolour) json_tree_put(&object, "recoloured", json_true());
+    if (!b->plain) {
+        json_tree_put(&object, "captions", further_captions(e));
+        json_tree_put(&object, "repeat", json_integer(e->skin_tone || e->recolour ? 1 : REPEAT_SINGLE));
+        if (e->recolour) json_tree_put(&object, "recoloured", json_true());
+    }
     char what[300];
     snprintf(what, sizeof what, "the description of '%s'", e->caption);
     return json_tree_text(object, JSON_COMPACT | JSON_PRESERVE_ORDER, what, b->err);
@@ -188,7 +171,6 @@ bool emoji_build(const emoji_options *options, const char *tar_path, int *count,
     const char *words = o->words ? o->words : EMOJI_WORDS;
     const char *derived = o->words_derived ? o->words_derived : EMOJI_WORDS_DERIVED;
     builder b = { .size = o->size ? o->size : 64,
-                  .pairs = o->pairs ? o->pairs : 1,
                   .plain = o->plain,
                   .english = o->english ? o->english : EMOJI_ENGLISH,
                   .path = tar_path,

@@ -22,7 +22,6 @@ typedef struct emoji_options {
     const char *font, *list, *words, *words_derived;
     const char *english; /* a folder like EMOJI_ENGLISH; what it lacks is done without */
     int size;
-    int pairs;  /* how often an epoch shows two people of two skin tones; 0: once */
     bool plain; /* the emoji alone, each with its name and no further caption */
 } emoji_options;
 

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "app/cli/cli.h"
 
-#include "data/dataset.h"
 #include "data/emoji.h"
 
 static bool run_emoji(const cli_call *call, error *err)
@@ -15,7 +14,6 @@ static bool run_emoji(const cli_call *call, error *err)
         .words_derived = cli_text(call, "words-derived"),
         .english = cli_text(call, "english"),
         .size = (int)cli_int(call, "size"),
-        .pairs = (int)cli_int(call, "pairs"),
         .plain = cli_flag(call, "plain"),
     };
     int count = 0;
@@ -36,8 +34,6 @@ static const cli_option options[] = {
     { "words-derived", 0, CLI_TEXT, "FILE", EMOJI_WORDS_DERIVED, 0, 0,
       "keywords of composed emoji (the same)" },
     { "english", 0, CLI_TEXT, "FOLDER", EMOJI_ENGLISH, 0, 0, "names in other kinds of English (the same)" },
-    { "pairs", 0, CLI_INT, "N", "1", 1, DATASET_MAX_REPEAT,
-      "how often an epoch shows two people of two skin tones" },
     { "plain", 0, CLI_FLAG, NULL, NULL, 0, 0, "the emoji alone, each with its name and no further caption" },
 };
 
