@@ -178,7 +178,7 @@ static bool vary_all(studio *s, error *err)
     printf("variations: CLIP similarity to the source %.3f on the mean of %lld\n",
            sum / (double)(s->number * VARIED), (long long)(s->number * VARIED));
     tell_edges(s);
-    return sheet_end(s, "variations", err);
+    return true;
 }
 
 /* Whether the half way is nearer to both ends than these are to each other: by CLIP, and by thumbnails. */
@@ -220,7 +220,7 @@ static bool mix_all(studio *s, error *err)
         "mixtures: the half way is nearer to both ends than they are to each other in %d of %lld by CLIP, in "
         "%d by 16 x 16 pixels\n",
         by_clip, (long long)s->number, by_thumbs);
-    return sheet_end(s, "mixtures", err);
+    return true;
 }
 
 /* ---- Edits ---- */
@@ -323,7 +323,7 @@ static bool edit_all(studio *s, error *err)
            "%.1f levels\n",
            e.moved, e.count, e.mostly, e.rest / e.count);
     s->columns = 3 * COLUMNS;
-    return sheet_end(s, "edits", err);
+    return true;
 }
 
 /* ---- Fillings ---- */
@@ -359,7 +359,7 @@ static bool fill_all(studio *s, error *err)
         mask[at] = at % s->side >= s->side / 2 ? 255 : 0;
     for (int64_t i = 0; ok && i < s->number; ++i) ok = fill_one(s, i, mask, err);
     free(mask);
-    return ok && sheet_end(s, "fillings", err);
+    return ok;
 }
 
 /* ---- All ---- */
@@ -419,7 +419,8 @@ int main(int argc, char **argv)
     bool ok = argc >= 6 || error_set(&err, ERROR_USAGE, "MODEL SET SPLIT FOLDER NUMBER are needed");
     ok = ok && names_sheets(argv + 6, argc - 6, &err) && begin(&s, argv, &err);
     for (int i = 0; ok && i < SHEETS; ++i)
-        if (is_wanted(sheets[i].name, argv + 6, argc - 6)) ok = sheets[i].make(&s, &err);
+        if (is_wanted(sheets[i].name, argv + 6, argc - 6))
+            ok = sheets[i].make(&s, &err) && sheet_end(&s, sheets[i].name, &err);
     if (!ok) fprintf(stderr, "unclip_sheets: %s\n", err.message);
     free(s.cells);
     spectrum_destroy(s.real);

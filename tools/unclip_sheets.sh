@@ -15,7 +15,10 @@ number=${3:-50}
 cmake --build build --target dalle-cl score_drawings unclip_sheets >&2
 mkdir -p "$folder"
 [ -f "$folder/emoji.tar" ] || build/dalle-cl data emoji -o "$folder/emoji.tar" >&2
+# How sharp variations are is told beside the font's own pictures.
+[ -f "$folder/emoji128.tar" ] || build/dalle-cl data emoji --size 128 -o "$folder/emoji128.tar" >&2
 build/tools/score_drawings --model "$model" --data "$folder/emoji.tar" --split val --of 8 --temperature -1 \
     --label "held out, best of 8" --header --results "$folder/captions.tsv" --sheet "$folder/captions.png" \
     --drawings "$folder/drawings" "$@"
-build/tools/unclip_sheets "$model" "$folder/emoji.tar" val "$folder" "$number"
+build/tools/unclip_sheets "$model" "$folder/emoji128.tar" val "$folder" "$number" variations
+build/tools/unclip_sheets "$model" "$folder/emoji.tar" val "$folder" "$number" mixtures edits fillings
